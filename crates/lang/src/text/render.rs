@@ -1,0 +1,9 @@
+//! How diagnostics are shown: one renderer a file, all of them pure.
+
+mod concise;
+mod json;
+mod terminal;
+
+pub use concise::concise;
+pub use json::json;
+pub use terminal::terminal;

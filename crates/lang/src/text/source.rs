@@ -1,0 +1,149 @@
+//! Source files and positions in them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Which file of a [`Sources`] a span points into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SourceId(pub u32);
+
+/// A half-open range of bytes in one source file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Span {
+    /// The file.
+    pub source: SourceId,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// The smallest span that holds both; the file is that of `self`.
+    pub fn to(self, other: Span) -> Span {
+        Span { source: self.source, start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+}
+
+/// Where a byte stands, as people count: lines and columns from 1, columns in characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Location {
+    /// Path of the file as it was added.
+    pub path: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.path, self.line, self.column)
+    }
+}
+
+/// One source file: its path as shown to people and its text.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Path as shown, with forward slashes, relative to the project where there is one.
+    pub path: Arc<str>,
+    /// The whole text.
+    pub text: Arc<str>,
+    line_starts: Arc<[u32]>,
+}
+
+impl Source {
+    fn new(path: &str, text: &str) -> Source {
+        let starts = std::iter::once(0)
+            .chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| offset(at + 1)));
+        Source { path: path.into(), text: text.into(), line_starts: starts.collect() }
+    }
+
+    fn line_of(&self, byte: u32) -> usize {
+        self.line_starts.partition_point(|start| *start <= byte).saturating_sub(1)
+    }
+}
+
+/// A byte offset as spans hold it; a text longer than 4 GiB is cut off at that.
+pub fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// The files of one compilation.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    files: Vec<Source>,
+}
+
+impl Sources {
+    /// No files.
+    pub fn new() -> Sources {
+        Sources::default()
+    }
+
+    /// Adds a file and gives the id that its spans carry.
+    pub fn add(&mut self, path: &str, text: &str) -> SourceId {
+        let id = SourceId(offset(self.files.len()));
+        self.files.push(Source::new(path, text));
+        id
+    }
+
+    /// The file of an id made by this collection.
+    pub fn get(&self, id: SourceId) -> Option<&Source> {
+        self.files.get(id.0 as usize)
+    }
+
+    /// All files with their ids, in the order they were added.
+    pub fn iter(&self) -> impl Iterator<Item = (SourceId, &Source)> {
+        self.files.iter().enumerate().map(|(at, source)| (SourceId(offset(at)), source))
+    }
+
+    /// The text a span covers, or nothing when it points outside.
+    pub fn slice(&self, span: Span) -> &str {
+        self.get(span.source)
+            .and_then(|source| source.text.get(span.start as usize..span.end as usize))
+            .unwrap_or("")
+    }
+
+    /// Where a span starts.
+    pub fn locate(&self, span: Span) -> Location {
+        self.locate_byte(span.source, span.start)
+    }
+
+    /// Where a span ends (the position after its last character).
+    pub fn locate_end(&self, span: Span) -> Location {
+        self.locate_byte(span.source, span.end)
+    }
+
+    fn locate_byte(&self, id: SourceId, byte: u32) -> Location {
+        let Some(source) = self.get(id) else {
+            return Location { path: String::new(), line: 0, column: 0 };
+        };
+        let line = source.line_of(byte);
+        let start = source.line_starts.get(line).copied().unwrap_or(0);
+        let before = source.text.get(start as usize..byte as usize).unwrap_or("");
+        Location {
+            path: source.path.to_string(),
+            line: offset(line + 1),
+            column: offset(before.chars().count() + 1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_columns_count_characters_from_one() {
+        let mut sources = Sources::new();
+        let id = sources.add("a.twf", "ä b\r\nxy");
+        let at = |start| sources.locate(Span { source: id, start, end: start }).to_string();
+        assert_eq!(at(0), "a.twf:1:1");
+        assert_eq!(at(3), "a.twf:1:3");
+        assert_eq!(at(6), "a.twf:2:1");
+        assert_eq!(at(8), "a.twf:2:3");
+    }
+}

@@ -1,0 +1,3 @@
+//! TWF, the workflow language: syntax tree, lexer, parser, checks, interpreter.
+
+pub mod ast;
