@@ -1,0 +1,1 @@
+//! Durable execution: shards, histories, timers, task queues, Nexus calls.

@@ -1,0 +1,1 @@
+//! Channels and the pipeline: REST and MCP rendered from the catalogue.

@@ -1,0 +1,122 @@
+//! A call: what every channel turns its requests into.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::Json;
+use crate::failure::Failure;
+use crate::id::{Namespace, RunId, WorkflowId};
+use crate::port::runs::RunStatus;
+
+/// Who calls. Built from credentials by the pipeline, never from the body of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Name for logs and audits.
+    pub identity: String,
+}
+
+impl Caller {
+    /// Somebody on this machine while authentication is off.
+    pub fn local() -> Caller {
+        Caller { identity: "local".to_owned() }
+    }
+}
+
+/// Through which door a call came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// HTTP.
+    Rest,
+    /// The command line, with or without a server between.
+    Cli,
+    /// Model Context Protocol.
+    Mcp,
+    /// Code in this process.
+    Embedded,
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Channel::Rest => "rest",
+            Channel::Cli => "cli",
+            Channel::Mcp => "mcp",
+            Channel::Embedded => "embedded",
+        })
+    }
+}
+
+/// How long a caller of a long operation wants to wait for its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Only until the work is durably accepted.
+    Accepted,
+    /// Until it ends, at most this long; then the answer is what is known so far.
+    AtMost(Duration),
+    /// Until it ends.
+    Done,
+}
+
+/// What comes with every call beside its input.
+#[derive(Debug, Clone)]
+pub struct CallContext {
+    /// Who.
+    pub caller: Caller,
+    /// Through which door.
+    pub channel: Channel,
+    /// Correlates the call with logs and answers.
+    pub request_id: String,
+    /// How long to wait.
+    pub wait: Wait,
+    /// The caller's own id for the work, where the operation starts some.
+    pub workflow_id: Option<WorkflowId>,
+    /// Equal keys of one caller start the work once. Never guessed from the input.
+    pub idempotency_key: Option<String>,
+}
+
+impl CallContext {
+    /// A context that waits for the end and carries nothing else.
+    pub fn new(channel: Channel, request_id: impl Into<String>) -> CallContext {
+        CallContext {
+            caller: Caller::local(),
+            channel,
+            request_id: request_id.into(),
+            wait: Wait::Done,
+            workflow_id: None,
+            idempotency_key: None,
+        }
+    }
+}
+
+/// The run that a long operation stands for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunAnswer {
+    /// Where.
+    pub namespace: Namespace,
+    /// The work.
+    pub workflow_id: WorkflowId,
+    /// The run.
+    pub run_id: RunId,
+    /// The workflow's name.
+    pub workflow: String,
+    /// What has become of it so far.
+    pub status: RunStatus,
+    /// Why, when it failed.
+    pub failure: Option<Failure>,
+}
+
+/// What an operation answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The output, fitting the operation's output schema; null while a run goes on or when it failed.
+    pub output: Json,
+    /// The run, for operations that start one.
+    pub run: Option<RunAnswer>,
+}
+
+impl Answer {
+    /// An answer without a run.
+    pub fn of(output: Json) -> Answer {
+        Answer { output, run: None }
+    }
+}

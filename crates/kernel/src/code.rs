@@ -1,0 +1,143 @@
+//! Error codes: stable names for what can go wrong, each with a page under `docs/errors/`.
+
+use crate::error::Code;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $id:literal, $title:literal, $http:literal, $exit:ident;)*) => {
+        $($(#[$doc])* pub static $name: Code = Code { id: $id, title: $title, http: $http, exit: Exit::$exit };)*
+
+        /// Every code, in order.
+        pub static ALL: &[&Code] = &[$(&$name),*];
+    };
+}
+
+/// Exit codes of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 1: the work failed.
+    Failed,
+    /// 2: usage or validation.
+    Usage,
+    /// 3: not allowed.
+    Auth,
+    /// 4: not found.
+    NotFound,
+    /// 5: unavailable or limited.
+    Unavailable,
+    /// 6: timed out or cancelled.
+    TimedOut,
+}
+
+impl Exit {
+    /// The number a process exits with.
+    pub fn number(self) -> u8 {
+        match self {
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Auth => 3,
+            Exit::NotFound => 4,
+            Exit::Unavailable => 5,
+            Exit::TimedOut => 6,
+        }
+    }
+}
+
+codes! {
+    /// Project files have errors.
+    PROJECT_INVALID = "NX-1001", "the project has errors", 422, Usage;
+    /// A JavaScript file cannot be read.
+    SCRIPT_INVALID = "NX-1002", "a JavaScript file cannot be read", 422, Usage;
+    /// `nexus.toml` or a flag is wrong.
+    CONFIG_INVALID = "NX-1003", "the configuration is wrong", 422, Usage;
+    /// The project folder or file is not there.
+    PROJECT_MISSING = "NX-1004", "there is no project here", 404, NotFound;
+    /// `nexus new` found something in its way.
+    PROJECT_EXISTS = "NX-1005", "the folder is not empty", 409, Usage;
+    /// Nobody implements an activity that a workflow calls.
+    ACTIVITY_UNBOUND = "NX-1101", "nobody implements this activity", 422, Usage;
+    /// Input does not fit the schema.
+    INPUT_INVALID = "NX-2001", "the input does not fit", 422, Usage;
+    /// No such workflow.
+    WORKFLOW_UNKNOWN = "NX-2002", "there is no such workflow", 404, NotFound;
+    /// No such run.
+    RUN_UNKNOWN = "NX-2003", "there is no such run", 404, NotFound;
+    /// The request cannot be understood.
+    BAD_REQUEST = "NX-2004", "the request cannot be understood", 400, Usage;
+    /// A run with this workflow id is open already.
+    ALREADY_RUNNING = "NX-2005", "a run with this workflow id is open", 409, Usage;
+    /// No such operation or path.
+    OPERATION_UNKNOWN = "NX-2006", "there is no such operation", 404, NotFound;
+    /// The request is larger than allowed.
+    TOO_LARGE = "NX-2007", "the request is too large", 413, Usage;
+    /// Several namespaces have a workflow of this name.
+    WORKFLOW_AMBIGUOUS = "NX-2008", "several namespaces have this workflow", 409, Usage;
+    /// The wait ended before the run did.
+    WAIT_ENDED = "NX-2009", "the run goes on", 504, TimedOut;
+    /// The path exists, but not for this method.
+    METHOD_UNKNOWN = "NX-2010", "the method is not allowed here", 405, Usage;
+    /// The run failed.
+    RUN_FAILED = "NX-3001", "the run failed", 422, Failed;
+    /// The run was cancelled, terminated or ran out of time.
+    RUN_STOPPED = "NX-3002", "the run was stopped", 409, TimedOut;
+    /// The run's program cannot go on.
+    RUN_BLOCKED = "NX-3003", "the run's program cannot go on", 500, Failed;
+    /// The address is in use.
+    ADDRESS_IN_USE = "NX-4001", "the address is in use", 503, Unavailable;
+    /// Another server uses the data folder.
+    DATA_IN_USE = "NX-4002", "another server uses this data folder", 503, Unavailable;
+    /// The data folder is damaged.
+    DATA_DAMAGED = "NX-4003", "the data folder is damaged", 503, Unavailable;
+    /// The store refused to write.
+    STORE_FAILED = "NX-4004", "the store failed", 503, Unavailable;
+    /// No server answers.
+    SERVER_UNREACHABLE = "NX-4005", "no server answers", 503, Unavailable;
+    /// Binding beyond this machine without authentication.
+    NOT_LOOPBACK = "NX-4006", "refusing to listen beyond this machine", 422, Usage;
+    /// The server is stopping.
+    STOPPING = "NX-4007", "the server is stopping", 503, Unavailable;
+    /// The data folder was written by a newer version.
+    DATA_NEWER = "NX-4008", "the data folder is from a newer version", 503, Unavailable;
+    /// A function threw.
+    FUNCTION_THREW = "NX-5001", "a function threw an error", 500, Failed;
+    /// A function used up its processor time.
+    FUNCTION_CPU = "NX-5002", "a function used up its processor time", 500, Failed;
+    /// A function used up its memory.
+    FUNCTION_MEMORY = "NX-5003", "a function used up its memory", 500, Failed;
+    /// A function made too many host calls.
+    FUNCTION_CALLS = "NX-5004", "a function made too many host calls", 500, Failed;
+    /// A function asked for what it has not been granted.
+    FUNCTION_DENIED = "NX-5005", "a function lacks a capability", 500, Failed;
+    /// A function waits for something that can never happen.
+    FUNCTION_STUCK = "NX-5006", "a function can never finish", 500, Failed;
+    /// A function sent or returned too many bytes.
+    FUNCTION_BYTES = "NX-5007", "a function passed too many bytes", 500, Failed;
+    /// A function took too long.
+    FUNCTION_DEADLINE = "NX-5008", "a function took too long", 500, TimedOut;
+    /// A function overflowed its stack.
+    FUNCTION_STACK = "NX-5009", "a function overflowed its stack", 500, Failed;
+    /// A module has no such export.
+    FUNCTION_MISSING = "NX-5010", "a module has no such function", 500, Failed;
+    /// A fault of ours.
+    INTERNAL = "NX-9001", "a fault in Nexus itself", 500, Failed;
+}
+
+/// The code of an id such as `NX-2001`; case does not matter.
+pub fn find(id: &str) -> Option<&'static Code> {
+    ALL.iter().copied().find(|code| code.id.eq_ignore_ascii_case(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_in_order() {
+        assert!(ALL.windows(2).all(|pair| pair[0].id < pair[1].id));
+    }
+
+    #[test]
+    fn codes_are_found_in_any_case() {
+        assert_eq!(find("nx-2001"), Some(&INPUT_INVALID));
+        assert_eq!(find("NX-0000"), None);
+    }
+}

@@ -1,0 +1,134 @@
+//! The one error type that crosses parts: a code with a page, a message, a place, a suggestion.
+
+use std::fmt;
+
+use crate::code::{self, Exit};
+use crate::failure::Failure;
+use crate::id::RunId;
+use crate::port::StoreError;
+
+/// A stable name for a kind of error. All of them are in [`crate::code`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct Code {
+    /// `NX-` and four digits.
+    pub id: &'static str,
+    /// What it means, in a few words.
+    pub title: &'static str,
+    /// The HTTP status that tells it.
+    pub http: u16,
+    /// The exit code that tells it.
+    pub exit: Exit,
+}
+
+/// One fault of an input: where and what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// JSON pointer into the input, or `file:line:column` of a project file.
+    pub at: String,
+    /// What is wrong there.
+    pub message: String,
+}
+
+/// What went wrong, for a caller. Never holds a stack trace or a secret.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Error(Box<Parts>);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Parts {
+    code: &'static Code,
+    message: String,
+    help: Option<String>,
+    faults: Vec<Fault>,
+    failure: Option<Failure>,
+    run: Option<RunId>,
+}
+
+impl Error {
+    /// An error; messages are lower-case without a full stop.
+    pub fn new(code: &'static Code, message: impl Into<String>) -> Error {
+        let message = message.into();
+        Error(Box::new(Parts { code, message, help: None, faults: Vec::new(), failure: None, run: None }))
+    }
+
+    /// A fault of ours: something that the code around it rules out.
+    pub fn internal(message: impl Into<String>) -> Error {
+        Error::new(&code::INTERNAL, message).help("this is a fault in Nexus; please report it")
+    }
+
+    /// Adds what the caller can do about it.
+    pub fn help(mut self, help: impl Into<String>) -> Error {
+        self.0.help = Some(help.into());
+        self
+    }
+
+    /// Adds one place and what is wrong there.
+    pub fn fault(mut self, at: impl Into<String>, message: impl Into<String>) -> Error {
+        self.0.faults.push(Fault { at: at.into(), message: message.into() });
+        self
+    }
+
+    /// Adds the failure of the work.
+    pub fn failure(mut self, failure: Failure) -> Error {
+        self.0.failure = Some(failure);
+        self
+    }
+
+    /// Adds the run it is about.
+    pub fn run(mut self, run: RunId) -> Error {
+        self.0.run = Some(run);
+        self
+    }
+
+    /// Its code.
+    pub fn code(&self) -> &'static Code {
+        self.0.code
+    }
+
+    /// Its message.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What the caller can do about it.
+    pub fn help_text(&self) -> Option<&str> {
+        self.0.help.as_deref()
+    }
+
+    /// The faults of the input.
+    pub fn faults(&self) -> &[Fault] {
+        &self.0.faults
+    }
+
+    /// The failure of the work, when the work failed.
+    pub fn failure_ref(&self) -> Option<&Failure> {
+        self.0.failure.as_ref()
+    }
+
+    /// The run it is about.
+    pub fn run_id(&self) -> Option<&RunId> {
+        self.0.run.as_ref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]", self.0.message, self.0.code.id)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Error {
+        match &error {
+            StoreError::Damaged(_) => Error::new(&code::DATA_DAMAGED, error.to_string())
+                .help("restore the data folder from a backup; the log names what is damaged"),
+            StoreError::Failed(_) => Error::new(&code::STORE_FAILED, error.to_string()).help(
+                "free space or repair the disk, then start the server again; nothing acknowledged is lost",
+            ),
+            StoreError::Closed => {
+                Error::new(&code::STOPPING, "the server is stopping").help("try again soon")
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The words of Nexus as types, its ports, and their memory versions.
+//!
+//! Everything a Nexus server can do is an [`operation::Operation`] in a [`catalogue::Catalogue`]; channels render the
+//! catalogue, the engine and other parts contribute to it. What a part needs from the outside world (time, chance,
+//! storage, code that runs activities) it takes through a trait in [`port`]; [`memory`] holds a version of each that
+//! lives in this process, which is both the volatile mode and the test double.
+
+pub mod activity;
+pub mod call;
+pub mod catalogue;
+pub mod code;
+pub mod error;
+pub mod failure;
+pub mod id;
+pub mod limits;
+pub mod memory;
+pub mod operation;
+pub mod port;
+pub mod retry;
+pub mod suggest;
+pub mod task;
+pub mod time;
+
+/// A JSON value, as it crosses every boundary.
+pub type Json = serde_json::Value;
+
+/// A boxed future: what port methods return, so that ports can be trait objects.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,13 @@
+//! Limits that more than one part holds to. Each part keeps its own beside the code that enforces it.
+
+/// Longest namespace, workflow id and similar names, in bytes (Temporal's limit).
+pub const ID_BYTES_MAX: usize = 1_000;
+
+/// Largest input, result or activity payload, in bytes (Temporal's limit).
+pub const PAYLOAD_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Longest list of runs in one answer.
+pub const PAGE_ROWS_MAX: usize = 1_000;
+
+/// Rows of a list when the caller does not say.
+pub const PAGE_ROWS_DEFAULT: usize = 50;

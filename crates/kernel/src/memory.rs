@@ -1,0 +1,5 @@
+//! Ports in memory: the volatile mode of a single process, and the double in tests.
+
+pub mod clock;
+pub mod rng;
+pub mod store;

@@ -1,0 +1,53 @@
+//! "Did you mean": the nearest known name to a mistyped one.
+
+/// The candidate nearest to `name`, when it is near enough to be what was meant.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = name.to_lowercase();
+    let budget = (name.chars().count() / 3).clamp(1, 3);
+    candidates
+        .into_iter()
+        .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, _)| *distance <= budget)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein distance in characters.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (at, from) in left.chars().enumerate() {
+        let mut diagonal = at;
+        let mut previous = at + 1;
+        for (cell, to) in row.iter_mut().skip(1).zip(&right) {
+            let replaced = diagonal + usize::from(from != *to);
+            diagonal = *cell;
+            previous = replaced.min(diagonal + 1).min(previous + 1);
+            *cell = previous;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = at + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_typos_and_leaves_strangers_alone() {
+        let names = ["Checkout", "Refund", "ReserveStock"];
+        assert_eq!(nearest("Chekout", names), Some("Checkout"));
+        assert_eq!(nearest("checkout", names), Some("Checkout"));
+        assert_eq!(nearest("Ship", names), None);
+    }
+
+    #[test]
+    fn distances() {
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("abc", ""), 3);
+    }
+}

@@ -1,0 +1,1 @@
+//! The nexus binary: configuration, wiring, command line.

@@ -1,0 +1,1 @@
+//! JavaScript in WebAssembly: a fresh, limited instance for every execution.

@@ -1,0 +1,1 @@
+//! Stores behind the kernel's ports: memory and SQLite.
