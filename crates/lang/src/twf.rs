@@ -1,3 +1,7 @@
 //! TWF, the workflow language: syntax tree, lexer, parser, checks, interpreter.
 
 pub mod ast;
+pub mod dump;
+pub mod lexer;
+pub mod parser;
+pub mod token;

@@ -1,0 +1,139 @@
+//! From tokens to the tree: recursive descent, one function per production of the grammar.
+//!
+//! Parsing never fails. A line that cannot be read becomes [`StmtKind::Error`](crate::twf::ast::StmtKind::Error) with
+//! one diagnostic, and reading goes on with the next line; a block whose header cannot be read is read all the same.
+//! Every older spelling is read into the tree of its newest form and reported as `LEGACY_SYNTAX`.
+
+mod await_one;
+mod call;
+mod control;
+mod cursor;
+mod definition;
+mod expr;
+mod head;
+mod legacy;
+mod line;
+mod literal;
+mod message;
+mod old_call;
+mod options;
+mod place;
+mod recover;
+mod service;
+mod statement;
+mod topology;
+mod types;
+mod unit;
+mod wait;
+
+use crate::text::diagnostic::Diagnostic;
+use crate::text::source::{SourceId, Span};
+use crate::twf::ast::{Expr, Handler, Ident, OptionEntry, Unit};
+use crate::twf::lexer::{Comment, lex};
+use crate::twf::token::Token;
+use place::Place;
+
+/// How deep blocks, brackets and types may nest together. The tree is walked recursively by everything after the
+/// parser, so this bounds the stack of all of them.
+pub const NESTING_MAX: u32 = 64;
+
+/// How high one expression may grow without brackets, for example by a chain of `+`.
+pub const EXPRESSION_HEIGHT_MAX: u32 = 256;
+
+/// A file as a tree, with what was wrong about its text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed {
+    /// The tree; lines that could not be read are left out or stand as errors in it.
+    pub unit: Unit,
+    /// `LEX`, `SYNTAX`, `RAW_STATEMENT`, `OPAQUE_TYPE`, `LEGACY_SYNTAX`, `EXTENSION_SYNTAX`, by place.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads a file. Any text gives a tree, in time linear in its length.
+pub fn parse(source: SourceId, text: &str) -> Parsed {
+    let mut parser = Parser::new(source, text, 0);
+    let unit = parser.unit();
+    let diagnostics = parser.finish();
+    Parsed { unit, diagnostics }
+}
+
+/// Reads one expression that stands at byte `base` of a file, for example inside the braces of an interpolated string.
+pub fn parse_expression(source: SourceId, text: &str, base: u32) -> (Expr, Vec<Diagnostic>) {
+    let mut parser = Parser::new(source, text, base);
+    let expr = parser.lone_expression();
+    let diagnostics = parser.finish();
+    (expr, diagnostics)
+}
+
+/// The diagnostic has been given; the caller goes on with the next line.
+#[derive(Debug)]
+struct Broken;
+
+type Parse<T> = Result<T, Broken>;
+
+struct Parser<'t> {
+    source: SourceId,
+    text: &'t str,
+    /// Where the text stands in its file.
+    base: u32,
+    tokens: Vec<Token>,
+    comments: Vec<Comment>,
+    at: usize,
+    diagnostics: Vec<Diagnostic>,
+    /// Places of the `LEX` errors, ascending: what follows from one of them is not reported again.
+    lex_errors: Vec<u32>,
+    /// Where the statement began that is being read.
+    line_start: u32,
+    /// While positive, diagnostics are dropped: the header of this block could not be read.
+    quiet: u32,
+    nesting: u32,
+    place: Place,
+    /// Whether the head of the body that is being read has ended, so that a handler comes too late.
+    late: Vec<Handler>,
+    /// `options(..)` lines at the head of a body with no call after them: defaults of the definition.
+    head_options: Vec<OptionEntry>,
+    /// Message declarations of the first dialect, outside of workflows.
+    loose_handlers: Vec<Handler>,
+    /// `signals:` lists of the first dialect, by index of the workflow among the definitions.
+    attachments: Vec<(usize, Ident)>,
+}
+
+impl<'t> Parser<'t> {
+    fn new(source: SourceId, text: &'t str, base: u32) -> Parser<'t> {
+        let lexed = lex(source, text);
+        let mut parser = Parser {
+            source,
+            text,
+            base,
+            tokens: lexed.tokens,
+            comments: lexed.comments,
+            at: 0,
+            diagnostics: lexed.diagnostics,
+            lex_errors: Vec::new(),
+            line_start: 0,
+            quiet: 0,
+            nesting: 0,
+            place: Place::Workflow,
+            late: Vec::new(),
+            head_options: Vec::new(),
+            loose_handlers: Vec::new(),
+            attachments: Vec::new(),
+        };
+        parser.lex_errors = parser.diagnostics.iter().filter_map(|it| Some(it.span?.start)).collect();
+        for diagnostic in &mut parser.diagnostics {
+            if let Some(span) = &mut diagnostic.span {
+                *span = Span { start: span.start + base, end: span.end + base, ..*span };
+            }
+        }
+        parser
+    }
+
+    fn finish(self) -> Vec<Diagnostic> {
+        let mut diagnostics = self.diagnostics;
+        crate::text::diagnostic::sort(&mut diagnostics);
+        diagnostics
+    }
+}
+
+#[cfg(test)]
+mod tests;

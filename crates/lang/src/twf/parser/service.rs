@@ -1,0 +1,87 @@
+//! Nexus services and their operations.
+
+use super::place::Place;
+use super::{Parse, Parser};
+use crate::twf::ast::{Service, ServiceOperation};
+use crate::twf::token::TokenKind;
+
+impl Parser<'_> {
+    /// `'nexus' 'service' NAME block( ( async_op | sync_op )* )`.
+    pub(super) fn service(&mut self, doc: String) -> Parse<Service> {
+        let start = self.at;
+        self.bump();
+        if self.at_word("endpoint") {
+            let help = "put it into the `namespace` that serves it".to_string();
+            return Err(self.syntax_help(
+                self.next_span(),
+                "an endpoint stands inside a `namespace` block",
+                Some(help),
+            ));
+        }
+        self.expect_word("service", "`nexus`")?;
+        self.service_rest(start, doc)
+    }
+
+    /// The seed's `nexus_service`.
+    pub(super) fn legacy_service(&mut self, doc: String) -> Parse<Service> {
+        let start = self.at;
+        self.legacy(self.next_span(), "`nexus_service`", "nexus service");
+        self.bump();
+        self.service_rest(start, doc)
+    }
+
+    fn service_rest(&mut self, start: usize, doc: String) -> Parse<Service> {
+        let name = self.new_name("the name of a service")?;
+        self.colon_line("the name of the service");
+        let span = self.header_span(start);
+        let mut operations = Vec::new();
+        self.item_lines("the name of the service", &mut |p| {
+            let operation = p.operation()?;
+            operations.push(operation);
+            Ok(())
+        });
+        Ok(Service { doc, name, operations, span })
+    }
+
+    fn operation(&mut self) -> Parse<ServiceOperation> {
+        match self.word() {
+            "async" => {
+                self.bump();
+                let name = self.new_name("the name of an operation")?;
+                self.expect_word("workflow", "the name of the operation")?;
+                let workflow = self.qname("the name of a workflow")?;
+                self.end_of_line()?;
+                Ok(ServiceOperation::Async { name, workflow })
+            }
+            "sync" => self.sync_operation(),
+            "operation" => {
+                self.legacy(self.next_span(), "`operation`", "sync");
+                self.sync_operation()
+            }
+            _ => {
+                let help = self.suggest(&["async", "sync"]);
+                let message = format!("expected `async` or `sync`, found {}", self.found());
+                Err(self.syntax_help(self.next_span(), message, help))
+            }
+        }
+    }
+
+    /// `'sync' NAME params result_type block( stmt* )`; the seed also has signatures without a body.
+    fn sync_operation(&mut self) -> Parse<ServiceOperation> {
+        let start = self.at;
+        let is_old = self.at_word("operation");
+        self.bump();
+        let name = self.new_name("the name of an operation")?;
+        let params = self.params();
+        let result = self.result_type();
+        if is_old && (self.at(TokenKind::Newline) || self.at(TokenKind::End)) {
+            let span = self.span_since(start);
+            self.end_of_line()?;
+            return Ok(ServiceOperation::Sync { name, params, result, body: None, span });
+        }
+        self.colon_line("the operation");
+        let span = self.header_span(start);
+        let body = self.with_place(Place::Operation, |p| p.body("the operation"));
+        Ok(ServiceOperation::Sync { name, params, result, body: Some(body), span })
+    }
+}

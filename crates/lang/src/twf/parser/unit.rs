@@ -1,0 +1,201 @@
+//! A whole file: package, imports, definitions.
+
+use super::{Parse, Parser};
+use crate::text::diagnostic::Diagnostic;
+use crate::text::suggest::nearest;
+use crate::twf::ast::{Annotation, Definition, Expr, ExprKind, Handler, Ident, Import, Unit};
+use crate::twf::token::TokenKind;
+
+/// Words that begin a definition, for suggestions.
+const DEFINITION_WORDS: &[&str] = &[
+    "workflow",
+    "activity",
+    "worker",
+    "namespace",
+    "nexus",
+    "type",
+    "package",
+    "import",
+    "nexus_service",
+    "nexus_endpoint",
+];
+
+impl Parser<'_> {
+    /// `package? import* definition*`, in any order but reported when it is another.
+    pub(super) fn unit(&mut self) -> Unit {
+        let mut unit = Unit { pragmas: self.pragmas(), ..Unit::default() };
+        let mut is_lost = false;
+        loop {
+            self.line_start = self.token(0).start;
+            match self.kind() {
+                TokenKind::End => break,
+                TokenKind::Dedent | TokenKind::Newline => {
+                    self.bump();
+                }
+                TokenKind::Indent => self.stray_block(is_lost),
+                _ if self.is_definition() => {
+                    is_lost = self.top_level(&mut unit).is_err();
+                    if is_lost {
+                        self.skip_line_and_block();
+                    }
+                }
+                _ => {
+                    self.stray_line(is_lost);
+                    is_lost = true;
+                }
+            }
+        }
+        self.attach_handlers(&mut unit);
+        unit
+    }
+
+    /// A lone expression, with everything after it an error.
+    pub(super) fn lone_expression(&mut self) -> Expr {
+        let whole = self.span(0, self.token(usize::MAX / 2).end);
+        self.eat(TokenKind::Indent);
+        let expr = self.expr();
+        let expr = expr.and_then(|expr| self.end_of_line().map(|()| expr));
+        expr.unwrap_or(Expr { kind: ExprKind::Error, span: whole })
+    }
+
+    fn is_definition(&self) -> bool {
+        match self.word() {
+            "workflow" | "activity" | "worker" | "namespace" | "nexus" | "package" | "import" => true,
+            "nexus_service" | "nexus_endpoint" | "type" | "signal" | "query" | "update" => {
+                self.nth(1) == TokenKind::Name
+            }
+            _ => self.at(TokenKind::At),
+        }
+    }
+
+    fn top_level(&mut self, unit: &mut Unit) -> Parse<()> {
+        let doc = self.doc_above(self.line_start);
+        let annotations = self.annotations()?;
+        match self.word() {
+            "package" => return self.package(unit),
+            "import" => return self.import(unit),
+            "signal" | "query" | "update" => return self.loose_handler(),
+            "worker" => return self.worker(unit),
+            _ => {}
+        }
+        let attached = self.attachments.len();
+        let definition = match self.word() {
+            "workflow" => Definition::Workflow(self.workflow(annotations, doc)?),
+            "activity" => Definition::Activity(self.activity(annotations, doc)?),
+            "namespace" => Definition::Namespace(self.namespace()?),
+            "nexus" => Definition::Service(self.service(doc)?),
+            "nexus_service" => Definition::Service(self.legacy_service(doc)?),
+            "nexus_endpoint" => Definition::Endpoint(self.legacy_endpoint()?),
+            "type" => Definition::Type(self.type_def(doc)?),
+            _ => return Err(self.unexpected("a definition", "the annotation")),
+        };
+        for (owner, _) in self.attachments.iter_mut().skip(attached) {
+            *owner = unit.definitions.len();
+        }
+        unit.definitions.push(definition);
+        Ok(())
+    }
+
+    /// `'package' dotted NL`.
+    fn package(&mut self, unit: &mut Unit) -> Parse<()> {
+        let start = self.at;
+        self.bump();
+        let mut name = self.any_name("the name of a package")?;
+        while self.eat(TokenKind::Dot) {
+            let part = self.any_name("a name")?;
+            name = Ident { name: format!("{}.{}", name.name, part.name), span: name.span.to(part.span) };
+        }
+        let span = self.span_since(start);
+        self.end_of_line()?;
+        if let Some(first) = &unit.package {
+            let repeated = Diagnostic::error("SYNTAX", span, "a file has one package clause")
+                .label(first.span, "the first one");
+            self.report(repeated);
+            return Ok(());
+        }
+        if !unit.definitions.is_empty() || !unit.imports.is_empty() {
+            let _reported = self.syntax(span, "the package clause stands first in its file");
+        }
+        unit.package = Some(name);
+        Ok(())
+    }
+
+    /// `'import' NAME? STRING NL`.
+    fn import(&mut self, unit: &mut Unit) -> Parse<()> {
+        let start = self.at;
+        self.bump();
+        let alias = if self.at(TokenKind::Name) { Some(self.new_name("an import alias")?) } else { None };
+        let path = self.expect(TokenKind::Str, "`import`")?;
+        let path = self.string_value(path);
+        let span = self.span_since(start);
+        self.end_of_line()?;
+        if !unit.definitions.is_empty() {
+            let _reported = self.syntax(span, "imports stand before the first definition");
+        }
+        unit.imports.push(Import { alias, path, span });
+        Ok(())
+    }
+
+    /// `('@' NAME args? NL)*`.
+    pub(super) fn annotations(&mut self) -> Parse<Vec<Annotation>> {
+        let mut all = Vec::new();
+        while self.at(TokenKind::At) {
+            let start = self.at;
+            self.bump();
+            let name = self.any_name("the name of an annotation")?;
+            let args = if self.at(TokenKind::OpenParen) { self.args()? } else { Vec::new() };
+            self.extension(self.span_since(start), "an annotation");
+            self.end_of_line()?;
+            all.push(Annotation { name, args });
+        }
+        Ok(all)
+    }
+
+    /// The first dialect declared messages outside of workflows and listed them inside.
+    fn loose_handler(&mut self) -> Parse<()> {
+        let span = self.next_span();
+        let handler = self.handler()?;
+        let message =
+            format!("{} `{}` is declared outside of a workflow", self.slice(span), handler.name.name);
+        let diagnostic = Diagnostic::info("LEGACY_SYNTAX", span, message)
+            .help("declare it inside each workflow that takes it, before the first statement");
+        self.report(diagnostic);
+        self.loose_handlers.push(handler);
+        Ok(())
+    }
+
+    /// Gives each workflow the handlers that it lists by name.
+    fn attach_handlers(&mut self, unit: &mut Unit) {
+        for (owner, name) in std::mem::take(&mut self.attachments) {
+            let declared = self.loose_handlers.iter().find(|it| it.name.name == name.name);
+            let handler = declared.map(|it| Handler { name: name.clone(), ..it.clone() });
+            match (unit.definitions.get_mut(owner), handler) {
+                (Some(Definition::Workflow(workflow)), Some(handler)) => workflow.handlers.push(handler),
+                _ => {
+                    let message = format!("`{}` is declared nowhere in this file", name.name);
+                    let _reported = self.syntax(name.span, message);
+                }
+            }
+        }
+    }
+
+    fn stray_block(&mut self, is_lost: bool) {
+        if !is_lost {
+            let _reported = self.syntax(self.next_span(), "unexpected indentation");
+        }
+        self.skip_block();
+    }
+
+    /// Lines that begin no definition give one error however many they are.
+    fn stray_line(&mut self, is_lost: bool) {
+        if !is_lost {
+            let message = format!("expected a definition, found {}", self.found());
+            let help = nearest(self.word(), DEFINITION_WORDS.iter().copied())
+                .map_or_else(|| "definitions begin with `workflow`, `activity`, `worker`, `namespace`, `nexus service` or `type` in the first column".to_string(), |word| format!("did you mean `{word}`?"));
+            let _reported = self.syntax_help(self.next_span(), message, Some(help));
+        }
+        self.skip_line();
+        // What is indented under it belongs to a definition that was not recognised.
+        self.skip_block();
+    }
+}

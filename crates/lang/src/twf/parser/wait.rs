@@ -1,0 +1,147 @@
+//! Waiting: `await` and what can be awaited.
+
+use super::{Parse, Parser};
+use crate::twf::ast::{AwaitAll, Bind, Ident, RaceCase, RaceKind, StmtKind, Target};
+use crate::twf::token::TokenKind;
+
+impl Parser<'_> {
+    /// `'await' ( target bind? NL under? | 'all' .. | 'one' .. )`.
+    pub(super) fn await_stmt(&mut self) -> Parse<StmtKind> {
+        self.bump();
+        if self.at_word("one") {
+            self.bump();
+            return Ok(self.race());
+        }
+        if self.at_word("all") {
+            return self.await_all_stmt();
+        }
+        let start = self.at;
+        let mut target = self.target()?;
+        let bind = self.bind()?;
+        if self.at_word("timeout") {
+            return self.old_timeout(start, target, bind);
+        }
+        self.end_of_target(&mut target)?;
+        Ok(StmtKind::Await(target, bind))
+    }
+
+    /// `timer(e) | signal N | update N | call | name | predicate | all_handlers_finished`.
+    pub(super) fn target(&mut self) -> Parse<Target> {
+        let span = self.next_span();
+        match self.word() {
+            "timer" => self.timer_target(),
+            "signal" => {
+                self.bump();
+                Ok(Target::Signal(self.new_name("the name of a signal")?))
+            }
+            "update" => {
+                self.bump();
+                Ok(Target::Update(self.new_name("the name of an update")?))
+            }
+            "query" => Err(self.syntax(span, "a query cannot be awaited")),
+            "detach" => Err(self.syntax(span, "a detached call gives nothing to wait for")),
+            "condition" | "" => self.predicate_target(),
+            "all_handlers_finished" => {
+                self.extension(span, "`all_handlers_finished`");
+                self.bump();
+                Ok(Target::AllHandlersFinished(span))
+            }
+            "activity" | "workflow" | "nexus" | "child" => Ok(Target::Call(self.call()?)),
+            _ => Ok(Target::Name(self.new_name("the name of a promise or condition")?)),
+        }
+    }
+
+    /// `'timer' '(' expr ')'`, older without brackets.
+    fn timer_target(&mut self) -> Parse<Target> {
+        self.bump();
+        let is_bracketed = self.at(TokenKind::OpenParen);
+        let duration = self.expr()?;
+        if !is_bracketed {
+            let replacement = format!("({})", self.slice(duration.span));
+            self.legacy(duration.span, "`timer` without brackets", &replacement);
+        }
+        Ok(Target::Timer(duration))
+    }
+
+    /// `'condition'? '(' expr ')'`.
+    fn predicate_target(&mut self) -> Parse<Target> {
+        let start = self.next_span();
+        let has_word = self.eat_word("condition");
+        if !self.at(TokenKind::OpenParen) {
+            let wanted = if has_word { "`(`" } else { "what to wait for" };
+            return Err(self.unexpected(wanted, ""));
+        }
+        self.extension(start, "waiting for an expression");
+        Ok(Target::Predicate(self.expr()?))
+    }
+
+    /// The end of the line of a target, with the options under it when it is a call.
+    pub(super) fn end_of_target(&mut self, target: &mut Target) -> Parse<()> {
+        let Target::Call(call) = target else {
+            return self.end_of_line();
+        };
+        self.end_of_line()?;
+        if self.at(TokenKind::Indent) && self.nth_word(1) == "options" {
+            self.extension(self.span_of(self.token(1)), "`options:` of an awaited call");
+            self.under_call(call);
+        }
+        Ok(())
+    }
+
+    /// `all` in its shapes: a block of branches, one branch for each element, or a list of promises.
+    fn await_all_stmt(&mut self) -> Parse<StmtKind> {
+        let is_each = self.nth(1) == TokenKind::OpenParen && self.is_each(2);
+        if is_each || matches!(self.nth(1), TokenKind::Colon | TokenKind::Arrow) {
+            return self.await_all().map(StmtKind::AwaitAll);
+        }
+        self.extension(self.next_span(), "`await all` of a list");
+        self.bump();
+        let promises = self.expr()?;
+        let bind = self.bind()?;
+        self.end_of_line()?;
+        Ok(StmtKind::AwaitEach(promises, bind))
+    }
+
+    /// `'all' ( '(' NAME 'in' expr ')' )? ( '->' NAME )? block( stmt* )`.
+    pub(super) fn await_all(&mut self) -> Parse<AwaitAll> {
+        self.bump();
+        let each = if self.at(TokenKind::OpenParen) { Some(self.each()?) } else { None };
+        if self.at(TokenKind::Arrow) {
+            self.extension(self.next_span(), "collecting the results of `await all`");
+        }
+        let bind = self.bind()?;
+        let body = self.block("`await all`");
+        Ok(AwaitAll { each, bind, body })
+    }
+
+    fn each(&mut self) -> Parse<(Ident, crate::twf::ast::Expr)> {
+        self.extension(self.next_span(), "`await all` over a list");
+        self.bump();
+        let name = self.any_name("a loop variable")?;
+        self.expect_word("in", "the loop variable")?;
+        let items = self.expr()?;
+        self.expect(TokenKind::CloseParen, "the items")?;
+        Ok((name, items))
+    }
+
+    /// `await signal X timeout: 1h` of the first sketch: a race with a timer, whose block runs when time is up.
+    fn old_timeout(&mut self, start: usize, target: Target, bind: Option<Bind>) -> Parse<StmtKind> {
+        let span = self.span_since(start);
+        let keyword = self.next_span();
+        self.bump();
+        self.eat(TokenKind::Colon);
+        let duration = self.expr()?;
+        let replacement =
+            format!("one:\n    {}:\n    timer({}):", self.slice(span), self.slice(duration.span));
+        self.legacy(span.to(duration.span), "`timeout` of an `await`", &replacement);
+        let body = if self.at(TokenKind::Colon) {
+            self.block("`timeout`")
+        } else {
+            self.end_of_line()?;
+            Vec::new()
+        };
+        let first = RaceCase { kind: RaceKind::Target(target, bind), body: Vec::new(), span };
+        let timer = RaceCase { kind: RaceKind::Target(Target::Timer(duration), None), body, span: keyword };
+        Ok(StmtKind::AwaitOne(vec![first, timer]))
+    }
+}
