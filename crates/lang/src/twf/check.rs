@@ -1,0 +1,84 @@
+//! What is wrong with the meaning of files whose text could be read: references, topology, options, flow.
+//!
+//! The codes are those of the language page, section 10. All files of a project are checked together: definitions of one
+//! package see each other, others through imports.
+
+mod body;
+mod call;
+mod duplicate;
+mod empty;
+mod endpoint;
+mod expr;
+mod flow;
+mod import;
+mod index;
+mod nexus;
+mod option;
+mod scope;
+mod target;
+mod topology;
+mod walk;
+
+use crate::text::diagnostic::{Diagnostic, Severity, sort};
+use crate::text::source::{SourceId, Sources};
+use crate::twf::ast::Unit;
+use index::Index;
+
+/// A file that has been parsed.
+#[derive(Debug, Clone, Copy)]
+pub struct ParsedUnit<'a> {
+    /// Where it was read from.
+    pub source: SourceId,
+    /// Its tree.
+    pub unit: &'a Unit,
+}
+
+/// How strict the checks are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CheckOptions {
+    /// Errors other than `LEX` and `SYNTAX` become warnings: for sketches that name what is not written yet.
+    pub lenient: bool,
+}
+
+/// Checks files together and reports by place.
+pub fn check(units: &[ParsedUnit<'_>], sources: &Sources, options: CheckOptions) -> Vec<Diagnostic> {
+    let index = Index::new(units, sources);
+    let mut checker = Checker { index: &index, out: Vec::new() };
+    checker.duplicates(units);
+    checker.imports();
+    checker.empties(units);
+    checker.topology(units);
+    checker.endpoints();
+    checker.bodies(units);
+    let mut diagnostics = checker.out;
+    if options.lenient {
+        soften(&mut diagnostics);
+    }
+    sort(&mut diagnostics);
+    diagnostics
+}
+
+/// Turns every error but `LEX` and `SYNTAX` into a warning. Callers that report the parser's diagnostics too apply this
+/// to them as well.
+pub fn soften(diagnostics: &mut [Diagnostic]) {
+    for diagnostic in diagnostics {
+        if diagnostic.is_error() && !matches!(diagnostic.code, "LEX" | "SYNTAX") {
+            diagnostic.severity = Severity::Warning;
+        }
+    }
+}
+
+/// The files and what has been found about them.
+struct Checker<'a> {
+    index: &'a Index<'a>,
+    out: Vec<Diagnostic>,
+}
+
+impl Checker<'_> {
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.out.push(diagnostic);
+    }
+}
+
+#[cfg(test)]
+mod tests;

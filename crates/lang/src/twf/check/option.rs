@@ -1,0 +1,126 @@
+//! Options against their tables: known keys, values of the right type.
+
+use std::collections::HashMap;
+
+use super::Checker;
+use crate::text::diagnostic::Diagnostic;
+use crate::text::source::Span;
+use crate::text::suggest::{did_you_mean, nearest};
+use crate::twf::ast::{Expr, ExprKind, OptionEntry, OptionValue};
+use crate::twf::options::{OptionKey, OptionScope, OptionType};
+
+impl Checker<'_> {
+    pub(super) fn options(&mut self, scope: OptionScope, entries: &[OptionEntry]) {
+        let mut seen: HashMap<&str, Span> = HashMap::new();
+        for entry in entries {
+            let Some(key) = scope.key(&entry.key.name) else {
+                self.unknown_option(scope, entry);
+                continue;
+            };
+            if let Some(first) = seen.insert(key.name, entry.key.span) {
+                let message = format!("the option `{}` is given twice", key.name);
+                let diagnostic = Diagnostic::error("SYNTAX", entry.key.span, message);
+                self.report(diagnostic.label(first, "first given here"));
+            }
+            self.spelling(entry, key);
+            self.value(entry, key);
+        }
+    }
+
+    fn unknown_option(&mut self, scope: OptionScope, entry: &OptionEntry) {
+        let name = &entry.key.name;
+        let (message, help) = if scope.is_call_only(name) {
+            (format!("the option `{name}` belongs to a call, not to a definition"), None)
+        } else if scope == OptionScope::NexusCall && matches!(name.as_str(), "task_queue" | "taskQueue") {
+            let help = "the endpoint decides on the task queue".to_string();
+            (format!("a Nexus call has no option `{name}`"), Some(help))
+        } else {
+            let help = did_you_mean(name, scope.keys().map(|key| key.name));
+            let known: Vec<&str> = scope.keys().filter(|key| !key.is_extension).map(|key| key.name).collect();
+            let help = help.unwrap_or_else(|| format!("known here: {}", known.join(", ")));
+            (format!("unknown option `{name}`"), Some(help))
+        };
+        self.report(Diagnostic::error("SYNTAX", entry.key.span, message).help_if(help));
+    }
+
+    fn spelling(&mut self, entry: &OptionEntry, key: &OptionKey) {
+        if entry.key.name != key.name {
+            let message = format!("the option `{}` is now called `{}`", entry.key.name, key.name);
+            let diagnostic = Diagnostic::info("LEGACY_SYNTAX", entry.key.span, message)
+                .help(format!("write `{}`", key.name))
+                .fix(entry.key.span, key.name, "use the newest name");
+            self.report(diagnostic);
+        }
+        if key.is_extension {
+            let message = format!("the option `{}` is an extension of the published language", key.name);
+            self.report(Diagnostic::info("EXTENSION_SYNTAX", entry.key.span, message));
+        }
+    }
+
+    fn value(&mut self, entry: &OptionEntry, key: &OptionKey) {
+        match (&entry.value, key.ty) {
+            (OptionValue::Block(inner), OptionType::Block(scope)) => self.options(scope, inner),
+            (_, OptionType::Any) => {}
+            (OptionValue::Block(_), ty) => {
+                let message = format!("the option `{}` is {}, not a block", key.name, describe(ty));
+                self.report(Diagnostic::error("SYNTAX", entry.key.span, message));
+            }
+            (OptionValue::Expr(value), OptionType::Enum(words)) => self.enumeration(key, value, words),
+            (OptionValue::Expr(value), ty) => {
+                if !fits(value, ty) {
+                    let message = format!("the option `{}` is {}", key.name, describe(ty));
+                    let help = matches!((ty, &value.kind), (OptionType::Duration, ExprKind::Int(_)))
+                        .then(|| "give it a unit, for example `30s` or `5m`".to_string());
+                    self.report(Diagnostic::error("SYNTAX", value.span, message).help_if(help));
+                }
+            }
+        }
+    }
+
+    fn enumeration(&mut self, key: &OptionKey, value: &Expr, words: &'static [&'static str]) {
+        let (ExprKind::Name(given) | ExprKind::Str(given)) = &value.kind else {
+            if !matches!(value.kind, ExprKind::Error) {
+                let message = format!("the option `{}` is one of {}", key.name, words.join(", "));
+                self.report(Diagnostic::error("SYNTAX", value.span, message));
+            }
+            return;
+        };
+        if !words.contains(&given.as_str()) {
+            let message = format!("`{given}` is no value of `{}`", key.name);
+            let help = nearest(given, words.iter().copied()).map_or_else(
+                || format!("one of {}", words.join(", ")),
+                |word| format!("did you mean `{word}`?"),
+            );
+            self.report(Diagnostic::error("SYNTAX", value.span, message).help(help));
+        }
+    }
+}
+
+/// Whether a literal is of the type; what is computed at run time is judged then.
+fn fits(value: &Expr, ty: OptionType) -> bool {
+    match &value.kind {
+        ExprKind::Str(_) => ty == OptionType::Str,
+        ExprKind::Duration(_) => ty == OptionType::Duration,
+        ExprKind::Int(_) | ExprKind::Decimal(_) => ty == OptionType::Number,
+        ExprKind::Bool(_) => ty == OptionType::Bool,
+        ExprKind::List(items) => {
+            ty == OptionType::StrList && items.iter().all(|item| fits(item, OptionType::Str))
+        }
+        ExprKind::Null | ExprKind::Ellipsis | ExprKind::Lambda(..) => false,
+        // A bare word passes for any scalar: it is the value of that variable.
+        _ => !matches!(ty, OptionType::Block(_)),
+    }
+}
+
+fn describe(ty: OptionType) -> String {
+    match ty {
+        OptionType::Str => "a string".to_string(),
+        OptionType::Duration => "a duration".to_string(),
+        OptionType::Number => "a number".to_string(),
+        OptionType::Bool => "`true` or `false`".to_string(),
+        OptionType::StrList => "a list of strings".to_string(),
+        OptionType::Enum(words) => format!("one of {}", words.join(", ")),
+        OptionType::Block(_) => "a block of options".to_string(),
+        OptionType::Any => "any value".to_string(),
+    }
+}

@@ -1,0 +1,187 @@
+//! Ways through the tree.
+
+use crate::twf::ast::{
+    Arg, AwaitAll, Bind, Block, Call, Expr, ForHead, LValue, OptionEntry, OptionValue, PathStep, RaceKind,
+    SendTarget, Stmt, StmtKind, Target,
+};
+
+/// Every statement of a block and of the blocks in it, outer ones first.
+pub(super) fn each<'a>(block: &'a [Stmt], visit: &mut dyn FnMut(&'a Stmt)) {
+    for stmt in block {
+        visit(stmt);
+        for inner in blocks(stmt) {
+            each(inner, visit);
+        }
+    }
+}
+
+/// The blocks directly in a statement.
+pub(super) fn blocks(stmt: &Stmt) -> Vec<&Block> {
+    match &stmt.kind {
+        StmtKind::AwaitAll(all) => vec![&all.body],
+        StmtKind::AwaitOne(cases) => cases
+            .iter()
+            .map(|case| match &case.kind {
+                RaceKind::All(all) => &all.body,
+                _ => &case.body,
+            })
+            .collect(),
+        StmtKind::If(_, then, otherwise) => vec![then, otherwise],
+        StmtKind::Switch(_, cases, otherwise) => {
+            cases.iter().map(|case| &case.body).chain(std::iter::once(otherwise)).collect()
+        }
+        StmtKind::For(_, body) => vec![body],
+        StmtKind::Try(it) => {
+            std::iter::once(&it.body).chain(it.catch.as_ref()).chain(it.finally.as_ref()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What a statement waits for or starts, with where the value goes.
+pub(super) fn targets(stmt: &Stmt) -> Vec<(&Target, Option<&Bind>)> {
+    match &stmt.kind {
+        StmtKind::Promise(_, target) => vec![(target, None)],
+        StmtKind::Await(target, bind) => vec![(target, bind.as_ref())],
+        StmtKind::AwaitOne(cases) => cases
+            .iter()
+            .filter_map(|case| match &case.kind {
+                RaceKind::Target(target, bind) => Some((target, bind.as_ref())),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The calls that a statement makes, with where their results go.
+pub(super) fn calls(stmt: &Stmt) -> Vec<(&Call, Option<&Bind>)> {
+    match &stmt.kind {
+        StmtKind::Call(call, bind) => vec![(call, bind.as_ref())],
+        StmtKind::Detach(call) | StmtKind::ReturnWorkflow(call) => vec![(call, None)],
+        _ => targets(stmt)
+            .into_iter()
+            .filter_map(|(target, bind)| match target {
+                Target::Call(call) => Some((call, bind)),
+                _ => None,
+            })
+            .collect(),
+    }
+}
+
+/// The binds of a statement.
+pub(super) fn binds(stmt: &Stmt) -> Vec<&Bind> {
+    match &stmt.kind {
+        StmtKind::Call(_, bind) | StmtKind::AwaitEach(_, bind) | StmtKind::Await(_, bind) => {
+            bind.iter().collect()
+        }
+        StmtKind::AwaitAll(all) => all.bind.iter().collect(),
+        StmtKind::AwaitOne(cases) => cases
+            .iter()
+            .filter_map(|case| match &case.kind {
+                RaceKind::Target(_, bind) => bind.as_ref(),
+                RaceKind::All(all) => all.bind.as_ref(),
+                RaceKind::Fail(_) => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The expressions directly in a statement, those of the blocks in it left out.
+pub(super) fn exprs<'a>(stmt: &'a Stmt, visit: &mut dyn FnMut(&'a Expr)) {
+    match &stmt.kind {
+        StmtKind::AwaitAll(all) => each_items(all, visit),
+        StmtKind::AwaitEach(value, _)
+        | StmtKind::If(value, ..)
+        | StmtKind::Raise(value)
+        | StmtKind::Reject(value)
+        | StmtKind::Return(Some(value))
+        | StmtKind::Expr(value)
+        | StmtKind::For(ForHead::While(value) | ForHead::Each(_, _, value), _) => visit(value),
+        StmtKind::Switch(value, cases, _) => {
+            visit(value);
+            cases.iter().flat_map(|case| &case.values).for_each(&mut *visit);
+        }
+        StmtKind::Send(to, _, arguments) => {
+            receiver(to, visit);
+            args(arguments, visit);
+        }
+        StmtKind::Cancel(to) => receiver(to, visit),
+        StmtKind::Close(_, arguments) | StmtKind::Heartbeat(arguments) => args(arguments, visit),
+        StmtKind::Assign(place, _, value) => {
+            indexes(place, visit);
+            visit(value);
+        }
+        _ => {}
+    }
+    for bind in binds(stmt) {
+        if let Bind::Place(place) = bind {
+            indexes(place, visit);
+        }
+    }
+    for (target, _) in targets(stmt) {
+        if let Target::Timer(value) | Target::Predicate(value) = target {
+            visit(value);
+        }
+    }
+    if let StmtKind::AwaitOne(cases) = &stmt.kind {
+        for case in cases {
+            if let RaceKind::All(all) = &case.kind {
+                each_items(all, visit);
+            }
+        }
+    }
+    for (call, _) in calls(stmt) {
+        args(&call.args, visit);
+        options(&call.options, visit);
+    }
+}
+
+fn each_items<'a>(all: &'a AwaitAll, visit: &mut dyn FnMut(&'a Expr)) {
+    if let Some((_, items)) = &all.each {
+        visit(items);
+    }
+}
+
+fn receiver<'a>(to: &'a SendTarget, visit: &mut dyn FnMut(&'a Expr)) {
+    if let SendTarget::External(_, arguments) = to {
+        args(arguments, visit);
+    }
+}
+
+fn args<'a>(args: &'a [Arg], visit: &mut dyn FnMut(&'a Expr)) {
+    for arg in args {
+        visit(&arg.value);
+    }
+}
+
+fn indexes<'a>(place: &'a LValue, visit: &mut dyn FnMut(&'a Expr)) {
+    for step in &place.path {
+        if let PathStep::Index(index) = step {
+            visit(index);
+        }
+    }
+}
+
+/// The values of options. A bare word for an enumeration is no variable; the option checks know them by their keys.
+fn options<'a>(entries: &'a [OptionEntry], visit: &mut dyn FnMut(&'a Expr)) {
+    for entry in entries {
+        match &entry.value {
+            OptionValue::Expr(value) => {
+                if !is_enumeration(&entry.key.name) {
+                    visit(value);
+                }
+            }
+            OptionValue::Block(inner) => options(inner, visit),
+        }
+    }
+}
+
+fn is_enumeration(key: &str) -> bool {
+    use crate::twf::options::{OptionScope, OptionType};
+    [OptionScope::ActivityCall, OptionScope::WorkflowCall, OptionScope::NexusCall]
+        .iter()
+        .filter_map(|scope| scope.key(key))
+        .any(|key| matches!(key.ty, OptionType::Enum(_)))
+}
