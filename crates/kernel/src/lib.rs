@@ -19,6 +19,8 @@ pub mod port;
 pub mod retry;
 pub mod suggest;
 pub mod task;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;
 
 /// A JSON value, as it crosses every boundary.

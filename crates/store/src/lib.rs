@@ -1,1 +1,9 @@
-//! Stores behind the kernel's ports: memory and SQLite.
+//! Stores behind the kernel's ports.
+//!
+//! [`SqliteStore`] keeps everything of one server in one SQLite file; the volatile store is
+//! [`nexus_kernel::memory::store::MemoryStore`]. Both pass the contract in `nexus_kernel::testing`.
+#![expect(clippy::doc_markdown, reason = "SQLite is a name, not code")]
+
+pub mod sqlite;
+
+pub use sqlite::{Options, SqliteStore, Stats};

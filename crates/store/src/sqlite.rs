@@ -1,0 +1,35 @@
+//! The embedded store: one SQLite file in WAL mode with full synchronisation.
+//!
+//! One thread owns the write connection. It takes whatever has queued up, writes it in one transaction, waits for the
+//! disk once and answers everybody: group commit without waiting on purpose. Readers have connections of their own,
+//! and checkpoints run on another thread, so that a commit does not pay for them.
+
+mod blobs;
+mod checkpoint;
+mod connection;
+mod create;
+mod fault;
+mod heads;
+mod health;
+mod inspect;
+mod job;
+mod kv;
+mod leases;
+mod lock;
+mod log;
+mod migration;
+mod open;
+mod options;
+mod readers;
+mod runs;
+mod stats;
+mod store;
+mod wal;
+mod writer;
+
+pub use options::Options;
+pub use stats::Stats;
+pub use store::SqliteStore;
+
+/// Name of the file inside the data folder.
+pub(crate) const FILE_NAME: &str = "nexus.db";

@@ -1,0 +1,67 @@
+//! What the writer is asked to do.
+
+use std::ops::Range;
+
+use nexus_kernel::id::Namespace;
+use nexus_kernel::port::StoreError;
+use nexus_kernel::port::blob::Hash;
+use nexus_kernel::port::kv::{KvCheck, KvCommit, KvWrite};
+use nexus_kernel::port::log::{Append, Epoch, Refused};
+use tokio::sync::oneshot;
+
+/// Where an answer goes. Dropping it tells the asker that the store has stopped.
+pub(crate) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// One thing to write. Jobs are carried out in the order of their arrival.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Append records.
+    Append {
+        /// The records.
+        batch: Vec<Append>,
+        /// What became of each.
+        answer: Answer<Vec<Result<u64, Refused>>>,
+    },
+    /// Claim partitions.
+    Acquire {
+        /// Which.
+        partitions: Range<u16>,
+        /// For whom.
+        owner: String,
+        /// The claim.
+        answer: Answer<Epoch>,
+    },
+    /// Commit key-value pairs.
+    Kv {
+        /// Where.
+        namespace: Namespace,
+        /// What must hold.
+        checks: Vec<KvCheck>,
+        /// What to change.
+        writes: Vec<KvWrite>,
+        /// What became of it.
+        answer: Answer<KvCommit>,
+    },
+    /// Keep bytes.
+    Blob {
+        /// Their hash.
+        hash: Hash,
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// When they are durable.
+        answer: Answer<()>,
+    },
+    /// Finish what came before, tidy up and end.
+    Stop,
+}
+
+impl Job {
+    /// How much of a group it takes up.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Job::Append { batch, .. } => batch.len().max(1),
+            Job::Kv { writes, .. } => writes.len().max(1),
+            Job::Acquire { .. } | Job::Blob { .. } | Job::Stop => 1,
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The embedded store keeps the store contract.
+
+use super::fixture::fresh;
+
+nexus_kernel::store_contract!(fresh);
