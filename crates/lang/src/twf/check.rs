@@ -41,9 +41,9 @@ pub struct CheckOptions {
 }
 
 /// Checks files together and reports by place.
-pub fn check(units: &[ParsedUnit<'_>], sources: &Sources, options: CheckOptions) -> Vec<Diagnostic> {
+pub fn check<'a>(units: &[ParsedUnit<'a>], sources: &'a Sources, options: CheckOptions) -> Vec<Diagnostic> {
     let index = Index::new(units, sources);
-    let mut checker = Checker { index: &index, out: Vec::new() };
+    let mut checker = Checker { index: &index, sources, out: Vec::new() };
     checker.duplicates(units);
     checker.imports();
     checker.empties(units);
@@ -71,6 +71,7 @@ pub fn soften(diagnostics: &mut [Diagnostic]) {
 /// The files and what has been found about them.
 struct Checker<'a> {
     index: &'a Index<'a>,
+    sources: &'a Sources,
     out: Vec<Diagnostic>,
 }
 

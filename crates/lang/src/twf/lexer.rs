@@ -173,6 +173,9 @@ impl Lexer<'_> {
         let word_end = rest.bytes().position(|b| !scan::in_name(b)).unwrap_or(rest.len());
         let (word, after) = rest.split_at(word_end);
         let argument = after.trim_start_matches([' ', '\t']);
+        if word_end > 0 && is_assignment(argument) {
+            return true;
+        }
         let fits = argument.len() < after.len()
             && argument.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '"' | '('));
         fits && begins_line(word)
@@ -237,6 +240,11 @@ impl Lexer<'_> {
         let span = self.span(start, end);
         self.out.diagnostics.push(Diagnostic::error("LEX", span, message));
     }
+}
+
+/// Arguments are named with a colon, so `=` inside brackets belongs to a new statement.
+fn is_assignment(rest: &str) -> bool {
+    rest.strip_prefix('=').is_some_and(|tail| !tail.starts_with(['=', '>']))
 }
 
 fn bracket_index(kind: TokenKind) -> Option<usize> {

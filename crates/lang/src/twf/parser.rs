@@ -84,6 +84,8 @@ struct Parser<'t> {
     lex_errors: Vec<u32>,
     /// Where the statement began that is being read.
     line_start: u32,
+    /// The line whose `SYNTAX` error has been reported: one a line is enough, others follow from it.
+    reported_line: Option<u32>,
     /// While positive, diagnostics are dropped: the header of this block could not be read.
     quiet: u32,
     nesting: u32,
@@ -111,6 +113,7 @@ impl<'t> Parser<'t> {
             diagnostics: lexed.diagnostics,
             lex_errors: Vec::new(),
             line_start: 0,
+            reported_line: None,
             quiet: 0,
             nesting: 0,
             place: Place::Workflow,

@@ -49,7 +49,8 @@ impl<'a> Checker<'a> {
             blocks.extend(&handler.validator);
         }
         let raced = raced(&blocks);
-        let body = Body { file, scope: Scope::of_workflow(workflow), workflow: Some(workflow), raced };
+        let body =
+            Body { file, scope: Scope::of_workflow(workflow, self.sources), workflow: Some(workflow), raced };
         for item in &workflow.state {
             if let StateItem::Init(_, value) = item {
                 self.expr(&body, value);
@@ -71,7 +72,7 @@ impl<'a> Checker<'a> {
             match operation {
                 ServiceOperation::Async { name, workflow } => self.backing_workflow(file, name, workflow),
                 ServiceOperation::Sync { params, body: Some(block), .. } => {
-                    let scope = Scope::of_operation(params, block);
+                    let scope = Scope::of_operation(params, block, self.sources);
                     let body = Body { file, scope, workflow: None, raced: raced(&[block]) };
                     self.block(&body, block);
                 }

@@ -60,7 +60,7 @@ impl<'a> Checker<'a> {
     }
 
     fn variable(&mut self, body: &Body<'a>, name: &'a str, span: Span, locals: &[&str]) {
-        if locals.contains(&name) || body.scope.has_value(name) || body.scope.is_torn {
+        if locals.contains(&name) || body.scope.has_value(name) {
             return;
         }
         let message = format!("`{name}` is assigned nowhere in this body");

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::walk;
+use crate::text::source::{Sources, Span};
 use crate::twf::ast::{
-    Bind, Expr, ExprKind, ForHead, Handler, HandlerKind, Param, RaceKind, StateItem, Stmt, StmtKind, Target,
-    Workflow,
+    Bind, ForHead, Handler, HandlerKind, Param, RaceKind, StateItem, Stmt, StmtKind, Target, Workflow,
 };
 use crate::twf::builtins::PSEUDO_VARIABLES;
 
@@ -16,13 +16,14 @@ pub(super) struct Scope<'a> {
     pub(super) promises: BTreeMap<&'a str, &'a Target>,
     pub(super) conditions: BTreeSet<&'a str>,
     pub(super) handlers: &'a [Handler],
-    /// Whether a line could not be read: what it assigns is unknown.
-    pub(super) is_torn: bool,
+    /// The words of lines that could not be read: they may be names that those lines define.
+    torn: BTreeSet<&'a str>,
+    sources: Option<&'a Sources>,
 }
 
 impl<'a> Scope<'a> {
-    pub(super) fn of_workflow(workflow: &'a Workflow) -> Scope<'a> {
-        let mut scope = Scope { handlers: &workflow.handlers, ..Scope::default() };
+    pub(super) fn of_workflow(workflow: &'a Workflow, sources: &'a Sources) -> Scope<'a> {
+        let mut scope = Scope { handlers: &workflow.handlers, sources: Some(sources), ..Scope::default() };
         scope.params(&workflow.params);
         for item in &workflow.state {
             match item {
@@ -45,8 +46,8 @@ impl<'a> Scope<'a> {
         scope
     }
 
-    pub(super) fn of_operation(params: &'a [Param], body: &'a [Stmt]) -> Scope<'a> {
-        let mut scope = Scope::default();
+    pub(super) fn of_operation(params: &'a [Param], body: &'a [Stmt], sources: &'a Sources) -> Scope<'a> {
+        let mut scope = Scope { sources: Some(sources), ..Scope::default() };
         scope.params(params);
         scope.block(body);
         scope.variables.extend(["caller", "workflow"]);
@@ -90,7 +91,7 @@ impl<'a> Scope<'a> {
                     }
                 }
             }
-            StmtKind::Error => self.is_torn = true,
+            StmtKind::Error => self.torn(stmt.span),
             _ => {}
         }
         for bind in walk::binds(stmt) {
@@ -101,12 +102,25 @@ impl<'a> Scope<'a> {
                 Bind::Tuple(names) => self.variables.extend(names.iter().map(|it| it.name.as_str())),
             }
         }
-        walk::exprs(stmt, &mut |expr| self.is_torn |= is_error(expr));
+    }
+
+    fn torn(&mut self, line: Span) {
+        let text = self.sources.map_or("", |sources| sources.slice(line));
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        self.torn.extend(words.filter(|word| !word.is_empty()));
+    }
+
+    /// Whether a line that could not be read may define this name.
+    pub(super) fn may_define(&self, name: &str) -> bool {
+        self.torn.contains(name)
     }
 
     /// Whether a name has a value in an expression: variables, conditions, promises.
     pub(super) fn has_value(&self, name: &str) -> bool {
-        self.variables.contains(name) || self.conditions.contains(name) || self.promises.contains_key(name)
+        self.variables.contains(name)
+            || self.conditions.contains(name)
+            || self.promises.contains_key(name)
+            || self.may_define(name)
     }
 
     /// All names with a value, for suggestions.
@@ -121,9 +135,4 @@ impl<'a> Scope<'a> {
     pub(super) fn messages(&self, kind: HandlerKind) -> impl Iterator<Item = &'a str> + '_ {
         self.handlers.iter().filter(move |it| it.kind == kind).map(|it| it.name.name.as_str())
     }
-}
-
-/// Errors stand at the top of an expression: the parser gives up the whole.
-fn is_error(expr: &Expr) -> bool {
-    matches!(expr.kind, ExprKind::Error)
 }

@@ -54,7 +54,7 @@ impl<'a> Checker<'a> {
             }
             return;
         }
-        if scope.promises.contains_key(name.name.as_str()) || scope.is_torn {
+        if scope.promises.contains_key(name.name.as_str()) || scope.may_define(&name.name) {
             return;
         }
         let known = scope.promises.keys().chain(&scope.conditions).copied();
@@ -116,7 +116,7 @@ impl<'a> Checker<'a> {
     }
 
     fn not_a_promise(&mut self, body: &Body<'a>, handle: &'a Ident) {
-        if body.scope.is_torn {
+        if body.scope.may_define(&handle.name) {
             return;
         }
         let known = body.scope.promises.keys().copied();

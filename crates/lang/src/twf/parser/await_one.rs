@@ -26,18 +26,10 @@ impl Parser<'_> {
             cases.push(case);
             Ok(())
         });
-        if cases.is_empty() && self.quiet == 0 && !self.has_error_since(keyword) {
+        if cases.is_empty() {
             let _reported = self.syntax(keyword, "`await one` needs at least one case");
         }
         self.simplify(keyword, cases)
-    }
-
-    fn has_error_since(&self, from: Span) -> bool {
-        self.diagnostics
-            .iter()
-            .rev()
-            .take_while(|it| it.span.is_some_and(|span| span.start >= from.start))
-            .any(|it| it.code == "SYNTAX")
     }
 
     fn simplify(&mut self, keyword: Span, mut cases: Vec<RaceCase>) -> StmtKind {

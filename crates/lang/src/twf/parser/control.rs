@@ -17,7 +17,6 @@ impl Parser<'_> {
 
     /// What follows the block of an `if`; `elif` becomes an `if` alone in the else block.
     fn otherwise(&mut self) -> Block {
-        self.line_start = self.token(0).start;
         let is_else_if = self.at_word("else") && self.nth_word(1) == "if";
         if self.at_word("elif") || is_else_if {
             return self.else_if(is_else_if);

@@ -162,7 +162,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Reports a `SYNTAX` error, unless a `LEX` error on the same line has already explained it.
+    /// Reports a `SYNTAX` error, unless an earlier error on the same line has already explained it.
     pub(super) fn syntax(&mut self, span: Span, message: impl Into<String>) -> Broken {
         self.syntax_help(span, message, None)
     }
@@ -175,7 +175,9 @@ impl<'t> Parser<'t> {
     ) -> Broken {
         let first = self.lex_errors.partition_point(|at| *at < self.line_start);
         let end = span.end.saturating_sub(self.base);
-        if self.lex_errors.get(first).is_none_or(|at| *at > end) {
+        let is_explained = self.lex_errors.get(first).is_some_and(|at| *at <= end);
+        if !is_explained && self.reported_line != Some(self.line_start) {
+            self.reported_line = Some(self.line_start);
             self.report(Diagnostic::error("SYNTAX", span, message).help_if(help));
         }
         Broken

@@ -47,9 +47,11 @@ impl Parser<'_> {
     /// Statements up to the end of the block.
     pub(super) fn statements(&mut self, out: &mut Block) {
         loop {
+            if matches!(self.kind(), TokenKind::Dedent | TokenKind::End) {
+                return;
+            }
             self.line_start = self.token(0).start;
             match self.kind() {
-                TokenKind::Dedent | TokenKind::End => return,
                 TokenKind::Indent => {
                     let _reported = self.syntax(self.next_span(), "unexpected indentation");
                     self.indented_statements(out);

@@ -96,7 +96,7 @@ impl Parser<'_> {
     /// this grammar is kept as a label and reported as `OPAQUE_TYPE`, never as an error.
     pub(super) fn type_(&mut self, stops: &[TokenKind]) -> Parse<Type> {
         let start = self.at;
-        let given = self.diagnostics.len();
+        let given = (self.diagnostics.len(), self.reported_line);
         let read = self.type_expr();
         if let Ok(ty) = read
             && (stops.contains(&self.kind()) || self.at(TokenKind::End))
@@ -107,7 +107,8 @@ impl Parser<'_> {
         if is_empty || self.nesting + 1 >= super::NESTING_MAX {
             return Err(super::Broken);
         }
-        self.diagnostics.truncate(given);
+        self.diagnostics.truncate(given.0);
+        self.reported_line = given.1;
         self.skip_type(stops);
         let span = self.span_since(start);
         if self.at == start {

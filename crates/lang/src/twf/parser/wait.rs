@@ -46,7 +46,8 @@ impl Parser<'_> {
                 self.bump();
                 Ok(Target::AllHandlersFinished(span))
             }
-            "activity" | "workflow" | "nexus" | "child" => Ok(Target::Call(self.call()?)),
+            "activity" | "workflow" | "nexus" => Ok(Target::Call(self.call()?)),
+            "child" if self.is_call() => Ok(Target::Call(self.call()?)),
             _ => Ok(Target::Name(self.new_name("the name of a promise or condition")?)),
         }
     }
