@@ -87,3 +87,16 @@ fn every_activity_of_the_shop_is_exported_by_a_module() {
         assert!(modules.contains(&format!("export async function {name}(")), "nobody implements {name}");
     }
 }
+
+#[test]
+fn every_block_of_the_overview_is_right() {
+    let page = fs::read_to_string(shop().join("../../docs/twf.md")).unwrap();
+    let blocks: Vec<&str> =
+        page.split("```twf\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default()).collect();
+    assert!(blocks.len() > 3);
+    for block in blocks {
+        let (sources, diagnostics) = diagnose(&[("twf.md".to_owned(), block.to_owned())], false);
+        let complaints = complaints(&sources, &diagnostics);
+        assert!(complaints.is_empty(), "\n{}\nin\n{block}", complaints.join("\n"));
+    }
+}
