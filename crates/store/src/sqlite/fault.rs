@@ -24,15 +24,18 @@ impl Fault {
     }
 }
 
-/// A column of a type we never wrote is damage as much as a broken page is.
+/// A column of a type we never wrote is damage as much as a broken page is, and so is a table that is missing.
 fn is_damage(error: &Error) -> bool {
     match error {
         Error::SqliteFailure(failure, _) => {
+            // The general code means that a statement does not fit the tables, and all our statements fit ours.
             matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+                || failure.extended_code == rusqlite::ffi::SQLITE_ERROR
         }
         Error::FromSqlConversionFailure(..)
         | Error::IntegralValueOutOfRange(..)
         | Error::InvalidColumnType(..)
+        | Error::SqlInputError { .. }
         | Error::Utf8Error(..) => true,
         _ => false,
     }
@@ -67,8 +70,11 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         let wrong_type = connection.query_row("SELECT 'x'", [], |row| row.get::<_, i64>(0)).unwrap_err();
         assert!(matches!(StoreError::from(Fault::from(wrong_type)), StoreError::Damaged(_)));
-        let no_table = connection.execute("DELETE FROM nothing", []).unwrap_err();
-        assert!(matches!(StoreError::from(Fault::from(no_table)), StoreError::Failed(_)));
+        let no_table = connection.execute("SELECT x FROM nothing", []).unwrap_err();
+        assert!(matches!(StoreError::from(Fault::from(no_table)), StoreError::Damaged(_)));
+        connection.execute_batch("CREATE TABLE t (x UNIQUE); INSERT INTO t VALUES (1)").unwrap();
+        let refused = connection.execute("INSERT INTO t VALUES (1)", []).unwrap_err();
+        assert!(matches!(StoreError::from(Fault::from(refused)), StoreError::Failed(_)));
         assert!(matches!(counted(-1), Err(Fault::Damaged(_))));
         assert_eq!(stored(u64::MAX), i64::MAX);
     }

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use super::create::APPLICATION_ID;
 use super::fault::Fault;
 use super::lock::refused;
+use super::wal::Recovered;
 use super::{migration, wal};
 
 /// Bytes of SQLite's header, and what they begin with.
@@ -79,18 +80,21 @@ pub(crate) fn contents(path: &Path, connection: &Connection) -> Result<(), Error
         return Err(newer(path, format));
     }
     migration::verify(connection).map_err(told)?;
+    log(path, connection)?;
+    roots(connection).and_then(|()| pages(connection)).map_err(told)
+}
+
+fn log(path: &Path, connection: &Connection) -> Result<(), Error> {
     let wal = wal::path_of(path);
-    wal::verify(connection, path, &wal).map_err(|fault| match fault {
-        Fault::Damaged(what) => damaged(&wal, &what),
-        sql @ Fault::Sql(_) => told(sql),
-    })?;
-    pages(connection).map_err(told)
+    let mut recovered = Recovered::load(connection, &wal).map_err(|fault| told(path, fault))?;
+    recovered.verify_commits().map_err(|fault| told(&wal, fault))?;
+    recovered.verify_pages(path).map_err(|fault| told(path, fault))
 }
 
 fn pages(connection: &Connection) -> Result<(), Fault> {
     let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     if pages > CHECKED_PAGES_MAX {
-        return roots(connection);
+        return Ok(());
     }
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if verdict == "ok" { Ok(()) } else { Err(Fault::Damaged(verdict)) }

@@ -1,11 +1,13 @@
-//! A store in a folder of its own.
+//! Stores in folders of their own.
 
 use std::ops::Deref;
+use std::path::Path;
 
+use nexus_kernel::error::Error;
 use nexus_store::{Options, SqliteStore};
 use tempfile::TempDir;
 
-/// Dropped in this order: the store before its folder.
+/// A new store. Dropped in this order: the store before its folder.
 pub(crate) struct Fresh {
     pub(crate) store: SqliteStore,
     pub(crate) folder: TempDir,
@@ -21,6 +23,24 @@ impl Deref for Fresh {
 
 pub(crate) fn fresh() -> Fresh {
     let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&Options::new(folder.path())).unwrap();
+    let store = open(folder.path()).unwrap();
     Fresh { store, folder }
+}
+
+pub(crate) fn open(folder: &Path) -> Result<SqliteStore, Error> {
+    SqliteStore::open(&Options::new(folder))
+}
+
+/// What a crash of the process would leave of an open store: its files as they are now.
+pub(crate) fn crashed(folder: &Path) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["nexus.db", "nexus.db-wal"] {
+        std::fs::copy(folder.join(name), copy.path().join(name)).unwrap();
+    }
+    copy
+}
+
+/// Runs a future to its end.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
