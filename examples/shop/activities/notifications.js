@@ -16,7 +16,7 @@ export async function RenderConfirmation({ customer, receipt }, ctx) {
     "-".repeat(WIDTH),
     row("total", amount(receipt.total_cents)),
     "",
-    `Your payment ${receipt.charge_id} has been received.`,
+    `Paid with ${receipt.paid_with}. Thank you.`,
     "",
   ].join("\n");
   ctx.log(`letter for order ${receipt.order_id}: ${body.length} characters`);

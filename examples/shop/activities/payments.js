@@ -6,13 +6,13 @@ const PAGE = 100;
 
 // ---- cards ----
 
-export async function CheckCard(card, ctx) {
+export async function CheckCard(method, ctx) {
   const { brands, declined, review_seconds } = JSON.parse(await ctx.read("cards.json"));
-  const number = card.number.replace(/[ -]/g, "");
+  const number = method.card.replace(/[ -]/g, "");
   const brand = brandOf(number, brands);
   const last4 = number.slice(-4);
   if (!brand || !luhn(number)) throw refused("invalid_number", `${mask(last4)} is no card number`);
-  if (isExpired(card.expiry, new Date())) throw refused("expired_card", `the card ${mask(last4)} expired in ${card.expiry}`);
+  if (isExpired(method.expiry, new Date())) throw refused("expired_card", `the card ${mask(last4)} expired in ${method.expiry}`);
   if (Object.hasOwn(declined, number)) throw refused(declined[number], `the issuer declined the card ${mask(last4)}: ${declined[number]}`);
   const seconds = review_seconds[number] ?? 0;
   if (seconds > 0) ctx.log(`the issuer looks at the card ${mask(last4)} for ${seconds} seconds`);
