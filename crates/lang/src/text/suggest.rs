@@ -3,6 +3,9 @@
 /// Names longer than this are not compared: the distance is quadratic in their length.
 const NAME_CHARS_MAX: usize = 64;
 
+/// Names that are compared at most: a file of a hundred thousand wrong names must not take hours.
+const NAMES_MAX: usize = 5_000;
+
 /// The known name that is nearest to a wrong one, when it is near enough to be a slip of the hand.
 ///
 /// Near enough is one edit for every three characters, at least one; a name that differs in case only always counts.
@@ -13,7 +16,9 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     let limit = (wrong.chars().count() / 3).max(1);
     known
         .into_iter()
+        .take(NAMES_MAX)
         .filter(|name| *name != wrong && name.len() <= NAME_CHARS_MAX)
+        .filter(|name| name.len().abs_diff(wrong.len()) <= limit)
         .map(|name| (score(wrong, name), name))
         .filter(|(score, _)| *score <= limit)
         .min()

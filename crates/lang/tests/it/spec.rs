@@ -172,13 +172,58 @@ fn every_older_spelling_is_reported_with_its_replacement() {
     }
 }
 
+/// The replacements are exact: applied one after the other they turn an older block into a newer one with the same tree.
+#[test]
+fn fixes_lead_to_the_newest_spelling() {
+    for fence in fences().iter().filter(|fence| fence.is("old")) {
+        let mut text = fence.text.clone();
+        let mut sources = Sources::new();
+        let source = sources.add("block.twf", &text);
+        let first = parse(source, &text);
+        let mut parsed = first.clone();
+        let mut rounds = 0;
+        while let Some(fix) =
+            parsed.diagnostics.iter().filter(|it| it.code == "LEGACY_SYNTAX").find_map(|it| it.fix.as_ref())
+        {
+            text.replace_range(fix.span.start as usize..fix.span.end as usize, &fix.replacement);
+            parsed = parse(source, &text);
+            rounds += 1;
+            assert!(rounds < 200, "{}: fixes never end\n{text}", fence.place);
+        }
+        let serious: Vec<_> = parsed.diagnostics.iter().filter(|it| it.severity != Severity::Info).collect();
+        assert!(serious.is_empty(), "{}\n{text}\n{serious:#?}", fence.place);
+        assert_eq!(dump::unit(&parsed.unit), dump::unit(&first.unit), "{}\n{text}", fence.place);
+    }
+}
+
+/// How the chapters on the grammar are read, for review: one snapshot a chapter.
+#[test]
+fn chapters_have_these_trees() {
+    let mut chapters: Vec<(String, String)> = Vec::new();
+    for fence in fences().iter().filter(|fence| !fence.is("old")) {
+        let (chapter, line) = fence.place.split_once(".md:").unwrap();
+        if chapters.last().is_none_or(|(name, _)| name != chapter) {
+            chapters.push((chapter.to_string(), String::new()));
+        }
+        let trees = fence.files().into_iter().map(|(path, text)| {
+            let mut sources = Sources::new();
+            dump::unit(&parse(sources.add(&path, &text), &text).unit)
+        });
+        let (_, shown) = chapters.last_mut().unwrap();
+        shown.extend(["-- line ", line, "\n", &trees.collect::<String>(), "\n"]);
+    }
+    for (chapter, shown) in chapters {
+        insta::assert_snapshot!(chapter, shown);
+    }
+}
+
 #[test]
 fn the_chapters_cover_the_grammar() {
     let all = fences();
     assert!(all.len() > 60, "only {} blocks", all.len());
     let codes: BTreeSet<String> = all
         .iter()
-        .flat_map(|fence| fence.files())
+        .flat_map(Fence::files)
         .flat_map(|(path, text)| expected(&path, &text))
         .filter_map(|it| it.rsplit(' ').next().map(str::to_string))
         .collect();

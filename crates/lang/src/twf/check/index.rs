@@ -9,6 +9,9 @@ use crate::twf::ast::{
     Workflow,
 };
 
+/// Names offered to suggestions at most.
+const KNOWN_MAX: usize = 5_000;
+
 /// Definitions that see each other.
 #[derive(Default)]
 pub(super) struct Package<'a> {
@@ -220,7 +223,7 @@ impl<'a> Index<'a> {
                 .collect(),
         };
         let parts = packages.into_iter().filter_map(|at| self.packages.get(at)).map(part);
-        parts.flat_map(|names| names.keys().copied()).collect()
+        parts.flat_map(|names| names.keys().copied()).take(KNOWN_MAX).collect()
     }
 
     /// The namespaces in which a workflow runs: those of the workers that register it, `default` when no namespace exists

@@ -2,7 +2,7 @@
 
 use super::{Parse, Parser};
 use crate::text::source::Span;
-use crate::twf::ast::{Block, OptionEntry, RaceCase, RaceKind, StmtKind, Target};
+use crate::twf::ast::{Block, Expr, ExprKind, OptionEntry, RaceCase, RaceKind, StmtKind, Target};
 use crate::twf::token::TokenKind;
 
 impl Parser<'_> {
@@ -11,17 +11,20 @@ impl Parser<'_> {
         let keyword = self.span_since(self.at.saturating_sub(2));
         self.colon_line("`await one`");
         let mut cases = Vec::new();
-        let mut pending: Vec<OptionEntry> = Vec::new();
+        let mut pending: Option<(Span, Vec<OptionEntry>)> = None;
         self.item_lines("`await one`", &mut |p| {
             if p.at_word_then("options", TokenKind::OpenParen) {
                 let start = p.at;
-                pending.extend(p.bracketed_options()?);
-                p.legacy(p.span_since(start), "`options(..)` before a case", "options:");
+                let options = p.bracketed_options()?;
+                pending = Some((p.span_since(start), options));
                 return p.end_of_line();
             }
-            let mut case = p.race_case()?;
-            if let RaceKind::Target(Target::Call(call), _) = &mut case.kind {
-                call.options.splice(0..0, std::mem::take(&mut pending));
+            let Ok(mut case) = p.race_case() else {
+                cases.push(p.unreadable_case());
+                return Ok(());
+            };
+            if let Some((span, options)) = pending.take() {
+                p.options_of_case(&mut case, span, options);
             }
             cases.push(case);
             Ok(())
@@ -30,6 +33,28 @@ impl Parser<'_> {
             let _reported = self.syntax(keyword, "`await one` needs at least one case");
         }
         self.simplify(keyword, cases)
+    }
+
+    /// Options in the line before a case.
+    fn options_of_case(&mut self, case: &mut RaceCase, span: Span, options: Vec<OptionEntry>) {
+        let indent = self.indent_of(span.start).to_string();
+        let replacement = format!("{}{}", self.slice(case.span), self.options_under(&options, &indent));
+        self.legacy_pair(span, span.to(case.span), &replacement);
+        if let RaceKind::Target(Target::Call(call), _) = &mut case.kind {
+            call.options.splice(0..0, options);
+        }
+    }
+
+    /// A case whose header could not be read keeps its body.
+    fn unreadable_case(&mut self) -> RaceCase {
+        let span = self.span(self.line_start, self.line_start);
+        self.skip_line();
+        let mut body = Block::new();
+        if self.at(TokenKind::Indent) {
+            self.indented_statements(&mut body);
+        }
+        let error = Expr { kind: ExprKind::Error, span };
+        RaceCase { kind: RaceKind::Target(Target::Predicate(error), None), body, span }
     }
 
     fn simplify(&mut self, keyword: Span, mut cases: Vec<RaceCase>) -> StmtKind {

@@ -42,11 +42,13 @@ impl Parser<'_> {
     /// The end of the line of a call, with the options after and under it.
     pub(super) fn end_of_call(&mut self, call: &mut Call) -> Parse<()> {
         if self.at_word_then("options", TokenKind::OpenParen) {
+            let before = self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(0, |it| it.end);
             let start = self.at;
             let options = self.bracketed_options()?;
             let indent = self.indent_of(call.span.start).to_string();
-            let replacement = self.options_as_block(&options, &indent);
-            self.legacy(self.span_since(start), "`options(..)`", &replacement);
+            let replacement = self.options_under(&options, &indent);
+            let span = self.span(before, before).to(self.span_since(start));
+            self.legacy(span, "`options(..)`", &replacement);
             call.options.extend(options);
         }
         self.end_of_line()?;
@@ -126,8 +128,11 @@ impl Parser<'_> {
     }
 
     fn old_nexus(&mut self, start: usize, namespace: Ident, workflow: Ident) -> Callee {
-        let replacement = format!("nexus {} Workflows.{}", namespace.name, workflow.name);
-        self.legacy(self.span_since(start), "a Nexus call by namespace and workflow", &replacement);
+        let help = format!(
+            "write `nexus {} Workflows.{}`, with a service `Workflows` that offers it and an endpoint in that namespace",
+            namespace.name, workflow.name
+        );
+        self.legacy_note(self.span_since(start), "a Nexus call by namespace and workflow", &help);
         Callee::NexusWorkflow { namespace, workflow }
     }
 

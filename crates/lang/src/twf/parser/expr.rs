@@ -246,11 +246,7 @@ impl Parser<'_> {
         let mut args = Vec::new();
         let mut height = 0;
         while !self.at(TokenKind::CloseParen) {
-            let named = self.at(TokenKind::Name) && self.nth(1) == TokenKind::Colon;
-            let name = if named { Some(self.any_name("an argument")?) } else { None };
-            if named {
-                self.bump();
-            }
+            let name = self.argument_name()?;
             let value = self.tall()?;
             height = height.max(value.height);
             args.push(Arg { name, value: value.expr });
@@ -260,6 +256,21 @@ impl Parser<'_> {
         }
         self.close_list(TokenKind::CloseParen, "an argument")?;
         Ok((args, height))
+    }
+
+    /// `NAME ':'`, older `NAME '='`.
+    fn argument_name(&mut self) -> Parse<Option<Ident>> {
+        let is_named =
+            self.at(TokenKind::Name) && matches!(self.nth(1), TokenKind::Colon | TokenKind::Assign);
+        if !is_named {
+            return Ok(None);
+        }
+        let name = self.any_name("an argument")?;
+        if self.at(TokenKind::Assign) {
+            self.legacy(self.next_span(), "`=` after the name of an argument", ":");
+        }
+        self.bump();
+        Ok(Some(name))
     }
 
     fn close_list(&mut self, closer: TokenKind, item: &str) -> Parse<()> {

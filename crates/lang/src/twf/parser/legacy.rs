@@ -33,21 +33,32 @@ impl Parser<'_> {
         line.get(..blanks).unwrap_or("")
     }
 
-    /// `options:` and its entries as lines under a call that is indented by `indent`.
-    pub(super) fn options_as_block(&self, entries: &[OptionEntry], indent: &str) -> String {
-        let step = if indent.starts_with('\t') { "\t" } else { "    " };
-        let head = format!("{indent}{step}");
-        format!("\n{head}options:{}", self.entries_as_lines(entries, &head, step))
+    /// An older spelling whose replacement takes more than one change of the text.
+    pub(super) fn legacy_note(&mut self, span: Span, what: &str, help: &str) {
+        let message = format!("{what} is an older spelling");
+        self.report(Diagnostic::info("LEGACY_SYNTAX", span, message).help(help));
     }
 
-    fn entries_as_lines(&self, entries: &[OptionEntry], outer: &str, step: &str) -> String {
-        let indent = format!("{outer}{step}");
+    /// `options:` and its entries as lines under a call that is indented by `indent`.
+    pub(super) fn options_under(&self, entries: &[OptionEntry], indent: &str) -> String {
+        let head = format!("{indent}{}", step(indent));
+        format!("\n{head}{}", self.options_at("options", entries, &head))
+    }
+
+    /// `word:` and its entries as lines, for a line that is indented by `indent`.
+    pub(super) fn options_at(&self, word: &str, entries: &[OptionEntry], indent: &str) -> String {
+        let inner = format!("{indent}{}", step(indent));
         let line = |entry: &OptionEntry| match &entry.value {
-            OptionValue::Expr(value) => format!("\n{indent}{}: {}", entry.key.name, self.slice(value.span)),
-            OptionValue::Block(inner) => {
-                format!("\n{indent}{}:{}", entry.key.name, self.entries_as_lines(inner, &indent, step))
+            OptionValue::Expr(value) => format!("\n{inner}{}: {}", entry.key.name, self.slice(value.span)),
+            OptionValue::Block(block) => {
+                format!("\n{inner}{}", self.options_at(&entry.key.name, block, &inner))
             }
         };
-        entries.iter().map(line).collect()
+        format!("{word}:{}", entries.iter().map(line).collect::<String>())
     }
+}
+
+/// One level of indentation in the style of the file.
+pub(super) fn step(indent: &str) -> &'static str {
+    if indent.starts_with('\t') { "\t" } else { "    " }
 }

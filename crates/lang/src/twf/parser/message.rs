@@ -1,8 +1,9 @@
 //! Messages: handlers, sends, conditions, cancellation of others.
 
+use super::legacy::step;
 use super::place::Place;
 use super::{Parse, Parser};
-use crate::twf::ast::{Handler, HandlerKind, SendTarget, StmtKind};
+use crate::twf::ast::{Handler, HandlerKind, SendTarget, Stmt, StmtKind};
 use crate::twf::token::TokenKind;
 
 impl Parser<'_> {
@@ -32,6 +33,7 @@ impl Parser<'_> {
         };
         if is_declaration {
             self.bodiless_handler(&handler);
+            handler.body.push(Stmt { kind: StmtKind::Pass, span: handler.span });
             return self.end_of_line().map(|()| handler);
         }
         self.colon_line("the handler header");
@@ -41,7 +43,8 @@ impl Parser<'_> {
     }
 
     fn bodiless_handler(&mut self, handler: &Handler) {
-        let replacement = format!("{}:", self.slice(handler.span));
+        let indent = self.indent_of(handler.span.start);
+        let replacement = format!("{}:\n{indent}{}pass", self.slice(handler.span), step(indent));
         self.legacy(handler.span, "a message declared without a body", &replacement);
     }
 

@@ -134,6 +134,7 @@ impl Parser<'_> {
             self.end_of_line()?;
             return Ok(StmtKind::Await(target_of_await, bind));
         }
+        let start = self.at;
         let mut call = self.call()?;
         self.note_assigned(target, start);
         self.end_of_call(&mut call)?;

@@ -116,7 +116,6 @@ impl Parser<'_> {
         if !self.at(TokenKind::Indent) || !is_options {
             return entries;
         }
-        let parent = self.line_start;
         self.item_lines("the call", &mut |p| {
             if p.at_word_then("options", TokenKind::Colon) {
                 p.bump();
@@ -124,20 +123,20 @@ impl Parser<'_> {
                 return Ok(());
             }
             if p.at_word_then("options", TokenKind::OpenParen) {
-                return p.old_options_line(&mut entries, parent);
+                return p.old_options_line(&mut entries);
             }
             Err(p.unexpected("`options:`", "a call"))
         });
         entries
     }
 
-    fn old_options_line(&mut self, entries: &mut Vec<OptionEntry>, parent: u32) -> Parse<()> {
+    fn old_options_line(&mut self, entries: &mut Vec<OptionEntry>) -> Parse<()> {
         let start = self.at;
         let found = self.bracketed_options()?;
         let span = self.span_since(start);
         self.end_of_line()?;
-        let indent = self.indent_of(parent.saturating_add(self.base)).to_string();
-        self.legacy(span, "`options(..)`", self.options_as_block(&found, &indent).trim_start());
+        let indent = self.indent_of(span.start).to_string();
+        self.legacy(span, "`options(..)`", &self.options_at("options", &found, &indent));
         entries.extend(found);
         Ok(())
     }

@@ -53,11 +53,7 @@ impl Parser<'_> {
                 self.end_of_line()?;
                 Ok(ServiceOperation::Async { name, workflow })
             }
-            "sync" => self.sync_operation(),
-            "operation" => {
-                self.legacy(self.next_span(), "`operation`", "sync");
-                self.sync_operation()
-            }
+            "sync" | "operation" => self.sync_operation(),
             _ => {
                 let help = self.suggest(&["async", "sync"]);
                 let message = format!("expected `async` or `sync`, found {}", self.found());
@@ -69,6 +65,7 @@ impl Parser<'_> {
     /// `'sync' NAME params result_type block( stmt* )`; the seed also has signatures without a body.
     fn sync_operation(&mut self) -> Parse<ServiceOperation> {
         let start = self.at;
+        let keyword = self.next_span();
         let is_old = self.at_word("operation");
         self.bump();
         let name = self.new_name("the name of an operation")?;
@@ -77,7 +74,15 @@ impl Parser<'_> {
         if is_old && (self.at(TokenKind::Newline) || self.at(TokenKind::End)) {
             let span = self.span_since(start);
             self.end_of_line()?;
+            self.legacy_note(
+                keyword,
+                "an operation without a body",
+                "write `sync` and a body, or `async NAME workflow W`",
+            );
             return Ok(ServiceOperation::Sync { name, params, result, body: None, span });
+        }
+        if is_old {
+            self.legacy(keyword, "`operation`", "sync");
         }
         self.colon_line("the operation");
         let span = self.header_span(start);

@@ -286,7 +286,7 @@ impl Parser<'_> {
                     .fix(self.span_of(first), keyword, "correct the spelling")
             }
             None if self.place == Place::Activity => raw(&error, Severity::Warning),
-            None => raw(&error, Severity::Error),
+            None => raw(&error, Severity::Error).help_if(foreign_word(word)),
         };
         self.report(diagnostic);
         read
@@ -405,15 +405,16 @@ impl Parser<'_> {
             && let Some(call) = super::old_call::call_of(&mut stmt.kind)
         {
             let fix = stmt.span;
-            let block = self.options_as_block(&entries, &indent);
+            let block = self.options_under(&entries, &indent);
             let replacement = format!("{}{block}", self.slice(fix));
             self.legacy_pair(span, span.to(fix), &replacement);
             call.options.splice(0..0, entries);
             return;
         }
-        if before == 0 {
-            let lines = self.options_as_block(&entries, "").replacen("options", "default_options", 1);
-            self.legacy(span, "`options(..)` of a definition", lines.trim_start());
+        // Only directly in a workflow or activity: a nested block has no defaults of its own.
+        if before == 0 && self.nesting == 1 {
+            let lines = self.options_at("default_options", &entries, &indent);
+            self.legacy(span, "`options(..)` of a definition", &lines);
             self.head_options.extend(entries);
             return;
         }
@@ -430,6 +431,18 @@ fn raw(error: &Diagnostic, severity: Severity) -> Diagnostic {
         Severity::Error => diagnostic.help("a line is an assignment, a call, or begins with a keyword"),
         _ => diagnostic.note("the body of this activity is kept as documentation and cannot run by itself"),
     }
+}
+
+/// What to write instead of words of other languages.
+fn foreign_word(word: &str) -> Option<String> {
+    let help = match word {
+        "while" => "write `for (condition):`",
+        "let" | "var" | "const" => "variables are assigned without a keyword: `name = value`",
+        "def" | "function" | "func" | "fn" => "what is called stands in an activity of its own",
+        "print" => "write `log(..)`",
+        _ => return None,
+    };
+    Some(help.to_string())
 }
 
 fn is_durable_word(word: &str) -> bool {

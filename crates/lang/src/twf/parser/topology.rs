@@ -134,7 +134,11 @@ impl Parser<'_> {
             && (has_colon || self.is_option_ahead())
         {
             let span = self.span_of(self.token(1));
-            self.legacy(span, "options without `options:`", "options:");
+            self.legacy_note(
+                span,
+                "options without `options:`",
+                "put `options:` above them and indent them under it",
+            );
             return Ok(self.option_lines("the name"));
         }
         Ok(self.under())
@@ -150,8 +154,11 @@ impl Parser<'_> {
         let keyword = self.next_span();
         self.bump();
         let name = self.deployment_name("the name of an endpoint")?;
-        let replacement = format!("nexus endpoint {}", name.name);
-        self.legacy(keyword.to(name.span), "`nexus_endpoint` outside of a `namespace`", &replacement);
+        let help = format!(
+            "write `nexus endpoint {}` inside the `namespace` that serves it, with its options under it",
+            name.name
+        );
+        self.legacy_note(keyword.to(name.span), "`nexus_endpoint` outside of a `namespace`", &help);
         self.colon_line("the name of the endpoint");
         let span = self.header_span(start);
         let mut options = Vec::new();

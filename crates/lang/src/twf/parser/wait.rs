@@ -1,8 +1,12 @@
 //! Waiting: `await` and what can be awaited.
 
+use super::legacy::step;
 use super::{Parse, Parser};
 use crate::twf::ast::{AwaitAll, Bind, Ident, RaceCase, RaceKind, StmtKind, Target};
 use crate::twf::token::TokenKind;
+
+/// Words that begin what can be awaited, for suggestions.
+const TARGET_WORDS: &[&str] = &["signal", "update", "activity", "workflow", "nexus", "timer", "condition"];
 
 impl Parser<'_> {
     /// `'await' ( target bind? NL under? | 'all' .. | 'one' .. )`.
@@ -48,6 +52,11 @@ impl Parser<'_> {
             }
             "activity" | "workflow" | "nexus" => Ok(Target::Call(self.call()?)),
             "child" if self.is_call() => Ok(Target::Call(self.call()?)),
+            word if self.nth(1) == TokenKind::Name && self.nth_word(1) != "timeout" => {
+                let message = format!("nothing can be awaited by `{word}`");
+                let help = self.suggest(TARGET_WORDS);
+                Err(self.syntax_help(span, message, help))
+            }
             _ => Ok(Target::Name(self.new_name("the name of a promise or condition")?)),
         }
     }
@@ -132,12 +141,17 @@ impl Parser<'_> {
         self.bump();
         self.eat(TokenKind::Colon);
         let duration = self.expr()?;
-        let replacement =
-            format!("one:\n    {}:\n    timer({}):", self.slice(span), self.slice(duration.span));
-        self.legacy(span.to(duration.span), "`timeout` of an `await`", &replacement);
+        let whole = span.to(duration.span);
         let body = if self.at(TokenKind::Colon) {
+            let help = "write `await one:` with the target and a `timer(..)` as its cases";
+            self.legacy_note(whole, "`timeout` of an `await`", help);
             self.block("`timeout`")
         } else {
+            let indent = self.indent_of(span.start);
+            let inner = format!("{indent}{}", step(indent));
+            let (target, time) = (self.slice(span), self.slice(duration.span));
+            let replacement = format!("one:\n{inner}{target}:\n{inner}timer({time}):");
+            self.legacy(whole, "`timeout` of an `await`", &replacement);
             self.end_of_line()?;
             Vec::new()
         };
