@@ -190,14 +190,20 @@ export async function RecordOrder(entry, ctx) {
   if (committed.ok) return entry;
   const known = await ctx.kv.get(key);
   // An earlier attempt of this very call may have got through without its answer arriving.
-  if (known.recorded_by !== ctx.idempotencyKey) throw duplicate(known);
-  return entry;
+  if (known.recorded_by === ctx.idempotencyKey) return entry;
+  if (known.recorded_by.startsWith(`${runOf(ctx)}/`)) throw decided(known);
+  throw duplicate(known);
 }
 
 export async function FindOrder(order_id, ctx) {
   const known = await ctx.kv.get(`order/${order_id}`);
   if (!known) throw ApplicationFailure.nonRetryable(`there is no order ${order_id}`, "OrderUnknown");
   return known;
+}
+
+function decided(known) {
+  const message = `this run has recorded order ${known.order_id} as ${known.status}`;
+  return ApplicationFailure.nonRetryable(message, "OrderDecided", { status: known.status });
 }
 
 function duplicate(known) {
