@@ -3,6 +3,7 @@
 // Keys: `charge/<idempotency key>` a charge, `void/<idempotency key>` that no charge may be made under that key any more.
 
 const PAGE = 100;
+const PAGES = 5; // of one call
 
 // ---- cards ----
 
@@ -103,25 +104,28 @@ function fingerprint(text) {
   return hash.toString(16).padStart(16, "0");
 }
 
-export async function SumLedger(_, ctx) {
-  const report = { charges: 0, captured_cents: 0, refunds: 0, refunded_cents: 0, voids: 0 };
-  for await (const { value } of entries("charge/", ctx)) {
-    report.charges += 1;
-    if (value.status === "captured") report.captured_cents += value.amount_cents;
-    else {
-      report.refunds += 1;
-      report.refunded_cents += value.amount_cents;
+export async function SumLedger(so_far, ctx) {
+  const sum = { ...so_far };
+  for (let pages = 0; pages < PAGES && sum.has_more; pages++) {
+    const page = await ctx.kv.list("", { after: sum.after || null, limit: PAGE });
+    for (const { key, value } of page) {
+      add(sum, key, value);
+      sum.after = key;
     }
+    sum.has_more = page.length === PAGE;
   }
-  for await (const _entry of entries("void/", ctx)) report.voids += 1;
-  return report;
+  return sum;
 }
 
-async function* entries(prefix, ctx) {
-  for (let after = null; ; ) {
-    const page = await ctx.kv.list(prefix, { after, limit: PAGE });
-    yield* page;
-    if (page.length < PAGE) return;
-    after = page[page.length - 1].key;
+function add(sum, key, charge) {
+  if (key.startsWith("void/")) {
+    sum.voids += 1;
+  } else if (charge.status === "captured") {
+    sum.charges += 1;
+    sum.captured_cents += charge.amount_cents;
+  } else {
+    sum.charges += 1;
+    sum.refunds += 1;
+    sum.refunded_cents += charge.amount_cents;
   }
 }
