@@ -1,1 +1,19 @@
 //! Channels and the pipeline: REST and MCP rendered from the catalogue.
+//!
+//! The gateway knows operations and nothing else. Every channel turns its requests into a name, an input and a
+//! [`nexus_kernel::call::CallContext`], hands them to the one [`pipeline::Pipeline`], and turns what comes back into
+//! its own bytes. What is not in the catalogue cannot be called; what is in it can be called through every channel.
+
+mod channel;
+pub mod guard;
+pub mod limits;
+pub mod pipeline;
+pub mod problem;
+pub mod request_id;
+pub mod server;
+mod stage;
+
+pub use channel::rest::PATHS;
+pub use channel::rest::health::{Check, Checking, Pages};
+pub use pipeline::{Pipeline, Target};
+pub use server::{Gateway, GatewayHandle, Options, bind};

@@ -1,1 +1,18 @@
-//! Integration tests of this crate, one binary.
+//! Integration tests of this crate, one binary: a real server on a free port, driven with raw HTTP.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod agreement;
+mod bad_input;
+mod catalogue;
+mod client;
+mod doors;
+mod drain;
+mod mcp;
+mod rest;
+mod world;

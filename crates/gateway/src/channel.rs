@@ -1,0 +1,4 @@
+//! Channels: each turns its own kind of request into a call and the answer into its own bytes.
+
+pub(crate) mod mcp;
+pub(crate) mod rest;

@@ -1,0 +1,139 @@
+//! REST: routes onto the catalogue.
+//!
+//! Paths and queries become the input of an operation, outputs are passed on as they are. A run that was started
+//! answers 202 while it goes on and 200 once its result is in the body, both with its `Location`; a run that failed
+//! is a problem (422), because then the work that was asked for was not done.
+
+pub(crate) mod body;
+pub(crate) mod catalogue;
+pub(crate) mod execute;
+pub(crate) mod health;
+pub(crate) mod query;
+pub(crate) mod request;
+pub(crate) mod runs;
+pub(crate) mod wire;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_kernel::suggest;
+use serde::Serialize;
+
+use crate::channel::rest::health::{Check, Pages};
+use crate::pipeline::Pipeline;
+use crate::problem::Problem;
+
+/// What the routes share.
+pub(crate) struct Rest {
+    /// The way to the operations.
+    pub(crate) pipeline: Pipeline,
+    /// The version of this server.
+    pub(crate) version: String,
+    /// What `/health` asks.
+    pub(crate) checks: Vec<Check>,
+    /// Where `/errors/{code}` finds its pages.
+    pub(crate) pages: Option<Pages>,
+}
+
+/// The paths served, for suggestions and for documentation.
+pub const PATHS: &[&str] = &[
+    "/health",
+    "/errors/{code}",
+    "/mcp",
+    "/workflows",
+    "/workflows/{name}/execute",
+    "/v1/operations",
+    "/v1/operations/{name}",
+    "/v1/workflows",
+    "/v1/workflows/{name}",
+    "/v1/workflows/{name}/runs",
+    "/v1/runs",
+    "/v1/runs/{id}",
+    "/v1/runs/{id}/{verb}",
+];
+
+/// The routes.
+pub(crate) fn router(rest: Rest) -> Router {
+    Router::new()
+        .route("/health", get(health::show))
+        .route("/errors/{code}", get(health::error_page))
+        .route("/workflows", get(execute::list))
+        .route("/workflows/{name}/execute", post(execute::execute))
+        .route("/v1/operations", get(catalogue::list))
+        .route("/v1/operations/{name}", post(catalogue::call))
+        .route("/v1/workflows", get(runs::list_workflows))
+        .route("/v1/workflows/{name}", get(runs::show_workflow))
+        .route("/v1/workflows/{name}/runs", post(runs::start))
+        .route("/v1/runs", get(runs::list))
+        .route("/v1/runs/{id}", get(runs::show))
+        .route("/v1/runs/{id}/{verb}", get(runs::look).post(runs::act))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(unknown_path)
+        .with_state(Arc::new(rest))
+}
+
+/// An answer in JSON.
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(bytes) => {
+            let mut response = Response::new(Body::from(bytes));
+            *response.status_mut() = status;
+            let media_type = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+            response
+        }
+        Err(error) => Problem::from(Error::internal(error.to_string())).into_response(),
+    }
+}
+
+/// The router has put the methods that exist into `Allow`.
+async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    let message = format!("{method} is not allowed on {}", uri.path());
+    Error::new(&code::METHOD_UNKNOWN, message).help("the Allow header lists the methods that are").into()
+}
+
+async fn unknown_path(uri: Uri) -> Problem {
+    let error = Error::new(&code::OPERATION_UNKNOWN, format!("there is nothing at {}", uri.path()));
+    match nearest_path(uri.path()) {
+        Some(near) => error.help(format!("did you mean {near}?")),
+        None => error.help("GET /v1/operations lists what can be called, and how"),
+    }
+    .into()
+}
+
+/// The served path that was meant, with the caller's own words in its placeholders.
+fn nearest_path(path: &str) -> Option<String> {
+    let words: Vec<&str> = path.trim_end_matches('/').split('/').collect();
+    let candidates: Vec<String> = PATHS.iter().filter_map(|template| filled(template, &words)).collect();
+    suggest::nearest(path, candidates.iter().map(String::as_str)).map(str::to_owned)
+}
+
+fn filled(template: &str, words: &[&str]) -> Option<String> {
+    let parts: Vec<&str> = template.split('/').collect();
+    if parts.len() != words.len() {
+        return None;
+    }
+    let fill = |(part, word): (&&str, &&str)| if part.starts_with('{') { *word } else { *part }.to_owned();
+    Some(parts.iter().zip(words).map(fill).collect::<Vec<_>>().join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistyped_paths_get_a_suggestion() {
+        let near = |path| nearest_path(path).unwrap_or_default();
+        assert_eq!(near("/helth"), "/health");
+        assert_eq!(near("/health/"), "/health");
+        assert_eq!(near("/workflow/Checkout/execute"), "/workflows/Checkout/execute");
+        assert_eq!(near("/v1/run/run_1/history"), "/v1/runs/run_1/history");
+        assert_eq!(near("/admin/secrets"), "");
+    }
+}

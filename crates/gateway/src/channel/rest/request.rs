@@ -1,0 +1,111 @@
+//! A REST request as every route gets it: path, query, headers, body, and the context of the call it becomes.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::{HeaderMap, Method};
+use nexus_kernel::Json;
+use nexus_kernel::call::{CallContext, Channel, Wait};
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_kernel::id::WorkflowId;
+
+use crate::channel::rest::query::Query;
+use crate::channel::rest::{Rest, body};
+use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
+use crate::problem::Problem;
+use crate::request_id::RequestId;
+
+/// A request.
+pub(crate) struct RestRequest {
+    id: Option<RequestId>,
+    path: Vec<(String, String)>,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    /// What was after the `?`.
+    pub(crate) query: Query,
+}
+
+impl FromRequest<Arc<Rest>> for RestRequest {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, rest: &Arc<Rest>) -> Result<RestRequest, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let path = match RawPathParams::from_request_parts(&mut parts, rest).await {
+            Ok(params) => params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            Err(_) if parts.uri.path().contains('%') => return Err(bad("the path is not UTF-8").into()),
+            Err(_) => Vec::new(),
+        };
+        let query = Query::of(&parts.uri)?;
+        let body = if parts.method == Method::POST {
+            body::check_type(&parts.headers)?;
+            body::read(body, &**rest.pipeline.clock()).await?
+        } else {
+            Vec::new()
+        };
+        let id = parts.extensions.remove::<RequestId>();
+        Ok(RestRequest { id, path, headers: parts.headers, body, query })
+    }
+}
+
+fn bad(message: impl Into<String>) -> Error {
+    Error::new(&code::BAD_REQUEST, message)
+}
+
+impl RestRequest {
+    /// A placeholder of the path.
+    pub(crate) fn path(&self, name: &str) -> &str {
+        self.path.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Result<Json, Problem> {
+        body::parse(&self.body)
+    }
+
+    /// The workflow that the path names, qualified by `?namespace=` where that is given.
+    pub(crate) fn take_workflow(&mut self) -> Result<String, Error> {
+        let name = self.path("name").to_owned();
+        match self.query.take("namespace") {
+            None => Ok(name),
+            Some(namespace) if name.contains('/') => {
+                Err(bad(format!("the path names {name:?} and the query the namespace {namespace:?}"))
+                    .help("give the namespace once"))
+            }
+            Some(namespace) => Ok(format!("{namespace}/{name}")),
+        }
+    }
+
+    /// The context of the call, with the workflow id and idempotency key that the caller gave.
+    pub(crate) fn take_context(&mut self, wait: Wait) -> Result<CallContext, Error> {
+        let channel = if self.headers.contains_key("x-nexus-cli") { Channel::Cli } else { Channel::Rest };
+        let id = self.id.as_ref().map(RequestId::as_str).unwrap_or_default();
+        let workflow_id = match (self.query.take("workflow_id"), self.header("x-workflow-id")?) {
+            (Some(_), Some(_)) => return Err(bad("the query and a header both give a workflow id")),
+            (given, other) => given.or(other),
+        };
+        let workflow_id = workflow_id.map(|id| WorkflowId::new(&id)).transpose()?;
+        let idempotency_key = self.header("idempotency-key")?.map(check_key).transpose()?;
+        Ok(CallContext { wait, workflow_id, idempotency_key, ..CallContext::new(channel, id) })
+    }
+
+    /// A header that may be given once and must be UTF-8 text.
+    fn header(&self, name: &str) -> Result<Option<String>, Error> {
+        let mut values = self.headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) => match std::str::from_utf8(value.as_bytes()) {
+                Ok(text) => Ok(Some(text.to_owned())),
+                Err(_) => Err(bad(format!("the header {name} is not UTF-8"))),
+            },
+            (Some(_), Some(_)) => Err(bad(format!("the header {name} is given twice"))),
+        }
+    }
+}
+
+fn check_key(key: String) -> Result<String, Error> {
+    if !key.is_empty() && key.len() <= IDEMPOTENCY_KEY_BYTES_MAX {
+        return Ok(key);
+    }
+    Err(bad(format!("an idempotency key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes")))
+}

@@ -1,0 +1,46 @@
+//! The gateway's limits. Payloads are bounded by [`nexus_kernel::limits::PAYLOAD_BYTES_MAX`].
+
+use nexus_kernel::limits::PAYLOAD_BYTES_MAX;
+
+/// Largest request body, in bytes: a payload and the envelope around it.
+pub const BODY_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + 64 * 1024;
+
+/// How much of an oversized body is read and thrown away, in bytes, so that an honest client gets its answer instead
+/// of a reset connection.
+pub const BODY_DISCARD_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long a client may take to send a body, in seconds.
+pub const BODY_SECONDS_MAX: u64 = 30;
+
+/// Largest request line and headers together, in bytes.
+pub const HEADER_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a client may take to send the headers, in seconds.
+pub const HEADER_SECONDS_MAX: u64 = 30;
+
+/// Most connections at a time; further ones wait to be accepted.
+pub const CONNECTIONS_MAX: usize = 10_000;
+
+/// How long requests may go on after the server was told to stop, in seconds.
+pub const DRAIN_SECONDS_MAX: u64 = 10;
+
+/// Longest wait that a REST caller may ask for, in seconds.
+pub const WAIT_SECONDS_MAX: u64 = 600;
+
+/// How long an MCP call waits for a run, in seconds, before it answers with the run's id. Many clients give up at 60.
+pub const MCP_WAIT_SECONDS_MAX: u64 = 45;
+
+/// How long one health check may take, in seconds.
+pub const CHECK_SECONDS_MAX: u64 = 5;
+
+/// Longest request id that is taken over from a caller, in bytes.
+pub const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// Longest idempotency key, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
+/// Most faults told for one input.
+pub const FAULTS_MAX: usize = 20;
+
+/// Pause after the operating system refused to accept a connection, in milliseconds.
+pub const ACCEPT_RETRY_MILLIS: u64 = 50;

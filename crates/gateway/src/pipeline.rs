@@ -1,0 +1,130 @@
+//! The request path, as a list one can read aloud: identify → find → admit → validate → execute → record.
+//!
+//! Every channel and every embedded caller comes through [`Pipeline::call`]. A channel differs in how it spells a
+//! request and an answer, never in what is checked or done.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use nexus_kernel::Json;
+use nexus_kernel::call::{Answer, CallContext, Caller, Channel};
+use nexus_kernel::catalogue::Catalogue;
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_kernel::operation::Operation;
+use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::port::rng::SharedRng;
+
+use crate::request_id::RequestId;
+use crate::stage::admit;
+use crate::stage::record::Record;
+use crate::stage::validate::Validators;
+
+/// What is to be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// A verb of Nexus itself, for example `run.list`.
+    Verb(&'a str),
+    /// A workflow: `Name`, `namespace/Name` or `namespace.Name`.
+    Workflow(&'a str),
+}
+
+impl<'a> Target<'a> {
+    /// The name as the caller wrote it.
+    pub fn name(self) -> &'a str {
+        match self {
+            Target::Verb(name) | Target::Workflow(name) => name,
+        }
+    }
+}
+
+/// The one way from a request to an answer. Cheap to clone; clones share the catalogue and compiled validators.
+#[derive(Clone)]
+pub struct Pipeline {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    catalogue: Catalogue,
+    clock: SharedClock,
+    rng: SharedRng,
+    validators: Validators,
+}
+
+impl Pipeline {
+    /// A pipeline to the operations of this catalogue, as they are at the moment of each call.
+    pub fn new(catalogue: Catalogue, clock: SharedClock, rng: SharedRng) -> Pipeline {
+        Pipeline { parts: Arc::new(Parts { catalogue, clock, rng, validators: Validators::default() }) }
+    }
+
+    /// The operations that can be called.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.parts.catalogue
+    }
+
+    /// The clock that calls are timed with.
+    pub fn clock(&self) -> &SharedClock {
+        &self.parts.clock
+    }
+
+    /// A context with a new request id, for callers in this process.
+    pub fn context(&self, channel: Channel) -> CallContext {
+        CallContext::new(channel, RequestId::generate(&*self.parts.rng).as_str())
+    }
+
+    /// Carries out one call.
+    pub async fn call(&self, target: Target<'_>, input: Json, context: CallContext) -> Result<Answer, Error> {
+        let record = Record::begin(target, &context, self.parts.clock.now());
+        let result = self.carry_out(target, input, context).await;
+        record.end(&result, self.parts.clock.now());
+        result
+    }
+
+    async fn carry_out(
+        &self,
+        target: Target<'_>,
+        input: Json,
+        context: CallContext,
+    ) -> Result<Answer, Error> {
+        let context = identify(context);
+        let operation = self.find(target)?;
+        admit::payload(&input)?;
+        self.parts.validators.check(&operation, &input)?;
+        execute(&operation, input, context).await
+    }
+
+    /// The operation that a target names now.
+    pub fn find(&self, target: Target<'_>) -> Result<Arc<Operation>, Error> {
+        match target {
+            Target::Verb(name) => self.parts.catalogue.verb(name),
+            Target::Workflow(name) => self.find_workflow(name),
+        }
+    }
+
+    /// A name is looked up as it stands first, because a workflow's own name may hold a dot.
+    fn find_workflow(&self, name: &str) -> Result<Arc<Operation>, Error> {
+        let error = match self.parts.catalogue.workflow(name) {
+            Err(error) if error.code() == &code::WORKFLOW_UNKNOWN => error,
+            found => return found,
+        };
+        match name.rsplit_once('.') {
+            Some((namespace, bare)) => self.parts.catalogue.workflow(&format!("{namespace}/{bare}")),
+            None => Err(error),
+        }
+    }
+}
+
+/// Says who calls. While authentication is off it is somebody on this machine, whatever a channel believes.
+fn identify(mut context: CallContext) -> CallContext {
+    context.caller = Caller::local();
+    context
+}
+
+/// Runs the handler. A panic in it is a fault of ours and ends this call only.
+async fn execute(operation: &Operation, input: Json, context: CallContext) -> Result<Answer, Error> {
+    let work = AssertUnwindSafe(async { operation.handler.call(input, context).await });
+    work.catch_unwind().await.unwrap_or_else(|_| {
+        Err(Error::internal(format!("the handler of {} stopped unexpectedly", operation.id())))
+    })
+}

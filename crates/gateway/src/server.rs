@@ -1,0 +1,236 @@
+//! The server: one listener, every channel, and an orderly end.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use nexus_kernel::catalogue::Catalogue;
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::port::rng::SharedRng;
+use nexus_kernel::task::Shutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+use crate::channel::mcp;
+use crate::channel::rest::health::{Check, Pages};
+use crate::channel::rest::{self, Rest};
+use crate::guard::Guard;
+use crate::limits::{
+    ACCEPT_RETRY_MILLIS, CONNECTIONS_MAX, DRAIN_SECONDS_MAX, HEADER_BYTES_MAX, HEADER_SECONDS_MAX,
+};
+use crate::pipeline::Pipeline;
+use crate::problem;
+use crate::request_id::RequestId;
+
+/// What a gateway is made from.
+#[derive(Clone)]
+pub struct Options {
+    /// What can be called. Changes are seen by the next request.
+    pub catalogue: Catalogue,
+    /// Times calls, waits and the drain.
+    pub clock: SharedClock,
+    /// Makes request ids.
+    pub rng: SharedRng,
+    /// The version told to callers.
+    pub version: String,
+    /// What `/health` asks.
+    pub checks: Vec<Check>,
+    /// Finds the page of an error code; without it pages hold the code's title only.
+    pub pages: Option<Pages>,
+    /// Host names to answer to beside those of the loopback.
+    pub allowed_hosts: Vec<String>,
+    /// Origins of pages that may call, beside the server's own.
+    pub allowed_origins: Vec<String>,
+    /// How long requests may go on after the server was told to stop.
+    pub drain: Duration,
+}
+
+impl Options {
+    /// Options with a default for everything that can have one.
+    pub fn new(catalogue: Catalogue, clock: SharedClock, rng: SharedRng) -> Options {
+        Options {
+            catalogue,
+            clock,
+            rng,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            checks: Vec::new(),
+            pages: None,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            drain: Duration::from_secs(DRAIN_SECONDS_MAX),
+        }
+    }
+
+    /// A gateway on a listener of [`bind`].
+    pub fn build(self, listener: TcpListener) -> Result<Gateway, Error> {
+        let address = listener.local_addr().map_err(|error| Error::internal(error.to_string()))?;
+        let pipeline = Pipeline::new(self.catalogue, Arc::clone(&self.clock), Arc::clone(&self.rng));
+        let handle = GatewayHandle { pipeline: pipeline.clone(), address };
+        let mcp = mcp::service(pipeline.clone(), &self.version);
+        let rest = Rest { pipeline, version: self.version, checks: self.checks, pages: self.pages };
+        let router = rest::router(rest).route_service("/mcp", mcp);
+        let guard = Guard::new(address.ip().is_loopback(), self.allowed_hosts, self.allowed_origins);
+        let front = Arc::new(Front { guard, rng: self.rng, router: TowerToHyperService::new(router) });
+        Ok(Gateway { listener, front, clock: self.clock, drain: self.drain, handle })
+    }
+}
+
+/// Binds an address. Anything but the loopback is refused unless the caller insists, because nothing is authenticated.
+pub async fn bind(address: SocketAddr, insecure: bool) -> Result<TcpListener, Error> {
+    if !address.ip().is_loopback() && !insecure {
+        let message = format!("refusing to listen on {address}: anybody who reaches it could run workflows");
+        return Err(Error::new(&code::NOT_LOOPBACK, message)
+            .help("listen on 127.0.0.1, or give --insecure when something else keeps strangers out"));
+    }
+    TcpListener::bind(address).await.map_err(|error| bind_error(address, &error))
+}
+
+fn bind_error(address: SocketAddr, error: &std::io::Error) -> Error {
+    if error.kind() == std::io::ErrorKind::AddrInUse {
+        let next = address.port().saturating_add(1);
+        return Error::new(&code::ADDRESS_IN_USE, format!("{address} is in use"))
+            .help(format!("try --port {next}, or --port 0 for a free one"));
+    }
+    Error::new(&code::CONFIG_INVALID, format!("cannot listen on {address}: {error}"))
+        .help("choose an address of this machine and a port above 1023")
+}
+
+/// A running gateway, seen from inside the process.
+#[derive(Clone)]
+pub struct GatewayHandle {
+    pipeline: Pipeline,
+    address: SocketAddr,
+}
+
+impl GatewayHandle {
+    /// The way to the operations, the same one that channels take.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// The gateway: accepts connections until it is told to stop.
+pub struct Gateway {
+    listener: TcpListener,
+    front: Arc<Front>,
+    clock: SharedClock,
+    drain: Duration,
+    handle: GatewayHandle,
+}
+
+impl Gateway {
+    /// The way in from this process.
+    pub fn handle(&self) -> GatewayHandle {
+        self.handle.clone()
+    }
+
+    /// Serves. After the shutdown begins nothing new is accepted, and open requests have until the drain ends.
+    pub async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
+        let mut connections = JoinSet::new();
+        let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.begun() => break,
+                Some(_) = connections.join_next() => {}
+                accepted = self.accept(&permits) => {
+                    if let Some((stream, permit)) = accepted {
+                        connections.spawn(serve(stream, permit, Arc::clone(&self.front), shutdown.clone()));
+                    }
+                }
+            }
+        }
+        drop(self.listener);
+        let deadline = self.clock.sleep_until(self.clock.now().plus(self.drain));
+        tokio::select! {
+            biased;
+            () = async { while connections.join_next().await.is_some() {} } => {}
+            () = deadline => {
+                tracing::warn!(open = connections.len(), "the drain ended before these connections did");
+                connections.shutdown().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next connection; nothing when there was none to be had, for example for lack of file descriptors.
+    async fn accept(&self, permits: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+        let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+        match self.listener.accept().await {
+            Ok((stream, _)) => Some((stream, permit)),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                let pause = Duration::from_millis(ACCEPT_RETRY_MILLIS);
+                self.clock.sleep_until(self.clock.now().plus(pause)).await;
+                None
+            }
+        }
+    }
+}
+
+/// Serves one connection until it or the server ends.
+async fn serve(stream: TcpStream, permit: OwnedSemaphorePermit, front: Arc<Front>, shutdown: Shutdown) {
+    let _permit = permit;
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "answers on this connection may be delayed");
+    }
+    let service = service_fn(move |request| {
+        let front = Arc::clone(&front);
+        async move { Ok::<_, Infallible>(front.answer(request).await) }
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).max_header_size(HEADER_BYTES_MAX);
+    builder.header_read_timeout(Duration::from_secs(HEADER_SECONDS_MAX));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        () = shutdown.begun() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// What every request passes before its channel and every answer after it.
+struct Front {
+    guard: Guard,
+    rng: SharedRng,
+    router: TowerToHyperService<Router>,
+}
+
+impl Front {
+    async fn answer(&self, mut request: hyper::Request<Incoming>) -> Response {
+        let id = RequestId::of(request.headers(), &*self.rng);
+        let response = match self.guard.check(request.uri(), request.headers()) {
+            Ok(()) => {
+                request.extensions_mut().insert(id.clone());
+                let Ok(response) = self.router.call(request.map(Body::new)).await;
+                response
+            }
+            Err(problem) => problem.into_response(),
+        };
+        problem::finish(response, &id)
+    }
+}

@@ -1,0 +1,6 @@
+//! The stages of the pipeline that are more than a line.
+
+pub(crate) mod admit;
+pub(crate) mod faults;
+pub(crate) mod record;
+pub(crate) mod validate;

@@ -1,0 +1,139 @@
+//! MCP over streamable HTTP, with raw JSON-RPC: older clients with `initialize`, newer ones without.
+
+use nexus_kernel::Json;
+use serde_json::json;
+
+use crate::client::Reply;
+use crate::world::{RUN, World};
+
+const ACCEPT: &str = "accept: application/json, text/event-stream";
+const OLD: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
+const NEW: &str = "2026-07-28";
+
+async fn send(world: &World, headers: &[&str], message: &Json) -> Reply {
+    let headers = [&[ACCEPT, "content-type: application/json"], headers].concat();
+    world.send("POST", "/mcp", &headers, message.to_string().as_bytes()).await
+}
+
+/// A request of the 2026-07-28 revision, which says everything about itself.
+async fn new_request(world: &World, method: &str, mut params: Json) -> Reply {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": NEW,
+        "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let (version, named) = (format!("mcp-protocol-version: {NEW}"), format!("mcp-method: {method}"));
+    let name = params["name"].as_str().map(|name| format!("mcp-name: {name}"));
+    let mut headers = vec![version.as_str(), named.as_str()];
+    headers.extend(name.as_deref());
+    send(world, &headers, &json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })).await
+}
+
+async fn old_request(world: &World, version: &str, method: &str, params: &Json) -> Reply {
+    let header = format!("mcp-protocol-version: {version}");
+    send(world, &[&header], &json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })).await
+}
+
+/// The names of all tools.
+pub(crate) async fn list_names(world: &World) -> Vec<String> {
+    let listed = new_request(world, "tools/list", json!({})).await.json();
+    let tools = listed["result"]["tools"].as_array().unwrap_or_else(|| panic!("{listed}"));
+    tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Calls a tool and gives the JSON-RPC answer.
+pub(crate) async fn call(world: &World, name: &str, arguments: &Json) -> Json {
+    new_request(world, "tools/call", json!({ "name": name, "arguments": arguments })).await.json()
+}
+
+#[tokio::test]
+async fn older_clients_initialize_list_and_call() {
+    let world = World::new().await;
+    for version in OLD {
+        let client = json!({ "name": "test", "version": "1" });
+        let params = json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": client });
+        let initialize = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params });
+        let hello = send(&world, &[], &initialize).await;
+        let result = &hello.json()["result"];
+        assert_eq!(
+            (&result["protocolVersion"], &result["serverInfo"]["name"]),
+            (&json!(version), &json!("nexus"))
+        );
+        assert_eq!(hello.header("mcp-session-id"), None, "there are no sessions");
+        let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+        assert_eq!(send(&world, &[], &ready).await.status, 202);
+        let listed = old_request(&world, version, "tools/list", &json!({})).await.json();
+        assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 14, "{version}");
+        let params = json!({ "name": "Total", "arguments": { "amount": 3 } });
+        let called = old_request(&world, version, "tools/call", &params).await.json();
+        assert_eq!(called["result"]["structuredContent"], json!({ "seen": { "amount": 3 } }), "{version}");
+        assert_eq!(called["result"]["content"][0]["text"], "{\"seen\":{\"amount\":3}}");
+    }
+}
+
+#[tokio::test]
+async fn newer_clients_need_no_handshake() {
+    let world = World::new().await;
+    let discovered = new_request(&world, "server/discover", json!({})).await.json();
+    let versions = discovered["result"]["supportedVersions"].as_array().unwrap();
+    assert!(versions.contains(&json!(NEW)) && versions.contains(&json!(OLD[0])), "{discovered}");
+    let listed = new_request(&world, "tools/list", json!({})).await;
+    insta::assert_json_snapshot!("tools", listed.json()["result"]);
+    let called = call(&world, "Total", &json!({ "amount": 3 })).await;
+    assert_eq!(called["result"]["structuredContent"], json!({ "seen": { "amount": 3 } }));
+    assert_eq!(called["result"]["resultType"], "complete");
+}
+
+#[tokio::test]
+async fn outputs_that_are_no_objects_are_wrapped() {
+    let world = World::new().await;
+    let counted = call(&world, "Count", &json!({ "a": 1, "b": 2 })).await;
+    assert_eq!(counted["result"]["structuredContent"], json!({ "result": 2 }));
+}
+
+#[tokio::test]
+async fn a_run_that_takes_long_answers_with_a_handle() {
+    let world = World::new().await;
+    let result = call(&world, "Slow", &json!({})).await["result"].clone();
+    let handle = json!({ "run_id": RUN, "workflow_id": "made-up", "status": "running" });
+    assert_eq!((&result["structuredContent"], &result["isError"]), (&handle, &json!(false)));
+}
+
+#[tokio::test]
+async fn a_failed_run_and_a_bad_input_are_results_an_agent_can_read() {
+    let world = World::new().await;
+    let declined = call(&world, "Decline", &json!({})).await["result"].clone();
+    assert_eq!(declined["isError"], true);
+    let content = &declined["structuredContent"];
+    assert_eq!((&content["code"], &content["run"]), (&json!("NX-3001"), &json!(RUN)));
+    assert_eq!(content["failure"]["cause"]["type"], "CardDeclined");
+    insta::assert_snapshot!(declined["content"][0]["text"].as_str().unwrap());
+    let bad = call(&world, "Total", &json!({ "amuont": 1 })).await["result"].clone();
+    assert_eq!((&bad["isError"], &bad["structuredContent"]["code"]), (&json!(true), &json!("NX-2001")));
+    insta::assert_snapshot!(bad["content"][0]["text"].as_str().unwrap());
+}
+
+#[tokio::test]
+async fn an_unknown_tool_and_a_broken_message_are_protocol_errors() {
+    let world = World::new().await;
+    let unknown = call(&world, "Totl", &json!({})).await;
+    assert_eq!(unknown["error"]["code"], -32602);
+    assert_eq!(unknown["error"]["data"]["help"], "did you mean \"Total\"?");
+    let method = new_request(&world, "tools/destroy", json!({})).await.json();
+    assert_eq!(method["error"]["code"], -32601);
+    let not_rpc = send(&world, &[], &json!({ "hello": "world" })).await;
+    assert!((400..500).contains(&not_rpc.status), "{not_rpc:?}");
+    assert!(not_rpc.header("x-request-id").is_some());
+    assert_eq!(world.get("/mcp").await.status, 405);
+}
+
+#[tokio::test]
+async fn calls_carry_the_correlation_id_and_the_channel() {
+    let world = World::new().await;
+    let params = json!({ "name": "test_context", "arguments": {} });
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    let reply = send(&world, &["x-request-id: agent-1"], &message).await;
+    assert_eq!(reply.header("x-request-id"), Some("agent-1"));
+    let seen = reply.json()["result"]["structuredContent"].clone();
+    assert_eq!((&seen["channel"], &seen["request_id"]), (&json!("mcp"), &json!("agent-1")));
+}
