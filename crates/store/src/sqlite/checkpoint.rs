@@ -4,9 +4,9 @@
 //! only a log that was moved to its end begins anew. So passes follow each other while they shorten the rest, and when
 //! the log is long the writer itself moves what little is left, between two groups.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nexus_kernel::port::StoreError;
 use rusqlite::Connection;
@@ -20,6 +20,10 @@ const PASS_PAGES: i64 = 4_000;
 
 /// Pages in the log from which on the writer helps to begin it anew (32 MiB); recovery after a crash reads them all.
 const LOG_PAGES_MAX: i64 = 8_000;
+
+/// Pages in the log that it never grows beyond (64 MiB): on a machine that is too busy to run the checkpointer, the writer
+/// waits for a pass.
+const LOG_PAGES_HARD_MAX: i64 = 16_000;
 
 /// A rest that the writer moves in a few milliseconds.
 const REST_PAGES: i64 = 300;
@@ -69,6 +73,7 @@ pub(crate) struct Gauge {
     is_awake: AtomicBool,
     wants_writer: AtomicBool,
     wake: Sender<Wake>,
+    pass: Mutex<()>,
 }
 
 impl Gauge {
@@ -80,6 +85,7 @@ impl Gauge {
             is_awake: AtomicBool::new(false),
             wants_writer: AtomicBool::new(false),
             wake,
+            pass: Mutex::new(()),
         }
     }
 
@@ -93,20 +99,24 @@ impl Gauge {
 
     /// After a commit: wakes the checkpointer if it is time. True when the writer has to move the rest.
     pub(crate) fn committed(&self) -> bool {
-        let waiting = self.pages.load(Relaxed) - self.moved.load(Relaxed);
+        let pages = self.pages.load(Relaxed);
+        let waiting = pages - self.moved.load(Relaxed);
         if waiting >= PASS_PAGES && !self.is_awake.swap(true, Relaxed) {
             // The checkpointer is gone only when the store stops.
             let _ = self.wake.send(Wake::Pages);
         }
-        self.wants_writer.swap(false, Relaxed)
+        let is_too_long = pages >= LOG_PAGES_HARD_MAX && waiting > 0;
+        self.wants_writer.swap(false, Relaxed) || is_too_long
     }
 
-    /// Notes what a pass achieved. A pass that failed stops the store: the pages it could not synchronise may be gone
-    /// from the system's memory, and a later pass would not notice.
-    pub(crate) fn passed(&self, pass: rusqlite::Result<Progress>, health: &Health) -> Option<Progress> {
-        match pass {
+    /// Moves what can be moved and notes how far that went. A pass that fails stops the store: the pages it could not
+    /// synchronise may be gone from the system's memory, and a later pass would not notice.
+    pub(crate) fn pass(&self, connection: &Connection, health: &Health) -> Option<Progress> {
+        let _alone = self.pass.lock().unwrap_or_else(PoisonError::into_inner);
+        match checkpoint(connection, Mode::Passive) {
             Ok(progress) => {
-                self.moved.store(progress.moved, Relaxed);
+                // Another program may be at it; then there is no figure.
+                self.moved.store(progress.moved.max(0), Relaxed);
                 Some(progress)
             }
             Err(error) => {
@@ -140,9 +150,8 @@ impl Checkpointer {
 
     fn passes(&self) {
         for _ in 0..PASSES_MAX {
-            let pass = checkpoint(&self.connection, Mode::Passive);
             self.counters.checkpointed();
-            let Some(progress) = self.gauge.passed(pass, &self.health) else { return };
+            let Some(progress) = self.gauge.pass(&self.connection, &self.health) else { return };
             let rest = self.gauge.pages.load(Relaxed) - progress.moved;
             let is_long = progress.pages >= LOG_PAGES_MAX;
             if rest <= 0 || !is_long {
@@ -179,12 +188,24 @@ mod tests {
         let (wake, woken) = channel();
         let gauge = Gauge::new(wake);
         gauge.grown(PASS_PAGES);
-        gauge.passed(Ok(Progress { pages: PASS_PAGES, moved: PASS_PAGES }), &Health::default());
+        gauge.moved.store(PASS_PAGES, Relaxed);
         gauge.committed();
         assert_eq!(woken.try_iter().count(), 0);
         gauge.grown(1);
         gauge.grown(PASS_PAGES);
         gauge.committed();
         assert_eq!(woken.try_iter().count(), 1);
+    }
+
+    #[test]
+    fn the_writer_helps_when_the_checkpointer_does_not_come() {
+        let (wake, _woken) = channel();
+        let gauge = Gauge::new(wake);
+        gauge.grown(LOG_PAGES_HARD_MAX - 1);
+        assert!(!gauge.committed());
+        gauge.grown(LOG_PAGES_HARD_MAX);
+        assert!(gauge.committed());
+        gauge.moved.store(LOG_PAGES_HARD_MAX, Relaxed);
+        assert!(!gauge.committed());
     }
 }
