@@ -16,4 +16,4 @@ mod stage;
 pub use channel::rest::PATHS;
 pub use channel::rest::health::{Check, Checking, Pages};
 pub use pipeline::{Pipeline, Target};
-pub use server::{Gateway, GatewayHandle, Options, bind};
+pub use server::{Gateway, Options, bind};

@@ -68,6 +68,11 @@ impl Pipeline {
         &self.parts.clock
     }
 
+    /// Where request ids come from.
+    pub fn rng(&self) -> &SharedRng {
+        &self.parts.rng
+    }
+
     /// A context with a new request id, for callers in this process.
     pub fn context(&self, channel: Channel) -> CallContext {
         CallContext::new(channel, RequestId::generate(&*self.parts.rng).as_str())

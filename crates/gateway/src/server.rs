@@ -14,7 +14,6 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use nexus_kernel::catalogue::Catalogue;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::port::clock::SharedClock;
@@ -35,36 +34,24 @@ use crate::pipeline::Pipeline;
 use crate::problem;
 use crate::request_id::RequestId;
 
-/// What a gateway is made from.
-#[derive(Clone)]
+/// What a gateway is made from: a listener of [`bind`], the pipeline, and what has a default.
 pub struct Options {
-    /// What can be called. Changes are seen by the next request.
-    pub catalogue: Catalogue,
-    /// Times calls, waits and the drain.
-    pub clock: SharedClock,
-    /// Makes request ids.
-    pub rng: SharedRng,
-    /// The version told to callers.
-    pub version: String,
-    /// What `/health` asks.
-    pub checks: Vec<Check>,
-    /// Finds the page of an error code; without it pages hold the code's title only.
-    pub pages: Option<Pages>,
-    /// Host names to answer to beside those of the loopback.
-    pub allowed_hosts: Vec<String>,
-    /// Origins of pages that may call, beside the server's own.
-    pub allowed_origins: Vec<String>,
-    /// How long requests may go on after the server was told to stop.
-    pub drain: Duration,
+    listener: TcpListener,
+    pipeline: Pipeline,
+    version: String,
+    checks: Vec<Check>,
+    pages: Option<Pages>,
+    allowed_hosts: Vec<String>,
+    allowed_origins: Vec<String>,
+    drain: Duration,
 }
 
 impl Options {
-    /// Options with a default for everything that can have one.
-    pub fn new(catalogue: Catalogue, clock: SharedClock, rng: SharedRng) -> Options {
+    /// Options with every default.
+    pub fn new(listener: TcpListener, pipeline: Pipeline) -> Options {
         Options {
-            catalogue,
-            clock,
-            rng,
+            listener,
+            pipeline,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             checks: Vec::new(),
             pages: None,
@@ -74,17 +61,35 @@ impl Options {
         }
     }
 
-    /// A gateway on a listener of [`bind`].
-    pub fn build(self, listener: TcpListener) -> Result<Gateway, Error> {
-        let address = listener.local_addr().map_err(|error| Error::internal(error.to_string()))?;
-        let pipeline = Pipeline::new(self.catalogue, Arc::clone(&self.clock), Arc::clone(&self.rng));
-        let handle = GatewayHandle { pipeline: pipeline.clone(), address };
-        let mcp = mcp::service(pipeline.clone(), &self.version);
-        let rest = Rest { pipeline, version: self.version, checks: self.checks, pages: self.pages };
-        let router = rest::router(rest).route_service("/mcp", mcp);
-        let guard = Guard::new(address.ip().is_loopback(), self.allowed_hosts, self.allowed_origins);
-        let front = Arc::new(Front { guard, rng: self.rng, router: TowerToHyperService::new(router) });
-        Ok(Gateway { listener, front, clock: self.clock, drain: self.drain, handle })
+    /// The version told to callers.
+    pub fn version(self, version: impl Into<String>) -> Options {
+        Options { version: version.into(), ..self }
+    }
+
+    /// One more thing that `/health` looks at.
+    pub fn check(mut self, check: Check) -> Options {
+        self.checks.push(check);
+        self
+    }
+
+    /// Finds the Markdown page of an error code; without it pages hold the code's title only.
+    pub fn pages<T: Into<String>>(self, find: impl Fn(&str) -> Option<T> + Send + Sync + 'static) -> Options {
+        Options { pages: Some(Arc::new(move |code: &str| find(code).map(Into::into))), ..self }
+    }
+
+    /// Host names to answer to beside those of the loopback.
+    pub fn allowed_hosts(self, allowed_hosts: Vec<String>) -> Options {
+        Options { allowed_hosts, ..self }
+    }
+
+    /// Origins of pages that may call, beside the server's own.
+    pub fn allowed_origins(self, allowed_origins: Vec<String>) -> Options {
+        Options { allowed_origins, ..self }
+    }
+
+    /// How long requests may go on after the server was told to stop.
+    pub fn drain(self, drain: Duration) -> Options {
+        Options { drain, ..self }
     }
 }
 
@@ -108,38 +113,32 @@ fn bind_error(address: SocketAddr, error: &std::io::Error) -> Error {
         .help("choose an address of this machine and a port above 1023")
 }
 
-/// A running gateway, seen from inside the process.
-#[derive(Clone)]
-pub struct GatewayHandle {
-    pipeline: Pipeline,
+/// The gateway: accepts connections until it is told to stop. Code in this process goes through its [`Pipeline`].
+pub struct Gateway {
+    listener: TcpListener,
     address: SocketAddr,
+    front: Arc<Front>,
+    clock: SharedClock,
+    drain: Duration,
 }
 
-impl GatewayHandle {
-    /// The way to the operations, the same one that channels take.
-    pub fn pipeline(&self) -> &Pipeline {
-        &self.pipeline
+impl Gateway {
+    /// A gateway that listens and does not answer yet.
+    pub fn new(options: Options) -> Result<Gateway, Error> {
+        let Options { listener, pipeline, version, checks, pages, allowed_hosts, allowed_origins, drain } =
+            options;
+        let address = listener.local_addr().map_err(|error| Error::internal(error.to_string()))?;
+        let (clock, rng) = (Arc::clone(pipeline.clock()), Arc::clone(pipeline.rng()));
+        let mcp = mcp::service(pipeline.clone(), &version);
+        let router = rest::router(Rest { pipeline, version, checks, pages }).route_service("/mcp", mcp);
+        let guard = Guard::new(address.ip().is_loopback(), allowed_hosts, allowed_origins);
+        let front = Arc::new(Front { guard, rng, router: TowerToHyperService::new(router) });
+        Ok(Gateway { listener, address, front, clock, drain })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
-    }
-}
-
-/// The gateway: accepts connections until it is told to stop.
-pub struct Gateway {
-    listener: TcpListener,
-    front: Arc<Front>,
-    clock: SharedClock,
-    drain: Duration,
-    handle: GatewayHandle,
-}
-
-impl Gateway {
-    /// The way in from this process.
-    pub fn handle(&self) -> GatewayHandle {
-        self.handle.clone()
     }
 
     /// Serves. After the shutdown begins nothing new is accepted, and open requests have until the drain ends.

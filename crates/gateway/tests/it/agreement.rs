@@ -20,7 +20,7 @@ fn without_correlation(mut problem: Json) -> Json {
 }
 
 async fn directly(world: &World, input: &Json) -> Outcome {
-    let pipeline = world.handle.pipeline();
+    let pipeline = &world.pipeline;
     let context = pipeline.context(Channel::Embedded);
     let answer = pipeline.call(Target::Workflow("Total"), input.clone(), context).await;
     answer

@@ -26,7 +26,7 @@ async fn listening_beyond_the_loopback_must_be_asked_for() {
 
 #[tokio::test]
 async fn foreign_hosts_and_pages_are_kept_out_of_every_channel() {
-    let world = World::with(|options| options.allowed_origins = vec!["https://panel.test".into()]).await;
+    let world = World::with(|options| options.allowed_origins(vec!["https://panel.test".into()])).await;
     for path in ["/health", "/v1/runs", "/mcp", "/nowhere"] {
         for header in ["host: evil.test", "origin: https://evil.test", "origin: null"] {
             let reply = world.send("POST", path, &[header], b"{}").await;

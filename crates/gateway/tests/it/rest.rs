@@ -1,7 +1,5 @@
 //! REST: routes, answers, waits, correlation ids.
 
-use std::sync::Arc;
-
 use nexus_kernel::Json;
 use serde_json::json;
 
@@ -144,13 +142,13 @@ async fn a_panic_in_a_handler_ends_one_call_and_tells_nothing() {
 
 #[tokio::test]
 async fn health_asks_its_checks() {
-    let world = World::with(|options| options.checks = vec![check("store", Ok(()))]).await;
+    let world = World::with(|options| options.check(check("store", Ok(())))).await;
     let healthy = world.get("/health").await;
     let store = json!({ "store": { "status": "healthy" } });
     let expected = json!({ "status": "healthy", "name": "nexus", "version": "9.9.9", "checks": store });
     assert_eq!((healthy.status, healthy.json()), (200, expected));
-    let full = vec![check("store", Ok(())), check("disk", Err("full".into()))];
-    let world = World::with(|options| options.checks = full).await;
+    let full = check("disk", Err("full".into()));
+    let world = World::with(|options| options.check(check("store", Ok(()))).check(full)).await;
     let unhealthy = world.get("/health").await;
     assert_eq!((unhealthy.status, &unhealthy.json()["status"]), (503, &json!("unhealthy")));
     assert_eq!(unhealthy.json()["checks"]["disk"], json!({ "status": "unhealthy", "reason": "full" }));
@@ -159,7 +157,7 @@ async fn health_asks_its_checks() {
 #[tokio::test]
 async fn error_codes_have_pages() {
     let page = |id: &str| (id == "NX-2001").then(|| "# The input does not fit\n".to_owned());
-    let world = World::with(|options| options.pages = Some(Arc::new(page))).await;
+    let world = World::with(|options| options.pages(page)).await;
     assert_eq!(world.get("/errors/nx-2001").await.text(), "# The input does not fit\n");
     assert!(world.get("/errors/NX-2002").await.text().starts_with("# NX-2002"));
     assert_eq!(world.get("/errors/NX-0000").await.status, 404);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexus_gateway::{Check, Gateway, GatewayHandle, Options, bind};
+use nexus_gateway::{Check, Gateway, Options, Pipeline, bind};
 use nexus_kernel::call::{Answer, CallContext, RunAnswer, Wait};
 use nexus_kernel::catalogue::Catalogue;
 use nexus_kernel::code;
@@ -28,7 +28,8 @@ pub(crate) const RUN: &str = "run_0688ab1tdpv3h9m5x7cq2wnk4e";
 
 /// A running server.
 pub(crate) struct World {
-    pub(crate) handle: GatewayHandle,
+    address: SocketAddr,
+    pub(crate) pipeline: Pipeline,
     pub(crate) catalogue: Catalogue,
     pub(crate) clock: SimClock,
     pub(crate) shutdown: Shutdown,
@@ -41,27 +42,26 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> World {
-        World::with(|_| {}).await
+        World::with(|options| options).await
     }
 
-    pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> World {
+    pub(crate) async fn with(change: impl FnOnce(Options) -> Options) -> World {
         let (gate, begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let catalogue = Catalogue::new();
         catalogue.replace(operations(&gate, &begun)).unwrap();
         let clock = SimClock::at(Timestamp::from_millis(1_800_000_000_000));
         let rng = Arc::new(SeededRng::new(1));
-        let mut options = Options::new(catalogue.clone(), Arc::new(clock.clone()), rng);
-        options.version = "9.9.9".into();
-        change(&mut options);
+        let pipeline = Pipeline::new(catalogue.clone(), Arc::new(clock.clone()), rng);
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), false).await.unwrap();
-        let gateway: Gateway = options.build(listener).unwrap();
-        let (handle, shutdown) = (gateway.handle(), Shutdown::new());
+        let options = change(Options::new(listener, pipeline.clone()).version("9.9.9"));
+        let gateway = Gateway::new(options).unwrap();
+        let (address, shutdown) = (gateway.address(), Shutdown::new());
         let running = nexus_kernel::task::spawn(gateway.run(shutdown.clone()));
-        World { handle, catalogue, clock, shutdown, running, gate, begun }
+        World { address, pipeline, catalogue, clock, shutdown, running, gate, begun }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.handle.address()
+        self.address
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Reply {
