@@ -15,4 +15,5 @@ mod doors;
 mod drain;
 mod mcp;
 mod rest;
+mod robust;
 mod world;

@@ -137,3 +137,24 @@ async fn calls_carry_the_correlation_id_and_the_channel() {
     let seen = reply.json()["result"]["structuredContent"].clone();
     assert_eq!((&seen["channel"], &seen["request_id"]), (&json!("mcp"), &json!("agent-1")));
 }
+
+#[tokio::test]
+async fn structured_content_fits_the_schema_its_tool_declares() {
+    let world = World::new().await;
+    let listed = new_request(&world, "tools/list", json!({})).await.json();
+    for (name, arguments) in [
+        ("Total", json!({ "amount": 3 })),
+        ("Count", json!({ "a": 1 })),
+        ("Slow", json!({})),
+        ("bank.Refund", json!({ "any": [1] })),
+        ("run_list", json!({ "limit": 2 })),
+        ("run_cancel", json!({ "run_id": RUN })),
+    ] {
+        let tools = listed["result"]["tools"].as_array().unwrap();
+        let tool = tools.iter().find(|tool| tool["name"] == name).unwrap();
+        let result = call(&world, name, &arguments).await["result"].clone();
+        let schema = jsonschema::validator_for(&tool["outputSchema"]).unwrap();
+        assert!(schema.is_valid(&result["structuredContent"]), "{name}: {result}");
+        assert_eq!(result["isError"], false, "{name}");
+    }
+}
