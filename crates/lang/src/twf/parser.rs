@@ -33,9 +33,9 @@ use crate::twf::lexer::{Comment, lex};
 use crate::twf::token::Token;
 use place::Place;
 
-/// How deep blocks, brackets and types may nest together. The tree is walked recursively by everything after the
-/// parser, so this bounds the stack of all of them.
-pub const NESTING_MAX: u32 = 64;
+/// How deep blocks, brackets, right operands and types may nest together. The tree is walked recursively by everything
+/// after the parser, so this bounds the stack of all of them.
+pub const NESTING_MAX: u32 = 80;
 
 /// How high one expression may grow without brackets, for example by a chain of `+`.
 pub const EXPRESSION_HEIGHT_MAX: u32 = 256;

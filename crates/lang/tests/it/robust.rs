@@ -179,6 +179,29 @@ fn deep_nesting_is_reported() {
     }
 }
 
+/// The deepest tree that is accepted is read, checked, shown and dropped on a stack of a megabyte, unoptimised.
+#[test]
+fn the_deepest_tree_fits_a_small_stack() {
+    let chain = "a ?? b or c and d == e .. f + g * (";
+    let texts = [
+        format!("workflow W(a):\n    x = {}1{}\n", chain.repeat(8), ")".repeat(8)),
+        format!("workflow W(a):\n    x = {}1{}\n", "(".repeat(75), ")".repeat(75)),
+        format!("workflow W(a):\n    x = {}1{}\n", "f([{a: ".repeat(25), "}])".repeat(25)),
+        format!("workflow W(a):\n    x = a{}\n", " + a".repeat(250)),
+        format!("workflow W(a):\n{}{}x = (a)\n", nested(75, "for:"), "    ".repeat(76)),
+        format!("workflow W(a: {}int{}):\n    close\n", "M[[]".repeat(15), "]".repeat(15)),
+    ];
+    let work = move || {
+        for text in texts {
+            let (_, all) = examine(&text);
+            let refused = all.iter().find(|it| matches!(it.code, "SYNTAX" | "RAW_STATEMENT"));
+            assert!(refused.is_none(), "{text}\n{refused:?}");
+        }
+    };
+    let thread = std::thread::Builder::new().stack_size(1024 * 1024).spawn(work).unwrap();
+    thread.join().unwrap();
+}
+
 /// Nesting that people write stays far below the limits.
 #[test]
 fn ordinary_nesting_is_no_error() {

@@ -89,7 +89,7 @@ impl Parser<'_> {
             for _ in 0..tokens {
                 self.bump();
             }
-            let right = self.binary(level + 1)?;
+            let right = self.nested(|p| p.binary(level + 1))?;
             let span = left.expr.span.to(right.expr.span);
             let height = left.height.max(right.height);
             left =

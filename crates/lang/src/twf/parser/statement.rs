@@ -102,29 +102,14 @@ impl Parser<'_> {
             let message = format!("`{word}` is not allowed in {}", self.place.name());
             return Err(self.syntax(self.next_span(), message));
         }
-        let kind = match word {
-            "activity" | "workflow" | "nexus" | "child" => self.call_stmt()?,
-            "detach" => self.detach()?,
-            "spawn" => self.spawn()?,
-            "promise" => self.promise()?,
-            "await" => self.await_stmt()?,
-            "set" | "unset" => self.condition_set()?,
-            "signal" | "query" | "update" => return self.message_line(),
-            "cancel" => self.cancel()?,
-            "if" => self.if_stmt(),
-            "for" => self.for_stmt()?,
-            "switch" => self.switch_stmt(),
-            "try" => self.try_stmt(),
-            "close" => self.close()?,
-            "return" => self.return_stmt()?,
-            "break" => self.keyword_line(StmtKind::Break)?,
-            "continue" => self.keyword_line(StmtKind::Continue)?,
-            "raise" | "reject" => self.raise()?,
-            "heartbeat" => self.heartbeat()?,
-            "pass" => self.pass()?,
-            _ => return self.old_statement(),
-        };
-        Ok(Some(kind))
+        if let Some(read) = with_block(word) {
+            return Ok(Some(read(self)));
+        }
+        match one_line(word) {
+            Some(read) => read(self).map(Some),
+            None if matches!(word, "signal" | "query" | "update") => self.message_line(),
+            None => self.old_statement(),
+        }
     }
 
     /// Whether the line begins with no statement word, or with one that is used as a name here.
@@ -167,10 +152,10 @@ impl Parser<'_> {
         Err(self.syntax(self.next_span(), message))
     }
 
-    fn keyword_line(&mut self, kind: StmtKind) -> Parse<StmtKind> {
-        self.bump();
+    fn loop_exit(&mut self) -> Parse<StmtKind> {
+        let is_break = self.bump_word() == "break";
         self.end_of_line()?;
-        Ok(kind)
+        Ok(if is_break { StmtKind::Break } else { StmtKind::Continue })
     }
 
     /// `pass`, `pass()`, `...`.
@@ -443,6 +428,40 @@ fn foreign_word(word: &str) -> Option<String> {
         _ => return None,
     };
     Some(help.to_string())
+}
+
+/// The production of a statement that always holds a block.
+///
+/// Productions are chosen as functions and called in one place: a `match` that calls each of them would need, without
+/// optimisation, room on the stack for the results of all, once for every level of nesting.
+fn with_block<'t>(word: &str) -> Option<fn(&mut Parser<'t>) -> StmtKind> {
+    Some(match word {
+        "if" => Parser::if_stmt,
+        "switch" => Parser::switch_stmt,
+        "try" => Parser::try_stmt,
+        _ => return None,
+    })
+}
+
+/// The production of any other statement.
+fn one_line<'t>(word: &str) -> Option<fn(&mut Parser<'t>) -> Parse<StmtKind>> {
+    Some(match word {
+        "activity" | "workflow" | "nexus" | "child" => Parser::call_stmt,
+        "detach" => Parser::detach,
+        "spawn" => Parser::spawn,
+        "promise" => Parser::promise,
+        "await" => Parser::await_stmt,
+        "set" | "unset" => Parser::condition_set,
+        "cancel" => Parser::cancel,
+        "for" => Parser::for_stmt,
+        "close" => Parser::close,
+        "return" => Parser::return_stmt,
+        "break" | "continue" => Parser::loop_exit,
+        "raise" | "reject" => Parser::raise,
+        "heartbeat" => Parser::heartbeat,
+        "pass" => Parser::pass,
+        _ => return None,
+    })
 }
 
 fn is_durable_word(word: &str) -> bool {
