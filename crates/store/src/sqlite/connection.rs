@@ -11,7 +11,7 @@ const BUSY_WAIT: Duration = Duration::from_secs(10);
 
 /// What every connection needs. `fullfsync` makes macOS wait for the disk itself; elsewhere it changes nothing.
 const EVERY: &str = "PRAGMA synchronous=FULL; PRAGMA fullfsync=ON; PRAGMA checkpoint_fullfsync=ON;
-    PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=33554432;
+    PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864;
     PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0;
     PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF;";
 

@@ -114,8 +114,8 @@ pub(crate) fn read(connection: &Connection, key: &Key, after: u64) -> Result<Vec
     Ok(records)
 }
 
-/// Live keys after a cursor with their records. The index is named because the planner would rather read all keys.
-pub(crate) const LIVE: &str = "SELECT key_id, namespace, workflow_id FROM keys INDEXED BY keys_live
+/// The index is named because the planner would rather read all keys that ever were.
+const LIVE: &str = "SELECT key_id, namespace, workflow_id FROM keys INDEXED BY keys_live
      WHERE live = 1 AND key_id > ?1 ORDER BY key_id LIMIT ?2";
 
 /// Live keys after a cursor with their records, as of one moment.
@@ -153,5 +153,30 @@ pub(crate) fn key(row: &Row<'_>, at: usize) -> Result<Key, Fault> {
     match (Namespace::new(&namespace), WorkflowId::new(&id)) {
         (Ok(namespace), Ok(workflow_id)) => Ok(Key { namespace, workflow_id }),
         _ => Err(Fault::Damaged(format!("{namespace:?}, {id:?} is no namespace and workflow id"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::migration::migrate;
+
+    #[test]
+    fn live_keys_are_found_without_looking_at_the_others() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        let explain = format!("EXPLAIN QUERY PLAN {LIVE}");
+        let plan: String = connection.query_row(&explain, [0, 9], |row| row.get(3)).unwrap();
+        assert_eq!(plan, "SEARCH keys USING INDEX keys_live (live=? AND rowid>?)");
+    }
+
+    #[test]
+    fn text_is_stored_as_text() {
+        let connection = Connection::open_in_memory().unwrap();
+        for (bytes, kind) in [("{}".as_bytes(), "text"), ("\"é\"".as_bytes(), "text"), (&[0xff], "blob")] {
+            let stored: String =
+                connection.query_row("SELECT typeof(?1)", [Record(bytes)], |row| row.get(0)).unwrap();
+            assert_eq!(stored, kind);
+        }
     }
 }

@@ -94,3 +94,43 @@ fn decode(row: &Row<'_>) -> Result<RunRow, Fault> {
         closed_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_micros),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::migration::migrate;
+    use nexus_kernel::id::Namespace;
+
+    /// How SQLite would carry out a list, as its own words.
+    fn plan(filter: &RunFilter) -> String {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        let (sql, values) = query(filter);
+        let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = explain.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+        steps.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn every_list_follows_an_index_and_sorts_nothing() {
+        let namespace = Some(Namespace::default());
+        let before = RunId::parse("run_0688ab1tdpv3h9m5x7cq2wnk4e").ok();
+        for (workflow, status, index) in [
+            (None, None, "runs_namespace (namespace=? AND run_id<?)"),
+            (None, Some(RunStatus::Running), "runs_status (namespace=? AND status=? AND run_id<?)"),
+            (Some("ship".to_owned()), None, "runs_workflow (namespace=? AND workflow=? AND run_id<?)"),
+        ] {
+            let filter = RunFilter {
+                namespace: namespace.clone(),
+                workflow,
+                status,
+                before: before.clone(),
+                limit: 9,
+            };
+            let plan = plan(&filter);
+            assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{filter:?}: {plan}");
+        }
+        let all = plan(&RunFilter { limit: 9, ..RunFilter::default() });
+        assert_eq!(all, "SCAN runs", "the newest are at the end of the table itself");
+    }
+}

@@ -14,6 +14,7 @@ mod contract;
 mod crash;
 mod damage;
 mod differential;
+mod documented;
 mod fencing;
 mod fixture;
 mod group;
