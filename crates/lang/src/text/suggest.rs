@@ -8,7 +8,8 @@ const NAMES_MAX: usize = 5_000;
 
 /// The known name that is nearest to a wrong one, when it is near enough to be a slip of the hand.
 ///
-/// Near enough is one edit for every three characters, at least one; a name that differs in case only always counts.
+/// Near enough is one edit for every three characters, at least one; a name that differs in case only always
+/// counts.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if wrong.is_empty() || wrong.chars().count() > NAME_CHARS_MAX {
         return None;

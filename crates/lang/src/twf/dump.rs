@@ -1,7 +1,7 @@
 //! The tree as text without positions: two spellings of one program have one dump.
 //!
-//! Meant for tests and for people who wonder how a file was read: a line a statement, blocks indented, expressions with
-//! all their brackets.
+//! Meant for tests and for people who wonder how a file was read: a line a statement, blocks indented,
+//! expressions with all their brackets.
 
 mod expr;
 mod statement;

@@ -1,7 +1,8 @@
 //! From text to tokens: lines, indentation, brackets, comments.
 //!
-//! Lines count by their indentation, as in Python, except inside brackets, where newlines mean nothing. The lexer never
-//! fails: what it cannot read becomes [`TokenKind::Unknown`], what it must report becomes a `LEX` diagnostic.
+//! Lines count by their indentation, as in Python, except inside brackets, where newlines mean nothing. The
+//! lexer never fails: what it cannot read becomes [`TokenKind::Unknown`], what it must report becomes a `LEX`
+//! diagnostic.
 
 mod indent;
 mod scan;
@@ -119,7 +120,8 @@ impl Lexer<'_> {
         }
     }
 
-    /// Ends a line right after its last token, so that an error there points at the code and not behind a comment.
+    /// Ends a line right after its last token, so that an error there points at the code and not behind a
+    /// comment.
     fn newline(&mut self) {
         let end = self.out.tokens.last().map_or(0, |token| token.end as usize);
         self.push(TokenKind::Newline, end);
@@ -162,8 +164,8 @@ impl Lexer<'_> {
         }
     }
 
-    /// Inside brackets a line that stands no deeper than the statement's first and begins like a statement shows that
-    /// the bracket was forgotten; reading on would swallow the rest of the file.
+    /// Inside brackets a line that stands no deeper than the statement's first and begins like a statement
+    /// shows that the bracket was forgotten; reading on would swallow the rest of the file.
     fn bracket_was_forgotten(&self, line_start: usize) -> bool {
         let blanks = self.text.get(line_start..self.at).unwrap_or("");
         if indent::width(blanks) > self.indent.current() {

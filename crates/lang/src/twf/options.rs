@@ -1,6 +1,8 @@
-//! The options of calls, definitions, handlers, workers and endpoints: which keys there are, where, of what type.
+//! The options of calls, definitions, handlers, workers and endpoints: which keys there are, where, of what
+//! type.
 //!
-//! The tables are those of the language page, section 7. Older spellings of keys are resolved here and nowhere else.
+//! The tables are those of the language page, section 7. Older spellings of keys are resolved here and
+//! nowhere else.
 
 mod keys;
 

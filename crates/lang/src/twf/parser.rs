@@ -1,8 +1,9 @@
 //! From tokens to the tree: recursive descent, one function per production of the grammar.
 //!
-//! Parsing never fails. A line that cannot be read becomes [`StmtKind::Error`](crate::twf::ast::StmtKind::Error) with
-//! one diagnostic, and reading goes on with the next line; a block whose header cannot be read is read all the same.
-//! Every older spelling is read into the tree of its newest form and reported as `LEGACY_SYNTAX`.
+//! Parsing never fails. A line that cannot be read becomes
+//! [`StmtKind::Error`](crate::twf::ast::StmtKind::Error) with one diagnostic, and reading goes on with the
+//! next line; a block whose header cannot be read is read all the same. Every older spelling is read into the
+//! tree of its newest form and reported as `LEGACY_SYNTAX`.
 
 mod await_one;
 mod call;
@@ -33,8 +34,8 @@ use crate::twf::lexer::{Comment, lex};
 use crate::twf::token::Token;
 use place::Place;
 
-/// How deep blocks, brackets, right operands and types may nest together. The tree is walked recursively by everything
-/// after the parser, so this bounds the stack of all of them.
+/// How deep blocks, brackets, right operands and types may nest together. The tree is walked recursively by
+/// everything after the parser, so this bounds the stack of all of them.
 pub const NESTING_MAX: u32 = 80;
 
 /// How high one expression may grow without brackets, for example by a chain of `+`.
@@ -57,7 +58,8 @@ pub fn parse(source: SourceId, text: &str) -> Parsed {
     Parsed { unit, diagnostics }
 }
 
-/// Reads one expression that stands at byte `base` of a file, for example inside the braces of an interpolated string.
+/// Reads one expression that stands at byte `base` of a file, for example inside the braces of an
+/// interpolated string.
 pub fn parse_expression(source: SourceId, text: &str, base: u32) -> (Expr, Vec<Diagnostic>) {
     let mut parser = Parser::new(source, text, base);
     let expr = parser.lone_expression();

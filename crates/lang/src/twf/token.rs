@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// What a token is. Words are all [`TokenKind::Name`]: which of them are keywords depends on where they stand.
+/// What a token is. Words are all [`TokenKind::Name`]: which of them are keywords depends on where they
+/// stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenKind {
     /// Letter or `_`, then letters, digits, `_`.

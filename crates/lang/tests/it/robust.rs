@@ -8,7 +8,8 @@ use nexus_lang::twf::dump;
 use nexus_lang::twf::parser::{Parsed, parse, parse_expression};
 use proptest::prelude::*;
 
-/// Parses, checks, renders and dumps a text, and makes sure that every span lies in it on character boundaries.
+/// Parses, checks, renders and dumps a text, and makes sure that every span lies in it on character
+/// boundaries.
 fn examine(text: &str) -> (Parsed, Vec<Diagnostic>) {
     let mut sources = Sources::new();
     let source = sources.add("any.twf", text);
@@ -179,7 +180,8 @@ fn deep_nesting_is_reported() {
     }
 }
 
-/// The deepest tree that is accepted is read, checked, shown and dropped on a stack of a megabyte, unoptimised.
+/// The deepest tree that is accepted is read, checked, shown and dropped on a stack of a megabyte,
+/// unoptimised.
 #[test]
 fn the_deepest_tree_fits_a_small_stack() {
     let chain = "a ?? b or c and d == e .. f + g * (";

@@ -1,4 +1,5 @@
-//! The chapters under `specs/twf`: every block is parsed and checked, and reported for exactly what its remarks say.
+//! The chapters under `specs/twf`: every block is parsed and checked, and reported for exactly what its
+//! remarks say.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -172,7 +173,8 @@ fn every_older_spelling_is_reported_with_its_replacement() {
     }
 }
 
-/// The replacements are exact: applied one after the other they turn an older block into a newer one with the same tree.
+/// The replacements are exact: applied one after the other they turn an older block into a newer one with the
+/// same tree.
 #[test]
 fn fixes_lead_to_the_newest_spelling() {
     for fence in fences().iter().filter(|fence| fence.is("old")) {

@@ -7,9 +7,11 @@ use crate::text::source::{Location, Sources, Span};
 
 /// One object: `severity`, `code`, `message`, `file`, `start`, `end`, `labels`, `notes`, `help`, `fix`.
 ///
-/// Positions are objects of `line` and `column`, both from 1; what is absent is null or an empty list, so that every
-/// key is always there.
+/// Positions are objects of `line` and `column`, both from 1; what is absent is null or an empty list, so
+/// that every key is always there.
 pub fn json(diagnostic: &Diagnostic, sources: &Sources) -> Value {
+    let label = |(span, text): &(Span, String)| label(*span, text, sources);
+    let labels: Vec<Value> = diagnostic.labels.iter().map(label).collect();
     let at = diagnostic.span.map(|span| range(span, sources));
     let (file, start, end) = at.unwrap_or((Value::Null, Value::Null, Value::Null));
     json!({
@@ -19,7 +21,7 @@ pub fn json(diagnostic: &Diagnostic, sources: &Sources) -> Value {
         "file": file,
         "start": start,
         "end": end,
-        "labels": diagnostic.labels.iter().map(|(span, text)| label(*span, text, sources)).collect::<Vec<_>>(),
+        "labels": labels,
         "notes": diagnostic.notes,
         "help": diagnostic.help,
         "fix": diagnostic.fix.as_ref().map(|it| fix(it, sources)),

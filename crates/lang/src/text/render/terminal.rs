@@ -40,8 +40,8 @@ fn tail<'a>(mut group: Group<'a>, diagnostic: &'a Diagnostic) -> Group<'a> {
     group
 }
 
-/// One snippet for each place. Places are shown apart even in one file: each is cut out of its text by itself, so the
-/// cost of a message does not grow with the file.
+/// One snippet for each place. Places are shown apart even in one file: each is cut out of its text by
+/// itself, so the cost of a message does not grow with the file.
 fn snippets<'a>(
     diagnostic: &'a Diagnostic,
     sources: &'a Sources,

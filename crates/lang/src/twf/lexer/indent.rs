@@ -1,6 +1,7 @@
 //! Indentation: the stack of open blocks.
 
-/// Columns that a tab counts in a file that mixes tabs and spaces, which is an error; in other files any figure would do.
+/// Columns that a tab counts in a file that mixes tabs and spaces, which is an error; in other files any
+/// figure would do.
 const TAB_COLUMNS: u32 = 4;
 
 /// The levels of the open blocks and which character the file indents with.
@@ -43,8 +44,8 @@ impl Indent {
             self.levels.pop();
             change.dedents += 1;
         }
-        // Between two levels the line stays in the deeper block, which continues at the new column: a block that
-        // slipped by a column gives one error and not one a line.
+        // Between two levels the line stays in the deeper block, which continues at the new column: a block
+        // that slipped by a column gives one error and not one a line.
         if let Some(top) = self.levels.last_mut().filter(|top| **top > width) {
             *top = width;
             change.inconsistent = true;

@@ -6,7 +6,8 @@ use crate::twf::token::{SYMBOLS, TokenKind};
 pub(crate) const UNITS: &[(&str, i64)] =
     &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
 
-/// The token at the start of a text that is not empty and starts with no blank: its kind and its length in bytes.
+/// The token at the start of a text that is not empty and starts with no blank: its kind and its length in
+/// bytes.
 pub(super) fn token(rest: &str) -> (TokenKind, usize) {
     match rest.as_bytes().first() {
         Some(b) if starts_name(*b) => (TokenKind::Name, run(rest, in_name)),

@@ -6,7 +6,8 @@ use crate::twf::ast::{Block, Expr, ExprKind, OptionEntry, RaceCase, RaceKind, St
 use crate::twf::token::TokenKind;
 
 impl Parser<'_> {
-    /// `block( race_case+ )` after `await one`. A race of one promise without a body is an older spelling of `await`.
+    /// `block( race_case+ )` after `await one`. A race of one promise without a body is an older spelling of
+    /// `await`.
     pub(super) fn race(&mut self) -> StmtKind {
         let keyword = self.span_since(self.at.saturating_sub(2));
         self.colon_line("`await one`");
@@ -58,7 +59,10 @@ impl Parser<'_> {
     }
 
     fn simplify(&mut self, keyword: Span, mut cases: Vec<RaceCase>) -> StmtKind {
-        let is_simple = matches!(cases.as_slice(), [RaceCase { kind: RaceKind::Target(Target::Name(_), _), body, .. }] if body.is_empty());
+        let is_simple = match cases.as_slice() {
+            [only] => only.body.is_empty() && matches!(only.kind, RaceKind::Target(Target::Name(_), _)),
+            _ => false,
+        };
         match cases.pop() {
             Some(RaceCase { kind: RaceKind::Target(target, bind), span, .. }) if is_simple => {
                 let replacement = format!("await {}", self.slice(span).trim_end_matches(':'));
@@ -73,7 +77,8 @@ impl Parser<'_> {
         }
     }
 
-    /// `target bind? ':' NL ( IN stmt* OUT )?`, `'await' 'all' block`, `'watch' '(' expr ')' block`, `'fail' NAME? block`.
+    /// `target bind? ':' NL ( IN stmt* OUT )?`, `'await' 'all' block`, `'watch' '(' expr ')' block`, `'fail'
+    /// NAME? block`.
     fn race_case(&mut self) -> Parse<RaceCase> {
         let start = self.at;
         if self.at_word("await") && self.nth_word(1) == "all" {

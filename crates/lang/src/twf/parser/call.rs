@@ -129,7 +129,7 @@ impl Parser<'_> {
 
     fn old_nexus(&mut self, start: usize, namespace: Ident, workflow: Ident) -> Callee {
         let help = format!(
-            "write `nexus {} Workflows.{}`, with a service `Workflows` that offers it and an endpoint in that namespace",
+            "write `nexus {} Workflows.{}`, with a service `Workflows` and an endpoint in that namespace",
             namespace.name, workflow.name
         );
         self.legacy_note(self.span_since(start), "a Nexus call by namespace and workflow", &help);

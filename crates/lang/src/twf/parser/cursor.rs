@@ -112,7 +112,8 @@ impl<'t> Parser<'t> {
 
     /// A name of the deployment, whose tail may hold `-` and `{param}` holes.
     ///
-    /// The lexer cannot know where such a name stands, so it is read from the text and its tokens are skipped.
+    /// The lexer cannot know where such a name stands, so it is read from the text and its tokens are
+    /// skipped.
     pub(super) fn deployment_name(&mut self, what: &str) -> Parse<Ident> {
         if !self.at(TokenKind::Name) {
             return Err(self.unexpected(what, ""));

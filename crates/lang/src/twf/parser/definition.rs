@@ -126,7 +126,8 @@ impl Parser<'_> {
         Ok(StateItem::Init(name, value))
     }
 
-    /// `':' NL` of a header. What stands there instead is reported and skipped; the block under it is read anyway.
+    /// `':' NL` of a header. What stands there instead is reported and skipped; the block under it is read
+    /// anyway.
     pub(super) fn colon_line(&mut self, after: &str) {
         let read = self.expect(TokenKind::Colon, after).and_then(|_| {
             if self.at(TokenKind::Newline) || self.at(TokenKind::End) {

@@ -75,7 +75,8 @@ fn scaled(number: &str, factor: i64) -> Option<i64> {
     let mut part = 0_i64;
     let mut weight = factor;
     for digit in fraction.bytes() {
-        // Below a tenth of the weight only rounding is lost: ten digits after the point of a week are microseconds.
+        // Below a tenth of the weight only rounding is lost: ten digits after the point of a week are
+        // microseconds.
         let value = i64::from(digit.saturating_sub(b'0')).checked_mul(weight)?;
         part = part.checked_add(value / 10)?;
         weight /= 10;
@@ -83,7 +84,8 @@ fn scaled(number: &str, factor: i64) -> Option<i64> {
     whole.checked_mul(factor)?.checked_add(part)
 }
 
-/// `\" \' \\ \n \t \r \0 \u{..}`; other backslashes stand for themselves, as in files written without escapes.
+/// `\" \' \\ \n \t \r \0 \u{..}`; other backslashes stand for themselves, as in files written without
+/// escapes.
 fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

@@ -38,8 +38,9 @@ impl Parser<'_> {
         self.skip_block();
     }
 
-    /// After a header that could not be read: its block is read for its statements, which then stand in the block
-    /// around it. Whether they are reported depends on whether the header leaves doubt about what they are.
+    /// After a header that could not be read: its block is read for its statements, which then stand in the
+    /// block around it. Whether they are reported depends on whether the header leaves doubt about what they
+    /// are.
     pub(super) fn recover_statement(&mut self, start: usize, out: &mut Block) {
         let header = self.tokens.get(start).map_or("", |token| self.text_of(*token));
         let is_sure = matches!(header, "if" | "elif" | "else" | "for" | "try" | "catch" | "finally");
@@ -56,8 +57,8 @@ impl Parser<'_> {
         }
     }
 
-    /// After an expression in a header could not be read: on to the colon at the end of the line, so that the block
-    /// under it keeps its header.
+    /// After an expression in a header could not be read: on to the colon at the end of the line, so that the
+    /// block under it keeps its header.
     pub(super) fn skip_to_line_colon(&mut self) {
         let ahead = self.tokens.iter().skip(self.at);
         let length = ahead.take_while(|t| !matches!(t.kind, TokenKind::Newline | TokenKind::End)).count();

@@ -212,8 +212,8 @@ impl Parser<'_> {
         Ok(StmtKind::Return(Some(value)))
     }
 
-    /// An expression that ends its line. In an activity body, which is documentation, one that cannot be read is a
-    /// warning.
+    /// An expression that ends its line. In an activity body, which is documentation, one that cannot be read
+    /// is a warning.
     pub(super) fn statement_expr(&mut self) -> Expr {
         let given = self.diagnostics.len();
         let expr = self.expr_to_line_end();
@@ -249,8 +249,9 @@ impl Parser<'_> {
         }
     }
 
-    /// A line that begins with no keyword: an assignment or a call. The published language keeps such lines as opaque
-    /// text, so one that cannot be read is not `SYNTAX` but `RAW_STATEMENT`: an error where it would have to run.
+    /// A line that begins with no keyword: an assignment or a call. The published language keeps such lines
+    /// as opaque text, so one that cannot be read is not `SYNTAX` but `RAW_STATEMENT`: an error where it
+    /// would have to run.
     fn raw_line(&mut self) -> Parse<StmtKind> {
         let given = self.diagnostics.len();
         let first = self.token(0);
@@ -432,8 +433,8 @@ fn foreign_word(word: &str) -> Option<String> {
 
 /// The production of a statement that always holds a block.
 ///
-/// Productions are chosen as functions and called in one place: a `match` that calls each of them would need, without
-/// optimisation, room on the stack for the results of all, once for every level of nesting.
+/// Productions are chosen as functions and called in one place: a `match` that calls each of them would need,
+/// without optimisation, room on the stack for the results of all, once for every level of nesting.
 fn with_block<'t>(word: &str) -> Option<fn(&mut Parser<'t>) -> StmtKind> {
     Some(match word {
         "if" => Parser::if_stmt,

@@ -92,8 +92,8 @@ impl Parser<'_> {
 
     /// A type that ends before one of `stops`.
     ///
-    /// The published language keeps types as opaque text, and nothing runs differently for them: one that is not of
-    /// this grammar is kept as a label and reported as `OPAQUE_TYPE`, never as an error.
+    /// The published language keeps types as opaque text, and nothing runs differently for them: one that is
+    /// not of this grammar is kept as a label and reported as `OPAQUE_TYPE`, never as an error.
     pub(super) fn type_(&mut self, stops: &[TokenKind]) -> Parse<Type> {
         let start = self.at;
         let given = (self.diagnostics.len(), self.reported_line);

@@ -7,18 +7,8 @@ use crate::twf::ast::{Annotation, Definition, Expr, ExprKind, Handler, Ident, Im
 use crate::twf::token::TokenKind;
 
 /// Words that begin a definition, for suggestions.
-const DEFINITION_WORDS: &[&str] = &[
-    "workflow",
-    "activity",
-    "worker",
-    "namespace",
-    "nexus",
-    "type",
-    "package",
-    "import",
-    "nexus_service",
-    "nexus_endpoint",
-];
+const DEFINITION_WORDS: &[&str] =
+    &["workflow", "activity", "worker", "namespace", "nexus service", "type", "package", "import"];
 
 impl Parser<'_> {
     /// `package? import* definition*`, in any order but reported when it is another.
@@ -190,12 +180,23 @@ impl Parser<'_> {
     fn stray_line(&mut self, is_lost: bool) {
         if !is_lost {
             let message = format!("expected a definition, found {}", self.found());
-            let help = nearest(self.word(), DEFINITION_WORDS.iter().copied())
-                .map_or_else(|| "definitions begin with `workflow`, `activity`, `worker`, `namespace`, `nexus service` or `type` in the first column".to_string(), |word| format!("did you mean `{word}`?"));
+            let help = match nearest(self.word(), DEFINITION_WORDS.iter().copied()) {
+                Some(word) => format!("did you mean `{word}`?"),
+                None => format!("definitions begin in the first column with {}", words(DEFINITION_WORDS)),
+            };
             let _reported = self.syntax_help(self.next_span(), message, Some(help));
         }
         self.skip_line();
         // What is indented under it belongs to a definition that was not recognised.
         self.skip_block();
+    }
+}
+
+/// Words as a list for people: `a`, `b` or `c`.
+fn words(all: &[&str]) -> String {
+    let quoted: Vec<String> = all.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.concat(),
     }
 }

@@ -134,7 +134,8 @@ impl Parser<'_> {
         Ok((name, items))
     }
 
-    /// `await signal X timeout: 1h` of the first sketch: a race with a timer, whose block runs when time is up.
+    /// `await signal X timeout: 1h` of the first sketch: a race with a timer, whose block runs when time is
+    /// up.
     fn old_timeout(&mut self, start: usize, target: Target, bind: Option<Bind>) -> Parse<StmtKind> {
         let span = self.span_since(start);
         let keyword = self.next_span();
