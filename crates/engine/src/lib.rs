@@ -1,1 +1,28 @@
 //! Durable execution: shards, histories, timers, task queues, Nexus calls.
+//!
+//! An input (a start, an attempt's end, a time that has come) goes to the shard that owns its key. The shard decides
+//! it with a pure step, commits the step's record together with all others of its batch, and then performs effects.
+//! The records are the truth; everything else in this crate is rebuilt from them.
+
+pub mod decide;
+pub mod definition;
+pub mod effect;
+pub mod engine;
+pub mod input;
+pub mod operations;
+pub mod record;
+pub mod shard;
+pub mod state;
+pub mod view;
+
+mod convert;
+mod deliver;
+mod endpoint;
+mod failures;
+mod interpret;
+mod recovery;
+mod timers;
+mod worker;
+
+pub use definition::Definition;
+pub use engine::{Engine, EngineHandle, Options, Ports, StartRequest};

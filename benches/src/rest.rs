@@ -1,0 +1,186 @@
+//! Processor time per request of a no-op operation over REST, beside a bare handler on the same HTTP stack.
+//!
+//! Each server runs on a thread of its own with a single-threaded runtime, and only that thread's processor time is
+//! counted: clients cost nothing here. Rounds of the servers alternate, so that a noisy machine is noisy for each.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use axum::Router;
+use axum::routing::post;
+use nexus_gateway::{Gateway, Options, Pipeline};
+use nexus_kernel::call::{Answer, CallContext};
+use nexus_kernel::catalogue::Catalogue;
+use nexus_kernel::error::Error;
+use nexus_kernel::id::Namespace;
+use nexus_kernel::operation::{Effect, Operation};
+use nexus_kernel::port::clock::SystemClock;
+use nexus_kernel::port::rng::SystemRng;
+use nexus_kernel::task::Shutdown;
+use nexus_kernel::{BoxFuture, Json};
+use serde_json::json;
+
+use crate::measure::quantile;
+use crate::out;
+
+const ROUNDS: usize = 9;
+const REQUESTS: u32 = 20_000;
+const CONNECTIONS: u32 = 16;
+const PATH: &str = "/workflows/Noop/execute";
+const BODY: &str = r#"{"inputs":{"order":"o-1","amount":7}}"#;
+const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"Noop","arguments":{"order":"o-1","amount":7}}}"#;
+
+/// Prints the figures.
+pub fn run() -> Result<()> {
+    out(
+        "a no-op operation over REST, processor time of the server per request (line: <= 2 x the bare handler)",
+    );
+    let bare = Server::start(|| Box::pin(bare()))?;
+    let json = Server::start(|| Box::pin(json_echo()))?;
+    let gateway = Server::start(|| Box::pin(gateway()))?;
+    let (execute, call) = (post_request(PATH, BODY), post_request("/mcp", CALL));
+    let loads = [(&bare, &execute), (&json, &execute), (&gateway, &execute), (&gateway, &call)];
+    let mut samples = [const { Vec::new() }; 4];
+    for round in 0..=ROUNDS {
+        for (samples, (server, request)) in samples.iter_mut().zip(loads) {
+            let cost = server.cost(request)?;
+            if round > 0 {
+                samples.push(cost); // the first round warms up
+            }
+        }
+    }
+    let [bare, json, rest, mcp] = samples.map(|mut samples| quantile(&mut samples, 0.5).as_secs_f64() * 1e6);
+    out(&format!("bare handler that answers a constant:   {bare:>6.2} us"));
+    out(&format!("bare handler that reads and writes JSON: {json:>5.2} us"));
+    out(&format!("REST execute:  {rest:>6.2} us, {:.2} x and {:.2} x", rest / bare, rest / json));
+    out(&format!("MCP tool call: {mcp:>6.2} us, {:.2} x and {:.2} x", mcp / bare, mcp / json));
+    Ok(())
+}
+
+type Starting = BoxFuture<'static, Result<(SocketAddr, BoxFuture<'static, ()>)>>;
+
+async fn bare() -> Result<(SocketAddr, BoxFuture<'static, ()>)> {
+    serve(Router::new().route(PATH, post(async || "{}"))).await
+}
+
+async fn json_echo() -> Result<(SocketAddr, BoxFuture<'static, ()>)> {
+    serve(Router::new().route(PATH, post(async |body: axum::Json<Json>| body))).await
+}
+
+async fn serve(router: Router) -> Result<(SocketAddr, BoxFuture<'static, ()>)> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let serving = async { drop(axum::serve(listener, router).await) };
+    Ok((address, Box::pin(serving)))
+}
+
+async fn gateway() -> Result<(SocketAddr, BoxFuture<'static, ()>)> {
+    let catalogue = Catalogue::new();
+    catalogue.replace(vec![noop()?])?;
+    let pipeline = Pipeline::new(catalogue, Arc::new(SystemClock), Arc::new(SystemRng));
+    let listener = nexus_gateway::bind(SocketAddr::from(([127, 0, 0, 1], 0)), false).await?;
+    let gateway = Gateway::new(Options::new(listener, pipeline))?;
+    let address = gateway.address();
+    let serving = async { drop(gateway.run(Shutdown::new()).await) };
+    Ok((address, Box::pin(serving)))
+}
+
+fn noop() -> Result<Operation> {
+    let handler = |_: Json, _: CallContext| -> BoxFuture<'static, Result<Answer, Error>> {
+        Box::pin(std::future::ready(Ok(Answer::of(json!({})))))
+    };
+    let properties = json!({ "order": { "type": "string" }, "amount": { "type": "integer", "minimum": 1 } });
+    Ok(Operation {
+        name: "Noop".into(),
+        namespace: Some(Namespace::default()),
+        title: "Nothing".into(),
+        doc: "Does nothing.".into(),
+        input: json!({ "type": "object", "properties": properties, "additionalProperties": false }),
+        output: json!({ "type": "object" }),
+        effect: Effect::Long,
+        permission: "workflow:Noop:execute".into(),
+        defined_at: None,
+        handler: Arc::new(handler),
+    })
+}
+
+/// A server on a thread of its own, which ends with the process.
+struct Server {
+    address: SocketAddr,
+    clock: libc::clockid_t,
+}
+
+impl Server {
+    fn start(starting: impl FnOnce() -> Starting + Send + 'static) -> Result<Server> {
+        let (sender, started) = mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let (address, serving) = runtime.block_on(starting())?;
+            sender.send(Server { address, clock: clock_of_this_thread()? })?;
+            runtime.block_on(serving);
+            anyhow::Ok(())
+        });
+        started.recv().context("the server did not start")
+    }
+
+    /// Processor time per request of one load.
+    fn cost(&self, request: &str) -> Result<Duration> {
+        let mut connections = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let stream = TcpStream::connect(self.address)?;
+            stream.set_nodelay(true)?;
+            connections.push(stream);
+        }
+        exchange(&mut connections, request)?;
+        let before = read_clock(self.clock)?;
+        for _ in 0..REQUESTS / CONNECTIONS {
+            exchange(&mut connections, request)?;
+        }
+        Ok((read_clock(self.clock)? - before) / REQUESTS)
+    }
+}
+
+fn post_request(path: &str, body: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+         accept: application/json, text/event-stream\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// One request on each connection, all of them before the first answer is read.
+fn exchange(connections: &mut [TcpStream], request: &str) -> Result<()> {
+    for connection in &mut *connections {
+        connection.write_all(request.as_bytes())?;
+    }
+    for connection in connections {
+        let mut answer = [0; 2048];
+        let read = connection.read(&mut answer)?;
+        let answer = answer.get(..read).unwrap_or_default();
+        ensure!(answer.starts_with(b"HTTP/1.1 200"), "answered {}", String::from_utf8_lossy(answer));
+    }
+    Ok(())
+}
+
+/// The clock of this thread's processor time, readable from every thread.
+#[expect(unsafe_code, reason = "the processor time of one thread has no safe wrapper")]
+fn clock_of_this_thread() -> Result<libc::clockid_t> {
+    let mut clock = 0;
+    // SAFETY: the thread is the calling one and therefore alive; the pointer is valid for one clock id.
+    let failed = unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) };
+    ensure!(failed == 0, "this thread has no processor clock");
+    Ok(clock)
+}
+
+#[expect(unsafe_code, reason = "the processor time of one thread has no safe wrapper")]
+fn read_clock(clock: libc::clockid_t) -> Result<Duration> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is valid for one timespec; a clock that is gone makes the call fail, not misbehave.
+    let failed = unsafe { libc::clock_gettime(clock, &raw mut time) };
+    ensure!(failed == 0, "the server's thread is gone");
+    Ok(Duration::new(u64::try_from(time.tv_sec)?, u32::try_from(time.tv_nsec)?))
+}

@@ -1,0 +1,78 @@
+//! The language's plain types and the engine's stored types, one into the other.
+
+use nexus_kernel::failure::{Failure, FailureKind};
+use nexus_kernel::id::Namespace;
+use nexus_kernel::retry::RetryPolicy;
+use nexus_lang::twf::machine;
+
+use crate::record::{OperationTarget, ParentClosePolicy};
+
+/// A failure as programs see it.
+pub(crate) fn to_program(failure: &Failure) -> machine::Failure {
+    machine::Failure {
+        kind: failure.kind.as_str().to_owned(),
+        type_name: failure.type_name.clone(),
+        message: failure.message.clone(),
+        details: failure.details.clone(),
+        non_retryable: failure.non_retryable,
+        cause: failure.cause.as_deref().map(|cause| Box::new(to_program(cause))),
+        suppressed: Vec::new(),
+    }
+}
+
+/// A failure as histories hold it.
+pub(crate) fn from_program(failure: &machine::Failure) -> Failure {
+    Failure {
+        kind: FailureKind::from_wire(&failure.kind),
+        type_name: failure.type_name.clone(),
+        message: failure.message.clone(),
+        details: failure.details.clone(),
+        non_retryable: failure.non_retryable,
+        at: None,
+        cause: failure.cause.as_deref().map(|cause| Box::new(from_program(cause))),
+    }
+}
+
+/// A retry policy with Temporal's defaults for what was left out.
+pub(crate) fn retry_policy(given: &machine::RetryPolicy) -> RetryPolicy {
+    let defaults = RetryPolicy::default();
+    let initial_interval_ms = given.initial_interval_ms.map_or(defaults.initial_interval_ms, positive);
+    RetryPolicy {
+        initial_interval_ms,
+        backoff_coefficient: given.backoff_coefficient.unwrap_or(defaults.backoff_coefficient),
+        maximum_interval_ms: given
+            .maximum_interval_ms
+            .map_or_else(|| initial_interval_ms.saturating_mul(100), positive),
+        maximum_attempts: given.maximum_attempts.unwrap_or(defaults.maximum_attempts),
+        non_retryable_error_types: given.non_retryable_error_types.clone(),
+    }
+}
+
+/// Milliseconds of a program; a negative duration is none.
+pub(crate) fn positive(ms: i64) -> u64 {
+    u64::try_from(ms).unwrap_or(0)
+}
+
+/// A Nexus target as histories hold it.
+pub(crate) fn operation_target(target: &machine::NexusTarget) -> OperationTarget {
+    match target {
+        machine::NexusTarget::Operation { endpoint, service, operation } => OperationTarget::Endpoint {
+            endpoint: endpoint.clone(),
+            service: service.clone(),
+            operation: operation.clone(),
+        },
+        machine::NexusTarget::Workflow { namespace, workflow } => OperationTarget::Workflow {
+            target_namespace: Namespace::new(namespace).unwrap_or_default(),
+            workflow: workflow.clone(),
+        },
+    }
+}
+
+/// A child's policy, as the program always fills it in.
+pub(crate) fn close_policy(given: &str) -> ParentClosePolicy {
+    match given {
+        "ABANDON" => ParentClosePolicy::Abandon,
+        "REQUEST_CANCEL" => ParentClosePolicy::RequestCancel,
+        _ => ParentClosePolicy::Terminate,
+    }
+}

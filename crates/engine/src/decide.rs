@@ -1,0 +1,221 @@
+//! The pure step: a key's state and an input give a record and effects. No I/O, no clock, no chance of its own.
+//!
+//! The state is changed at once, before the record is durable. A caller whose append fails must drop the state.
+
+mod operator;
+mod progress;
+mod start;
+
+use std::sync::Arc;
+
+use nexus_kernel::error::Error;
+use nexus_kernel::id::{Key, RunId};
+use nexus_kernel::port::rng::Rng;
+use nexus_kernel::time::Timestamp;
+
+use crate::definition::Definition;
+use crate::effect::{self, Effect};
+use crate::input::{Due, Input, Reply};
+use crate::interpret;
+use crate::record::{Event, IntentId, Note, Record, RunPart, VERSION};
+use crate::state::{KeyState, RunState};
+
+/// What a step may look at beside the state.
+pub struct Context<'a> {
+    /// The key.
+    pub key: &'a Key,
+    /// The time of the transition.
+    pub now: Timestamp,
+    /// Chance, for run ids.
+    pub rng: &'a dyn Rng,
+    /// Definitions that have been loaded, by hash.
+    pub definition: &'a dyn Fn(&nexus_kernel::port::blob::Hash) -> Option<Arc<Definition>>,
+    /// The definition that new runs get.
+    pub current: Option<Arc<Definition>>,
+}
+
+/// What a step decides.
+#[derive(Debug)]
+pub struct Transition {
+    /// What to append; nothing when only effects follow.
+    pub record: Option<Record>,
+    /// What to do once the record is durable.
+    pub effects: Vec<Effect>,
+    /// What to tell the sender once the record is durable.
+    pub reply: Reply,
+}
+
+impl Transition {
+    fn nothing() -> Transition {
+        Transition { record: None, effects: Vec::new(), reply: Reply::Done }
+    }
+
+    fn refused(error: Error) -> Transition {
+        Transition { record: None, effects: Vec::new(), reply: Reply::Refused(error) }
+    }
+
+    fn reply(reply: Reply) -> Transition {
+        Transition { record: None, effects: Vec::new(), reply }
+    }
+}
+
+/// Decides what an input does to a key.
+pub fn step(state: &mut KeyState, input: Input, context: &Context<'_>) -> Transition {
+    match input {
+        Input::Start(start) => start::start(state, *start, context),
+        Input::ActivityEnded { run, seq, attempt, started_at, outcome } => {
+            let ended = progress::Ended { seq, attempt, started_at, outcome };
+            on_run(state, &run, context, |draft| progress::activity_ended(draft, ended))
+        }
+        Input::Due(run, Due::Attempt(seq, attempt)) => {
+            progress::attempt_due(state, context, &run, seq, attempt)
+        }
+        Input::Due(run, due) => on_run(state, &run, context, |draft| progress::due(draft, due)),
+        Input::RemoteStarted { run, seq, outcome } => {
+            on_run(state, &run, context, |draft| progress::remote_started(draft, seq, outcome))
+        }
+        Input::RemoteEnded { run, seq, outcome } => {
+            on_run(state, &run, context, |draft| progress::remote_ended(draft, seq, outcome))
+        }
+        Input::SignalSent { run, seq, failure } => {
+            on_run(state, &run, context, |draft| progress::signal_sent(draft, seq, failure))
+        }
+        Input::Delivered(run, intent) => on_run(state, &run, context, |draft| delivered(draft, intent)),
+        Input::Signal { run, name, input, request_id } => {
+            let event = Event::WorkflowExecutionSignaled { name, input, request_id };
+            operator::to_open_run(state, run, context, event)
+        }
+        Input::Cancel { run, reason } => {
+            let event = Event::WorkflowExecutionCancelRequested { reason };
+            operator::to_open_run(state, run, context, event)
+        }
+        Input::Terminate { run, reason } => {
+            operator::to_open_run(state, run, context, Event::WorkflowExecutionTerminated { reason })
+        }
+    }
+}
+
+fn delivered(draft: &mut Draft<'_>, intent: IntentId) {
+    if draft.run.outbox.contains_key(&intent) {
+        draft.note(Note::Delivered { intent });
+    }
+}
+
+/// Lets `change` write to a run, then lets the run's program go on. A run that is gone is past caring.
+fn on_run(
+    state: &mut KeyState,
+    run: &RunId,
+    context: &Context<'_>,
+    change: impl FnOnce(&mut Draft<'_>),
+) -> Transition {
+    let Some(at) = state.runs.iter().position(|candidate| candidate.run_id == *run) else {
+        return Transition::nothing();
+    };
+    let Some(run) = state.runs.get_mut(at) else {
+        return Transition::nothing();
+    };
+    let mut draft = Draft::new(run, context);
+    change(&mut draft);
+    draft.advance();
+    let drafted = draft.finish();
+    conclude(state, context, vec![drafted], Reply::Done)
+}
+
+/// The changes of one run in one transition, and the effects that follow from them.
+struct Drafted {
+    part: RunPart,
+    effects: Vec<Effect>,
+    successor: Option<Successor>,
+}
+
+/// The run that goes on in the stead of one that continues as new.
+struct Successor {
+    run: RunId,
+    input: nexus_kernel::Json,
+    tokens: Vec<(String, Vec<nexus_kernel::Json>)>,
+}
+
+/// Writes events to a run: each is applied to the state and kept for the record.
+struct Draft<'a> {
+    run: &'a mut RunState,
+    context: &'a Context<'a>,
+    part: RunPart,
+    intents_before: Vec<IntentId>,
+    program_is_due: bool,
+}
+
+impl<'a> Draft<'a> {
+    fn new(run: &'a mut RunState, context: &'a Context<'a>) -> Draft<'a> {
+        let part =
+            RunPart { run: run.run_id.clone(), first: run.next_event, events: Vec::new(), notes: Vec::new() };
+        let intents_before = run.outbox.keys().copied().collect();
+        Draft { run, context, part, intents_before, program_is_due: false }
+    }
+
+    /// Adds an event. One that tells the program something makes it due.
+    fn emit(&mut self, event: Event) {
+        if let Some(news) = interpret::incoming(&event) {
+            self.run.unseen.push(news);
+            self.program_is_due = true;
+        }
+        self.append(event);
+    }
+
+    fn append(&mut self, event: Event) {
+        self.run.apply(self.context.now, &event);
+        self.run.next_event += 1;
+        self.part.events.push(event);
+    }
+
+    fn note(&mut self, note: Note) {
+        self.run.note(&note);
+        self.part.notes.push(note);
+    }
+
+    /// One workflow task, when the program has something new to take in and the run is open.
+    fn advance(&mut self) {
+        if !self.program_is_due || !self.run.status.is_open() {
+            return;
+        }
+        let Some(definition) = (self.context.definition)(&self.run.started.definition) else {
+            return;
+        };
+        for event in interpret::task(self.context.key, self.run, &definition, self.context.now) {
+            self.append(event);
+        }
+    }
+
+    fn finish(self) -> Drafted {
+        let successor = self.part.events.iter().find_map(|event| match event {
+            Event::WorkflowExecutionContinuedAsNew { new_run, input, tokens, .. } => {
+                Some(Successor { run: new_run.clone(), input: input.clone(), tokens: tokens.clone() })
+            }
+            _ => None,
+        });
+        let effects = effect::of_part(self.context.key, self.run, &self.part, &self.intents_before);
+        Drafted { part: self.part, effects, successor }
+    }
+}
+
+/// Makes the record of a transition, starting the successor of a run that continues as new.
+fn conclude(
+    state: &mut KeyState,
+    context: &Context<'_>,
+    mut drafts: Vec<Drafted>,
+    reply: Reply,
+) -> Transition {
+    if let Some(next) = drafts.last_mut().and_then(|drafted| drafted.successor.take()) {
+        drafts.extend(start::successor(state, context, next));
+    }
+    let (mut runs, mut effects) = (Vec::new(), Vec::new());
+    for drafted in drafts {
+        effects.extend(drafted.effects);
+        if !drafted.part.events.is_empty() || !drafted.part.notes.is_empty() {
+            runs.push(drafted.part);
+        }
+    }
+    if runs.is_empty() {
+        return Transition { record: None, effects, reply };
+    }
+    Transition { record: Some(Record { v: VERSION, at: context.now, runs }), effects, reply }
+}

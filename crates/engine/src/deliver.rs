@@ -1,0 +1,158 @@
+//! Delivering effects on other keys: starts of children and operations, reports of ends, requests to stop.
+//!
+//! Each is sent with a request id that follows from the sender, so a repetition after a crash is recognised.
+
+use nexus_kernel::Json;
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_kernel::failure::{Failure, FailureKind};
+use nexus_kernel::id::{Key, RunId, WorkflowId};
+use nexus_kernel::port::runs::RunStatus;
+use nexus_kernel::task;
+
+use crate::endpoint;
+use crate::failures;
+use crate::input::{Input, Reply, Start};
+use crate::record::{IntentId, Origin, OriginKind};
+use crate::shard::{Message, Router, Shared};
+use crate::state::{Intent, RunState};
+
+/// Sends an intent of a run on its way, in the background.
+pub(crate) fn deliver(shared: &Shared, key: &Key, run: &RunState, id: IntentId, intent: Intent) {
+    let sender = Sender { router: shared.router.clone(), key: key.clone(), run: run.run_id.clone(), id };
+    match intent {
+        Intent::StartChild { .. } | Intent::StartOperation { .. } => {
+            let IntentId::Start(seq) = id else { return };
+            let target = target(shared, key, run, seq, intent);
+            task::spawn(sender.start(seq, target));
+        }
+        Intent::Report => {
+            if let Some(origin) = run.started.origin.clone() {
+                let outcome = outcome(run);
+                let input = Input::RemoteEnded { run: origin.run, seq: origin.seq, outcome };
+                task::spawn(sender.send(origin.key, input));
+            }
+        }
+        Intent::Signal { key, run, name, input } => {
+            let IntentId::Signal(seq) = id else { return };
+            let request_id = format!("{}/{seq}", sender.run);
+            task::spawn(sender.signal(seq, key, Input::Signal { run, name, input, request_id }));
+        }
+        Intent::Terminate(target, run) => {
+            let reason = "the run that started it has closed".to_owned();
+            task::spawn(sender.send(target, Input::Terminate { run: Some(run), reason }));
+        }
+        Intent::Cancel(target, run) => {
+            let reason = "asked for by the run that called it".to_owned();
+            task::spawn(sender.send(target, Input::Cancel { run, reason }));
+        }
+    }
+}
+
+/// What a closed run reports.
+fn outcome(run: &RunState) -> Result<Json, Failure> {
+    if run.status == RunStatus::Completed {
+        Ok(run.result.clone())
+    } else {
+        Err(failures::of_closed(run.status, run.failure.as_ref()))
+    }
+}
+
+/// Where a child or operation is to be started, and how.
+fn target(
+    shared: &Shared,
+    key: &Key,
+    run: &RunState,
+    seq: u64,
+    intent: Intent,
+) -> Result<(Key, Start), Failure> {
+    let origin =
+        |kind, reports| Some(Origin { key: key.clone(), run: run.run_id.clone(), seq, kind, reports });
+    let request_id = format!("{}/{seq}", run.run_id);
+    match intent {
+        Intent::StartChild { workflow, workflow_id, input, detached } => {
+            let task_queue = endpoint::task_queue(&shared.definitions, &key.namespace, &workflow)?;
+            let target = Key { namespace: key.namespace.clone(), workflow_id };
+            let origin = origin(OriginKind::Child, !detached);
+            Ok((target, Start { workflow, input, task_queue, request_id, origin, run_timeout_ms: None }))
+        }
+        Intent::StartOperation { target, workflow_id, input, detached } => {
+            let handler = endpoint::resolve(&shared.definitions, &key.namespace, &target)?;
+            let workflow_id = match workflow_id {
+                Some(chosen) => chosen,
+                None => {
+                    WorkflowId::new(&format!("nexus-{request_id}")).map_err(|error| failure_of(&error))?
+                }
+            };
+            let origin = origin(OriginKind::Nexus, !detached);
+            let (workflow, task_queue) = (handler.workflow, handler.task_queue);
+            let start = Start { workflow, input, task_queue, request_id, origin, run_timeout_ms: None };
+            Ok((Key { namespace: handler.namespace, workflow_id }, start))
+        }
+        Intent::Report | Intent::Terminate(..) | Intent::Cancel(..) | Intent::Signal { .. } => {
+            Err(Failure::new(FailureKind::Server, "Internal", "this effect starts nothing"))
+        }
+    }
+}
+
+/// Who sends an intent, and where the acknowledgement goes.
+struct Sender {
+    router: Router,
+    key: Key,
+    run: RunId,
+    id: IntentId,
+}
+
+impl Sender {
+    async fn start(self, seq: u64, target: Result<(Key, Start), Failure>) {
+        let outcome = match target {
+            Err(failure) => Err(failure),
+            Ok((key, start)) => match self.router.ask(key.clone(), Input::Start(Box::new(start))).await {
+                Some(Reply::Started { run, .. }) => Ok((key, run)),
+                Some(Reply::Refused(error)) => Err(failure_of(&error)),
+                // The target's shard has stopped. The intent stays in the outbox for the next process.
+                Some(Reply::Done) | None => return,
+            },
+        };
+        let input = Input::RemoteStarted { run: self.run, seq, outcome };
+        self.router.send(Message::input(self.key, input));
+    }
+
+    async fn signal(self, seq: u64, target: Key, input: Input) {
+        let failure = match self.router.ask(target, input).await {
+            Some(Reply::Refused(error)) => {
+                let failure = Failure::new(FailureKind::Server, "SignalDeliveryFailed", error.message());
+                Some(failure.final_())
+            }
+            Some(_) => None,
+            None => return, // the target's shard has stopped; the intent stays in the outbox
+        };
+        self.router.send(Message::input(self.key, Input::SignalSent { run: self.run, seq, failure }));
+    }
+
+    async fn send(self, target: Key, input: Input) {
+        // A refusal says that the target has closed already, which is as good as done.
+        if self.router.ask(target, input).await.is_some() {
+            self.router.send(Message::input(self.key, Input::Delivered(self.run, self.id)));
+        }
+    }
+}
+
+/// A refused start as the program that asked for it sees it. Asking again cannot help.
+fn failure_of(error: &Error) -> Failure {
+    let type_name = if error.code() == &code::ALREADY_RUNNING {
+        "WorkflowExecutionAlreadyStarted"
+    } else if error.code() == &code::INPUT_INVALID {
+        "BAD_REQUEST"
+    } else {
+        error.code().id
+    };
+    let faults: Vec<_> =
+        error.faults().iter().map(|fault| format!("{}: {}", fault.at, fault.message)).collect();
+    let message = if faults.is_empty() {
+        error.message().to_owned()
+    } else {
+        format!("{} ({})", error.message(), faults.join("; "))
+    };
+    Failure::new(FailureKind::Server, type_name, message).final_()
+}

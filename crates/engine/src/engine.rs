@@ -1,0 +1,302 @@
+//! The running engine: options, service, handle.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexus_kernel::Json;
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_kernel::id::{Key, Namespace, Partition, RunId, WorkflowId};
+use nexus_kernel::port::SharedStore;
+use nexus_kernel::port::activity::SharedActivities;
+use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::port::rng::SharedRng;
+use nexus_kernel::port::runs::{RunFilter, RunRow};
+use nexus_kernel::task::{self, Shutdown};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::definition::{Definition, Definitions};
+use crate::endpoint;
+use crate::input::{Input, Reply, Start};
+use crate::recovery;
+use crate::shard::{Mail, Message, Outcome, Router, Shard, Shared};
+use crate::view::{self, HistoryView, RunView};
+use crate::worker::Workers;
+
+/// Starts that wait for their commit at the same time; further callers wait for a place. Together with the activities
+/// in flight this bounds what the shards' mailboxes can hold.
+pub const STARTS_IN_FLIGHT_MAX: usize = 10_000;
+
+/// How an engine is set up.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Tasks that decide. One is enough to fill a disk; more help when programs compute much.
+    pub shards: usize,
+    /// Name under which partitions are claimed.
+    pub owner: String,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { shards: 1, owner: "nexus".to_owned() }
+    }
+}
+
+/// What an engine stands on.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where records go.
+    pub store: SharedStore,
+    /// Time.
+    pub clock: SharedClock,
+    /// Chance.
+    pub rng: SharedRng,
+    /// Who carries activities out.
+    pub activities: SharedActivities,
+}
+
+/// The engine before it runs.
+pub struct Engine {
+    shared: Shared,
+    admission: Arc<Semaphore>,
+    mailboxes: Vec<mpsc::UnboundedReceiver<Mail>>,
+}
+
+impl Engine {
+    /// Claims the store. Nothing runs until [`Engine::run`].
+    pub async fn open(options: Options, ports: Ports) -> Result<Engine, Error> {
+        let epoch = ports.store.acquire(0..Partition::COUNT, &options.owner).await?;
+        let (senders, mailboxes) = (0..options.shards.max(1)).map(|_| mpsc::unbounded_channel()).unzip();
+        let shared = Shared {
+            definitions: Definitions::new(Arc::clone(&ports.store)),
+            workers: Workers::new(ports.activities, Arc::clone(&ports.clock)),
+            router: Router::new(senders),
+            store: ports.store,
+            clock: ports.clock,
+            rng: ports.rng,
+            epoch,
+        };
+        Ok(Engine { shared, admission: Arc::new(Semaphore::new(STARTS_IN_FLIGHT_MAX)), mailboxes })
+    }
+
+    /// The way in.
+    pub fn handle(&self) -> EngineHandle {
+        EngineHandle { shared: self.shared.clone(), admission: Arc::clone(&self.admission) }
+    }
+
+    /// Runs until shutdown. Ends early, with the reason, when the store fails.
+    pub async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
+        let mut shards = Vec::new();
+        for mailbox in self.mailboxes {
+            let shard = Shard::new(self.shared.clone(), mailbox);
+            let (stop, all) = (shutdown.clone(), shutdown.clone());
+            shards.push(task::spawn(async move {
+                let result = shard.run(stop).await;
+                if result.is_err() {
+                    all.begin(); // one shard without its store stops the world
+                }
+                result
+            }));
+        }
+        recovery::recover(&self.shared, &shutdown).await?;
+        for shard in shards {
+            shard.await.map_err(|error| Error::internal(error.to_string()))??;
+        }
+        Ok(())
+    }
+}
+
+/// A request to start a run.
+#[derive(Debug, Clone)]
+pub struct StartRequest {
+    /// Where.
+    pub namespace: Namespace,
+    /// The workflow.
+    pub workflow: String,
+    /// The caller's id for the work; made up when absent.
+    pub workflow_id: Option<WorkflowId>,
+    /// Its input.
+    pub input: Json,
+    /// Equal keys for one workflow start one run.
+    pub idempotency_key: Option<String>,
+    /// Longest time of the run.
+    pub run_timeout: Option<Duration>,
+}
+
+/// A run that was started, now or by an earlier request of the same idempotency key.
+#[derive(Debug)]
+pub struct Started {
+    /// Namespace and workflow id.
+    pub key: Key,
+    /// The run.
+    pub run_id: RunId,
+    /// Whether an earlier request started it.
+    pub existing: bool,
+    end: oneshot::Receiver<Outcome>,
+}
+
+/// The way into an engine. Cheap to clone.
+#[derive(Clone)]
+pub struct EngineHandle {
+    shared: Shared,
+    admission: Arc<Semaphore>,
+}
+
+impl EngineHandle {
+    /// Makes a definition the one that new runs get.
+    pub async fn deploy(&self, definition: Arc<Definition>) -> Result<(), Error> {
+        self.shared.definitions.deploy(definition).await?;
+        self.shared.workers.bindings_changed(&self.shared.router);
+        Ok(())
+    }
+
+    /// The definition that new runs get.
+    pub fn definition(&self) -> Option<Arc<Definition>> {
+        self.shared.definitions.current()
+    }
+
+    /// Starts a run. It is durable when this returns.
+    pub async fn start(&self, request: StartRequest) -> Result<Started, Error> {
+        let key = Key { namespace: request.namespace.clone(), workflow_id: self.workflow_id(&request)? };
+        let request_id = match &request.idempotency_key {
+            Some(given) => format!("key:{given}"),
+            None => format!("{:016x}{:016x}", self.shared.rng.next_u64(), self.shared.rng.next_u64()),
+        };
+        let definitions = &self.shared.definitions;
+        let task_queue = endpoint::task_queue(definitions, &key.namespace, &request.workflow)
+            .map_err(|failure| Error::new(&code::WORKFLOW_UNKNOWN, failure.message))?;
+        let start = Start {
+            workflow: request.workflow,
+            input: request.input,
+            task_queue,
+            request_id,
+            origin: None,
+            run_timeout_ms: request
+                .run_timeout
+                .map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)),
+        };
+        let _admitted = self.admission.acquire().await.map_err(|_| stopping())?;
+        let (message, reply) = Message::ask(key.clone(), Input::Start(Box::new(start)));
+        let (message, end) = message.watched();
+        self.shared.router.send(message);
+        match reply.await.map_err(|_| stopping())? {
+            Reply::Started { run, existing } => Ok(Started { key, run_id: run, existing, end }),
+            Reply::Refused(error) => Err(error),
+            Reply::Done => Err(Error::internal("a start was not answered as one")),
+        }
+    }
+
+    /// An id for work that its caller has not named: the same for the same idempotency key.
+    fn workflow_id(&self, request: &StartRequest) -> Result<WorkflowId, Error> {
+        if let Some(id) = &request.workflow_id {
+            return Ok(id.clone());
+        }
+        let tail = match &request.idempotency_key {
+            Some(given) => nexus_kernel::port::blob::Hash::of(given.as_bytes()).short().to_owned(),
+            None => format!("{:012x}", self.shared.rng.next_u64() >> 16),
+        };
+        WorkflowId::new(&format!("{}-{tail}", request.workflow))
+    }
+
+    /// Waits for the end of a run that was just started, and of the runs that continue it.
+    pub async fn end(&self, started: Started) -> Result<Outcome, Error> {
+        let outcome = started.end.await.map_err(|_| stopping())?;
+        self.follow(started.key, outcome).await
+    }
+
+    /// Waits for the end of a run, and of the runs that continue it.
+    pub async fn wait(&self, row: &RunRow) -> Result<Outcome, Error> {
+        let outcome = self.watch(&row.key, row.run_id.clone()).await?;
+        self.follow(row.key.clone(), outcome).await
+    }
+
+    async fn follow(&self, key: Key, mut outcome: Outcome) -> Result<Outcome, Error> {
+        while let Some(successor) = outcome.successor.take() {
+            outcome = self.watch(&key, successor).await?;
+        }
+        Ok(outcome)
+    }
+
+    async fn watch(&self, key: &Key, run: RunId) -> Result<Outcome, Error> {
+        let (message, end) = Message::watch(key.clone(), run.clone());
+        self.shared.router.send(message);
+        if let Ok(outcome) = end.await {
+            return Ok(outcome);
+        }
+        // The shard no longer holds the run: it closed and a later run of the same id is the latest.
+        let view = self.show(&run).await?;
+        if view.row.status.is_open() {
+            return Err(stopping());
+        }
+        let (row, result, failure) = (view.row, view.result, view.failure);
+        Ok(Outcome { run_id: run, status: row.status, result, failure, successor: view.successor })
+    }
+
+    /// The row of a run.
+    pub async fn row(&self, run: &RunId) -> Result<RunRow, Error> {
+        self.shared.store.run(run).await?.ok_or_else(|| {
+            Error::new(&code::RUN_UNKNOWN, format!("there is no run {run}"))
+                .help("`nexus run list` shows the runs")
+        })
+    }
+
+    /// Runs that fit, newest first.
+    pub async fn list(&self, filter: RunFilter) -> Result<Vec<RunRow>, Error> {
+        Ok(self.shared.store.runs(filter).await?)
+    }
+
+    /// What is known of a run.
+    pub async fn show(&self, run: &RunId) -> Result<RunView, Error> {
+        view::run(&self.shared, self.row(run).await?).await
+    }
+
+    /// The history of a run.
+    pub async fn history(&self, run: &RunId) -> Result<HistoryView, Error> {
+        view::history(&self.shared, self.row(run).await?).await
+    }
+
+    /// Asks an open run to stop; its program may clean up first.
+    pub async fn cancel(&self, run: &RunId, reason: &str) -> Result<(), Error> {
+        let row = self.row(run).await?;
+        self.tell(row, |run, reason| Input::Cancel { run: Some(run), reason }, reason).await
+    }
+
+    /// Ends an open run without asking its program.
+    pub async fn terminate(&self, run: &RunId, reason: &str) -> Result<(), Error> {
+        let row = self.row(run).await?;
+        self.tell(row, |run, reason| Input::Terminate { run: Some(run), reason }, reason).await
+    }
+
+    async fn tell(
+        &self,
+        row: RunRow,
+        input: impl FnOnce(RunId, String) -> Input,
+        reason: &str,
+    ) -> Result<(), Error> {
+        match self.shared.router.ask(row.key, input(row.run_id, reason.to_owned())).await {
+            Some(Reply::Refused(error)) => Err(error),
+            Some(_) => Ok(()),
+            None => Err(stopping()),
+        }
+    }
+
+    /// Waits for something, but no longer than the limit; nothing when the limit came first.
+    pub async fn within<T>(&self, limit: Duration, something: impl Future<Output = T>) -> Option<T> {
+        let clock = &self.shared.clock;
+        tokio::select! {
+            biased;
+            value = something => Some(value),
+            () = clock.sleep_until(clock.now().plus(limit)) => None,
+        }
+    }
+
+    /// Attempts that run or wait for a slot.
+    pub fn activities_in_flight(&self) -> usize {
+        self.shared.workers.in_flight()
+    }
+}
+
+fn stopping() -> Error {
+    Error::new(&code::STOPPING, "the server is stopping; the run goes on when it is started again")
+        .help("ask again with the run id, or with the same idempotency key")
+}

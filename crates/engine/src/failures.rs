@@ -1,0 +1,83 @@
+//! The failures that the engine itself makes, in one place so that their types stay stable.
+
+use nexus_kernel::failure::{Failure, FailureKind};
+use nexus_kernel::port::runs::RunStatus;
+
+/// A run's time was up.
+pub(crate) fn run_timed_out() -> Failure {
+    Failure::new(FailureKind::Timeout, "WorkflowTimeout", "the run took longer than its timeout allows")
+        .final_()
+}
+
+/// Somebody asked for cancellation.
+pub(crate) fn canceled(reason: &str) -> Failure {
+    Failure::new(FailureKind::Canceled, "Canceled", reason).final_()
+}
+
+/// An operator or a closing parent ended the run.
+pub(crate) fn terminated(reason: &str) -> Failure {
+    Failure::new(FailureKind::Terminated, "Terminated", reason).final_()
+}
+
+/// An activity failed for good.
+pub(crate) fn activity(name: &str, cause: Failure) -> Failure {
+    Failure::new(FailureKind::Activity, "ActivityFailure", format!("activity {name} failed")).caused_by(cause)
+}
+
+/// A child workflow ended without a result.
+pub(crate) fn child(workflow: &str, cause: Failure) -> Failure {
+    let message = format!("child workflow {workflow} {}", ending(&cause));
+    Failure::new(FailureKind::ChildWorkflow, "ChildWorkflowFailure", message).caused_by(cause)
+}
+
+/// A Nexus operation ended without a result. The type is the one that the seed's table of errors gives.
+pub(crate) fn operation(target: &str, cause: Failure) -> Failure {
+    let type_name = match cause.kind {
+        FailureKind::Timeout => "NexusTimeoutError",
+        FailureKind::Canceled | FailureKind::Terminated => "NexusCancelledError",
+        _ => match cause.type_name.as_str() {
+            NOT_FOUND => "NexusNotFoundError",
+            UNAUTHORIZED => "NexusUnauthorizedError",
+            _ => "NexusOperationError",
+        },
+    };
+    let message = format!("Nexus operation {target} {}", ending(&cause));
+    Failure::new(FailureKind::NexusOperation, type_name, message).caused_by(cause)
+}
+
+/// The handler error type for an endpoint, service or operation that does not exist.
+pub(crate) const NOT_FOUND: &str = "NOT_FOUND";
+
+/// The handler error type for a caller that an endpoint does not allow.
+pub(crate) const UNAUTHORIZED: &str = "UNAUTHORIZED";
+
+fn ending(cause: &Failure) -> &'static str {
+    match cause.kind {
+        FailureKind::Timeout => "timed out",
+        FailureKind::Canceled => "was cancelled",
+        FailureKind::Terminated => "was terminated",
+        _ => "failed",
+    }
+}
+
+/// What a waiting starter is told about a run that closed without a result.
+pub(crate) fn of_closed(status: RunStatus, failure: Option<&Failure>) -> Failure {
+    failure.cloned().unwrap_or_else(|| {
+        Failure::new(FailureKind::Server, "NoResult", format!("the run is {}", status.as_str()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_fail_with_the_types_of_the_seed() {
+        let type_of = |cause: Failure| operation("Payments.Charge", cause).type_name;
+        assert_eq!(type_of(Failure::application("CardDeclined", "no")), "NexusOperationError");
+        assert_eq!(type_of(Failure::new(FailureKind::Server, NOT_FOUND, "x")), "NexusNotFoundError");
+        assert_eq!(type_of(Failure::new(FailureKind::Server, UNAUTHORIZED, "x")), "NexusUnauthorizedError");
+        assert_eq!(type_of(run_timed_out()), "NexusTimeoutError");
+        assert_eq!(type_of(canceled("stop")), "NexusCancelledError");
+    }
+}

@@ -1,0 +1,381 @@
+//! Between histories and programs: events go in, commands come out as events.
+
+use nexus_kernel::failure::{Failure, FailureKind};
+use nexus_kernel::id::{Key, RunId, WorkflowId};
+use nexus_kernel::memory::rng::SeededRng;
+use nexus_kernel::port::blob::Hash;
+use nexus_kernel::port::log::Stored;
+use nexus_kernel::time::Timestamp;
+use nexus_lang::twf::machine::{
+    self, Command, CommandKind, Event as ProgramEvent, Machine, RunInfo, SignalTarget, TaskInfo,
+};
+use std::time::Duration;
+
+use crate::convert::{close_policy, from_program, operation_target, positive, retry_policy, to_program};
+use crate::definition::Definition;
+use crate::record::{ActivityOptions, Event, Record, Started};
+use crate::state::RunState;
+
+/// Longest attempt of an activity whose call gives no timeout, in milliseconds (language page, H8).
+pub(crate) const START_TO_CLOSE_DEFAULT_MS: u64 = 5 * 60 * 1_000;
+
+/// What a program is told about its run.
+pub(crate) fn run_info(key: &Key, run_id: &RunId, started: &Started, at: Timestamp) -> RunInfo {
+    let origin = started.origin.as_ref();
+    RunInfo {
+        namespace: key.namespace.to_string(),
+        workflow_id: key.workflow_id.to_string(),
+        run_id: run_id.to_string(),
+        workflow_type: started.workflow.clone(),
+        task_queue: started.task_queue.clone(),
+        attempt: 1,
+        started_at_ms: at.millis(),
+        seed: run_id.seed(),
+        parent_id: origin.map(|origin| origin.key.workflow_id.to_string()),
+        caller: origin.map(|origin| {
+            serde_json::json!({
+                "namespace": origin.key.namespace,
+                "workflow_id": origin.key.workflow_id,
+                "run_id": origin.run,
+            })
+        }),
+    }
+}
+
+/// One workflow task: the program takes in what it has not seen and says what is to be done. On success the events
+/// begin with `WorkflowTaskCompleted`; when the program cannot go on, the run is blocked and stays open.
+pub(crate) fn task(key: &Key, run: &mut RunState, definition: &Definition, at: Timestamp) -> Vec<Event> {
+    let unseen = std::mem::take(&mut run.unseen);
+    let Some(mut machine) = run.machine.take() else {
+        return Vec::new();
+    };
+    let info = TaskInfo {
+        now_ms: at.millis(),
+        history_length: run.next_event - 1,
+        history_bytes: run.history_bytes,
+        replaying: false,
+    };
+    match machine.task(&definition.program, &info, &unseen) {
+        Ok(commands) => {
+            run.machine = Some(machine);
+            let translate = Translate { key, run, definition, at };
+            let commands = commands.iter().filter_map(|command| translate.event(command));
+            std::iter::once(Event::WorkflowTaskCompleted {}).chain(commands).collect()
+        }
+        // The machine is dropped: it is rebuilt from history when the next event arrives.
+        Err(_) if run.blocked.is_some() => Vec::new(),
+        Err(fault) => {
+            let failure = Failure {
+                at: Some(definition.place(fault.span)),
+                ..Failure::new(FailureKind::Server, fault.code, fault.message)
+            };
+            vec![Event::WorkflowTaskFailed { failure }]
+        }
+    }
+}
+
+/// Why a program could not be rebuilt.
+#[derive(Debug)]
+pub(crate) enum ReplayError {
+    /// A record cannot be read.
+    Damaged(String),
+    /// The program does not do what its history says.
+    Program(Failure),
+}
+
+/// Rebuilds a program from its run's records, and gives what it has not taken in yet. The commands it makes must be
+/// those of the history.
+pub(crate) fn replay(
+    key: &Key,
+    run: &RunState,
+    definition: &Definition,
+    records: &[Stored],
+) -> Result<(Machine, Vec<ProgramEvent>), ReplayError> {
+    let info = run_info(key, &run.run_id, &run.started, run.started_at);
+    let mut machine = Machine::start(&definition.program, info, &run.started.input).map_err(|error| {
+        ReplayError::Program(Failure::new(FailureKind::Server, "InputInvalid", error.to_string()))
+    })?;
+    let mut replay = Replay { key, run, definition, seen: 0, bytes: 0, unseen: Vec::new() };
+    for stored in records {
+        let record = Record::decode(&stored.record).map_err(ReplayError::Damaged)?;
+        for part in record.runs.iter().filter(|part| part.run == run.run_id) {
+            replay.part(&mut machine, record.at, &part.events).map_err(ReplayError::Program)?;
+            replay.bytes += stored.record.len() as u64;
+        }
+    }
+    Ok((machine, replay.unseen))
+}
+
+struct Replay<'a> {
+    key: &'a Key,
+    run: &'a RunState,
+    definition: &'a Definition,
+    seen: u64,
+    bytes: u64,
+    unseen: Vec<ProgramEvent>,
+}
+
+impl Replay<'_> {
+    fn part(&mut self, machine: &mut Machine, at: Timestamp, events: &[Event]) -> Result<(), Failure> {
+        let mut events = events.iter();
+        while let Some(event) = events.next() {
+            if matches!(event, Event::WorkflowTaskCompleted {}) {
+                self.batch(machine, at, &mut events)?;
+            } else {
+                self.unseen.extend(incoming(event));
+            }
+            self.seen += 1;
+        }
+        Ok(())
+    }
+
+    fn batch(
+        &mut self,
+        machine: &mut Machine,
+        at: Timestamp,
+        recorded: &mut std::slice::Iter<'_, Event>,
+    ) -> Result<(), Failure> {
+        let batch = std::mem::take(&mut self.unseen);
+        let info = TaskInfo {
+            now_ms: at.millis(),
+            history_length: self.seen,
+            history_bytes: self.bytes,
+            replaying: true,
+        };
+        let commands = machine
+            .task(&self.definition.program, &info, &batch)
+            .map_err(|fault| Failure::new(FailureKind::Server, fault.code, fault.message))?;
+        let translate = Translate { key: self.key, run: self.run, definition: self.definition, at };
+        for command in &commands {
+            let Some(made) = translate.event(command) else { continue };
+            let kept = recorded.next();
+            self.seen += 1;
+            if kept.is_none_or(|kept| !same_command(kept, &made)) {
+                return Err(nondeterminism(kept, &made));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Commands are the same when their kind, number, name and statement are; payloads follow from those.
+fn same_command(kept: &Event, made: &Event) -> bool {
+    identity(kept) == identity(made)
+}
+
+fn identity(event: &Event) -> (&'static str, u64, &str, &str) {
+    let (seq, name, at): (u64, &str, &str) = match event {
+        Event::ActivityTaskScheduled { seq, activity, at, .. } => (*seq, activity, at),
+        Event::StartChildWorkflowExecutionInitiated { seq, workflow, at, .. } => (*seq, workflow, at),
+        Event::SignalExternalWorkflowExecutionInitiated { seq, name, at, .. } => (*seq, name, at),
+        Event::TimerStarted { seq, at, .. }
+        | Event::RequestCancelExternalWorkflowExecutionInitiated { seq, at, .. }
+        | Event::CommandCancelRequested { seq, at }
+        | Event::NexusOperationScheduled { seq, at, .. } => (*seq, "", at),
+        Event::TimerCanceled { seq } => (*seq, "", ""),
+        _ => (0, "", ""),
+    };
+    (event.name(), seq, name, at)
+}
+
+fn nondeterminism(kept: Option<&Event>, made: &Event) -> Failure {
+    let describe = |event: &Event| {
+        let (kind, seq, name, at) = identity(event);
+        format!("{kind} {name} (command {seq}, {at})")
+    };
+    let kept = kept.map_or_else(|| "nothing".to_owned(), describe);
+    let message = format!("the program now does {}, its history has {kept}", describe(made));
+    Failure::new(FailureKind::Server, "Nondeterminism", message)
+}
+
+/// What an event tells the program, if anything.
+pub(crate) fn incoming(event: &Event) -> Option<ProgramEvent> {
+    Some(match event {
+        Event::ActivityTaskCompleted { seq, result } => {
+            ProgramEvent::ActivityCompleted { seq: *seq, result: result.clone() }
+        }
+        Event::ActivityTaskFailed { seq, failure, .. } | Event::ActivityTaskTimedOut { seq, failure, .. } => {
+            ProgramEvent::ActivityFailed { seq: *seq, failure: to_program(failure) }
+        }
+        Event::TimerFired { seq } => ProgramEvent::TimerFired { seq: *seq },
+        Event::StartChildWorkflowExecutionFailed { seq, failure } => {
+            ProgramEvent::ChildStartFailed { seq: *seq, failure: to_program(failure) }
+        }
+        Event::ChildWorkflowExecutionStarted { seq, run, .. } => {
+            ProgramEvent::ChildStarted { seq: *seq, run_id: run.to_string() }
+        }
+        Event::ChildWorkflowExecutionCompleted { seq, result } => {
+            ProgramEvent::ChildCompleted { seq: *seq, result: result.clone() }
+        }
+        Event::ChildWorkflowExecutionFailed { seq, failure } => {
+            ProgramEvent::ChildFailed { seq: *seq, failure: to_program(failure) }
+        }
+        Event::NexusOperationStarted { seq, .. } => ProgramEvent::NexusStarted { seq: *seq },
+        Event::NexusOperationCompleted { seq, result } => {
+            ProgramEvent::NexusCompleted { seq: *seq, result: result.clone() }
+        }
+        Event::NexusOperationFailed { seq, failure } | Event::NexusOperationTimedOut { seq, failure } => {
+            ProgramEvent::NexusFailed { seq: *seq, failure: to_program(failure) }
+        }
+        Event::ExternalWorkflowExecutionSignaled { seq } => {
+            ProgramEvent::SignalSent { seq: *seq, failure: None }
+        }
+        Event::SignalExternalWorkflowExecutionFailed { seq, failure } => {
+            ProgramEvent::SignalSent { seq: *seq, failure: Some(to_program(failure)) }
+        }
+        Event::WorkflowExecutionSignaled { name, input, .. } => {
+            ProgramEvent::Signaled { name: name.clone(), input: input.clone() }
+        }
+        Event::WorkflowExecutionCancelRequested { reason } => {
+            ProgramEvent::CancelRequested { reason: reason.clone() }
+        }
+        _ => return None,
+    })
+}
+
+/// Turns a program's commands into events.
+struct Translate<'a> {
+    key: &'a Key,
+    run: &'a RunState,
+    definition: &'a Definition,
+    at: Timestamp,
+}
+
+impl Translate<'_> {
+    fn event(&self, command: &Command) -> Option<Event> {
+        let (seq, at) = (command.seq, self.definition.place(command.span));
+        Some(match &command.kind {
+            CommandKind::ScheduleActivity { name, input, options } => Event::ActivityTaskScheduled {
+                seq,
+                activity: name.clone(),
+                input: input.clone(),
+                options: self.activity_options(options),
+                at,
+            },
+            CommandKind::StartTimer { duration_ms } => {
+                let wait = Duration::from_millis(u64::try_from(*duration_ms).unwrap_or(0));
+                Event::TimerStarted { seq, fire_at: self.at.plus(wait), at }
+            }
+            CommandKind::CancelTimer { timer } => Event::TimerCanceled { seq: *timer },
+            CommandKind::RequestCancel { target } => Event::CommandCancelRequested { seq: *target, at },
+            CommandKind::StartChild { .. } | CommandKind::ScheduleNexus { .. } => self.remote(command, at),
+            CommandKind::SendSignal { .. } | CommandKind::CancelExternal { .. } => {
+                self.message(command, at)?
+            }
+            _ => return self.closing(command, at),
+        })
+    }
+
+    fn closing(&self, command: &Command, at: String) -> Option<Event> {
+        Some(match &command.kind {
+            CommandKind::Complete { result } => {
+                Event::WorkflowExecutionCompleted { result: result.clone(), at }
+            }
+            CommandKind::Cancel { failure } => {
+                Event::WorkflowExecutionCanceled { reason: failure.message.clone() }
+            }
+            CommandKind::Fail { failure } => {
+                Event::WorkflowExecutionFailed { failure: from_program(failure), at }
+            }
+            CommandKind::ContinueAsNew { input, tokens } => {
+                // The successor's id follows from this run's, so that replay makes the same one.
+                let new_run = RunId::generate(self.at, &SeededRng::new(self.run.run_id.seed()));
+                Event::WorkflowExecutionContinuedAsNew {
+                    new_run,
+                    input: input.clone(),
+                    tokens: tokens.clone(),
+                    at,
+                }
+            }
+            CommandKind::Log { level, message } => {
+                let (run, workflow) = (self.run.run_id.as_str(), self.run.started.workflow.as_str());
+                tracing::info!(target: "nexus::workflow", run, workflow, level = %level, "{message}");
+                return None;
+            }
+            _ => return None,
+        })
+    }
+
+    fn remote(&self, command: &Command, at: String) -> Event {
+        let seq = command.seq;
+        match &command.kind {
+            CommandKind::ScheduleNexus { target, input, options, detached } => {
+                Event::NexusOperationScheduled {
+                    seq,
+                    target: operation_target(target),
+                    workflow_id: options.workflow_id.as_deref().and_then(|id| WorkflowId::new(id).ok()),
+                    input: input.clone(),
+                    deadline: options
+                        .schedule_to_close_ms
+                        .map(|ms| self.at.plus(Duration::from_millis(positive(ms)))),
+                    detached: *detached,
+                    at,
+                }
+            }
+            CommandKind::StartChild { workflow, input, options, detached } => {
+                Event::StartChildWorkflowExecutionInitiated {
+                    seq,
+                    workflow: workflow.clone(),
+                    workflow_id: self.child_id(&options.workflow_id),
+                    input: input.clone(),
+                    parent_close_policy: close_policy(&options.parent_close_policy),
+                    detached: *detached,
+                    at,
+                }
+            }
+            _ => Event::WorkflowTaskCompleted {},
+        }
+    }
+
+    fn message(&self, command: &Command, at: String) -> Option<Event> {
+        let seq = command.seq;
+        Some(match &command.kind {
+            CommandKind::SendSignal { target, name, input } => {
+                let (key, run) = match target {
+                    SignalTarget::Child { seq } => {
+                        let (key, run) = self.run.children.get(seq).cloned()?;
+                        (key, Some(run))
+                    }
+                    SignalTarget::External { workflow_id, .. } => {
+                        let namespace = self.key.namespace.clone();
+                        (Key { namespace, workflow_id: self.child_id(workflow_id) }, None)
+                    }
+                };
+                Event::SignalExternalWorkflowExecutionInitiated {
+                    seq,
+                    workflow_id: key.workflow_id,
+                    target_namespace: Some(key.namespace),
+                    run,
+                    name: name.clone(),
+                    input: input.clone(),
+                    at,
+                }
+            }
+            CommandKind::CancelExternal { workflow_id, .. } => {
+                let workflow_id = self.child_id(workflow_id);
+                Event::RequestCancelExternalWorkflowExecutionInitiated { seq, workflow_id, at }
+            }
+            _ => return None,
+        })
+    }
+
+    /// The program makes an id when the call gives none (H9); one that is too long is cut down to its hash.
+    fn child_id(&self, chosen: &str) -> WorkflowId {
+        let hashed = || WorkflowId::new(Hash::of(chosen.as_bytes()).as_str());
+        WorkflowId::new(chosen).or_else(|_| hashed()).unwrap_or_else(|_| self.key.workflow_id.clone())
+    }
+
+    fn activity_options(&self, given: &machine::ActivityOptions) -> ActivityOptions {
+        let schedule_to_close_ms = given.schedule_to_close_ms.map(positive);
+        let start_to_close = given.start_to_close_ms.map(positive).or(schedule_to_close_ms);
+        let start_to_close_ms = start_to_close.unwrap_or(START_TO_CLOSE_DEFAULT_MS);
+        ActivityOptions {
+            task_queue: given.task_queue.clone().unwrap_or_else(|| self.run.started.task_queue.clone()),
+            start_to_close_ms: schedule_to_close_ms
+                .map_or(start_to_close_ms, |all| all.min(start_to_close_ms)),
+            schedule_to_close_ms,
+            schedule_to_start_ms: given.schedule_to_start_ms.map(positive).or(schedule_to_close_ms),
+            retry: given.retry.as_ref().map(retry_policy).unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! What the engine contributes to the catalogue: a verb or two for each noun, and one operation for each workflow.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexus_kernel::call::{Answer, CallContext, RunAnswer, Wait};
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_kernel::id::{Namespace, RunId};
+use nexus_kernel::limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
+use nexus_kernel::operation::{Effect, Handler, Operation};
+use nexus_kernel::port::runs::{RunFilter, RunStatus};
+use nexus_kernel::{BoxFuture, Json};
+use nexus_lang::twf::program::WorkflowInfo;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::definition::Definition;
+use crate::engine::{EngineHandle, StartRequest};
+use crate::shard::Outcome;
+use crate::view::row_json;
+
+/// Every operation of an engine with this definition deployed.
+pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<Operation>, Error> {
+    let mut operations = vec![
+        run_list(engine),
+        run_show(engine),
+        run_history(engine),
+        run_cancel(engine),
+        run_terminate(engine),
+    ];
+    operations.extend([workflow_list(engine), workflow_show(engine)]);
+    for workflow in definition.program.workflows() {
+        for place in &workflow.deployments {
+            let namespace = Namespace::new(&place.namespace)?;
+            operations.push(workflow_operation(engine, definition, workflow, namespace));
+        }
+    }
+    Ok(operations)
+}
+
+/// An operation of Nexus itself before it has a handler.
+struct Verb {
+    name: &'static str,
+    title: &'static str,
+    doc: &'static str,
+    effect: Effect,
+    input: Json,
+    output: Json,
+}
+
+impl Verb {
+    /// Gives the verb its handler, a function from a typed input to an output.
+    fn handled<I, F, R>(self, engine: &EngineHandle, handle: F) -> Operation
+    where
+        I: for<'de> Deserialize<'de> + Send + 'static,
+        F: Fn(EngineHandle, I, CallContext) -> R + Send + Sync + Copy + 'static,
+        R: Future<Output = Result<Json, Error>> + Send + 'static,
+    {
+        let engine = engine.clone();
+        let handler = move |input: Json, context: CallContext| -> BoxFuture<'static, Result<Answer, Error>> {
+            let engine = engine.clone();
+            Box::pin(async move {
+                let input = serde_json::from_value(input)
+                    .map_err(|error| Error::new(&code::INPUT_INVALID, error.to_string()))?;
+                Ok(Answer::of(handle(engine, input, context).await?))
+            })
+        };
+        let action = if self.effect == Effect::Read { "read" } else { "write" };
+        let noun = self.name.split('.').next().unwrap_or(self.name);
+        Operation {
+            name: self.name.to_owned(),
+            namespace: None,
+            title: self.title.to_owned(),
+            doc: self.doc.to_owned(),
+            input: self.input,
+            output: self.output,
+            effect: self.effect,
+            permission: format!("{noun}:{action}"),
+            defined_at: None,
+            handler: Arc::new(handler),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct ListInput {
+    namespace: Option<Namespace>,
+    workflow: Option<String>,
+    status: Option<RunStatus>,
+    before: Option<String>,
+    limit: Option<usize>,
+}
+
+fn run_list(engine: &EngineHandle) -> Operation {
+    let statuses: Vec<_> = RunStatus::ALL.iter().map(|status| status.as_str()).collect();
+    let input = object(
+        &json!({
+            "namespace": { "type": "string", "description": "only runs in this namespace" },
+            "workflow": { "type": "string", "description": "only runs of this workflow" },
+            "status": { "enum": statuses, "description": "only runs with this status" },
+            "before": { "type": "string", "description": "only runs older than this run id: the page's `next`" },
+            "limit": {
+                "type": "integer", "minimum": 1, "maximum": PAGE_ROWS_MAX, "default": PAGE_ROWS_DEFAULT,
+                "description": "most runs to list",
+            },
+        }),
+        &[],
+    );
+    let output = json!({
+        "type": "object",
+        "properties": {
+            "runs": { "type": "array", "items": { "type": "object" } },
+            "next": { "type": ["string", "null"], "description": "pass as `before` for the next page" },
+        },
+        "required": ["runs", "next"],
+    });
+    let (title, doc) = ("List runs", "Runs from the newest to the oldest.");
+    Verb { name: "run.list", title, doc, effect: Effect::Read, input, output }.handled(engine, list_runs)
+}
+
+async fn list_runs(engine: EngineHandle, input: ListInput, _: CallContext) -> Result<Json, Error> {
+    let limit = input.limit.unwrap_or(PAGE_ROWS_DEFAULT).min(PAGE_ROWS_MAX);
+    let before = input.before.as_deref().map(RunId::parse).transpose()?;
+    let (namespace, workflow, status) = (input.namespace, input.workflow, input.status);
+    let rows = engine.list(RunFilter { namespace, workflow, status, before, limit }).await?;
+    let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.run_id.clone());
+    Ok(json!({ "runs": rows.iter().map(row_json).collect::<Vec<_>>(), "next": next }))
+}
+
+#[derive(Deserialize)]
+struct ShowInput {
+    run_id: String,
+    wait_ms: Option<u64>,
+}
+
+fn run_show(engine: &EngineHandle) -> Operation {
+    let mut properties = run_id_property();
+    if let Some(fields) = properties.as_object_mut() {
+        let wait = json!({
+            "type": "integer", "minimum": 0,
+            "description": "wait this many milliseconds for the run to end before answering",
+        });
+        fields.insert("wait_ms".into(), wait);
+    }
+    let (title, doc) = ("Show a run", "What is known of a run: status, result, and what it waits for.");
+    let (input, output) = (object(&properties, &["run_id"]), json!({ "type": "object" }));
+    Verb { name: "run.show", title, doc, effect: Effect::Read, input, output }.handled(engine, show_run)
+}
+
+async fn show_run(engine: EngineHandle, input: ShowInput, _: CallContext) -> Result<Json, Error> {
+    let run = RunId::parse(&input.run_id)?;
+    if let Some(wait) = input.wait_ms {
+        let row = engine.row(&run).await?;
+        // Whether the run ended, the wait did, or the server is stopping: what is known then is the answer.
+        let _ = engine.within(Duration::from_millis(wait), engine.wait(&row)).await;
+    }
+    Ok(engine.show(&run).await?.to_json())
+}
+
+#[derive(Deserialize)]
+struct RunInput {
+    run_id: String,
+    reason: Option<String>,
+}
+
+fn run_history(engine: &EngineHandle) -> Operation {
+    let input = object(&run_id_property(), &["run_id"]);
+    let output = json!({
+        "type": "object",
+        "properties": { "events": { "type": "array", "items": { "type": "object" } } },
+        "required": ["events"],
+    });
+    let (title, doc) = ("Show a run's history", "Every event of a run, in order.");
+    let verb = Verb { name: "run.history", title, doc, effect: Effect::Read, input, output };
+    verb.handled(engine, |engine: EngineHandle, input: RunInput, _| async move {
+        Ok(engine.history(&RunId::parse(&input.run_id)?).await?.to_json())
+    })
+}
+
+fn run_cancel(engine: &EngineHandle) -> Operation {
+    let (title, doc) = ("Cancel a run", "Asks an open run to stop; its program may clean up first.");
+    let verb = stopping_verb("run.cancel", title, doc);
+    verb.handled(engine, |engine: EngineHandle, input: RunInput, _| async move {
+        let reason = input.reason.unwrap_or_else(|| "cancelled by request".to_owned());
+        engine.cancel(&RunId::parse(&input.run_id)?, &reason).await?;
+        Ok(json!({}))
+    })
+}
+
+fn run_terminate(engine: &EngineHandle) -> Operation {
+    let (title, doc) = ("Terminate a run", "Ends an open run at once, without asking its program.");
+    let verb = stopping_verb("run.terminate", title, doc);
+    verb.handled(engine, |engine: EngineHandle, input: RunInput, _| async move {
+        let reason = input.reason.unwrap_or_else(|| "terminated by request".to_owned());
+        engine.terminate(&RunId::parse(&input.run_id)?, &reason).await?;
+        Ok(json!({}))
+    })
+}
+
+fn stopping_verb(name: &'static str, title: &'static str, doc: &'static str) -> Verb {
+    let mut properties = run_id_property();
+    if let Some(fields) = properties.as_object_mut() {
+        fields.insert("reason".into(), json!({ "type": "string", "description": "kept in the history" }));
+    }
+    let (input, output) = (object(&properties, &["run_id"]), json!({ "type": "object" }));
+    Verb { name, title, doc, effect: Effect::Write, input, output }
+}
+
+fn run_id_property() -> Json {
+    json!({ "run_id": { "type": "string", "description": "the run, for example run_0688ab1tdpv3h9m5x7cq2wnk4e" } })
+}
+
+fn object(properties: &Json, required: &[&str]) -> Json {
+    json!({
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+#[derive(Deserialize)]
+struct WorkflowInput {
+    name: Option<String>,
+    namespace: Option<Namespace>,
+}
+
+fn workflow_list(engine: &EngineHandle) -> Operation {
+    let namespace =
+        json!({ "namespace": { "type": "string", "description": "only workflows in this namespace" } });
+    let output = json!({
+        "type": "object",
+        "properties": { "workflows": { "type": "array", "items": { "type": "object" } } },
+        "required": ["workflows"],
+    });
+    let (title, doc) = ("List workflows", "Every workflow that is deployed.");
+    let input = object(&namespace, &[]);
+    let verb = Verb { name: "workflow.list", title, doc, effect: Effect::Read, input, output };
+    verb.handled(engine, |engine: EngineHandle, input: WorkflowInput, _| async move {
+        let found = described(&engine, |_, namespace| {
+            input.namespace.as_ref().is_none_or(|n| n.as_str() == namespace)
+        });
+        Ok(json!({ "workflows": found }))
+    })
+}
+
+fn workflow_show(engine: &EngineHandle) -> Operation {
+    let properties = json!({
+        "name": { "type": "string", "description": "the workflow's name" },
+        "namespace": { "type": "string", "description": "where, when several namespaces have it" },
+    });
+    let (title, doc) = ("Show a workflow", "A workflow's documentation, schemas and place in the sources.");
+    let (input, output) = (object(&properties, &["name"]), json!({ "type": "object" }));
+    let verb = Verb { name: "workflow.show", title, doc, effect: Effect::Read, input, output };
+    verb.handled(engine, |engine: EngineHandle, input: WorkflowInput, _| async move {
+        let name = input.name.unwrap_or_default();
+        let wanted = |namespace: &str| input.namespace.as_ref().is_none_or(|n| n.as_str() == namespace);
+        let mut found = described(&engine, |workflow, namespace| workflow == name && wanted(namespace));
+        match (found.pop(), found.is_empty()) {
+            (Some(only), true) => Ok(only),
+            (Some(_), false) => Err(Error::new(
+                &code::WORKFLOW_AMBIGUOUS,
+                format!("several namespaces have a workflow {name:?}"),
+            )
+            .help("say which with `namespace`")),
+            (None, _) => Err(unknown_workflow(&engine, &name)),
+        }
+    })
+}
+
+fn unknown_workflow(engine: &EngineHandle, name: &str) -> Error {
+    let error = Error::new(&code::WORKFLOW_UNKNOWN, format!("there is no workflow {name:?}"));
+    let definition = engine.definition();
+    let names = definition.iter().flat_map(|definition| definition.program.workflows());
+    match nexus_kernel::suggest::nearest(name, names.map(|workflow| workflow.name.as_str())) {
+        Some(near) => error.help(format!("did you mean {near:?}?")),
+        None => error.help("`nexus workflow list` shows what is deployed"),
+    }
+}
+
+fn described(engine: &EngineHandle, fits: impl Fn(&str, &str) -> bool) -> Vec<Json> {
+    let Some(definition) = engine.definition() else { return Vec::new() };
+    let mut found = Vec::new();
+    for workflow in definition.program.workflows() {
+        let places = workflow.deployments.iter().filter(|place| fits(&workflow.name, &place.namespace));
+        found.extend(places.map(|place| {
+            json!({
+                "name": workflow.name,
+                "namespace": place.namespace,
+                "task_queue": place.task_queue,
+                "doc": workflow.doc,
+                "defined_at": definition.place(workflow.span),
+                "definition": definition.hash,
+                "input": workflow.input_schema,
+                "output": workflow.result_schema,
+            })
+        }));
+    }
+    found
+}
+
+fn workflow_operation(
+    engine: &EngineHandle,
+    definition: &Definition,
+    workflow: &WorkflowInfo,
+    namespace: Namespace,
+) -> Operation {
+    let first_line = workflow.doc.lines().next().unwrap_or_default();
+    Operation {
+        name: workflow.name.clone(),
+        title: if first_line.is_empty() { workflow.name.clone() } else { first_line.to_owned() },
+        doc: workflow.doc.clone(),
+        input: workflow.input_schema.clone(),
+        output: workflow.result_schema.clone(),
+        effect: Effect::Long,
+        permission: format!("workflow:{}:execute", workflow.name),
+        defined_at: Some(definition.place(workflow.span)),
+        handler: Arc::new(StartWorkflow {
+            engine: engine.clone(),
+            name: workflow.name.clone(),
+            namespace: namespace.clone(),
+        }),
+        namespace: Some(namespace),
+    }
+}
+
+/// Starts runs of one workflow in one namespace.
+struct StartWorkflow {
+    engine: EngineHandle,
+    name: String,
+    namespace: Namespace,
+}
+
+impl Handler for StartWorkflow {
+    fn call(&self, input: Json, context: CallContext) -> BoxFuture<'static, Result<Answer, Error>> {
+        let (engine, workflow, namespace) = (self.engine.clone(), self.name.clone(), self.namespace.clone());
+        Box::pin(async move {
+            let request = StartRequest {
+                namespace: namespace.clone(),
+                workflow: workflow.clone(),
+                workflow_id: context.workflow_id,
+                input,
+                idempotency_key: context.idempotency_key,
+                run_timeout: None,
+            };
+            let started = engine.start(request).await?;
+            let (workflow_id, run_id) = (started.key.workflow_id.clone(), started.run_id.clone());
+            let run = RunAnswer {
+                namespace,
+                workflow_id,
+                run_id,
+                workflow,
+                status: RunStatus::Running,
+                failure: None,
+            };
+            let outcome = match context.wait {
+                Wait::Accepted => None,
+                Wait::AtMost(limit) => engine.within(limit, engine.end(started)).await.transpose()?,
+                Wait::Done => Some(engine.end(started).await?),
+            };
+            match outcome {
+                None => Ok(Answer { output: Json::Null, run: Some(run) }),
+                Some(outcome) => {
+                    let Outcome { run_id, status, result, failure, .. } = outcome;
+                    answer_of(RunAnswer { run_id, status, failure, ..run }, result)
+                }
+            }
+        })
+    }
+}
+
+/// What a caller is told of a run: its output so far, or its failure as an error.
+pub fn answer_of(run: RunAnswer, output: Json) -> Result<Answer, Error> {
+    let code = match run.status {
+        RunStatus::Running | RunStatus::Completed | RunStatus::ContinuedAsNew => {
+            return Ok(Answer { output, run: Some(run) });
+        }
+        RunStatus::Failed => &code::RUN_FAILED,
+        RunStatus::Canceled | RunStatus::Terminated | RunStatus::TimedOut => &code::RUN_STOPPED,
+    };
+    let failure = crate::failures::of_closed(run.status, run.failure.as_ref());
+    let root = failure.root();
+    let message = format!("{} failed: {}: {}", run.workflow, root.type_name, root.message);
+    let help = format!("`nexus run history {}` shows what happened", run.run_id);
+    Err(Error::new(code, message).help(help).failure(failure).run(run.run_id))
+}

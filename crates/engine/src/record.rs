@@ -1,0 +1,499 @@
+//! Records: what the log holds. One record is one state transition, complete in itself.
+//!
+//! The vocabulary of events is Temporal's (language page, section 15.1), less what an interpreter inside the server
+//! makes needless: a workflow task is scheduled, started and completed within one transition, so only its completion
+//! is written. That event ends a batch: replay hands the machine the same batches.
+
+use nexus_kernel::Json;
+use nexus_kernel::failure::Failure;
+use nexus_kernel::id::{Key, Namespace, RunId, WorkflowId};
+use nexus_kernel::port::blob::Hash;
+use nexus_kernel::retry::{RetryPolicy, RetryState};
+use nexus_kernel::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The version this code writes. A record of another version is refused, never guessed at.
+pub const VERSION: u8 = 1;
+
+/// One transition of one key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`VERSION`].
+    pub v: u8,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What happened, run by run; two runs when one continues as another.
+    pub runs: Vec<RunPart>,
+}
+
+/// What a transition did to one run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunPart {
+    /// The run.
+    pub run: RunId,
+    /// Id of the first event.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub first: u64,
+    /// History events; their ids follow on from `first`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Event>,
+    /// Changes of state that are no part of history.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// A change of state that history does not show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "note", rename_all = "snake_case")]
+pub enum Note {
+    /// An attempt failed and another will be made. History shows the last attempt only.
+    AttemptFailed {
+        /// The activity.
+        seq: u64,
+        /// The attempt that failed, from 1.
+        attempt: u32,
+        /// Why.
+        failure: Failure,
+        /// When the next attempt begins.
+        next_at: Timestamp,
+    },
+    /// A child or operation was started when this run had closed already.
+    StartedLate {
+        /// The command.
+        seq: u64,
+        /// Key of the started run.
+        key: Key,
+        /// The started run.
+        run: RunId,
+    },
+    /// An effect has reached its target and need not be repeated.
+    Delivered {
+        /// Which.
+        intent: IntentId,
+    },
+}
+
+/// Names an undelivered effect of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntentId {
+    /// Start the child or Nexus operation of this command.
+    Start(u64),
+    /// Tell whoever started this run how it ended.
+    Report,
+    /// End the child or operation of this command because its parent has closed.
+    Stop(u64),
+    /// Send the signal of this command.
+    Signal(u64),
+    /// Send the cancel request of this command to a run that this one did not start.
+    Cancel(u64),
+}
+
+/// Who started a run from another run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Key of the starter.
+    pub key: Key,
+    /// Run of the starter.
+    pub run: RunId,
+    /// The starter's command.
+    pub seq: u64,
+    /// How it was started.
+    pub kind: OriginKind,
+    /// Whether the starter wants to hear of the end.
+    pub reports: bool,
+}
+
+/// How a run was started from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OriginKind {
+    /// As a child workflow.
+    Child,
+    /// As a Nexus operation.
+    Nexus,
+}
+
+/// What a started event holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// The workflow's name.
+    pub workflow: String,
+    /// The definition the run is pinned to.
+    pub definition: Hash,
+    /// Version of the interpreter that runs it.
+    pub interpreter: u32,
+    /// The input by parameter name.
+    pub input: Json,
+    /// Queue of its activities unless a call says otherwise.
+    pub task_queue: String,
+    /// Equal ids start one run.
+    pub request_id: String,
+    /// Who started it, when another run did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// The run it continues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continued_from: Option<RunId>,
+    /// Signals that arrived before and that nobody has awaited yet, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<(String, Vec<Json>)>,
+    /// The first run of the chain, when this one continues another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_run: Option<RunId>,
+    /// When the run's time is up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_deadline: Option<Timestamp>,
+}
+
+/// Options of a scheduled activity, every default filled in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ActivityOptions {
+    /// Its queue.
+    pub task_queue: String,
+    /// Longest time of one attempt, in milliseconds.
+    pub start_to_close_ms: u64,
+    /// Longest time of all attempts and waits, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule_to_close_ms: Option<u64>,
+    /// Longest time in the queue, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule_to_start_ms: Option<u64>,
+    /// When and how often to try again.
+    pub retry: RetryPolicy,
+}
+
+/// What becomes of a child when its parent closes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParentClosePolicy {
+    /// It is terminated.
+    Terminate,
+    /// It is asked to cancel.
+    RequestCancel,
+    /// It goes on.
+    Abandon,
+}
+
+/// The target of a Nexus operation, as the program names it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum OperationTarget {
+    /// `nexus Endpoint Service.Operation`.
+    Endpoint {
+        /// Endpoint.
+        endpoint: String,
+        /// Service.
+        service: String,
+        /// Operation.
+        operation: String,
+    },
+    /// The seed's `nexus "namespace" workflow W`.
+    Workflow {
+        /// Target namespace.
+        target_namespace: Namespace,
+        /// Workflow in it.
+        workflow: String,
+    },
+}
+
+/// An event of a history. `seq` is the number of the run's command that an event belongs to; `at` is the statement,
+/// `file:line:column`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum Event {
+    /// The run exists.
+    WorkflowExecutionStarted(Box<Started>),
+    /// Closed with a result.
+    WorkflowExecutionCompleted { result: Json, at: String },
+    /// Closed with a failure.
+    WorkflowExecutionFailed { failure: Failure, at: String },
+    /// Closed because its time was up.
+    WorkflowExecutionTimedOut {},
+    /// Somebody asked it to stop.
+    WorkflowExecutionCancelRequested { reason: String },
+    /// Closed after a cancel request.
+    WorkflowExecutionCanceled { reason: String },
+    /// Closed by an operator or a closing parent.
+    WorkflowExecutionTerminated { reason: String },
+    /// Closed by starting its successor.
+    WorkflowExecutionContinuedAsNew {
+        new_run: RunId,
+        input: Json,
+        /// Signals that nobody has awaited yet, by name.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tokens: Vec<(String, Vec<Json>)>,
+        at: String,
+    },
+    /// A message arrived.
+    WorkflowExecutionSignaled { name: String, input: Json, request_id: String },
+    /// The program took in everything before this event; what follows are its commands.
+    WorkflowTaskCompleted {},
+    /// The program could not go on; the run stays open.
+    WorkflowTaskFailed { failure: Failure },
+    /// An activity is to be carried out.
+    ActivityTaskScheduled {
+        seq: u64,
+        activity: String,
+        input: Vec<Json>,
+        options: ActivityOptions,
+        at: String,
+    },
+    /// The attempt that ended the activity began. Written with its end.
+    ActivityTaskStarted { seq: u64, attempt: u32, started_at: Timestamp },
+    /// The activity has a result.
+    ActivityTaskCompleted { seq: u64, result: Json },
+    /// The activity failed for good.
+    ActivityTaskFailed { seq: u64, failure: Failure, retry_state: RetryState },
+    /// The activity ran out of time for good.
+    ActivityTaskTimedOut { seq: u64, failure: Failure, retry_state: RetryState },
+    /// A timer runs.
+    TimerStarted { seq: u64, fire_at: Timestamp, at: String },
+    /// A timer's time has come.
+    TimerFired { seq: u64 },
+    /// Nobody waits for a timer any more.
+    TimerCanceled { seq: u64 },
+    /// A child workflow is to be started.
+    StartChildWorkflowExecutionInitiated {
+        seq: u64,
+        workflow: String,
+        workflow_id: WorkflowId,
+        input: Json,
+        parent_close_policy: ParentClosePolicy,
+        detached: bool,
+        at: String,
+    },
+    /// The child could not be started.
+    StartChildWorkflowExecutionFailed { seq: u64, failure: Failure },
+    /// The child runs.
+    ChildWorkflowExecutionStarted { seq: u64, namespace: Namespace, workflow_id: WorkflowId, run: RunId },
+    /// The child has a result.
+    ChildWorkflowExecutionCompleted { seq: u64, result: Json },
+    /// The child failed, was cancelled, terminated or ran out of time, as the failure's cause says.
+    ChildWorkflowExecutionFailed { seq: u64, failure: Failure },
+    /// A Nexus operation is to be started.
+    NexusOperationScheduled {
+        seq: u64,
+        #[serde(flatten)]
+        target: OperationTarget,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        workflow_id: Option<WorkflowId>,
+        input: Json,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
+        detached: bool,
+        at: String,
+    },
+    /// The operation's handler runs.
+    NexusOperationStarted { seq: u64, namespace: Namespace, workflow_id: WorkflowId, run: RunId },
+    /// The operation has a result.
+    NexusOperationCompleted { seq: u64, result: Json },
+    /// The operation failed or was refused.
+    NexusOperationFailed { seq: u64, failure: Failure },
+    /// The operation ran out of time.
+    NexusOperationTimedOut { seq: u64, failure: Failure },
+    /// A signal is to be sent to another run.
+    SignalExternalWorkflowExecutionInitiated {
+        seq: u64,
+        workflow_id: WorkflowId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target_namespace: Option<Namespace>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
+        name: String,
+        input: Json,
+        at: String,
+    },
+    /// The signal is in the other run's history.
+    ExternalWorkflowExecutionSignaled { seq: u64 },
+    /// The signal could not be delivered.
+    SignalExternalWorkflowExecutionFailed { seq: u64, failure: Failure },
+    /// A run that this one did not start is to be cancelled.
+    RequestCancelExternalWorkflowExecutionInitiated { seq: u64, workflow_id: WorkflowId, at: String },
+    /// The program no longer wants the outcome of a command; a best-effort request to stop it follows.
+    CommandCancelRequested { seq: u64, at: String },
+}
+
+impl Record {
+    /// The bytes that are stored.
+    pub fn encode(&self) -> Vec<u8> {
+        // Maps with text keys and plain values always have a JSON form.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Reads stored bytes back.
+    pub fn decode(bytes: &[u8]) -> Result<Record, String> {
+        let record: Record = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if record.v == VERSION {
+            Ok(record)
+        } else {
+            Err(format!("record version {} is not {VERSION}", record.v))
+        }
+    }
+}
+
+impl std::fmt::Display for OperationTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            OperationTarget::Endpoint { endpoint, service, operation } => {
+                write!(f, "{endpoint} {service}.{operation}")
+            }
+            OperationTarget::Workflow { target_namespace, workflow } => {
+                write!(f, "{target_namespace}/{workflow}")
+            }
+        }
+    }
+}
+
+impl Event {
+    /// Whether it is the last one of its run.
+    pub fn closes(&self) -> bool {
+        matches!(
+            self,
+            Event::WorkflowExecutionCompleted { .. }
+                | Event::WorkflowExecutionFailed { .. }
+                | Event::WorkflowExecutionTimedOut {}
+                | Event::WorkflowExecutionCanceled { .. }
+                | Event::WorkflowExecutionTerminated { .. }
+                | Event::WorkflowExecutionContinuedAsNew { .. }
+        )
+    }
+
+    /// The event's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::WorkflowExecutionStarted(_) => "WorkflowExecutionStarted",
+            Event::WorkflowExecutionCompleted { .. } => "WorkflowExecutionCompleted",
+            Event::WorkflowExecutionFailed { .. } => "WorkflowExecutionFailed",
+            Event::WorkflowExecutionTimedOut {} => "WorkflowExecutionTimedOut",
+            Event::WorkflowExecutionCancelRequested { .. } => "WorkflowExecutionCancelRequested",
+            Event::WorkflowExecutionCanceled { .. } => "WorkflowExecutionCanceled",
+            Event::WorkflowExecutionTerminated { .. } => "WorkflowExecutionTerminated",
+            Event::WorkflowExecutionContinuedAsNew { .. } => "WorkflowExecutionContinuedAsNew",
+            Event::WorkflowExecutionSignaled { .. } => "WorkflowExecutionSignaled",
+            Event::WorkflowTaskCompleted {} => "WorkflowTaskCompleted",
+            Event::WorkflowTaskFailed { .. } => "WorkflowTaskFailed",
+            Event::ActivityTaskScheduled { .. } => "ActivityTaskScheduled",
+            Event::ActivityTaskStarted { .. } => "ActivityTaskStarted",
+            Event::ActivityTaskCompleted { .. } => "ActivityTaskCompleted",
+            Event::ActivityTaskFailed { .. } => "ActivityTaskFailed",
+            Event::ActivityTaskTimedOut { .. } => "ActivityTaskTimedOut",
+            Event::TimerStarted { .. } => "TimerStarted",
+            Event::TimerFired { .. } => "TimerFired",
+            Event::TimerCanceled { .. } => "TimerCanceled",
+            Event::StartChildWorkflowExecutionInitiated { .. } => "StartChildWorkflowExecutionInitiated",
+            Event::StartChildWorkflowExecutionFailed { .. } => "StartChildWorkflowExecutionFailed",
+            Event::ChildWorkflowExecutionStarted { .. } => "ChildWorkflowExecutionStarted",
+            Event::ChildWorkflowExecutionCompleted { .. } => "ChildWorkflowExecutionCompleted",
+            Event::ChildWorkflowExecutionFailed { .. } => "ChildWorkflowExecutionFailed",
+            Event::NexusOperationScheduled { .. } => "NexusOperationScheduled",
+            Event::NexusOperationStarted { .. } => "NexusOperationStarted",
+            Event::NexusOperationCompleted { .. } => "NexusOperationCompleted",
+            Event::NexusOperationFailed { .. } => "NexusOperationFailed",
+            Event::NexusOperationTimedOut { .. } => "NexusOperationTimedOut",
+            Event::SignalExternalWorkflowExecutionInitiated { .. } => {
+                "SignalExternalWorkflowExecutionInitiated"
+            }
+            Event::ExternalWorkflowExecutionSignaled { .. } => "ExternalWorkflowExecutionSignaled",
+            Event::SignalExternalWorkflowExecutionFailed { .. } => "SignalExternalWorkflowExecutionFailed",
+            Event::RequestCancelExternalWorkflowExecutionInitiated { .. } => {
+                "RequestCancelExternalWorkflowExecutionInitiated"
+            }
+            Event::CommandCancelRequested { .. } => "CommandCancelRequested",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nexus_kernel::memory::rng::SeededRng;
+    use serde_json::json;
+
+    fn record() -> Record {
+        let run = RunId::generate(Timestamp::from_millis(1_700_000_000_000), &SeededRng::new(1));
+        let key = Key { namespace: Namespace::default(), workflow_id: WorkflowId::new("parent").unwrap() };
+        let origin = Origin { key, run: run.clone(), seq: 4, kind: OriginKind::Nexus, reports: true };
+        let started = Started {
+            workflow: "Checkout".into(),
+            definition: Hash::of(b"definition"),
+            interpreter: 1,
+            input: json!({ "n": 1 }),
+            task_queue: "orders".into(),
+            request_id: "r-1".into(),
+            origin: Some(origin),
+            continued_from: None,
+            tokens: Vec::new(),
+            first_run: None,
+            run_deadline: None,
+        };
+        let options = ActivityOptions {
+            task_queue: "orders".into(),
+            start_to_close_ms: 10_000,
+            schedule_to_close_ms: None,
+            schedule_to_start_ms: None,
+            retry: RetryPolicy::default(),
+        };
+        let (endpoint, service, operation) = ("Ep".to_owned(), "Payments".to_owned(), "Charge".to_owned());
+        let events = vec![
+            Event::WorkflowExecutionStarted(Box::new(started)),
+            Event::WorkflowTaskCompleted {},
+            Event::ActivityTaskScheduled {
+                seq: 1,
+                activity: "Reserve".into(),
+                input: vec![json!(1)],
+                options,
+                at: "shop.twf:3:5".into(),
+            },
+            Event::NexusOperationScheduled {
+                seq: 2,
+                target: OperationTarget::Endpoint { endpoint, service, operation },
+                workflow_id: None,
+                input: json!({}),
+                deadline: Some(Timestamp::from_millis(5)),
+                detached: false,
+                at: "shop.twf:4:5".into(),
+            },
+            Event::ActivityTaskFailed {
+                seq: 1,
+                failure: Failure::application("OutOfStock", "none left"),
+                retry_state: RetryState::NonRetryableFailure,
+            },
+        ];
+        let notes = vec![
+            Note::Delivered { intent: IntentId::Start(2) },
+            Note::Delivered { intent: IntentId::Report },
+        ];
+        Record {
+            v: VERSION,
+            at: Timestamp::from_millis(7),
+            runs: vec![RunPart { run, first: 1, events, notes }],
+        }
+    }
+
+    #[test]
+    fn the_stored_form_is_stable() {
+        insta::assert_json_snapshot!(record());
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        assert_eq!(Record::decode(&record().encode()).unwrap(), record());
+    }
+
+    #[test]
+    fn other_versions_and_damage_are_refused() {
+        let mut newer = record();
+        newer.v = VERSION + 1;
+        assert!(Record::decode(&newer.encode()).unwrap_err().contains("version"));
+        let bytes = record().encode();
+        for cut in [0, 1, bytes.len() / 2, bytes.len() - 1] {
+            assert!(Record::decode(&bytes[..cut]).is_err());
+        }
+    }
+}

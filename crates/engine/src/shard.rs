@@ -1,0 +1,401 @@
+//! A shard: the one task that decides for its share of all keys.
+//!
+//! It takes a batch of inputs, decides each with the pure step, commits the whole batch with one append, and only
+//! then performs effects. Nothing in it waits on purpose: what queued up during one commit is the next batch.
+
+pub(crate) mod load;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use nexus_kernel::Json;
+use nexus_kernel::error::Error;
+use nexus_kernel::failure::Failure;
+use nexus_kernel::id::{Key, Partition, RunId};
+use nexus_kernel::port::SharedStore;
+use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::port::log::{Append, Epoch, LiveKey, Refused};
+use nexus_kernel::port::rng::SharedRng;
+use nexus_kernel::port::runs::RunStatus;
+use nexus_kernel::task::Shutdown;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::decide::{self, Context, Transition};
+use crate::definition::Definitions;
+use crate::deliver;
+use crate::effect::Effect;
+use crate::input::{Input, Reply};
+use crate::record::Event;
+use crate::state::KeyState;
+use crate::timers::Timers;
+use crate::worker::Workers;
+
+/// Most inputs of one batch, hence most records of one commit.
+pub const BATCH_INPUTS_MAX: usize = 512;
+
+/// How a run ended, for whoever waits for it.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The run.
+    pub run_id: RunId,
+    /// How it was closed.
+    pub status: RunStatus,
+    /// Its result, when completed.
+    pub result: Json,
+    /// Why, when not.
+    pub failure: Option<Failure>,
+    /// The run that goes on in its stead.
+    pub successor: Option<RunId>,
+}
+
+/// Something for one key.
+#[derive(Debug)]
+pub struct Message {
+    key: Key,
+    body: Body,
+    reply: Option<oneshot::Sender<Reply>>,
+    watch: Option<oneshot::Sender<Outcome>>,
+    /// Whether the key is known to exist, so that its state must be read.
+    known: bool,
+}
+
+#[derive(Debug)]
+enum Body {
+    /// Something happens.
+    Input(Input),
+    /// Somebody wants to hear how a run ends.
+    Watch(RunId),
+    /// The key had work to do when the process began.
+    Recover(Box<LiveKey>),
+}
+
+/// What a shard's mailbox holds.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "all mail but one piece in a lifetime is of the large kind")]
+pub enum Mail {
+    /// Something for one key.
+    For(Message),
+    /// Recovery has seen every key.
+    Recovered,
+}
+
+impl Message {
+    /// An input that nobody waits for.
+    pub fn input(key: Key, input: Input) -> Message {
+        Message { key, body: Body::Input(input), reply: None, watch: None, known: false }
+    }
+
+    /// An input and where its reply goes.
+    pub fn ask(key: Key, input: Input) -> (Message, oneshot::Receiver<Reply>) {
+        let (sender, receiver) = oneshot::channel();
+        (Message { reply: Some(sender), ..Message::input(key, input) }, receiver)
+    }
+
+    /// The same message, with somebody who wants to hear how the run that it starts ends.
+    pub fn watched(mut self) -> (Message, oneshot::Receiver<Outcome>) {
+        let (sender, receiver) = oneshot::channel();
+        self.watch = Some(sender);
+        (self, receiver)
+    }
+
+    /// A wish to hear how a run ends.
+    pub fn watch(key: Key, run: RunId) -> (Message, oneshot::Receiver<Outcome>) {
+        Message { key, body: Body::Watch(run), reply: None, watch: None, known: true }.watched()
+    }
+
+    /// A key that had work to do when the process began.
+    pub fn recover(live: LiveKey) -> Message {
+        let key = live.key.clone();
+        Message { key, body: Body::Recover(Box::new(live)), reply: None, watch: None, known: true }
+    }
+}
+
+/// Finds the shard of a key. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Router {
+    shards: Arc<Vec<mpsc::UnboundedSender<Mail>>>,
+}
+
+impl Router {
+    /// A router over mailboxes.
+    pub fn new(shards: Vec<mpsc::UnboundedSender<Mail>>) -> Router {
+        Router { shards: Arc::new(shards) }
+    }
+
+    /// Sends a message to the shard of its key. A shard that has stopped drops it: the store has what matters.
+    pub fn send(&self, message: Message) {
+        let Partition(partition) = message.key.partition();
+        let shard = usize::from(partition) % self.shards.len().max(1);
+        if let Some(mailbox) = self.shards.get(shard) {
+            let _ = mailbox.send(Mail::For(message));
+        }
+    }
+
+    /// Tells every shard that recovery has seen every key.
+    pub fn recovered(&self) {
+        for mailbox in self.shards.iter() {
+            let _ = mailbox.send(Mail::Recovered); // a shard that has stopped needs no news
+        }
+    }
+
+    /// Sends an input and waits for its reply; nothing when the shard has stopped.
+    pub async fn ask(&self, key: Key, input: Input) -> Option<Reply> {
+        let (message, reply) = Message::ask(key, input);
+        self.send(message);
+        reply.await.ok()
+    }
+}
+
+/// What every shard shares.
+#[derive(Clone)]
+pub struct Shared {
+    pub(crate) store: SharedStore,
+    pub(crate) clock: SharedClock,
+    pub(crate) rng: SharedRng,
+    pub(crate) definitions: Definitions,
+    pub(crate) workers: Workers,
+    pub(crate) router: Router,
+    pub(crate) epoch: Epoch,
+}
+
+/// One shard.
+pub struct Shard {
+    shared: Shared,
+    mailbox: mpsc::UnboundedReceiver<Mail>,
+    keys: HashMap<Key, KeyState>,
+    timers: Timers,
+    watchers: HashMap<RunId, Vec<oneshot::Sender<Outcome>>>,
+    /// Inputs for keys whose optimistic start is not decided yet, and those of a lost race.
+    deferred: Vec<Mail>,
+    /// Keys settled since the process began, while recovery may still bring old records of them.
+    settled: Option<HashSet<Key>>,
+}
+
+/// A decided input that waits for its commit.
+struct Pending {
+    key: Key,
+    reply: Option<oneshot::Sender<Reply>>,
+    watch: Option<oneshot::Sender<Outcome>>,
+    transition: Transition,
+    /// The input, when the state was assumed rather than read.
+    optimistic: Option<Input>,
+    /// Its place in the batch, when it has a record.
+    position: Option<usize>,
+}
+
+impl Shard {
+    /// A shard over a mailbox.
+    pub fn new(shared: Shared, mailbox: mpsc::UnboundedReceiver<Mail>) -> Shard {
+        Shard {
+            shared,
+            mailbox,
+            keys: HashMap::new(),
+            timers: Timers::default(),
+            watchers: HashMap::new(),
+            deferred: Vec::new(),
+            settled: Some(HashSet::new()),
+        }
+    }
+
+    /// Runs until shutdown, or until the store fails: a failed write is never tried again.
+    pub async fn run(mut self, shutdown: Shutdown) -> Result<(), Error> {
+        let mut batch = Vec::with_capacity(BATCH_INPUTS_MAX);
+        loop {
+            batch.append(&mut self.deferred);
+            if batch.is_empty() && !self.receive(&mut batch, &shutdown).await {
+                return Ok(());
+            }
+            let now = self.shared.clock.now();
+            for (key, run, due) in self.timers.take_due(now, BATCH_INPUTS_MAX) {
+                batch.push(Mail::For(Message::input(key, Input::Due(run, due))));
+            }
+            let inputs = std::mem::take(&mut batch);
+            self.turn(inputs).await?;
+        }
+    }
+
+    /// Waits for mail or for a time to come. False when it is time to stop.
+    async fn receive(&mut self, batch: &mut Vec<Mail>, shutdown: &Shutdown) -> bool {
+        let clock = Arc::clone(&self.shared.clock);
+        let next = self.timers.next();
+        let due = async {
+            match next {
+                Some(at) => clock.sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = shutdown.begun() => false,
+            count = self.mailbox.recv_many(batch, BATCH_INPUTS_MAX) => count > 0,
+            () = due => true,
+        }
+    }
+
+    /// One batch: load, decide, commit, act.
+    async fn turn(&mut self, mail: Vec<Mail>) -> Result<(), Error> {
+        let mut assumed = HashSet::new();
+        let mut pending = Vec::with_capacity(mail.len());
+        for mail in mail {
+            let Mail::For(message) = mail else {
+                self.settled = None;
+                continue;
+            };
+            if assumed.contains(&message.key) {
+                self.deferred.push(Mail::For(message));
+                continue;
+            }
+            if let Some(decided) = self.decide(message, &mut assumed).await? {
+                pending.push(decided);
+            }
+        }
+        self.commit(pending).await
+    }
+
+    /// Decides one message, reading its key's state when it is not in memory.
+    async fn decide(
+        &mut self,
+        message: Message,
+        assumed: &mut HashSet<Key>,
+    ) -> Result<Option<Pending>, Error> {
+        let Message { key, body, reply, watch, known } = message;
+        let input = match body {
+            Body::Input(input) => input,
+            Body::Watch(run) => return self.watch(&key, run, watch).await.map(|()| None),
+            Body::Recover(live) => {
+                self.recover(*live);
+                return Ok(None);
+            }
+        };
+        // A new key is the usual case of a start: the append itself finds out whether that is true.
+        let is_start = matches!(input, Input::Start(_));
+        let optimistic = is_start && !known && !self.keys.contains_key(&key);
+        if optimistic {
+            self.keys.insert(key.clone(), KeyState::default());
+            assumed.insert(key.clone());
+        } else {
+            self.load(&key).await?;
+            self.ready_program(&key).await?;
+        }
+        let kept = optimistic.then(|| input.clone());
+        let transition = self.step(&key, input);
+        Ok(Some(Pending { key, reply, watch, transition, optimistic: kept, position: None }))
+    }
+
+    fn step(&mut self, key: &Key, input: Input) -> Transition {
+        let definitions = &self.shared.definitions;
+        let context = Context {
+            key,
+            now: self.shared.clock.now(),
+            rng: &*self.shared.rng,
+            definition: &|hash| definitions.loaded(hash),
+            current: definitions.current(),
+        };
+        let state = self.keys.entry(key.clone()).or_default();
+        decide::step(state, input, &context)
+    }
+
+    /// Commits a batch and performs what follows from it.
+    async fn commit(&mut self, mut pending: Vec<Pending>) -> Result<(), Error> {
+        let mut appends = Vec::new();
+        for decided in &mut pending {
+            if let Some(append) = self.append_of(decided) {
+                decided.position = Some(appends.len());
+                appends.push(append);
+            }
+        }
+        let results = if appends.is_empty() { Vec::new() } else { self.shared.store.append(appends).await? };
+        for decided in pending {
+            match decided.position.and_then(|position| results.get(position)) {
+                None | Some(Ok(_)) => self.act(decided),
+                Some(Err(Refused::Conflict { .. })) => self.retry(decided)?,
+                Some(Err(Refused::StaleEpoch)) => return Err(taken_over()),
+            }
+        }
+        Ok(())
+    }
+
+    fn append_of(&mut self, decided: &Pending) -> Option<Append> {
+        let record = decided.transition.record.as_ref()?;
+        let key = decided.key.clone();
+        let state = self.keys.get_mut(&key)?;
+        let expected = state.head;
+        state.head += 1;
+        let changed = |event: &Event| event.closes() || matches!(event, Event::WorkflowExecutionStarted(_));
+        let parts = record.runs.iter().filter(|part| part.events.iter().any(changed));
+        let rows: Vec<_> = parts.filter_map(|part| state.run(&part.run)).map(|run| run.row(&key)).collect();
+        let bytes = record.encode();
+        state.count_bytes(record, bytes.len());
+        let live = state.is_live();
+        Some(Append { key, expected, epoch: self.shared.epoch, record: bytes, live, rows })
+    }
+
+    /// The key was not new after all: forget what was assumed of it and decide again on its real state.
+    fn retry(&mut self, decided: Pending) -> Result<(), Error> {
+        self.keys.remove(&decided.key);
+        let Some(input) = decided.optimistic else {
+            return Err(taken_over()); // a key whose state was read changes under its one owner's hands only
+        };
+        let Pending { key, reply, watch, .. } = decided;
+        let message = Message { key, body: Body::Input(input), reply, watch, known: true };
+        self.deferred.push(Mail::For(message));
+        Ok(())
+    }
+
+    /// Performs the effects of a durable transition, and answers.
+    fn act(&mut self, decided: Pending) {
+        let Pending { key, reply, watch, transition, .. } = decided;
+        if let (Reply::Started { run, .. }, Some(watch)) = (&transition.reply, watch) {
+            self.watchers.entry(run.clone()).or_default().push(watch);
+            if self.outcome(&key, run).is_some() {
+                self.tell_watchers(&key, run);
+            }
+        }
+        for effect in transition.effects {
+            self.perform(&key, effect);
+        }
+        if let Some(reply) = reply {
+            let _ = reply.send(transition.reply); // a caller that has gone away needs no reply
+        }
+        self.forget_settled(&key);
+    }
+
+    fn perform(&mut self, key: &Key, effect: Effect) {
+        match effect {
+            Effect::Dispatch(dispatch) => self.shared.workers.offer(*dispatch, &self.shared.router),
+            Effect::Arm(at, run, due) => self.timers.arm(at, key.clone(), run, due),
+            Effect::Deliver(run, id, intent) => {
+                if let Some(run) = self.keys.get(key).and_then(|state| state.run(&run)) {
+                    deliver::deliver(&self.shared, key, run, id, intent);
+                }
+            }
+            Effect::Closed(run) => {
+                self.shared.workers.abandon(&run);
+                self.tell_watchers(key, &run);
+            }
+        }
+    }
+
+    fn tell_watchers(&mut self, key: &Key, run: &RunId) {
+        let Some(outcome) = self.outcome(key, run) else { return };
+        for watcher in self.watchers.remove(run).into_iter().flatten() {
+            let _ = watcher.send(outcome.clone()); // a watcher that has gone away needs no news
+        }
+    }
+
+    fn forget_settled(&mut self, key: &Key) {
+        let Some(state) = self.keys.get_mut(key) else { return };
+        state.forget_settled();
+        if !state.is_live() {
+            self.keys.remove(key);
+            if let Some(settled) = &mut self.settled {
+                settled.insert(key.clone());
+            }
+        }
+    }
+}
+
+fn taken_over() -> Error {
+    Error::new(&nexus_kernel::code::DATA_IN_USE, "another server has taken over this server's work")
+        .help("stop one of the servers that use this store")
+}

@@ -1,0 +1,120 @@
+//! Bringing keys into a shard's memory: on demand, and after a restart.
+
+use std::sync::Arc;
+
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_kernel::id::{Key, RunId};
+use nexus_kernel::port::log::{LiveKey, Stored};
+use nexus_kernel::port::runs::RunStatus;
+use tokio::sync::oneshot;
+
+use crate::effect;
+use crate::interpret::{self, ReplayError};
+use crate::shard::{Outcome, Shard};
+use crate::state::{KeyState, RunState};
+
+impl Shard {
+    /// Makes sure that a key's state is in memory. What its runs wait for is set up again.
+    pub(super) async fn load(&mut self, key: &Key) -> Result<(), Error> {
+        if self.keys.contains_key(key) {
+            return Ok(());
+        }
+        let records = self.shared.store.read(key, 0).await?;
+        self.adopt(key, &records)
+    }
+
+    /// A key that had work to do when the process began. One that has been touched since is known better already.
+    pub(super) fn recover(&mut self, live: LiveKey) {
+        let touched = self.settled.as_ref().is_some_and(|settled| settled.contains(&live.key));
+        if touched || self.keys.contains_key(&live.key) {
+            return;
+        }
+        if let Err(error) = self.adopt(&live.key, &live.records) {
+            // One damaged history must not keep the others from going on; whoever asks for it gets the error.
+            tracing::error!(key = %live.key, %error, "a history cannot be read");
+        }
+    }
+
+    fn adopt(&mut self, key: &Key, records: &[Stored]) -> Result<(), Error> {
+        let mut state = KeyState::fold(&key.namespace, records).map_err(|why| damaged(key, &why))?;
+        state.forget_settled();
+        let effects: Vec<_> = state.runs.iter().flat_map(|run| effect::of_state(key, run)).collect();
+        self.keys.insert(key.clone(), state);
+        for effect in effects {
+            self.perform(key, effect);
+        }
+        Ok(())
+    }
+
+    /// Rebuilds the programs of a key's open runs when they are not in memory.
+    pub(super) async fn ready_program(&mut self, key: &Key) -> Result<(), Error> {
+        let without = |run: &&RunState| run.status.is_open() && run.machine.is_none();
+        let Some(run) = self.keys.get(key).and_then(|state| state.runs.iter().find(without)) else {
+            return Ok(());
+        };
+        let (run_id, hash) = (run.run_id.clone(), run.started.definition.clone());
+        let definition = self.shared.definitions.load(&hash).await?;
+        let records = self.shared.store.read(key, 0).await?;
+        let Some(run) = self.keys.get_mut(key).and_then(|state| state.run_mut(&run_id)) else {
+            return Ok(());
+        };
+        match interpret::replay(key, run, &Arc::clone(&definition), &records) {
+            Ok((machine, unseen)) => {
+                run.machine = Some(machine);
+                run.unseen = unseen;
+            }
+            Err(ReplayError::Damaged(why)) => return Err(damaged(key, &why)),
+            Err(ReplayError::Program(failure)) => {
+                // The run stays open and blocked: a corrected definition or an operator lets it go on.
+                tracing::error!(run = %run_id, %failure, "a program cannot be rebuilt from its history");
+                run.blocked = Some(failure);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells now how a run ended, or remembers who wants to know. Without either, the sender is dropped, which
+    /// tells the watcher that there is no such run.
+    pub(super) async fn watch(
+        &mut self,
+        key: &Key,
+        run: RunId,
+        watcher: Option<oneshot::Sender<Outcome>>,
+    ) -> Result<(), Error> {
+        let Some(watcher) = watcher else { return Ok(()) };
+        if !self.keys.contains_key(key) {
+            self.load(key).await?;
+        }
+        if self.keys.get(key).is_some_and(|state| state.run(&run).is_some()) {
+            self.watchers.entry(run.clone()).or_default().push(watcher);
+            if self.outcome(key, &run).is_some() {
+                self.tell_watchers(key, &run);
+            }
+        }
+        self.forget_settled(key);
+        Ok(())
+    }
+
+    /// How a run ended, if it has.
+    pub(super) fn outcome(&self, key: &Key, run: &RunId) -> Option<Outcome> {
+        let state = self.keys.get(key)?;
+        let closed = state.run(run).filter(|run| !run.status.is_open())?;
+        let successor = (closed.status == RunStatus::ContinuedAsNew)
+            .then(|| state.latest().map(|latest| latest.run_id.clone()))
+            .flatten();
+        Some(Outcome {
+            run_id: run.clone(),
+            status: closed.status,
+            result: closed.result.clone(),
+            failure: closed.failure.clone(),
+            successor,
+        })
+    }
+}
+
+/// A history that cannot be read back.
+pub(crate) fn damaged(key: &Key, why: &str) -> Error {
+    Error::new(&code::DATA_DAMAGED, format!("the history of {key} cannot be read: {why}"))
+        .help("restore the data folder from a backup; other runs are not touched")
+}

@@ -1,0 +1,564 @@
+//! What the events of a run add up to: the run's state, rebuilt by folding its records.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nexus_kernel::Json;
+use nexus_kernel::failure::Failure;
+use nexus_kernel::id::{Key, Namespace, RunId, WorkflowId};
+use nexus_kernel::port::log::Stored;
+use nexus_kernel::port::runs::{RunRow, RunStatus};
+use nexus_kernel::time::Timestamp;
+
+use nexus_lang::twf::machine::{Event as ProgramEvent, Machine};
+
+use crate::failures;
+use crate::record::{
+    ActivityOptions, Event, IntentId, Note, OperationTarget, ParentClosePolicy, Record, RunPart, Started,
+};
+
+/// Everything known of one key: its records' head and the runs that still matter.
+#[derive(Debug, Default)]
+pub struct KeyState {
+    /// Sequence of the last record.
+    pub head: u64,
+    /// Runs in order of their start: the latest, and older ones with undelivered effects.
+    pub runs: Vec<RunState>,
+}
+
+/// One run.
+#[derive(Debug)]
+pub struct RunState {
+    /// The run.
+    pub run_id: RunId,
+    /// Its started event.
+    pub started: Started,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// What has become of it.
+    pub status: RunStatus,
+    /// When it was closed.
+    pub closed_at: Option<Timestamp>,
+    /// Its result, once completed.
+    pub result: Json,
+    /// Its failure, once closed otherwise.
+    pub failure: Option<Failure>,
+    /// Id of the next event.
+    pub next_event: u64,
+    /// Bytes of the records that the run has a part in.
+    pub history_bytes: u64,
+    /// Its namespace, for effects on neighbours.
+    pub namespace: Namespace,
+    /// Activities without an end.
+    pub activities: BTreeMap<u64, Activity>,
+    /// Timers that have not fired.
+    pub timers: BTreeMap<u64, Timestamp>,
+    /// Children and Nexus operations without an end.
+    pub remotes: BTreeMap<u64, Remote>,
+    /// Every child that was started, for messages to it.
+    pub children: BTreeMap<u64, (Key, RunId)>,
+    /// Effects on other keys that have not been acknowledged.
+    pub outbox: BTreeMap<IntentId, Intent>,
+    /// Why its program cannot go on, when it cannot.
+    pub blocked: Option<Failure>,
+    /// Request ids of the signals that have arrived.
+    pub signal_ids: BTreeSet<String>,
+    /// Whether somebody asked it to stop.
+    pub cancel_requested: bool,
+    /// The program's state; absent after a restart until the run is needed.
+    pub machine: Option<Machine>,
+    /// Events that a blocked program has not taken in; filled when the program is rebuilt.
+    pub unseen: Vec<ProgramEvent>,
+}
+
+/// A pending activity.
+#[derive(Debug, Clone)]
+pub struct Activity {
+    /// Its name.
+    pub name: String,
+    /// Its arguments.
+    pub input: Vec<Json>,
+    /// Its options.
+    pub options: ActivityOptions,
+    /// The statement that called it.
+    pub at: String,
+    /// When it was scheduled.
+    pub scheduled_at: Timestamp,
+    /// The attempt that runs or comes next, from 1.
+    pub attempt: u32,
+    /// When that attempt begins, when it has to wait.
+    pub next_at: Option<Timestamp>,
+    /// Why the attempt before failed.
+    pub last_failure: Option<Failure>,
+}
+
+/// A pending child or Nexus operation.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    /// What was called.
+    pub call: RemoteCall,
+    /// The run that carries it out, once started.
+    pub handler: Option<(Key, RunId)>,
+    /// The statement that called it.
+    pub at: String,
+    /// When it was scheduled.
+    pub scheduled_at: Timestamp,
+    /// Whether nobody waits for its end.
+    pub detached: bool,
+    /// Whether it is to be stopped as soon as its run is known.
+    pub stopping: bool,
+}
+
+/// The two ways to call another run.
+#[derive(Debug, Clone)]
+pub enum RemoteCall {
+    /// A child workflow.
+    Child {
+        /// Its workflow.
+        workflow: String,
+        /// What happens to it when this run closes.
+        policy: ParentClosePolicy,
+    },
+    /// A Nexus operation.
+    Nexus {
+        /// Its target.
+        target: OperationTarget,
+        /// When its time is up.
+        deadline: Option<Timestamp>,
+    },
+}
+
+/// An effect on another key. Repeating it does no harm: its target knows the request already.
+#[derive(Debug, Clone)]
+pub enum Intent {
+    /// Start a child.
+    StartChild {
+        /// Its workflow.
+        workflow: String,
+        /// Its id.
+        workflow_id: WorkflowId,
+        /// Its input.
+        input: Json,
+        /// Whether nobody waits for its end.
+        detached: bool,
+    },
+    /// Start a Nexus operation.
+    StartOperation {
+        /// Its target.
+        target: OperationTarget,
+        /// The id of its run, when the caller chose one.
+        workflow_id: Option<WorkflowId>,
+        /// Its input.
+        input: Json,
+        /// Whether nobody waits for its end.
+        detached: bool,
+    },
+    /// Tell the starter how this run ended.
+    Report,
+    /// Terminate another run.
+    Terminate(Key, RunId),
+    /// Ask another run to cancel; whichever is open when none is named.
+    Cancel(Key, Option<RunId>),
+    /// Send another run a message.
+    Signal {
+        /// To whom.
+        key: Key,
+        /// Only this run, when given.
+        run: Option<RunId>,
+        /// The message's name.
+        name: String,
+        /// Its arguments.
+        input: Json,
+    },
+}
+
+impl KeyState {
+    /// The state that records add up to.
+    pub fn fold(namespace: &Namespace, records: &[Stored]) -> Result<KeyState, String> {
+        let mut state = KeyState::default();
+        for stored in records {
+            let record = Record::decode(&stored.record)?;
+            for part in &record.runs {
+                state.apply_part(namespace, record.at, part);
+            }
+            state.count_bytes(&record, stored.record.len());
+            state.head = stored.sequence;
+        }
+        Ok(state)
+    }
+
+    /// Notes how long a record became, for each run that has a part in it.
+    pub fn count_bytes(&mut self, record: &Record, bytes: usize) {
+        for part in &record.runs {
+            if let Some(run) = self.run_mut(&part.run) {
+                run.history_bytes += bytes as u64;
+            }
+        }
+    }
+
+    fn apply_part(&mut self, namespace: &Namespace, at: Timestamp, part: &RunPart) {
+        if let Some(Event::WorkflowExecutionStarted(started)) = part.events.first() {
+            self.runs.push(RunState::new(namespace.clone(), part.run.clone(), (**started).clone(), at));
+        }
+        if let Some(run) = self.run_mut(&part.run) {
+            for event in &part.events {
+                run.apply(at, event);
+                run.next_event += 1;
+            }
+            for note in &part.notes {
+                run.note(note);
+            }
+        }
+    }
+
+    /// Drops older runs that nothing is left to do for.
+    pub fn forget_settled(&mut self) {
+        let latest = self.runs.len().saturating_sub(1);
+        let mut at = 0;
+        self.runs.retain(|run| {
+            at += 1;
+            at > latest || !run.is_settled()
+        });
+    }
+
+    /// The run that was started last.
+    pub fn latest(&self) -> Option<&RunState> {
+        self.runs.last()
+    }
+
+    /// The open run.
+    pub fn open(&self) -> Option<&RunState> {
+        self.latest().filter(|run| run.status.is_open())
+    }
+
+    /// A run by id.
+    pub fn run(&self, id: &RunId) -> Option<&RunState> {
+        self.runs.iter().find(|run| run.run_id == *id)
+    }
+
+    /// A run by id.
+    pub fn run_mut(&mut self, id: &RunId) -> Option<&mut RunState> {
+        self.runs.iter_mut().find(|run| run.run_id == *id)
+    }
+
+    /// Whether there is anything left to do for this key.
+    pub fn is_live(&self) -> bool {
+        self.runs.iter().any(|run| !run.is_settled())
+    }
+}
+
+impl RunState {
+    /// A run that has just been started.
+    pub fn new(namespace: Namespace, run_id: RunId, started: Started, at: Timestamp) -> RunState {
+        RunState {
+            run_id,
+            started,
+            started_at: at,
+            status: RunStatus::Running,
+            closed_at: None,
+            result: Json::Null,
+            failure: None,
+            next_event: 1,
+            history_bytes: 0,
+            namespace,
+            activities: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            remotes: BTreeMap::new(),
+            children: BTreeMap::new(),
+            outbox: BTreeMap::new(),
+            blocked: None,
+            signal_ids: BTreeSet::new(),
+            cancel_requested: false,
+            machine: None,
+            unseen: Vec::new(),
+        }
+    }
+
+    /// Closed, and every effect delivered.
+    pub fn is_settled(&self) -> bool {
+        !self.status.is_open() && self.outbox.is_empty()
+    }
+
+    /// The first run of its chain of continued runs.
+    pub fn first_run(&self) -> &RunId {
+        self.started.first_run.as_ref().unwrap_or(&self.run_id)
+    }
+
+    /// Whether an event from outside is a repetition of one that has been taken in.
+    pub fn knows(&self, event: &Event) -> bool {
+        match event {
+            Event::WorkflowExecutionCancelRequested { .. } => self.cancel_requested,
+            Event::WorkflowExecutionSignaled { request_id, .. } => self.signal_ids.contains(request_id),
+            _ => false,
+        }
+    }
+
+    /// Its row in the list of runs.
+    pub fn row(&self, key: &Key) -> RunRow {
+        RunRow {
+            key: key.clone(),
+            run_id: self.run_id.clone(),
+            workflow: self.started.workflow.clone(),
+            status: self.status,
+            started_at: self.started_at,
+            closed_at: self.closed_at,
+        }
+    }
+
+    /// Takes in a change that history does not show.
+    pub fn note(&mut self, note: &Note) {
+        match note {
+            Note::AttemptFailed { seq, attempt, failure, next_at } => {
+                if let Some(activity) = self.activities.get_mut(seq) {
+                    activity.attempt = attempt + 1;
+                    activity.next_at = Some(*next_at);
+                    activity.last_failure = Some(failure.clone());
+                }
+            }
+            Note::StartedLate { seq, key, run } => self.remote_started(*seq, key.clone(), run),
+            Note::Delivered { intent } => {
+                self.outbox.remove(intent);
+            }
+        }
+    }
+
+    /// Takes in an event.
+    pub fn apply(&mut self, at: Timestamp, event: &Event) {
+        match event {
+            Event::ActivityTaskScheduled { .. }
+            | Event::TimerStarted { .. }
+            | Event::StartChildWorkflowExecutionInitiated { .. }
+            | Event::NexusOperationScheduled { .. } => self.begin(at, event),
+            Event::ActivityTaskCompleted { seq, .. }
+            | Event::ActivityTaskFailed { seq, .. }
+            | Event::ActivityTaskTimedOut { seq, .. } => {
+                self.activities.remove(seq);
+            }
+            Event::TimerFired { seq } | Event::TimerCanceled { seq } => {
+                self.timers.remove(seq);
+            }
+            Event::WorkflowTaskCompleted {} => self.blocked = None,
+            Event::WorkflowTaskFailed { failure } => self.blocked = Some(failure.clone()),
+            Event::CommandCancelRequested { seq, .. } => self.stop_command(*seq),
+            Event::WorkflowExecutionCancelRequested { .. } => self.cancel_requested = true,
+            Event::WorkflowExecutionSignaled { request_id, .. } => {
+                self.signal_ids.insert(request_id.clone());
+            }
+            Event::SignalExternalWorkflowExecutionInitiated { .. }
+            | Event::RequestCancelExternalWorkflowExecutionInitiated { .. } => self.address(event),
+            Event::ExternalWorkflowExecutionSignaled { seq }
+            | Event::SignalExternalWorkflowExecutionFailed { seq, .. } => {
+                self.outbox.remove(&IntentId::Signal(*seq));
+            }
+            _ => self.apply_remote(at, event),
+        }
+    }
+
+    /// Puts a message to another run into the outbox.
+    fn address(&mut self, event: &Event) {
+        let (id, intent) = match event {
+            Event::SignalExternalWorkflowExecutionInitiated {
+                seq,
+                workflow_id,
+                target_namespace,
+                run,
+                name,
+                input,
+                ..
+            } => {
+                let namespace = target_namespace.clone().unwrap_or_else(|| self.namespace.clone());
+                let key = Key { namespace, workflow_id: workflow_id.clone() };
+                let (run, name, input) = (run.clone(), name.clone(), input.clone());
+                (IntentId::Signal(*seq), Intent::Signal { key, run, name, input })
+            }
+            Event::RequestCancelExternalWorkflowExecutionInitiated { seq, workflow_id, .. } => {
+                let key = Key { namespace: self.namespace.clone(), workflow_id: workflow_id.clone() };
+                (IntentId::Cancel(*seq), Intent::Cancel(key, None))
+            }
+            _ => return,
+        };
+        self.outbox.insert(id, intent);
+    }
+
+    fn apply_remote(&mut self, at: Timestamp, event: &Event) {
+        match event {
+            Event::ChildWorkflowExecutionStarted { seq, namespace, workflow_id, run }
+            | Event::NexusOperationStarted { seq, namespace, workflow_id, run } => {
+                let key = Key { namespace: namespace.clone(), workflow_id: workflow_id.clone() };
+                self.remote_started(*seq, key, run);
+            }
+            Event::StartChildWorkflowExecutionFailed { seq, .. }
+            | Event::ChildWorkflowExecutionCompleted { seq, .. }
+            | Event::ChildWorkflowExecutionFailed { seq, .. }
+            | Event::NexusOperationCompleted { seq, .. }
+            | Event::NexusOperationFailed { seq, .. } => {
+                self.remotes.remove(seq);
+                self.outbox.remove(&IntentId::Start(*seq));
+            }
+            Event::NexusOperationTimedOut { seq, .. } => self.stop_command(*seq),
+            _ => self.apply_close(at, event),
+        }
+    }
+
+    fn apply_close(&mut self, at: Timestamp, event: &Event) {
+        let (status, failure) = match event {
+            Event::WorkflowExecutionCompleted { result, .. } => {
+                self.result = result.clone();
+                (RunStatus::Completed, None)
+            }
+            Event::WorkflowExecutionFailed { failure, .. } => (RunStatus::Failed, Some(failure.clone())),
+            Event::WorkflowExecutionTimedOut {} => (RunStatus::TimedOut, Some(failures::run_timed_out())),
+            Event::WorkflowExecutionCanceled { reason } => {
+                (RunStatus::Canceled, Some(failures::canceled(reason)))
+            }
+            Event::WorkflowExecutionTerminated { reason } => {
+                (RunStatus::Terminated, Some(failures::terminated(reason)))
+            }
+            Event::WorkflowExecutionContinuedAsNew { .. } => (RunStatus::ContinuedAsNew, None),
+            _ => return,
+        };
+        self.close(at, status, failure);
+    }
+
+    fn begin(&mut self, at: Timestamp, event: &Event) {
+        match event {
+            Event::ActivityTaskScheduled { seq, activity, input, options, at: place } => {
+                let activity = Activity {
+                    name: activity.clone(),
+                    input: input.clone(),
+                    options: options.clone(),
+                    at: place.clone(),
+                    scheduled_at: at,
+                    attempt: 1,
+                    next_at: None,
+                    last_failure: None,
+                };
+                self.activities.insert(*seq, activity);
+            }
+            Event::TimerStarted { seq, fire_at, .. } => {
+                self.timers.insert(*seq, *fire_at);
+            }
+            _ => self.begin_remote(at, event),
+        }
+    }
+
+    fn begin_remote(&mut self, at: Timestamp, event: &Event) {
+        let (seq, call, detached, intent, place) = match event {
+            Event::StartChildWorkflowExecutionInitiated {
+                seq,
+                workflow,
+                workflow_id,
+                input,
+                parent_close_policy,
+                detached,
+                at: place,
+            } => {
+                let (workflow, workflow_id) = (workflow.clone(), workflow_id.clone());
+                let call = RemoteCall::Child { workflow: workflow.clone(), policy: *parent_close_policy };
+                let input = input.clone();
+                (
+                    seq,
+                    call,
+                    detached,
+                    Intent::StartChild { workflow, workflow_id, input, detached: *detached },
+                    place,
+                )
+            }
+            Event::NexusOperationScheduled {
+                seq,
+                target,
+                workflow_id,
+                input,
+                deadline,
+                detached,
+                at: place,
+            } => {
+                let call = RemoteCall::Nexus { target: target.clone(), deadline: *deadline };
+                let (target, workflow_id, input) = (target.clone(), workflow_id.clone(), input.clone());
+                (
+                    seq,
+                    call,
+                    detached,
+                    Intent::StartOperation { target, workflow_id, input, detached: *detached },
+                    place,
+                )
+            }
+            _ => return,
+        };
+        self.outbox.insert(IntentId::Start(*seq), intent);
+        let (place, detached) = (place.clone(), *detached);
+        let remote = Remote { call, handler: None, at: place, scheduled_at: at, detached, stopping: false };
+        self.remotes.insert(*seq, remote);
+    }
+
+    fn remote_started(&mut self, seq: u64, key: Key, run: &RunId) {
+        self.outbox.remove(&IntentId::Start(seq));
+        let Some(remote) = self.remotes.get_mut(&seq) else {
+            return;
+        };
+        if matches!(remote.call, RemoteCall::Child { .. }) {
+            self.children.insert(seq, (key.clone(), run.clone()));
+        }
+        remote.handler = Some((key, run.clone()));
+        if remote.stopping {
+            self.stop_remote(seq);
+        } else if remote.detached {
+            self.remotes.remove(&seq);
+        }
+    }
+
+    /// The program no longer wants the outcome of a command.
+    fn stop_command(&mut self, seq: u64) {
+        self.activities.remove(&seq);
+        self.timers.remove(&seq);
+        self.stop_remote(seq);
+    }
+
+    /// Puts the request to stop into the outbox, or remembers to when the remote run is not known yet.
+    fn stop_remote(&mut self, seq: u64) {
+        let Some(remote) = self.remotes.get_mut(&seq) else {
+            return;
+        };
+        let policy = remote.policy();
+        let Some((key, run)) = remote.handler.clone() else {
+            remote.stopping = policy != ParentClosePolicy::Abandon;
+            return;
+        };
+        let intent = match policy {
+            ParentClosePolicy::Terminate => Some(Intent::Terminate(key, run)),
+            ParentClosePolicy::RequestCancel => Some(Intent::Cancel(key, Some(run))),
+            ParentClosePolicy::Abandon => None,
+        };
+        self.remotes.remove(&seq);
+        self.outbox.extend(intent.map(|intent| (IntentId::Stop(seq), intent)));
+    }
+
+    fn close(&mut self, at: Timestamp, status: RunStatus, failure: Option<Failure>) {
+        self.status = status;
+        self.closed_at = Some(at);
+        self.failure = failure;
+        self.activities.clear();
+        self.timers.clear();
+        self.unseen.clear();
+        self.blocked = None;
+        self.machine = None;
+        for seq in self.remotes.keys().copied().collect::<Vec<_>>() {
+            self.stop_remote(seq);
+        }
+        // A continued run hands its origin on to its successor, which reports in its stead.
+        let reports = self.started.origin.as_ref().is_some_and(|origin| origin.reports);
+        if reports && status != RunStatus::ContinuedAsNew {
+            self.outbox.insert(IntentId::Report, Intent::Report);
+        }
+    }
+}
+
+impl Remote {
+    /// What happens to the remote run when its outcome is no longer wanted. An operation is asked to cancel.
+    fn policy(&self) -> ParentClosePolicy {
+        match &self.call {
+            _ if self.detached => ParentClosePolicy::Abandon,
+            RemoteCall::Child { policy, .. } => *policy,
+            RemoteCall::Nexus { .. } => ParentClosePolicy::RequestCancel,
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What callers see of runs: a view of the state, and the history as a list.
+
+use nexus_kernel::Json;
+use nexus_kernel::error::Error;
+use nexus_kernel::failure::Failure;
+use nexus_kernel::id::RunId;
+use nexus_kernel::port::log::Stored;
+use nexus_kernel::port::runs::RunRow;
+use nexus_kernel::time::Timestamp;
+use nexus_lang::twf::machine::Blocked;
+use serde_json::json;
+
+use crate::interpret;
+use crate::record::{Event, Record};
+use crate::shard::Shared;
+use crate::shard::load::damaged;
+use crate::state::{Activity, KeyState, Remote, RemoteCall, RunState};
+
+/// A run as callers see it.
+#[derive(Debug)]
+pub struct RunView {
+    /// Names, status, times.
+    pub row: RunRow,
+    /// The definition it is pinned to.
+    pub definition: String,
+    /// Its input.
+    pub input: Json,
+    /// Its result, when completed.
+    pub result: Json,
+    /// Why it closed otherwise.
+    pub failure: Option<Failure>,
+    /// The run that goes on in its stead.
+    pub successor: Option<RunId>,
+    /// What it waits for, as JSON objects.
+    pub pending: Vec<Json>,
+    /// Statements that cannot go on yet, and why.
+    pub waits: Vec<Json>,
+    /// Why its program cannot go on.
+    pub blocked: Option<Failure>,
+}
+
+/// A history as callers see it.
+#[derive(Debug)]
+pub struct HistoryView {
+    /// Names, status, times.
+    pub row: RunRow,
+    /// Its events in order.
+    pub events: Vec<HistoryEvent>,
+}
+
+/// One event of a history.
+#[derive(Debug)]
+pub struct HistoryEvent {
+    /// Its number, from 1.
+    pub id: u64,
+    /// When its transition was decided.
+    pub at: Timestamp,
+    /// The event.
+    pub event: Event,
+}
+
+impl RunView {
+    /// The view as an object.
+    pub fn to_json(&self) -> Json {
+        let mut view = row_json(&self.row);
+        if let Some(fields) = view.as_object_mut() {
+            fields.insert("definition".into(), json!(self.definition));
+            fields.insert("input".into(), self.input.clone());
+            fields.insert("result".into(), self.result.clone());
+            fields.insert("failure".into(), json!(self.failure));
+            fields.insert("successor".into(), json!(self.successor));
+            fields.insert("pending".into(), Json::Array(self.pending.clone()));
+            fields.insert("waits".into(), Json::Array(self.waits.clone()));
+            fields.insert("blocked".into(), json!(self.blocked));
+        }
+        view
+    }
+}
+
+impl HistoryView {
+    /// The history as an object with the run's row and its events.
+    pub fn to_json(&self) -> Json {
+        let mut view = row_json(&self.row);
+        if let Some(fields) = view.as_object_mut() {
+            fields.insert("events".into(), self.events.iter().map(HistoryEvent::to_json).collect());
+        }
+        view
+    }
+}
+
+impl HistoryEvent {
+    fn to_json(&self) -> Json {
+        let mut object = json!({ "id": self.id, "time": self.at.to_string() });
+        if let (Some(fields), Ok(Json::Object(event))) =
+            (object.as_object_mut(), serde_json::to_value(&self.event))
+        {
+            fields.extend(event);
+        }
+        object
+    }
+}
+
+/// The row of a run as an object.
+pub fn row_json(row: &RunRow) -> Json {
+    json!({
+        "run_id": row.run_id,
+        "workflow_id": row.key.workflow_id,
+        "namespace": row.key.namespace,
+        "workflow": row.workflow,
+        "status": row.status,
+        "started_at": row.started_at.to_string(),
+        "closed_at": row.closed_at.map(|at| at.to_string()),
+    })
+}
+
+/// Reads a run from the store.
+pub(crate) async fn run(shared: &Shared, row: RunRow) -> Result<RunView, Error> {
+    let stored = shared.store.read(&row.key, 0).await?;
+    let state = KeyState::fold(&row.key.namespace, &stored).map_err(|why| damaged(&row.key, &why))?;
+    let place = state.runs.iter().position(|run| run.run_id == row.run_id);
+    let run = place.and_then(|place| state.runs.get(place));
+    let run = run.ok_or_else(|| damaged(&row.key, "a listed run has no records"))?;
+    let next = place.and_then(|place| state.runs.get(place + 1));
+    let continues = |next: &&RunState| next.started.continued_from.as_ref() == Some(&row.run_id);
+    Ok(RunView {
+        definition: run.started.definition.to_string(),
+        input: run.started.input.clone(),
+        result: run.result.clone(),
+        failure: run.failure.clone(),
+        successor: next.filter(continues).map(|next| next.run_id.clone()),
+        pending: pending(shared, run),
+        waits: waits(shared, run, &row, &stored).await?,
+        blocked: run.blocked.clone(),
+        row,
+    })
+}
+
+/// Where an open run's program waits, found by rebuilding the program.
+async fn waits(
+    shared: &Shared,
+    run: &RunState,
+    row: &RunRow,
+    records: &[Stored],
+) -> Result<Vec<Json>, Error> {
+    if !run.status.is_open() {
+        return Ok(Vec::new());
+    }
+    let definition = shared.definitions.load(&run.started.definition).await?;
+    let Ok((machine, _)) = interpret::replay(&row.key, run, &definition, records) else {
+        return Ok(Vec::new());
+    };
+    let wait = |blocked: Blocked| json!({ "at": definition.place(blocked.span), "for": blocked.reason });
+    Ok(machine.blocked(&definition.program).into_iter().map(wait).collect())
+}
+
+fn pending(shared: &Shared, run: &RunState) -> Vec<Json> {
+    let activities = run.activities.iter().map(|(seq, activity)| activity_json(shared, *seq, activity));
+    let timers =
+        run.timers.iter().map(|(seq, at)| json!({ "kind": "timer", "seq": seq, "fires_at": at.to_string() }));
+    let remotes = run.remotes.iter().map(|(seq, remote)| remote_json(*seq, remote));
+    activities.chain(timers).chain(remotes).collect()
+}
+
+fn activity_json(shared: &Shared, seq: u64, activity: &Activity) -> Json {
+    json!({
+        "kind": "activity",
+        "seq": seq,
+        "name": activity.name,
+        "attempt": activity.attempt,
+        "at": activity.at,
+        "scheduled_at": activity.scheduled_at.to_string(),
+        "next_attempt_at": activity.next_at.map(|at| at.to_string()),
+        "last_failure": activity.last_failure,
+        "unbound": !shared.workers.is_bound(&activity.name),
+    })
+}
+
+fn remote_json(seq: u64, remote: &Remote) -> Json {
+    let (kind, name) = match &remote.call {
+        RemoteCall::Child { workflow, .. } => ("child_workflow", workflow.clone()),
+        RemoteCall::Nexus { target, .. } => ("nexus_operation", target.to_string()),
+    };
+    json!({
+        "kind": kind,
+        "seq": seq,
+        "name": name,
+        "at": remote.at,
+        "scheduled_at": remote.scheduled_at.to_string(),
+        "run_id": remote.handler.as_ref().map(|(_, run)| run),
+    })
+}
+
+/// Reads a history from the store.
+pub(crate) async fn history(shared: &Shared, row: RunRow) -> Result<HistoryView, Error> {
+    let mut events = Vec::new();
+    for stored in shared.store.read(&row.key, 0).await? {
+        let record = Record::decode(&stored.record).map_err(|why| damaged(&row.key, &why))?;
+        for part in record.runs.into_iter().filter(|part| part.run == row.run_id) {
+            let numbered = (part.first..).zip(part.events);
+            events.extend(numbered.map(|(id, event)| HistoryEvent { id, at: record.at, event }));
+        }
+    }
+    Ok(HistoryView { row, events })
+}

@@ -1,0 +1,200 @@
+//! The process dies after every single commit: what comes back finishes the work, and nothing happens twice.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use nexus_engine::view::HistoryView;
+use nexus_kernel::BoxFuture;
+use nexus_kernel::id::{Key, Namespace, RunId, WorkflowId};
+use nexus_kernel::memory::clock::SimClock;
+use nexus_kernel::memory::store::MemoryStore;
+use nexus_kernel::port::StoreError;
+use nexus_kernel::port::blob::{Blobs, Hash};
+use nexus_kernel::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
+use nexus_kernel::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored};
+use nexus_kernel::port::runs::{RunFilter, RunRow, RunStatus, Runs};
+use nexus_kernel::time::Timestamp;
+use serde_json::json;
+
+use crate::support::{Scripted, World, echo, request};
+
+/// A store that lets this many appends through, then fails: the process has died with its last commit on the disk.
+struct Mortal {
+    inner: Arc<MemoryStore>,
+    left: AtomicUsize,
+}
+
+impl Log for Mortal {
+    fn acquire(&self, partitions: Range<u16>, owner: &str) -> BoxFuture<'_, Result<Epoch, StoreError>> {
+        self.inner.acquire(partitions, owner)
+    }
+
+    fn append(&self, batch: Vec<Append>) -> BoxFuture<'_, Result<Vec<Result<u64, Refused>>, StoreError>> {
+        let take_one = |left: usize| left.checked_sub(1);
+        match self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take_one) {
+            Ok(1) => {
+                // The last commit reaches the disk, its acknowledgement nobody.
+                let write = self.inner.append(batch);
+                Box::pin(async move {
+                    write.await?;
+                    Err(StoreError::Closed)
+                })
+            }
+            Ok(_) => self.inner.append(batch),
+            Err(_) => Box::pin(std::future::ready(Err(StoreError::Closed))),
+        }
+    }
+
+    fn read(&self, key: &Key, after: u64) -> BoxFuture<'_, Result<Vec<Stored>, StoreError>> {
+        self.inner.read(key, after)
+    }
+
+    fn live(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<LiveKey>, StoreError>> {
+        self.inner.live(after, limit)
+    }
+}
+
+impl Runs for Mortal {
+    fn run(&self, run_id: &RunId) -> BoxFuture<'_, Result<Option<RunRow>, StoreError>> {
+        self.inner.run(run_id)
+    }
+
+    fn runs(&self, filter: RunFilter) -> BoxFuture<'_, Result<Vec<RunRow>, StoreError>> {
+        self.inner.runs(filter)
+    }
+}
+
+impl Kv for Mortal {
+    fn kv_get(&self, namespace: &Namespace, key: &str) -> BoxFuture<'_, Result<Option<KvEntry>, StoreError>> {
+        self.inner.kv_get(namespace, key)
+    }
+
+    fn kv_list(
+        &self,
+        namespace: &Namespace,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<KvEntry>, StoreError>> {
+        self.inner.kv_list(namespace, prefix, after, limit)
+    }
+
+    fn kv_commit(
+        &self,
+        namespace: &Namespace,
+        checks: Vec<KvCheck>,
+        writes: Vec<KvWrite>,
+    ) -> BoxFuture<'_, Result<KvCommit, StoreError>> {
+        self.inner.kv_commit(namespace, checks, writes)
+    }
+}
+
+impl Blobs for Mortal {
+    fn blob_put(&self, bytes: Vec<u8>) -> BoxFuture<'_, Result<Hash, StoreError>> {
+        self.inner.blob_put(bytes)
+    }
+
+    fn blob_get(&self, hash: &Hash) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
+        self.inner.blob_get(hash)
+    }
+}
+
+/// Every kind of command in one program: fan-out, a timer, a child, a Nexus operation, a detached one.
+const PROGRAM: &str = "\
+workflow Everything(n: int) -> (int):
+    await all (x in range(0, 3)) -> parts:
+        activity Do(x) -> part
+    await timer(1m)
+    workflow Child(n) -> c
+    nexus \"default\" workflow Child(n) -> d
+    detach nexus \"default\" workflow Child(100)
+    close complete(sum(parts) + c + d)
+
+workflow Child(n: int) -> (int):
+    activity Do(n) -> y
+    await timer(1s)
+    close complete(y)
+
+activity Do(x: any) -> (any):
+    ...
+";
+
+fn activities() -> Scripted {
+    Scripted::default().with("Do", echo)
+}
+
+/// One life: the engine runs on the store until its appends are used up, or until all work is done.
+async fn live(store: Arc<MemoryStore>, clock: &SimClock, appends: usize) {
+    let mortal = Arc::new(Mortal { inner: store, left: AtomicUsize::new(appends) });
+    let world = World::on(mortal.clone(), clock.clone(), PROGRAM, activities()).await;
+    let mut start = request("Everything", json!({ "n": 10 }));
+    start.idempotency_key = Some("the-one".to_owned());
+    start.workflow_id = Some(WorkflowId::new("everything").unwrap());
+    // An error means that the process died while the caller waited; the caller asks again in the next life.
+    if let Ok(started) = world.engine.start(start).await {
+        let _ = world.until(world.engine.end(started)).await;
+    }
+    let all_done = async {
+        while mortal.left.load(Ordering::SeqCst) > 0 && !mortal.inner.live(0, 1).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    world.until(all_done).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_crash_after_every_commit_changes_nothing() {
+    for first_life in 1..40 {
+        let store = Arc::new(MemoryStore::new());
+        let clock = SimClock::at(Timestamp::from_millis(1_000_000));
+        live(store.clone(), &clock, first_life).await;
+        live(store.clone(), &clock, usize::MAX).await;
+        check(&store, &clock).await;
+    }
+}
+
+#[tokio::test]
+async fn many_short_lives_still_finish() {
+    // The caller asks for its start again in each life, which takes one append to find out that it is known.
+    for appends in 2..5 {
+        let store = Arc::new(MemoryStore::new());
+        let clock = SimClock::at(Timestamp::from_millis(1_000_000));
+        let mut lives = 0;
+        while lives == 0 || !store.live(0, 1).await.unwrap().is_empty() {
+            live(store.clone(), &clock, appends).await;
+            lives += 1;
+            assert!(lives < 200, "with {appends} appends in a life the work never ends");
+        }
+        check(&store, &clock).await;
+    }
+}
+
+async fn check(store: &Arc<MemoryStore>, clock: &SimClock) {
+    let world = World::on(store.clone(), clock.clone(), PROGRAM, activities()).await;
+    let rows = world.engine.list(RunFilter { limit: 100, ..RunFilter::default() }).await.unwrap();
+    assert_eq!(rows.len(), 4, "one parent and three children: {rows:#?}");
+    for row in &rows {
+        assert_eq!(row.status, RunStatus::Completed);
+        check_history(&world.engine.history(&row.run_id).await.unwrap());
+    }
+    let parent = rows.iter().find(|row| row.workflow == "Everything").unwrap();
+    let view = world.engine.show(&parent.run_id).await.unwrap();
+    assert_eq!(view.result, json!(23));
+    world.stop().await;
+}
+
+/// Ids are dense, and no command ends twice.
+fn check_history(history: &HistoryView) {
+    let mut ended = BTreeSet::new();
+    for (at, event) in history.events.iter().enumerate() {
+        assert_eq!(event.id, at as u64 + 1);
+        let json = serde_json::to_value(&event.event).unwrap();
+        let name = event.event.name();
+        if name.ends_with("Fired") || (name.ends_with("Completed") && !json["seq"].is_null()) {
+            assert!(ended.insert(json["seq"].as_u64()), "{history:#?}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! An engine on memory ports, whose time and activities the test decides.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use nexus_engine::shard::Outcome;
+use nexus_engine::view::HistoryView;
+use nexus_engine::{Definition, Engine, EngineHandle, Options, Ports, StartRequest};
+use nexus_kernel::activity::ActivityTask;
+use nexus_kernel::error::Error;
+use nexus_kernel::failure::Failure;
+use nexus_kernel::id::Namespace;
+use nexus_kernel::memory::clock::SimClock;
+use nexus_kernel::memory::rng::SeededRng;
+use nexus_kernel::memory::store::MemoryStore;
+use nexus_kernel::port::SharedStore;
+use nexus_kernel::port::activity::Activities;
+use nexus_kernel::port::clock::Clock;
+use nexus_kernel::task::Shutdown;
+use nexus_kernel::time::Timestamp;
+use nexus_kernel::{BoxFuture, Json};
+use nexus_lang::text::source::Sources;
+use tokio::task::JoinHandle;
+
+type Behaviour = Box<dyn Fn(&ActivityTask) -> Result<Json, Failure> + Send + Sync>;
+
+/// Activities as closures by name. An activity without one never ends.
+#[derive(Default)]
+pub(crate) struct Scripted {
+    behaviours: HashMap<&'static str, Behaviour>,
+    /// Every attempt, in order.
+    pub(crate) attempts: Mutex<Vec<(String, u32)>>,
+}
+
+impl Scripted {
+    pub(crate) fn with(
+        mut self,
+        name: &'static str,
+        behaviour: impl Fn(&ActivityTask) -> Result<Json, Failure> + Send + Sync + 'static,
+    ) -> Scripted {
+        self.behaviours.insert(name, Box::new(behaviour));
+        self
+    }
+
+    pub(crate) fn count(&self, name: &str) -> usize {
+        self.attempts.lock().unwrap().iter().filter(|(activity, _)| activity == name).count()
+    }
+}
+
+impl Activities for Scripted {
+    fn is_bound(&self, _: &str) -> bool {
+        true
+    }
+
+    fn execute(&self, task: ActivityTask) -> BoxFuture<'static, Result<Json, Failure>> {
+        self.attempts.lock().unwrap().push((task.activity.clone(), task.attempt));
+        match self.behaviours.get(task.activity.as_str()) {
+            Some(behaviour) => Box::pin(std::future::ready(behaviour(&task))),
+            None => Box::pin(std::future::pending()),
+        }
+    }
+}
+
+/// The echo of an activity's first argument.
+pub(crate) fn echo(task: &ActivityTask) -> Result<Json, Failure> {
+    Ok(task.input.first().cloned().unwrap_or(Json::Null))
+}
+
+/// A running engine.
+pub(crate) struct World {
+    pub(crate) engine: EngineHandle,
+    pub(crate) clock: SimClock,
+    pub(crate) activities: Arc<Scripted>,
+    shutdown: Shutdown,
+    running: JoinHandle<Result<(), Error>>,
+}
+
+static SEED: AtomicUsize = AtomicUsize::new(1);
+
+impl World {
+    pub(crate) async fn new(program: &str, activities: Scripted) -> World {
+        World::on(
+            Arc::new(MemoryStore::new()),
+            SimClock::at(Timestamp::from_millis(1_000_000)),
+            program,
+            activities,
+        )
+        .await
+    }
+
+    /// An engine on a store that may hold work already.
+    pub(crate) async fn on(
+        store: SharedStore,
+        clock: SimClock,
+        program: &str,
+        activities: Scripted,
+    ) -> World {
+        let activities = Arc::new(activities);
+        let seed = SEED.fetch_add(1, Ordering::Relaxed) as u64;
+        let ports = Ports {
+            store,
+            clock: Arc::new(clock.clone()),
+            rng: Arc::new(SeededRng::new(seed)),
+            activities: activities.clone(),
+        };
+        let options = Options { shards: 2, ..Options::default() };
+        let engine = Engine::open(options, ports).await.unwrap();
+        let handle = engine.handle();
+        handle.deploy(definition(program)).await.unwrap();
+        let shutdown = Shutdown::new();
+        let running = tokio::spawn(engine.run(shutdown.clone()));
+        World { engine: handle, clock, activities, shutdown, running }
+    }
+
+    pub(crate) async fn start(&self, workflow: &str, input: Json) -> nexus_engine::engine::Started {
+        self.engine.start(request(workflow, input)).await.unwrap()
+    }
+
+    /// Runs a workflow to its end; time jumps to the next thing that waits for it.
+    pub(crate) async fn run(&self, workflow: &str, input: Json) -> Outcome {
+        let started = self.start(workflow, input).await;
+        self.until(self.engine.end(started)).await.unwrap()
+    }
+
+    /// Waits for something while time jumps forward whenever everything waits for time.
+    pub(crate) async fn until<T>(&self, something: impl Future<Output = T>) -> T {
+        tokio::pin!(something);
+        loop {
+            for _ in 0..200 {
+                tokio::select! {
+                    biased;
+                    value = &mut something => return value,
+                    () = tokio::task::yield_now() => {}
+                }
+            }
+            let now = self.clock.now();
+            match self.clock.next_wake() {
+                Some(at) => self.clock.advance(at.since(now)),
+                None => tokio::task::yield_now().await,
+            }
+        }
+    }
+
+    pub(crate) async fn history(&self, outcome: &Outcome) -> HistoryView {
+        self.engine.history(&outcome.run_id).await.unwrap()
+    }
+
+    /// Stops the engine and waits until it has.
+    pub(crate) async fn stop(self) {
+        self.shutdown.begin();
+        let _ = self.running.await;
+    }
+}
+
+pub(crate) fn request(workflow: &str, input: Json) -> StartRequest {
+    StartRequest {
+        namespace: Namespace::default(),
+        workflow: workflow.to_owned(),
+        workflow_id: None,
+        input,
+        idempotency_key: None,
+        run_timeout: None,
+    }
+}
+
+pub(crate) fn definition(program: &str) -> Arc<Definition> {
+    let mut sources = Sources::new();
+    sources.add("test.twf", program);
+    let (definition, sources, found) = Definition::compile(sources, false);
+    definition.unwrap_or_else(|| {
+        let lines: Vec<_> =
+            found.iter().map(|found| nexus_lang::text::render::concise(found, &sources)).collect();
+        panic!("{}", lines.join("\n"))
+    })
+}
+
+/// The names of a history's events, workflow tasks left out.
+pub(crate) fn names(history: &HistoryView) -> Vec<&'static str> {
+    let events = history.events.iter().map(|event| event.event.name());
+    events.filter(|name| *name != "WorkflowTaskCompleted").collect()
+}
+
+/// Whole seconds from the start to the end of a history.
+pub(crate) fn seconds(history: &HistoryView) -> u64 {
+    let (first, last) = (history.events.first().unwrap(), history.events.last().unwrap());
+    last.at.since(first.at).as_secs()
+}
