@@ -1,0 +1,67 @@
+#!/bin/sh
+# Rebuilds qjs.wasm: the JavaScript engine, our shim and the prelude, initialised and frozen into one module.
+#
+#   ./build.sh           writes qjs.wasm and SHA256SUMS beside this script
+#   ./build.sh --check   builds into a temporary folder and compares; exit 1 when it differs
+#
+# Needs cargo and the Debian packages clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32. The engine's sources come
+# from the crate registry, which also vouches for their hash. The result is the same on every machine.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+crate=rquickjs-sys version=0.14.0
+checksum=cee271d0eeba64f0915b846cb7ae02e16faf3dfdffdca91731101d9d30fe3423
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# 1. The engine's sources.
+mkdir -p "$work/fetch/src" "$work/build"
+cat >"$work/fetch/Cargo.toml" <<TOML
+[package]
+name = "fetch"
+version = "0.0.0"
+edition = "2024"
+[dependencies]
+$crate = { version = "=$version", default-features = false }
+[workspace]
+TOML
+: >"$work/fetch/src/lib.rs"
+(cd "$work/fetch" && cargo vendor --quiet vendor >/dev/null)
+grep -q "\"package\":\"$checksum\"" "$work/fetch/vendor/$crate/.cargo-checksum.json" ||
+    { echo "the sources of $crate $version are not the ones that were reviewed" >&2; exit 1; }
+for file in LICENSE quickjs.c quickjs.h quickjs-atom.h quickjs-opcode.h quickjs-c-atomics.h cutils.h dtoa.c dtoa.h list.h \
+    libregexp.c libregexp.h libregexp-opcode.h libunicode.c libunicode.h libunicode-table.h \
+    builtin-array-fromasync.h builtin-iterator-zip.h builtin-iterator-zip-keyed.h; do
+    cp "$work/fetch/vendor/$crate/quickjs/$file" "$work/build/"
+done
+cp "$here/guest.c" "$here/sys.c" "$here/prelude.js" "$work/build/"
+
+# 2. Two patches: the engine switches its stack limit off under WASI. With it, endless recursion is a RangeError that a
+#    script can catch; without it, a trap.
+cd "$work/build"
+sed -i -e '/^    rt->stack_size = JS_DEFAULT_STACK_SIZE;$/,/^#endif$/ s/#ifdef __wasi__/#ifdef NX_NO_STACK_LIMIT/' \
+    -e '/^static void update_stack_limit/,/^}$/ s/#if defined(__wasi__)/#if defined(NX_NO_STACK_LIMIT)/' quickjs.c
+[ "$(grep -c NX_NO_STACK_LIMIT quickjs.c)" = 2 ] || { echo "the stack limit patches do not apply" >&2; exit 1; }
+
+# 3. Compile and link.
+for file in guest sys libregexp libunicode dtoa; do
+    clang-19 --target=wasm32-wasi -std=gnu23 -O2 -w -c "$file.c" -o "$file.o" \
+        -DEMSCRIPTEN=1 -DFE_DOWNWARD=0 -DFE_UPWARD=0 -D_GNU_SOURCE -DNDEBUG -fno-strict-aliasing \
+        -mbulk-memory -msign-ext -mnontrapping-fptoint -ffile-prefix-map="$work/build"=.
+done
+clang-19 --target=wasm32-wasi -mexec-model=reactor -o engine.wasm guest.o sys.o libregexp.o libunicode.o dtoa.o \
+    -Wl,--stack-first -Wl,-z,stack-size=524288 -Wl,--initial-memory=4194304 -Wl,--strip-all
+
+# 4. Run the initialisation and freeze the memory. The program that does it is an example of the crate that holds the result.
+[ -f "$here/qjs.wasm" ] || : >"$here/qjs.wasm"
+(cd "$here/../../.." && cargo run --quiet -p nexus-sandbox --example snapshot -- "$work/build/engine.wasm" "$work/build/qjs.wasm")
+
+# 5. Compare or keep.
+if [ "${1:-}" = --check ]; then
+    cmp "$work/build/qjs.wasm" "$here/qjs.wasm" || { echo "qjs.wasm does not match its sources" >&2; exit 1; }
+    echo "qjs.wasm matches its sources"
+    exit 0
+fi
+cp qjs.wasm "$here/qjs.wasm"
+cp LICENSE "$here/LICENSE.quickjs-ng"
+(cd "$here" && sha256sum build.sh guest.c sys.c prelude.js qjs.wasm >SHA256SUMS)

@@ -1,0 +1,200 @@
+// The JavaScript API of a function, evaluated once before the engine's snapshot is taken.
+//
+// Nothing here is a wall: a script may change whatever it finds, in its own instance, which dies with the call. The
+// host checks every operation. The raw host functions are arguments, so no global ever names them.
+(function (rawCall, rawStart, rawLog) {
+  "use strict";
+
+  // Numbers of operations, as in host/op.rs.
+  const RANDOM = 1, UUID = 2, HOST_NOW = 3;
+  const KV_GET = 10, KV_LIST = 11, KV_COMMIT = 12, FILE_READ = 20, HTTP = 30, HOST = 40;
+  const LEVELS = { debug: 0, info: 1, warn: 2, error: 3 };
+  const CAUSES_MAX = 8;
+
+  const { stringify } = JSON;
+  const { keys, defineProperty, freeze } = Object;
+  const { isArray } = Array;
+
+  class PermissionError extends Error {}
+  class ApplicationFailure extends Error {
+    constructor(message, { type, details, nonRetryable = false, cause } = {}) {
+      super(message, cause === undefined ? undefined : { cause });
+      this.type = type;
+      this.details = details;
+      this.nonRetryable = nonRetryable;
+    }
+    static retryable(message, type, ...details) {
+      return new ApplicationFailure(message, { type, details });
+    }
+    static nonRetryable(message, type, ...details) {
+      return new ApplicationFailure(message, { type, details, nonRetryable: true });
+    }
+  }
+  const name = (cls, value) => defineProperty(cls.prototype, "name", { value, writable: true, configurable: true });
+  name(PermissionError, "PermissionError");
+  name(ApplicationFailure, "ApplicationFailure");
+
+  // What the host answers to a failed operation becomes an error whose stack is that of the call.
+  function reject(answer, site) {
+    const error = answer.name === "PermissionError" ? new PermissionError(answer.message) : new Error(answer.message);
+    error.name = answer.name;
+    error.code = answer.code;
+    if (answer.nonRetryable) error.nonRetryable = true;
+    if (site) defineProperty(error, "stack", { value: site.stack, writable: true, configurable: true });
+    return error;
+  }
+
+  const start = (op, arg) => rawStart(op, arg, new Error());
+  const call = (op, arg) => rawCall(op, arg, new Error());
+
+  // ---- logging ----
+
+  function show(value) {
+    if (typeof value === "string") return value;
+    if (value instanceof Error) return `${value.name}: ${value.message}`;
+    if (typeof value !== "object" || value === null) return String(value);
+    try {
+      return stringify(value) ?? String(value);
+    } catch {
+      return String(value);
+    }
+  }
+  function write(level, values) {
+    let text = "";
+    for (let i = 0; i < values.length; i++) text += (i ? " " : "") + show(values[i]);
+    rawLog(level, text);
+  }
+  const at = (level) => (...values) => write(level, values);
+  function log(...values) {
+    const level = values.length > 1 && typeof values[0] === "string" ? LEVELS[values[0]] : undefined;
+    if (level === undefined) write(LEVELS.info, values);
+    else write(level, values.slice(1));
+  }
+  for (const level of keys(LEVELS)) log[level] = at(LEVELS[level]);
+  freeze(log);
+
+  // ---- operations ----
+
+  const text = (value, what) => {
+    if (typeof value !== "string") throw new TypeError(`${what} must be a string, not ${typeof value}`);
+    return value;
+  };
+  function pairs(puts) {
+    if (!isArray(puts)) return keys(puts).map((key) => ({ key, value: puts[key] ?? null }));
+    return puts.map(({ key, value }) => ({ key: text(key, "a key"), value: value ?? null }));
+  }
+  function commit({ check = [], put = [], delete: remove = [], ...rest }) {
+    for (const key of keys(rest)) throw new TypeError(`commit takes check, put and delete, not ${key}`);
+    const checks = check.map(({ key, version }) => ({ key: text(key, "a key"), version: version ?? null }));
+    const deletes = remove.map((key) => text(key, "a key"));
+    return start(KV_COMMIT, { checks, puts: pairs(put), deletes });
+  }
+  const versionOf = async (committed) => (await committed).version;
+  const kv = freeze({
+    get: async (key) => (await start(KV_GET, text(key, "a key")))?.value,
+    entry: async (key) => (await start(KV_GET, text(key, "a key"))) ?? undefined,
+    put: (key, value) => versionOf(commit({ put: [{ key, value }] })),
+    delete: (key) => versionOf(commit({ delete: [key] })),
+    list: async (prefix = "", { after = null, limit = 100 } = {}) =>
+      start(KV_LIST, { prefix: text(prefix, "a prefix"), after, limit }),
+    commit: async (changes) => commit(changes),
+  });
+  const operations = {
+    log,
+    kv,
+    read: async (path) => start(FILE_READ, text(path, "a path")),
+    http: async (url, request = {}) => start(HTTP, { ...request, url: text(url, "a URL") }),
+    host: async (name, arg = null) => start(HOST, { name: text(name, "a name"), arg }),
+    hostNow: (name, arg = null) => call(HOST_NOW, { name: text(name, "a name"), arg }),
+  };
+
+  // ---- globals ----
+
+  const hidden = (object, name, value) =>
+    defineProperty(object, name, { value, writable: true, configurable: true, enumerable: false });
+  hidden(globalThis, "PermissionError", PermissionError);
+  hidden(globalThis, "ApplicationFailure", ApplicationFailure);
+  hidden(globalThis, "console", {
+    log: at(LEVELS.info),
+    info: at(LEVELS.info),
+    debug: at(LEVELS.debug),
+    trace: at(LEVELS.debug),
+    warn: at(LEVELS.warn),
+    error: at(LEVELS.error),
+  });
+  hidden(globalThis, "crypto", {
+    randomUUID: () => call(UUID, null),
+    getRandomValues(array) {
+      const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+      const hex = call(RANDOM, bytes.length);
+      for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(hex.slice(2 * i, 2 * i + 2), 16);
+      return array;
+    },
+  });
+  // Shared memory and fine clocks are what side channels are made of.
+  delete globalThis.SharedArrayBuffer;
+  delete globalThis.performance;
+
+  // ---- calls and failures ----
+
+  function run(module, request) {
+    const handler = module[request.export];
+    if (typeof handler !== "function") {
+      throw new TypeError(`the export ${request.export} is ${handler === null ? "null" : typeof handler}, not a function`);
+    }
+    const context = { ...request.context, ...operations };
+    return request.spread ? handler(...request.input, context) : handler(request.input, context);
+  }
+  // A plain function may return any thenable; a plain value is not made to wait for a turn of the job queue.
+  async function settle(value) {
+    return await value;
+  }
+  async function afterLoading(ready, module, request) {
+    await ready;
+    return run(module, request);
+  }
+  function invoke(module, request, ready) {
+    if (ready) return afterLoading(ready, module, request);
+    const value = run(module, request);
+    return typeof value === "object" && typeof value?.then === "function" ? settle(value) : value;
+  }
+
+  const optional = (value) => (typeof value === "string" ? value : undefined);
+  function failure(thrown, depth) {
+    if (typeof thrown !== "object" || thrown === null) {
+      return { type: "Error", message: typeof thrown === "string" ? thrown : `threw ${show(thrown)}` };
+    }
+    const isError = thrown instanceof Error;
+    const type = optional(thrown.type) ?? optional(thrown.name) ?? "Error";
+    const message = optional(thrown.message) ?? (isError ? "" : `threw ${show(thrown)}`);
+    const { cause, details } = thrown;
+    return {
+      type,
+      message,
+      code: optional(thrown.code),
+      details,
+      nonRetryable: thrown.nonRetryable === true,
+      stack: optional(thrown.stack),
+      cause: cause === undefined || depth >= CAUSES_MAX ? undefined : failure(cause, depth + 1),
+    };
+  }
+  function describe(thrown, isResult) {
+    let said;
+    try {
+      said = failure(thrown, 1);
+    } catch {
+      return stringify({ type: "Error", message: "what was thrown cannot be read: reading it threw again" });
+    }
+    if (isResult) {
+      said.message = `the result cannot be written as JSON: ${said.message}`;
+      said.nonRetryable = true;
+    }
+    try {
+      return stringify(said);
+    } catch {
+      return stringify({ ...said, details: undefined, cause: undefined });
+    }
+  }
+
+  return { invoke, describe, reject };
+});

@@ -1,0 +1,175 @@
+//! Reading a JavaScript file without running it: syntax, exports, bytecode.
+
+use std::fmt;
+use std::sync::Arc;
+
+use nexus_kernel::code;
+use nexus_kernel::error::{Code, Error};
+
+use crate::engine::Guest;
+use crate::error::{CallErrorKind, LimitKind};
+use crate::host::State;
+use crate::instance::{Instance, Status, Thrown, classify_trap};
+use crate::limits::SOURCE_BYTES_MAX;
+use crate::position;
+
+/// A compiled file. Cheap to clone. Nothing of it has run.
+#[derive(Clone)]
+pub struct Module(Arc<Parts>);
+
+struct Parts {
+    file: String,
+    exports: Vec<String>,
+    bytecode: Vec<u8>,
+}
+
+impl Module {
+    /// The path it was compiled under, as errors name it.
+    pub fn file(&self) -> &str {
+        &self.0.file
+    }
+
+    /// The names it exports, in the order of the source.
+    pub fn exports(&self) -> &[String] {
+        &self.0.exports
+    }
+
+    /// Whether it exports this name.
+    pub fn has_export(&self, name: &str) -> bool {
+        self.0.exports.iter().any(|export| export == name)
+    }
+
+    pub(crate) fn bytecode(&self) -> &[u8] {
+        &self.0.bytecode
+    }
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module")
+            .field("file", &self.0.file)
+            .field("exports", &self.0.exports)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A file that cannot be read, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {message}")]
+pub struct JsError {
+    /// The path given.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+    /// What is wrong.
+    pub message: String,
+    /// What can be done about it.
+    pub help: Option<String>,
+    /// Its code: the file's fault, or the sandbox's.
+    pub code: &'static Code,
+}
+
+impl JsError {
+    fn new(file: &str, place: Option<(u32, u32)>, message: impl Into<String>) -> JsError {
+        let (line, column) = place.unwrap_or((1, 1));
+        let code = &code::SCRIPT_INVALID;
+        JsError { file: file.to_owned(), line, column, message: message.into(), help: None, code }
+    }
+
+    /// The sandbox could not do its part.
+    pub(crate) fn of_sandbox(file: &str, message: impl Into<String>) -> JsError {
+        JsError { code: &code::INTERNAL, ..JsError::new(file, None, message) }
+    }
+
+    fn help(mut self, help: &str) -> JsError {
+        self.help = Some(help.to_owned());
+        self
+    }
+}
+
+impl From<JsError> for Error {
+    fn from(error: JsError) -> Error {
+        let at = format!("{}:{}:{}", error.file, error.line, error.column);
+        let converted = Error::new(error.code, error.message.clone()).fault(at, error.message);
+        match error.help {
+            Some(help) => converted.help(help),
+            None => converted,
+        }
+    }
+}
+
+/// Turns away what need not reach the guest.
+pub(crate) fn check_source(file: &str, source: &str) -> Result<(), JsError> {
+    if source.len() > SOURCE_BYTES_MAX {
+        let message = format!("the file has {} bytes, {SOURCE_BYTES_MAX} are allowed", source.len());
+        return Err(JsError::new(file, None, message));
+    }
+    if file.contains('\0') {
+        return Err(JsError::new(file, None, "the file's path contains a zero character"));
+    }
+    let zero = source.lines().zip(1_u32..).find_map(|(line, number)| Some((number, line.find('\0')?)));
+    match zero {
+        Some((line, column)) => {
+            let column = u32::try_from(column).unwrap_or(0).saturating_add(1);
+            Err(JsError::new(file, Some((line, column)), "the file contains a zero character"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Compiles in a fresh instance. Runs on a thread of the sandbox.
+pub(crate) fn compile(guest: &Guest, mut state: State, file: &str, source: &str) -> Result<Module, JsError> {
+    state.limits.result_bytes_max = SOURCE_BYTES_MAX; // the list of exports
+    state.meter.begin_slice();
+    let trapped = |error: wasmtime::Error| of_trap(file, &error);
+    let mut instance = Instance::fresh(guest, state, 1).map_err(trapped)?;
+    let (status, bytecode) = instance.compile(&guest.exports, file, source).map_err(trapped)?;
+    let said = instance.out(&guest.exports).map_err(trapped)?;
+    match status {
+        Status::Done => {
+            let exports =
+                serde_json::from_slice(&said).map_err(|e| JsError::of_sandbox(file, e.to_string()))?;
+            Ok(Module(Arc::new(Parts { file: file.to_owned(), exports, bytecode })))
+        }
+        Status::RefusedImport => Err(refused_import(file, source, &String::from_utf8_lossy(&said))),
+        _ => Err(of_thrown(file, &instance, &said)),
+    }
+}
+
+fn of_thrown(file: &str, instance: &Instance, said: &[u8]) -> JsError {
+    let thrown = Thrown::read(said);
+    let place = thrown.stack.as_deref().and_then(|stack| position::in_stack(stack, file));
+    let text = thrown.text();
+    match thrown.classify(instance.store.data(), file) {
+        limit @ CallErrorKind::Limit { .. } => of_limit(file, &limit),
+        _ => JsError::new(file, place, text),
+    }
+}
+
+fn of_trap(file: &str, error: &wasmtime::Error) -> JsError {
+    match classify_trap(error) {
+        limit @ CallErrorKind::Limit { .. } => of_limit(file, &limit),
+        other => JsError::of_sandbox(file, other.to_string()),
+    }
+}
+
+fn of_limit(file: &str, kind: &CallErrorKind) -> JsError {
+    let message = match kind {
+        CallErrorKind::Limit { what: LimitKind::Stack, .. } => {
+            "the code is nested too deeply to be read".to_owned()
+        }
+        CallErrorKind::Limit { what: LimitKind::Memory, .. } => {
+            "reading the file takes too much memory".to_owned()
+        }
+        _ => "reading the file takes too long".to_owned(),
+    };
+    JsError::new(file, None, message).help("split the file into smaller ones")
+}
+
+fn refused_import(file: &str, source: &str, name: &str) -> JsError {
+    let message = format!("cannot import {name:?}: a file cannot import another one yet");
+    JsError::new(file, position::of_import(source, name), message)
+        .help("put what the functions share into this file, or bundle it with a tool such as esbuild")
+}

@@ -1,0 +1,113 @@
+//! The WebAssembly engine: one per sandbox, the guest's machine code in it, and the recipe for instances.
+
+use std::path::Path;
+
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, InstancePre, Module, ModuleExport,
+    PoolingAllocationConfig, WasmFeatures,
+};
+
+use crate::host::{self, State};
+use crate::limits::MEMORY_RESERVE_BYTES;
+use crate::{GUEST_WASM, cache};
+
+/// Stack of a thread that guests may use; deeper recursion of the engine is a trap. In bytes.
+const GUEST_STACK_BYTES: usize = 1024 * 1024;
+/// Memory of a slot that stays in place between instances, in bytes: the engine's image and a little more.
+const KEEP_RESIDENT_BYTES: usize = 4 * 1024 * 1024;
+/// Idle slots that keep their pages.
+const WARM_SLOTS_MAX: u32 = 100;
+
+/// What the pool holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PoolSize {
+    pub(crate) instances_max: u32,
+    pub(crate) memory_bytes_max: usize,
+}
+
+/// Everything an instance is made from.
+pub(crate) struct Guest {
+    pub(crate) engine: Engine,
+    pub(crate) pre: InstancePre<State>,
+    pub(crate) exports: Exports,
+}
+
+/// Where the guest's exports are, so that instances need not look names up.
+pub(crate) struct Exports {
+    pub(crate) memory: ModuleExport,
+    pub(crate) alloc: ModuleExport,
+    pub(crate) seed: ModuleExport,
+    pub(crate) compile: ModuleExport,
+    pub(crate) code: ModuleExport,
+    pub(crate) code_len: ModuleExport,
+    pub(crate) load: ModuleExport,
+    pub(crate) invoke: ModuleExport,
+    pub(crate) settle: ModuleExport,
+    pub(crate) pump: ModuleExport,
+    pub(crate) out_ptr: ModuleExport,
+    pub(crate) out_len: ModuleExport,
+    pub(crate) free: ModuleExport,
+}
+
+/// An engine with its pool; no guest yet.
+pub(crate) fn engine(size: PoolSize) -> wasmtime::Result<Engine> {
+    let memory_bytes = size.memory_bytes_max + MEMORY_RESERVE_BYTES;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_core_instances(size.instances_max)
+        .total_memories(size.instances_max)
+        .total_tables(size.instances_max)
+        .max_memory_size(memory_bytes)
+        .table_elements(4_096)
+        .max_unused_warm_slots(WARM_SLOTS_MAX)
+        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .table_keep_resident(16 * 1024)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .memory_reservation(memory_bytes as u64)
+        .memory_guard_size(4 << 30)
+        .memory_init_cow(true)
+        .max_wasm_stack(GUEST_STACK_BYTES)
+        .epoch_interruption(true)
+        .wasm_backtrace_max_frames(None)
+        .wasm_multi_memory(false)
+        .wasm_memory64(false)
+        .wasm_tail_call(false)
+        .wasm_relaxed_simd(false)
+        .wasm_features(WasmFeatures::EXTENDED_CONST, false);
+    Engine::new(&config)
+}
+
+impl Guest {
+    /// Loads or compiles the machine code. Takes seconds the first time.
+    pub(crate) fn prepare(engine: Engine, cache_folder: Option<&Path>) -> wasmtime::Result<Guest> {
+        let module = cache::module(&engine, GUEST_WASM, cache_folder)?;
+        let pre = host::linker(&engine)?.instantiate_pre(&module)?;
+        Ok(Guest { engine, pre, exports: Exports::of(&module)? })
+    }
+}
+
+impl Exports {
+    fn of(module: &Module) -> wasmtime::Result<Exports> {
+        let find = |name: &str| {
+            let missing = || wasmtime::Error::msg(format!("the guest lacks {name}"));
+            module.get_export_index(name).ok_or_else(missing)
+        };
+        Ok(Exports {
+            memory: find("memory")?,
+            alloc: find("nx_alloc")?,
+            seed: find("nx_seed")?,
+            compile: find("nx_compile")?,
+            code: find("nx_code")?,
+            code_len: find("nx_code_len")?,
+            load: find("nx_load")?,
+            invoke: find("nx_invoke")?,
+            settle: find("nx_settle")?,
+            pump: find("nx_pump")?,
+            out_ptr: find("nx_out_ptr")?,
+            out_len: find("nx_out_len")?,
+            free: find("nx_free")?,
+        })
+    }
+}

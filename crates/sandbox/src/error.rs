@@ -1,0 +1,204 @@
+//! What a start and a call can fail with.
+
+use std::fmt;
+
+use nexus_kernel::code;
+use nexus_kernel::error::Code;
+use nexus_kernel::failure::{Failure, FailureKind};
+
+use crate::outcome::{LogLine, Stats};
+
+/// The sandbox cannot start.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the sandbox cannot start: {0}")]
+pub struct StartError(pub(crate) String);
+
+/// Why a call has no result, and what it logged and used up to then.
+#[derive(Debug, Clone)]
+pub struct CallError {
+    /// Why.
+    pub kind: CallErrorKind,
+    /// What the function logged.
+    pub logs: Vec<LogLine>,
+    /// What it used.
+    pub stats: Stats,
+}
+
+/// Why a call has no result.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum CallErrorKind {
+    /// The function threw, or its promise was rejected.
+    #[error("{0}")]
+    Threw(Box<Failure>),
+    /// The function did not catch the refusal of an operation it has not been granted.
+    #[error("{0}")]
+    Denied(Box<Failure>),
+    /// A limit was reached. Scripts cannot catch this.
+    #[error("the function exceeded its limit of {limit} {what}", what = .what.unit())]
+    Limit {
+        /// Which.
+        what: LimitKind,
+        /// Its value, in the unit of the limit.
+        limit: u64,
+        /// What was used or asked for when it struck.
+        used: u64,
+    },
+    /// The function waits for a promise that nothing can settle any more.
+    #[error("the function waits for a promise that nothing can settle any more")]
+    Stuck,
+    /// The time allowed for the invocation has passed.
+    #[error("the function did not finish in time")]
+    Deadline,
+    /// The module does not export this.
+    #[error("{file} has no export {export:?}{}", .meant.as_ref().map(|m| format!("; did you mean {m:?}?")).unwrap_or_default())]
+    NoExport {
+        /// The module's file.
+        file: String,
+        /// The missing export.
+        export: String,
+        /// The nearest export there is.
+        meant: Option<String>,
+    },
+    /// Too much work is waiting already.
+    #[error("the sandbox is overloaded: {0}")]
+    Overloaded(&'static str),
+    /// The engine is not there, or its guest misbehaved.
+    #[error("the sandbox failed: {0}")]
+    Failed(String),
+}
+
+/// What is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LimitKind {
+    /// Processor time of one slice, in milliseconds.
+    CpuSlice,
+    /// Processor time of the invocation, in milliseconds.
+    Cpu,
+    /// Memory, in bytes.
+    Memory,
+    /// Depth of calls, in bytes of stack.
+    Stack,
+    /// Host calls and operations.
+    HostCalls,
+    /// Operations under way at once.
+    Operations,
+    /// Bytes of log text.
+    LogBytes,
+    /// Bytes of an input or argument.
+    ArgumentBytes,
+    /// Bytes of a result.
+    ResultBytes,
+    /// Bytes of all arguments and answers.
+    PassedBytes,
+}
+
+impl LimitKind {
+    fn unit(self) -> &'static str {
+        match self {
+            LimitKind::CpuSlice => "ms of processor time without waiting",
+            LimitKind::Cpu => "ms of processor time",
+            LimitKind::Memory => "bytes of memory",
+            LimitKind::Stack => "bytes of call stack",
+            LimitKind::HostCalls => "host calls",
+            LimitKind::Operations => "operations at once",
+            LimitKind::LogBytes => "bytes of log text",
+            LimitKind::ArgumentBytes => "bytes of argument",
+            LimitKind::ResultBytes => "bytes of result",
+            LimitKind::PassedBytes => "bytes passed to and from the host",
+        }
+    }
+
+    /// The error's type, by which a program catches it.
+    fn type_name(self) -> &'static str {
+        match self {
+            LimitKind::CpuSlice | LimitKind::Cpu => "CpuLimitExceeded",
+            LimitKind::Memory => "MemoryLimitExceeded",
+            LimitKind::Stack => "StackLimitExceeded",
+            LimitKind::HostCalls | LimitKind::Operations => "HostCallLimitExceeded",
+            LimitKind::LogBytes
+            | LimitKind::ArgumentBytes
+            | LimitKind::ResultBytes
+            | LimitKind::PassedBytes => "ByteLimitExceeded",
+        }
+    }
+
+    fn code(self) -> &'static Code {
+        match self {
+            LimitKind::CpuSlice | LimitKind::Cpu => &code::FUNCTION_CPU,
+            LimitKind::Memory => &code::FUNCTION_MEMORY,
+            LimitKind::Stack => &code::FUNCTION_STACK,
+            LimitKind::HostCalls | LimitKind::Operations => &code::FUNCTION_CALLS,
+            LimitKind::LogBytes
+            | LimitKind::ArgumentBytes
+            | LimitKind::ResultBytes
+            | LimitKind::PassedBytes => &code::FUNCTION_BYTES,
+        }
+    }
+}
+
+impl CallErrorKind {
+    /// The error's code.
+    pub fn code(&self) -> &'static Code {
+        match self {
+            CallErrorKind::Threw(_) => &code::FUNCTION_THREW,
+            CallErrorKind::Denied(_) => &code::FUNCTION_DENIED,
+            CallErrorKind::Limit { what, .. } => what.code(),
+            CallErrorKind::Stuck => &code::FUNCTION_STUCK,
+            CallErrorKind::Deadline => &code::FUNCTION_DEADLINE,
+            CallErrorKind::NoExport { .. } => &code::FUNCTION_MISSING,
+            CallErrorKind::Overloaded(_) | CallErrorKind::Failed(_) => &code::INTERNAL,
+        }
+    }
+
+    /// The failure of an activity that was carried out by this call. What would happen again for the same input is
+    /// final; time, load and faults of ours are not.
+    pub fn to_failure(&self) -> Failure {
+        let message = self.to_string();
+        match self {
+            CallErrorKind::Threw(failure) => (**failure).clone(),
+            CallErrorKind::Denied(failure) => (**failure).clone().final_(),
+            CallErrorKind::Limit { what, .. } => Failure::application(what.type_name(), message).final_(),
+            CallErrorKind::Stuck => Failure::application("NeverSettles", message).final_(),
+            CallErrorKind::NoExport { .. } => Failure::application("NoSuchFunction", message).final_(),
+            CallErrorKind::Deadline => Failure::new(FailureKind::Timeout, Failure::START_TO_CLOSE, message),
+            CallErrorKind::Overloaded(_) => Failure::new(FailureKind::Server, "SandboxOverloaded", message),
+            CallErrorKind::Failed(_) => Failure::new(FailureKind::Server, "SandboxFailed", message),
+        }
+    }
+}
+
+impl From<CallErrorKind> for CallError {
+    fn from(kind: CallErrorKind) -> CallError {
+        CallError { kind, logs: Vec::new(), stats: Stats::default() }
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]", self.kind, self.kind.code().id)
+    }
+}
+
+impl std::error::Error for CallError {}
+
+/// What ends a slice from the host's side: a trap that no script can catch.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Stop {
+    #[error("a limit was reached")]
+    Limit { what: LimitKind, limit: u64, used: u64 },
+    #[error("the caller has gone")]
+    Abandoned,
+    #[error("the time has passed")]
+    Deadline,
+    #[error("the guest passed a range that is not in its memory")]
+    WildRange,
+    #[error("the guest called an operation that does not exist")]
+    UnknownOperation,
+}
+
+impl Stop {
+    /// A limit and what was asked for.
+    pub(crate) fn limit(what: LimitKind, limit: usize, used: usize) -> Stop {
+        Stop::Limit { what, limit: limit as u64, used: used as u64 }
+    }
+}

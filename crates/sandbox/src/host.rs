@@ -1,0 +1,269 @@
+//! The host's side of the five imports. Everything that comes from the guest may be forged: ranges, lengths, numbers.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use nexus_kernel::Json;
+use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::port::rng::SharedRng;
+use serde_json::json;
+use wasmtime::{Caller, Engine, Linker, Memory, ResourceLimiter};
+
+use crate::error::{LimitKind, Stop};
+use crate::limits::{Limits, MEMORY_BYTES_MIN, MEMORY_RESERVE_BYTES, RANDOM_BYTES_MAX};
+use crate::meter::{Interrupt, Meter};
+use crate::op::{self, Op, OpError, Scope};
+use crate::outcome::{LogLevel, LogLine, Stats};
+
+/// An operation the guest has started and waits for.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) id: u32,
+    pub(crate) op: Op,
+    pub(crate) arg: Vec<u8>,
+}
+
+/// What the host keeps for one execution.
+pub(crate) struct State {
+    pub(crate) memory: Option<Memory>,
+    pub(crate) limits: Limits,
+    pub(crate) meter: Meter,
+    pub(crate) interrupt: Interrupt,
+    pub(crate) scope: Option<Arc<Scope>>,
+    pub(crate) clock: SharedClock,
+    pub(crate) rng: SharedRng,
+    pub(crate) logs: Vec<LogLine>,
+    pub(crate) started: Vec<Started>,
+    /// Operations that have been started and not settled.
+    pub(crate) outstanding: usize,
+    /// Whether the guest has been refused memory.
+    pub(crate) denied_memory: bool,
+    log_bytes: usize,
+    host_calls: u64,
+    passed_bytes: usize,
+    memory_bytes: usize,
+    reply: Vec<u8>,
+}
+
+impl State {
+    pub(crate) fn new(
+        limits: Limits,
+        scope: Option<Arc<Scope>>,
+        clock: SharedClock,
+        rng: SharedRng,
+    ) -> State {
+        State {
+            memory: None,
+            meter: Meter::new(&limits),
+            limits,
+            interrupt: Interrupt::default(),
+            scope,
+            clock,
+            rng,
+            logs: Vec::new(),
+            started: Vec::new(),
+            outstanding: 0,
+            denied_memory: false,
+            log_bytes: 0,
+            host_calls: 0,
+            passed_bytes: 0,
+            memory_bytes: 0,
+            reply: Vec::new(),
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        Stats {
+            cpu_us: self.meter.spent_us(),
+            host_calls: self.host_calls,
+            slices: self.meter.slices(),
+            memory_bytes: self.memory_bytes as u64,
+            passed_bytes: self.passed_bytes as u64,
+        }
+    }
+
+    /// The wall: a mebibyte above what the script is told.
+    fn memory_bytes_max(&self) -> usize {
+        self.limits.memory_bytes_max.max(MEMORY_BYTES_MIN + MEMORY_RESERVE_BYTES)
+    }
+
+    /// What the script's own heap may take.
+    pub(crate) fn heap_bytes_max(&self) -> usize {
+        self.memory_bytes_max() - MEMORY_RESERVE_BYTES
+    }
+
+    fn count_call(&mut self) -> Result<(), Stop> {
+        self.host_calls += 1;
+        let limit = self.limits.host_calls_max;
+        if self.host_calls > limit {
+            return Err(Stop::Limit { what: LimitKind::HostCalls, limit, used: self.host_calls });
+        }
+        Ok(())
+    }
+
+    /// Counts bytes that pass the border in either direction.
+    pub(crate) fn count_bytes(&mut self, len: usize) -> Result<(), Stop> {
+        self.passed_bytes = self.passed_bytes.saturating_add(len);
+        let limit = self.limits.passed_bytes_max;
+        if self.passed_bytes > limit {
+            return Err(Stop::limit(LimitKind::PassedBytes, limit, self.passed_bytes));
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, level: i32, text: &[u8]) -> Result<(), Stop> {
+        // A line without text takes room, too.
+        const LINE_BYTES: usize = 16;
+        self.log_bytes = self.log_bytes.saturating_add(text.len() + LINE_BYTES);
+        let limit = self.limits.log_bytes_max;
+        if self.log_bytes > limit {
+            return Err(Stop::limit(LimitKind::LogBytes, limit, self.log_bytes));
+        }
+        let message = String::from_utf8_lossy(text).into_owned();
+        self.logs.push(LogLine { level: LogLevel::from_number(level), message, at: self.clock.now() });
+        Ok(())
+    }
+
+    fn start(&mut self, id: i32, op: i32, arg: Vec<u8>) -> Result<(), Stop> {
+        let op = Op::from_number(op).ok_or(Stop::UnknownOperation)?;
+        let id = u32::try_from(id).map_err(|_| Stop::UnknownOperation)?;
+        self.outstanding += 1;
+        let limit = self.limits.operations_max;
+        if self.outstanding > limit {
+            return Err(Stop::limit(LimitKind::Operations, limit, self.outstanding));
+        }
+        self.started.push(Started { id, op, arg });
+        Ok(())
+    }
+
+    /// Answers a call that does not wait.
+    fn answer(&self, op: i32, arg: &[u8]) -> Result<Result<Json, OpError>, Stop> {
+        let Some(scope) = &self.scope else { return Err(Stop::UnknownOperation) };
+        Ok(match op {
+            1 => scope.allow_random().and_then(|()| op::argument(arg)).and_then(|len| self.random(len)),
+            2 => scope.allow_random().map(|()| Json::String(self.uuid())),
+            3 => op::argument(arg).and_then(|named| scope.host_now(named)),
+            _ => return Err(Stop::UnknownOperation),
+        })
+    }
+
+    fn random(&self, len: usize) -> Result<Json, OpError> {
+        if len > RANDOM_BYTES_MAX {
+            return Err(OpError::new(
+                "RangeError",
+                format!("at most {RANDOM_BYTES_MAX} random bytes at a time"),
+            ));
+        }
+        let mut bytes = vec![0; len];
+        self.rng.fill(&mut bytes);
+        Ok(Json::String(hex(&bytes)))
+    }
+
+    /// A random UUID, version 4.
+    fn uuid(&self) -> String {
+        let random = (u128::from(self.rng.next_u64()) << 64) | u128::from(self.rng.next_u64());
+        let versioned = (random & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
+        let digits = format!("{versioned:032x}");
+        let part = |range: Range<usize>| digits.get(range).unwrap_or_default();
+        [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-")
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // writing to a string cannot fail
+        text
+    })
+}
+
+impl ResourceLimiter for State {
+    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let granted = desired <= self.memory_bytes_max();
+        if granted {
+            self.memory_bytes = desired;
+        } else {
+            self.denied_memory = true;
+        }
+        Ok(granted)
+    }
+
+    fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(true) // the guest's module has one table of fixed size
+    }
+}
+
+/// The imports, complete.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    linker.func_wrap("nx", "call", call)?;
+    linker.func_wrap("nx", "take", take)?;
+    linker.func_wrap("nx", "start", start)?;
+    linker.func_wrap("nx", "log", log)?;
+    linker.func_wrap("nx", "now_us", now_us)?;
+    Ok(linker)
+}
+
+fn call(mut caller: Caller<'_, State>, op: i32, ptr: i32, len: i32) -> wasmtime::Result<i32> {
+    let arg = copy_argument(&mut caller, ptr, len)?;
+    let state = caller.data_mut();
+    let (failed, answer) = match state.answer(op, &arg)? {
+        Ok(answer) => (false, answer.to_string()),
+        Err(error) => (true, json!(error).to_string()),
+    };
+    state.count_bytes(answer.len())?;
+    state.reply = answer.into_bytes();
+    let len = i32::try_from(state.reply.len()).map_err(|_| Stop::WildRange)?;
+    Ok(if failed { -len - 1 } else { len })
+}
+
+fn take(mut caller: Caller<'_, State>, to: i32) -> wasmtime::Result<()> {
+    let reply = std::mem::take(&mut caller.data_mut().reply);
+    let range = range(to, i32::try_from(reply.len()).unwrap_or(-1))?;
+    let memory = caller.data().memory.ok_or(Stop::WildRange)?;
+    memory.data_mut(&mut caller).get_mut(range).ok_or(Stop::WildRange)?.copy_from_slice(&reply);
+    Ok(())
+}
+
+fn start(mut caller: Caller<'_, State>, id: i32, op: i32, ptr: i32, len: i32) -> wasmtime::Result<()> {
+    let arg = copy_argument(&mut caller, ptr, len)?;
+    Ok(caller.data_mut().start(id, op, arg)?)
+}
+
+fn log(mut caller: Caller<'_, State>, level: i32, ptr: i32, len: i32) -> wasmtime::Result<()> {
+    let limit = caller.data().limits.log_bytes_max;
+    let len_bytes = usize::try_from(len).map_err(|_| Stop::WildRange)?;
+    if len_bytes > limit {
+        return Err(Stop::limit(LimitKind::LogBytes, limit, len_bytes).into());
+    }
+    let range = range(ptr, len)?;
+    let memory = caller.data().memory.ok_or(Stop::WildRange)?;
+    let (bytes, state) = memory.data_and_store_mut(&mut caller);
+    Ok(state.log(level, bytes.get(range).ok_or(Stop::WildRange)?)?)
+}
+
+/// Whole milliseconds only: a fine clock is what side channels are measured with.
+#[expect(clippy::cast_precision_loss, reason = "a double holds microseconds exactly until the year 2255")]
+fn now_us(caller: Caller<'_, State>) -> f64 {
+    (caller.data().clock.now().millis() * 1_000) as f64
+}
+
+fn copy_argument(caller: &mut Caller<'_, State>, ptr: i32, len: i32) -> Result<Vec<u8>, Stop> {
+    let range = range(ptr, len)?;
+    let memory = caller.data().memory.ok_or(Stop::WildRange)?;
+    let (bytes, state) = memory.data_and_store_mut(caller);
+    state.count_call()?;
+    let limit = state.limits.argument_bytes_max;
+    if range.len() > limit {
+        return Err(Stop::limit(LimitKind::ArgumentBytes, limit, range.len()));
+    }
+    state.count_bytes(range.len())?;
+    bytes.get(range).map(<[u8]>::to_vec).ok_or(Stop::WildRange)
+}
+
+/// A range of guest memory; the numbers are unsigned, whatever their type says.
+fn range(ptr: i32, len: i32) -> Result<Range<usize>, Stop> {
+    let start = usize::try_from(ptr.cast_unsigned()).map_err(|_| Stop::WildRange)?;
+    let len = usize::try_from(len.cast_unsigned()).map_err(|_| Stop::WildRange)?;
+    Ok(start..start.checked_add(len).ok_or(Stop::WildRange)?)
+}

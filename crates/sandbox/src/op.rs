@@ -1,0 +1,293 @@
+//! Operations: what a script can ask of the host. Numbers as in `guest/prelude.js`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use nexus_kernel::id::Namespace;
+use nexus_kernel::port::StoreError;
+use nexus_kernel::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
+use nexus_kernel::{BoxFuture, Json, code};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::capability::{Capabilities, Kind};
+use crate::files;
+
+/// Entries of one listing.
+const LIST_ROWS_MAX: usize = 1_000;
+/// Longest key, in bytes.
+const KEY_BYTES_MAX: usize = 1_024;
+/// Checks and changes of one commit.
+const COMMIT_ROWS_MAX: usize = 1_000;
+
+/// An operation that a promise stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Op {
+    KvGet,
+    KvList,
+    KvCommit,
+    FileRead,
+    Http,
+    Host,
+}
+
+impl Op {
+    pub(crate) fn from_number(number: i32) -> Option<Op> {
+        Some(match number {
+            10 => Op::KvGet,
+            11 => Op::KvList,
+            12 => Op::KvCommit,
+            20 => Op::FileRead,
+            30 => Op::Http,
+            40 => Op::Host,
+            _ => return None,
+        })
+    }
+}
+
+/// Why an operation was not done: a JavaScript error that the script can catch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpError {
+    /// The error's `name`.
+    pub name: String,
+    /// Its `message`.
+    pub message: String,
+    /// Its `code`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Whether a retry of the function cannot help.
+    pub non_retryable: bool,
+}
+
+impl OpError {
+    /// An error of this name.
+    pub fn new(name: &str, message: impl Into<String>) -> OpError {
+        OpError { name: name.to_owned(), message: message.into(), code: None, non_retryable: false }
+    }
+
+    /// The operation has not been granted.
+    pub(crate) fn denied(kind: Kind, name: &str) -> OpError {
+        let missing = Capabilities::missing(kind, name);
+        tracing::warn!(capability = missing, "denied an operation of a function");
+        OpError {
+            code: Some(code::FUNCTION_DENIED.id.to_owned()),
+            non_retryable: true,
+            ..OpError::new("PermissionError", format!("the function has not been granted {missing}"))
+        }
+    }
+
+    fn wrong(message: impl Into<String>) -> OpError {
+        OpError { non_retryable: true, ..OpError::new("TypeError", message) }
+    }
+}
+
+impl From<StoreError> for OpError {
+    fn from(error: StoreError) -> OpError {
+        OpError::new("StoreError", error.to_string())
+    }
+}
+
+/// Functions that another part gives to scripts as `ctx.host(name, arg)` and `ctx.hostNow(name, arg)`. Each call needs
+/// the capability `host:name`. A granted `ctx.http(url, request)` comes here as `http` with `{url, …request}`.
+pub trait HostFunctions: Send + Sync {
+    /// Answers without waiting. It runs on a thread of the sandbox, so it must be quick.
+    fn call_now(&self, name: &str, arg: Json) -> Result<Json, OpError>;
+
+    /// Answers in time.
+    fn call(&self, name: &str, arg: Json) -> BoxFuture<'static, Result<Json, OpError>>;
+}
+
+/// What the operations of one invocation work on.
+pub(crate) struct Scope {
+    pub(crate) namespace: Namespace,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) kv: Arc<dyn Kv>,
+    pub(crate) data_folder: Option<PathBuf>,
+    pub(crate) functions: Option<Arc<dyn HostFunctions>>,
+    pub(crate) reply_bytes_max: usize,
+}
+
+#[derive(Deserialize)]
+struct List {
+    prefix: String,
+    after: Option<String>,
+    limit: f64,
+}
+
+#[derive(Deserialize)]
+struct Commit {
+    checks: Vec<Check>,
+    puts: Vec<Put>,
+    deletes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Check {
+    key: String,
+    version: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Put {
+    key: String,
+    value: Json,
+}
+
+/// A call of a function another part gives.
+#[derive(Deserialize)]
+pub(crate) struct Named {
+    pub(crate) name: String,
+    pub(crate) arg: Json,
+}
+
+/// Reads an operation's argument.
+pub(crate) fn argument<'a, T: Deserialize<'a>>(arg: &'a [u8]) -> Result<T, OpError> {
+    serde_json::from_slice(arg).map_err(|error| OpError::wrong(format!("the arguments do not fit: {error}")))
+}
+
+impl Scope {
+    /// Does an operation; the answer is JSON.
+    pub(crate) async fn perform(&self, op: Op, arg: &[u8]) -> Result<Vec<u8>, OpError> {
+        let answer = match op {
+            Op::KvGet => self.kv_get(&argument::<String>(arg)?).await?,
+            Op::KvList => self.kv_list(argument(arg)?).await?,
+            Op::KvCommit => self.kv_commit(argument(arg)?).await?,
+            Op::FileRead => self.file_read(&argument::<String>(arg)?).await?,
+            Op::Http => self.http(argument(arg)?).await?,
+            Op::Host => self.host(argument(arg)?).await?,
+        };
+        let bytes = answer.to_string().into_bytes();
+        if bytes.len() > self.reply_bytes_max {
+            let message =
+                format!("the answer has {} bytes, {} are allowed", bytes.len(), self.reply_bytes_max);
+            return Err(OpError { non_retryable: true, ..OpError::new("RangeError", message) });
+        }
+        Ok(bytes)
+    }
+
+    fn check(&self, kind: Kind, name: &str) -> Result<(), OpError> {
+        if self.capabilities.allow(kind, name) { Ok(()) } else { Err(OpError::denied(kind, name)) }
+    }
+
+    async fn kv_get(&self, key: &str) -> Result<Json, OpError> {
+        self.check(Kind::KvRead, key)?;
+        let entry = self.kv.kv_get(&self.namespace, key).await?;
+        Ok(entry.map_or(Json::Null, entry_json))
+    }
+
+    async fn kv_list(&self, list: List) -> Result<Json, OpError> {
+        if !self.capabilities.allow_prefix(Kind::KvRead, &list.prefix) {
+            return Err(OpError::denied(Kind::KvRead, &format!("{}*", list.prefix)));
+        }
+        let fits = list.limit.fract() == 0.0 && (1.0..=1_000.0).contains(&list.limit);
+        if !fits {
+            return Err(OpError::wrong(format!("a listing's limit is a number from 1 to {LIST_ROWS_MAX}")));
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just above")]
+        let limit = list.limit as usize;
+        let entries = self.kv.kv_list(&self.namespace, &list.prefix, list.after.as_deref(), limit).await?;
+        Ok(entries.into_iter().map(entry_json).collect())
+    }
+
+    async fn kv_commit(&self, commit: Commit) -> Result<Json, OpError> {
+        self.allow_commit(&commit)?;
+        let checks =
+            commit.checks.into_iter().map(|check| KvCheck { key: check.key, version: check.version });
+        let puts = commit.puts.into_iter().map(|put| KvWrite::Put { key: put.key, value: put.value });
+        let deletes = commit.deletes.into_iter().map(|key| KvWrite::Delete { key });
+        let done =
+            self.kv.kv_commit(&self.namespace, checks.collect(), puts.chain(deletes).collect()).await?;
+        Ok(match done {
+            KvCommit::Committed { version } => json!({ "ok": true, "version": version }),
+            KvCommit::Conflict { key } => json!({ "ok": false, "conflict": key }),
+        })
+    }
+
+    fn allow_commit(&self, commit: &Commit) -> Result<(), OpError> {
+        let rows = commit.checks.len() + commit.puts.len() + commit.deletes.len();
+        if rows > COMMIT_ROWS_MAX {
+            return Err(OpError::wrong(format!("a commit has at most {COMMIT_ROWS_MAX} checks and changes")));
+        }
+        for check in &commit.checks {
+            // Whether a commit conflicts tells something about the key.
+            self.check(Kind::KvRead, &check.key)?;
+        }
+        for key in commit.puts.iter().map(|put| &put.key).chain(&commit.deletes) {
+            self.check(Kind::KvWrite, key)?;
+            if key.is_empty() || key.len() > KEY_BYTES_MAX {
+                return Err(OpError::wrong(format!("a key has 1 to {KEY_BYTES_MAX} bytes")));
+            }
+        }
+        Ok(())
+    }
+
+    async fn file_read(&self, path: &str) -> Result<Json, OpError> {
+        self.check(Kind::FileRead, path)?;
+        files::read(self.data_folder.as_deref(), path, self.reply_bytes_max).await.map(Json::String)
+    }
+
+    async fn http(&self, request: Json) -> Result<Json, OpError> {
+        let url = request.get("url").and_then(Json::as_str).unwrap_or_default();
+        self.check(Kind::HttpFetch, host_of(url))?;
+        match &self.functions {
+            Some(functions) => functions.call("http", request).await,
+            None => Err(OpError::new("UnavailableError", "this server has no HTTP client for functions")),
+        }
+    }
+
+    async fn host(&self, named: Named) -> Result<Json, OpError> {
+        self.check(Kind::Host, &named.name)?;
+        match &self.functions {
+            Some(functions) => functions.call(&named.name, named.arg).await,
+            None => Err(no_function(&named.name)),
+        }
+    }
+
+    /// Answers `ctx.hostNow`.
+    pub(crate) fn host_now(&self, named: Named) -> Result<Json, OpError> {
+        self.check(Kind::Host, &named.name)?;
+        match &self.functions {
+            Some(functions) => functions.call_now(&named.name, named.arg),
+            None => Err(no_function(&named.name)),
+        }
+    }
+
+    /// Whether random numbers have been granted.
+    pub(crate) fn allow_random(&self) -> Result<(), OpError> {
+        self.check(Kind::CryptoRandom, "*")
+    }
+}
+
+fn no_function(name: &str) -> OpError {
+    OpError::wrong(format!("there is no host function {name:?} here"))
+}
+
+fn entry_json(entry: KvEntry) -> Json {
+    json!({ "key": entry.key, "value": entry.value, "version": entry.version })
+}
+
+/// The host of a URL, without user and port; empty when there is none, which only `http:fetch:*` covers.
+fn host_of(url: &str) -> &str {
+    let after = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = after.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    match host.split_once(']') {
+        Some((v6, _)) => v6.trim_start_matches('['),
+        None => host.split(':').next().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_a_url_is_not_fooled() {
+        assert_eq!(host_of("https://api.example.com:8443/x?y#z"), "api.example.com");
+        assert_eq!(host_of("https://good.com@evil.com/"), "evil.com");
+        assert_eq!(host_of("http://evil.com\\@good.com/"), "evil.com");
+        assert_eq!(host_of("http://[::1]:80/"), "::1");
+        assert_eq!(host_of("nonsense"), "");
+    }
+}

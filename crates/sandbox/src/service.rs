@@ -1,0 +1,214 @@
+//! The sandbox as a running part: its threads, its pool, and the handle.
+
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::port::kv::Kv;
+use nexus_kernel::port::rng::SharedRng;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+
+use crate::call::{self, Invocation};
+use crate::compile::{self, JsError, Module};
+use crate::engine::{self, Guest, PoolSize};
+use crate::error::{CallError, CallErrorKind, StartError};
+use crate::host::State;
+use crate::limits::{INSTANCES_MAX, Limits, MEMORY_BYTES_MAX, QUEUED_SLICES_MAX};
+use crate::meter::Ticker;
+use crate::op::Scope;
+use crate::outcome::Outcome;
+use crate::queue::{Lane, Queue};
+
+/// What a sandbox is made from.
+#[derive(Clone)]
+pub struct Options {
+    /// Time, to the millisecond, for scripts and deadlines.
+    pub clock: SharedClock,
+    /// Chance.
+    pub rng: SharedRng,
+    /// Where `ctx.kv` keeps its keys.
+    pub kv: Arc<dyn Kv>,
+    /// What `ctx.read` can read; nothing when absent.
+    pub data_folder: Option<PathBuf>,
+    /// Where compiled machine code is kept between starts; nowhere when absent.
+    pub cache_folder: Option<PathBuf>,
+    /// Threads that run guests; one per core when absent.
+    pub threads: Option<NonZeroUsize>,
+    /// See [`INSTANCES_MAX`].
+    pub instances_max: u32,
+    /// The most memory any call can be allowed, in bytes.
+    pub memory_bytes_max: usize,
+    /// See [`QUEUED_SLICES_MAX`].
+    pub queued_slices_max: usize,
+}
+
+impl Options {
+    /// The default sizes.
+    pub fn new(clock: SharedClock, rng: SharedRng, kv: Arc<dyn Kv>) -> Options {
+        Options {
+            clock,
+            rng,
+            kv,
+            data_folder: None,
+            cache_folder: None,
+            threads: None,
+            instances_max: INSTANCES_MAX,
+            memory_bytes_max: MEMORY_BYTES_MAX,
+            queued_slices_max: QUEUED_SLICES_MAX,
+        }
+    }
+}
+
+/// The handle. Cheap to clone; the threads end when the last one is dropped.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Shared>);
+
+type Work = Box<dyn FnOnce() + Send>;
+type Ready = Option<Result<Arc<Guest>, Arc<str>>>;
+
+/// What the handles share.
+pub(crate) struct Shared {
+    options: Options,
+    queue: Arc<Queue<Work>>,
+    ticker: Ticker,
+    ready: watch::Receiver<Ready>,
+    permits: Arc<Semaphore>,
+}
+
+impl Sandbox {
+    /// Starts the threads and returns. The engine's machine code is loaded or compiled in the background; the first
+    /// call waits for it.
+    pub fn start(options: Options) -> Result<Sandbox, StartError> {
+        let size =
+            PoolSize { instances_max: options.instances_max, memory_bytes_max: options.memory_bytes_max };
+        let engine = engine::engine(size).map_err(|error| StartError(format!("{error:#}")))?;
+        let threads = |error: std::io::Error| StartError(format!("no threads: {error}"));
+        let ticker = Ticker::start(engine.clone()).map_err(threads)?;
+        let queue = Arc::new(Queue::new(options.queued_slices_max));
+        let (ready_sender, ready) = watch::channel(None);
+        let permits = Arc::new(Semaphore::new(usize::try_from(options.instances_max).unwrap_or(1)));
+        let cache_folder = options.cache_folder.clone();
+        let count =
+            options.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+        let shared = Arc::new(Shared { options, queue, ticker, ready, permits });
+        let prepare = move || {
+            let guest = Guest::prepare(engine, cache_folder.as_deref());
+            ready_sender.send_replace(Some(guest.map(Arc::new).map_err(|error| format!("{error:#}").into())));
+        };
+        thread::Builder::new().name("sandbox-prepare".into()).spawn(prepare).map_err(threads)?;
+        for number in 0..count {
+            let (queue, ticker) = (shared.queue.clone(), shared.ticker.clone());
+            let builder = thread::Builder::new().name(format!("sandbox-{number}")).stack_size(4 << 20);
+            builder.spawn(move || work(&queue, &ticker)).map_err(threads)?;
+        }
+        Ok(Sandbox(shared))
+    }
+
+    /// Reads a file without running it. `file` is the path that errors name.
+    pub async fn compile(&self, file: &str, source: &str) -> Result<Module, JsError> {
+        compile::check_source(file, source)?;
+        let failed = |error: CallError| JsError::of_sandbox(file, error.kind.to_string());
+        let (guest, permit) = self.0.admit().await.map_err(failed)?;
+        let state = self.0.state(Limits::of_compiling(), None);
+        let (path, source) = (file.to_owned(), source.to_owned());
+        let work = move || {
+            let compiled = compile::compile(&guest, state, &path, &source);
+            drop(permit);
+            compiled
+        };
+        let answer = self.0.submit(Lane::Slow, work).map_err(failed)?;
+        answer.await.map_err(|_| JsError::of_sandbox(file, "a thread of the sandbox was lost"))?
+    }
+
+    /// Runs one exported function in an instance of its own. Dropping the future stops it.
+    pub async fn call(&self, invocation: Invocation) -> Result<Outcome, CallError> {
+        call::call(&self.0, invocation).await
+    }
+
+    /// Resolves when the engine is ready; an error says why it never will be.
+    pub async fn ready(&self) -> Result<(), StartError> {
+        self.0.guest().await.map(drop).map_err(|error| StartError(error.kind.to_string()))
+    }
+}
+
+/// A thread of the sandbox.
+fn work(queue: &Queue<Work>, ticker: &Ticker) {
+    while let Some(work) = queue.pop() {
+        let running = ticker.running();
+        // A fault of ours in one call must not take the thread from all others; its caller sees a lost answer.
+        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+            tracing::error!("a call of the sandbox panicked");
+        }
+        drop(running);
+    }
+}
+
+impl Shared {
+    pub(crate) fn clock(&self) -> &SharedClock {
+        &self.options.clock
+    }
+
+    pub(crate) fn rng(&self) -> &SharedRng {
+        &self.options.rng
+    }
+
+    async fn guest(&self) -> Result<Arc<Guest>, CallError> {
+        let mut ready = self.ready.clone();
+        let state = ready.wait_for(Option::is_some).await;
+        match state.as_deref() {
+            Ok(Some(Ok(guest))) => Ok(guest.clone()),
+            Ok(Some(Err(reason))) => Err(CallErrorKind::Failed(reason.to_string()).into()),
+            _ => Err(CallErrorKind::Failed("the engine could not be made ready".to_owned()).into()),
+        }
+    }
+
+    /// The engine, and the right to one instance.
+    pub(crate) async fn admit(&self) -> Result<(Arc<Guest>, OwnedSemaphorePermit), CallError> {
+        let guest = self.guest().await?;
+        let permit = self.permits.clone().acquire_owned().await;
+        let permit = permit.map_err(|_| CallError::from(CallErrorKind::Overloaded("it is stopping")))?;
+        Ok((guest, permit))
+    }
+
+    /// What the host keeps for an execution.
+    pub(crate) fn state(&self, mut limits: Limits, scope: Option<Arc<Scope>>) -> State {
+        limits.memory_bytes_max = limits.memory_bytes_max.min(self.options.memory_bytes_max);
+        State::new(limits, scope, self.options.clock.clone(), self.options.rng.clone())
+    }
+
+    pub(crate) fn scope(&self, invocation: &Invocation) -> Arc<Scope> {
+        Arc::new(Scope {
+            namespace: invocation.context.namespace.clone(),
+            capabilities: invocation.capabilities.clone(),
+            kv: self.options.kv.clone(),
+            data_folder: self.options.data_folder.clone(),
+            functions: invocation.functions.clone(),
+            reply_bytes_max: invocation.limits.reply_bytes_max,
+        })
+    }
+
+    /// Has work done on a thread of the sandbox.
+    pub(crate) fn submit<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<oneshot::Receiver<T>, CallError> {
+        let (answer, receiver) = oneshot::channel();
+        let work: Work = Box::new(move || {
+            let _ = answer.send(work()); // the caller may have gone away
+        });
+        let full = |_| CallError::from(CallErrorKind::Overloaded("too many calls are waiting"));
+        self.queue.push(lane, work).map_err(full)?;
+        Ok(receiver)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.queue.close();
+        self.ticker.stop();
+    }
+}

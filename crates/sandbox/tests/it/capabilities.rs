@@ -1,0 +1,187 @@
+//! Keys, files, network and host functions: granted, denied, out of scope.
+
+use std::sync::Arc;
+
+use nexus_kernel::failure::Failure;
+use nexus_kernel::id::Namespace;
+use nexus_kernel::{BoxFuture, Json};
+use nexus_sandbox::{CallErrorKind, Capabilities, HostFunctions, Invocation, OpError, Sandbox};
+use serde_json::{Value, json};
+
+use crate::fixture::{invocation, module, options, result, run, sandbox};
+
+async fn with(source: &str, tokens: &[&str]) -> Json {
+    let mut call = invocation(source, Value::Null).await;
+    call.capabilities = Capabilities::parse(tokens.iter().copied()).unwrap();
+    sandbox().call(call).await.unwrap().result
+}
+
+#[tokio::test]
+async fn keys_live_on_with_versions() {
+    let source = "export async function Main(_, { kv }) {
+        const first = await kv.put('kv1/a', { n: 1 });
+        const second = await kv.put('kv1/a', { n: 2 });
+        await kv.put('kv1/b', null);
+        const entry = await kv.entry('kv1/a');
+        const rows = await kv.list('kv1/');
+        const page = await kv.list('kv1/', { after: 'kv1/a', limit: 1 });
+        await kv.delete('kv1/a');
+        return { grows: second > first, entry: entry.value, same: entry.version === second, rows: rows.map((r) => r.key),
+            page: page.map((r) => r.key), gone: await kv.get('kv1/a') === undefined,
+            none: await kv.entry('kv1/zzz') === undefined, null: await kv.get('kv1/b') } }";
+    let expected = json!({"grows": true, "entry": {"n": 2}, "same": true, "rows": ["kv1/a", "kv1/b"], "page": ["kv1/b"],
+        "gone": true, "none": true, "null": null});
+    assert_eq!(result(source).await, expected);
+}
+
+#[tokio::test]
+async fn a_commit_happens_whole_or_not_at_all() {
+    let source = "export async function Main(_, { kv }) {
+        const version = await kv.put('kv2/a', 1);
+        const good = await kv.commit({ check: [{ key: 'kv2/a', version }, { key: 'kv2/new' }], put: { 'kv2/a': 2, 'kv2/b': 3 } });
+        const bad = await kv.commit({ check: [{ key: 'kv2/a', version }], put: [{ key: 'kv2/b', value: 9 }], delete: ['kv2/a'] });
+        let wrong; try { await kv.commit({ puts: {} }) } catch (e) { wrong = e.message }
+        return { good: good.ok, bad, a: await kv.get('kv2/a'), b: await kv.get('kv2/b'), wrong } }";
+    let expected = json!({"good": true, "bad": {"ok": false, "conflict": "kv2/a"}, "a": 2, "b": 3,
+        "wrong": "commit takes check, put and delete, not puts"});
+    assert_eq!(result(source).await, expected);
+}
+
+#[tokio::test]
+async fn a_counter_with_checks_loses_nothing() {
+    let source = "export async function Main(_, { kv }) {
+        for (;;) { const entry = await kv.entry('counter');
+            const done = await kv.commit({ check: [{ key: 'counter', version: entry?.version }], put: { counter: (entry?.value ?? 0) + 1 } });
+            if (done.ok) return } }";
+    let module = module(source).await;
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let mut call = Invocation::new(module.clone(), "Main", Value::Null);
+        call.capabilities = Capabilities::of_project();
+        calls.spawn(async move { sandbox().call(call).await.unwrap() });
+    }
+    while let Some(done) = calls.join_next().await {
+        done.unwrap();
+    }
+    assert_eq!(result("export async function Main(_, { kv }) { return kv.get('counter') }").await, json!(20));
+}
+
+#[tokio::test]
+async fn namespaces_do_not_share_keys() {
+    let source = "export async function Main(write, { kv }) { if (write) await kv.put('ns/x', 1); return await kv.get('ns/x') ?? 'none' }";
+    assert_eq!(run(source, json!(true)).await.unwrap().result, json!(1));
+    let mut call = invocation(source, json!(false)).await;
+    call.context.namespace = Namespace::new("other").unwrap();
+    assert_eq!(sandbox().call(call).await.unwrap().result, json!("none"));
+}
+
+#[tokio::test]
+async fn every_operation_is_denied_unless_granted() {
+    for (operation, token) in [
+        ("ctx.kv.get('cart/1')", "kv:read:cart/1"),
+        ("ctx.kv.entry('cart/1')", "kv:read:cart/1"),
+        ("ctx.kv.list('cart/')", "kv:read:cart/*"),
+        ("ctx.kv.put('cart/1', 1)", "kv:write:cart/1"),
+        ("ctx.kv.delete('cart/1')", "kv:write:cart/1"),
+        ("ctx.kv.commit({ put: { 'cart/1': 1 } })", "kv:write:cart/1"),
+        ("ctx.kv.commit({ check: [{ key: 'cart/1', version: 1 }] })", "kv:read:cart/1"),
+        ("ctx.read('prices.json')", "file:read:prices.json"),
+        ("ctx.http('https://api.example.com/x')", "http:fetch:api.example.com"),
+        ("ctx.host('mail.send', {})", "host:mail.send"),
+        ("ctx.hostNow('mail.send', {})", "host:mail.send"),
+        ("crypto.randomUUID()", "crypto:random:*"),
+    ] {
+        let source = format!(
+            "export async function Main(_, ctx) {{ try {{ await {operation}; return 'done' }}
+             catch (e) {{ return [e instanceof PermissionError, e.name, e.code, e.message] }} }}"
+        );
+        let denied =
+            json!([true, "PermissionError", "NX-5005", format!("the function has not been granted {token}")]);
+        assert_eq!(with(&source, &[]).await, denied, "{operation}");
+        assert_eq!(
+            with(&source, &["kv:read:other/*", "kv:write:other/*", "file:read:other", "host:other"]).await,
+            denied
+        );
+        assert_ne!(with(&source, &[token]).await, denied, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn an_uncaught_denial_ends_the_call_with_its_place() {
+    let source = "export async function Main(_, ctx) {\n  await ctx.http('https://example.com/');\n}";
+    let error = run(source, Value::Null).await.unwrap_err();
+    assert_eq!(error.kind.code().id, "NX-5005");
+    let failure: Failure = error.kind.to_failure();
+    assert_eq!(failure.type_name, "PermissionError");
+    assert!(failure.non_retryable);
+    assert_eq!(failure.at.as_deref(), Some("activities/test.js:2:13"));
+}
+
+#[tokio::test]
+async fn files_are_read_inside_the_folder_only() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    std::fs::create_dir_all(data.join("sub")).unwrap();
+    std::fs::write(home.path().join("secret.txt"), "secret").unwrap();
+    std::fs::write(data.join("sub/prices.json"), "[1]").unwrap();
+    std::fs::write(data.join("image.bin"), [0xff, 0xfe]).unwrap();
+    std::fs::write(data.join("big.txt"), vec![b'x'; 300_000]).unwrap();
+    std::os::unix::fs::symlink(home.path().join("secret.txt"), data.join("link.txt")).unwrap();
+    std::os::unix::fs::symlink(home.path(), data.join("up")).unwrap();
+    std::os::unix::fs::symlink(data.join("sub"), data.join("inner")).unwrap();
+    let own = Sandbox::start(nexus_sandbox::Options { data_folder: Some(data), ..options() }).unwrap();
+    let source = "export async function Main(path, ctx) { try { return await ctx.read(path) } catch (e) { return e.name + '!' } }";
+    let module = own.compile("a.js", source).await.unwrap();
+    let outside = home.path().join("secret.txt");
+    for (path, expected) in [
+        ("sub/prices.json", "[1]"),
+        ("inner/prices.json", "[1]"),
+        ("../secret.txt", "FileError!"),
+        ("sub/../../secret.txt", "FileError!"),
+        (outside.to_str().unwrap(), "FileError!"),
+        ("link.txt", "FileError!"),
+        ("up/secret.txt", "FileError!"),
+        ("sub", "FileError!"),
+        ("", "FileError!"),
+        (".", "FileError!"),
+        ("sub\\prices.json", "FileError!"),
+        ("image.bin", "FileError!"),
+        ("big.txt", "FileError!"),
+        ("missing.txt", "FileError!"),
+    ] {
+        let mut call = Invocation::new(module.clone(), "Main", json!(path));
+        call.capabilities = Capabilities::of_project();
+        assert_eq!(own.call(call).await.unwrap().result, json!(expected), "{path}");
+    }
+}
+
+struct Mail;
+
+impl HostFunctions for Mail {
+    fn call_now(&self, name: &str, arg: Json) -> Result<Json, OpError> {
+        Ok(json!([name, arg]))
+    }
+
+    fn call(&self, name: &str, arg: Json) -> BoxFuture<'static, Result<Json, OpError>> {
+        let answer = match name {
+            "mail.send" => Ok(json!({ "sent": arg })),
+            _ => Err(OpError::new("MailError", "the mailbox is full")),
+        };
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+#[tokio::test]
+async fn other_parts_can_give_functions() {
+    let source = "export async function Main(_, ctx) {
+        const now = ctx.hostNow('mail.count', 1), sent = await ctx.host('mail.send', { to: 'a' });
+        try { await ctx.host('mail.purge') } catch (e) { return { now, sent, error: `${e.name}: ${e.message}` } } }";
+    let mut call = invocation(source, Value::Null).await;
+    call.capabilities = Capabilities::parse(["host:mail.*"]).unwrap();
+    call.functions = Some(Arc::new(Mail));
+    let expected = json!({"now": ["mail.count", 1], "sent": {"sent": {"to": "a"}}, "error": "MailError: the mailbox is full"});
+    assert_eq!(sandbox().call(call.clone()).await.unwrap().result, expected);
+    call.functions = None;
+    let error = sandbox().call(call).await.unwrap_err();
+    assert!(matches!(error.kind, CallErrorKind::Threw(_)), "{error}");
+}
