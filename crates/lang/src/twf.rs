@@ -1,10 +1,27 @@
 //! TWF, the workflow language: syntax tree, lexer, parser, checks, interpreter.
 
 pub mod ast;
-pub mod builtins;
+pub mod boundary;
+pub mod builtin;
 pub mod check;
+pub mod code;
+mod compile;
 pub mod dump;
+pub mod eval;
+pub mod failure;
+pub mod fault;
+pub mod heap;
 pub mod lexer;
+pub mod machine;
+pub mod moment;
 pub mod options;
 pub mod parser;
+pub mod program;
+pub mod project;
+pub mod schema;
+pub mod shape;
+pub mod stub;
 pub mod token;
+pub mod value;
+
+pub use project::{Compiled, INTERPRETER_VERSION, compile_sources};

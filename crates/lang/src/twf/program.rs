@@ -1,0 +1,224 @@
+//! Compiled projects: what a host can start, what it has to provide, and where everything is deployed.
+
+mod deploy;
+mod info;
+
+pub use info::{
+    ActivityInfo, Backing, Deployment, EndpointInfo, HandlerInfo, OperationInfo, ParamInfo, Resolved,
+    ServiceInfo, WorkflowInfo,
+};
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+
+use super::ast::Unit;
+use super::code::WorkflowCode;
+use super::compile::{Catalog, compile_operation, compile_workflow};
+use super::project::INTERPRETER_VERSION;
+use super::schema::synthesise;
+use super::shape::Types;
+use crate::text::diagnostic::{Diagnostic, sort};
+use crate::text::source::{SourceId, Sources};
+
+/// A compiled project: immutable, shared by all its runs.
+#[derive(Debug)]
+pub struct Program {
+    digest: String,
+    lenient: bool,
+    types: Types,
+    codes: HashMap<Arc<str>, WorkflowCode>,
+    workflows: Vec<WorkflowInfo>,
+    /// Synchronous operations as runs: `Service.Operation`.
+    operation_runs: Vec<WorkflowInfo>,
+    by_name: HashMap<String, (bool, usize)>,
+    activities: Vec<ActivityInfo>,
+    activity_by_name: HashMap<String, usize>,
+    services: Vec<ServiceInfo>,
+    endpoints: Vec<EndpointInfo>,
+}
+
+impl Program {
+    /// Compiles checked files. The diagnostics are what can only be seen here; with an error among them the program
+    /// must not be deployed. Leniently, names that nothing assigns are null instead of a fault.
+    pub fn compile(
+        units: &[(SourceId, &Unit)],
+        sources: &Sources,
+        lenient: bool,
+    ) -> (Program, Vec<Diagnostic>) {
+        Program::compile_with(units, sources, &Settings { lenient, ..Settings::default() })
+    }
+
+    /// Compiles checked files with the settings of a project.
+    pub fn compile_with(
+        units: &[(SourceId, &Unit)],
+        sources: &Sources,
+        settings: &Settings,
+    ) -> (Program, Vec<Diagnostic>) {
+        let catalog =
+            Catalog::new(units.iter().map(|(_, unit)| *unit), settings.cancel_race_losers, settings.lenient);
+        let mut diagnostics = Vec::new();
+        let mut codes = HashMap::new();
+        for entry in &catalog.workflows {
+            if let Some(code) = compile_workflow(&catalog, entry, &mut diagnostics) {
+                codes.insert(code.name.clone(), code);
+            }
+        }
+        for entry in &catalog.services {
+            for operation in &entry.node.operations {
+                if let Some(code) = compile_operation(&catalog, entry, operation, &mut diagnostics) {
+                    codes.insert(code.name.clone(), code);
+                }
+            }
+        }
+        let units: Vec<&Unit> = units.iter().map(|(_, unit)| *unit).collect();
+        let deployed = deploy::Deployed::new(&units, &catalog);
+        let mut program = Program {
+            digest: digest(sources, *settings),
+            lenient: settings.lenient,
+            codes,
+            workflows: info::workflows(&catalog, &deployed),
+            operation_runs: Vec::new(),
+            by_name: HashMap::new(),
+            activities: info::activities(&catalog, &deployed),
+            activity_by_name: HashMap::new(),
+            services: info::services(&catalog, &deployed),
+            endpoints: deployed.endpoints,
+            types: catalog.types,
+        };
+        program.index();
+        sort(&mut diagnostics);
+        (program, diagnostics)
+    }
+
+    fn index(&mut self) {
+        self.operation_runs = self.services.iter().flat_map(info::operation_runs).collect();
+        // A workflow and an operation cannot have the same name: that of an operation has a dot.
+        for (at, run) in self.operation_runs.iter().enumerate() {
+            self.by_name.insert(run.name.clone(), (true, at));
+        }
+        for (at, workflow) in self.workflows.iter().enumerate() {
+            self.by_name.insert(workflow.name.clone(), (false, at));
+        }
+        for (at, activity) in self.activities.iter().enumerate() {
+            self.activity_by_name.insert(activity.name.clone(), at);
+        }
+    }
+
+    /// SHA-256 over the sources, the settings and the version of the interpreter, in hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Whether it was compiled leniently.
+    pub fn is_lenient(&self) -> bool {
+        self.lenient
+    }
+
+    /// The workflows in source order.
+    pub fn workflows(&self) -> impl Iterator<Item = &WorkflowInfo> {
+        self.workflows.iter()
+    }
+
+    /// A workflow, or a synchronous operation by the name `Service.Operation` it runs under.
+    pub fn workflow(&self, name: &str) -> Option<&WorkflowInfo> {
+        match *self.by_name.get(name)? {
+            (true, at) => self.operation_runs.get(at),
+            (false, at) => self.workflows.get(at),
+        }
+    }
+
+    /// The activities in source order.
+    pub fn activities(&self) -> impl Iterator<Item = &ActivityInfo> {
+        self.activities.iter()
+    }
+
+    /// A declared activity.
+    pub fn activity(&self, name: &str) -> Option<&ActivityInfo> {
+        self.activities.get(*self.activity_by_name.get(name)?)
+    }
+
+    /// The Nexus services in source order.
+    pub fn services(&self) -> impl Iterator<Item = &ServiceInfo> {
+        self.services.iter()
+    }
+
+    /// The endpoints in source order.
+    pub fn endpoints(&self) -> impl Iterator<Item = &EndpointInfo> {
+        self.endpoints.iter()
+    }
+
+    /// An endpoint by its full spelling.
+    pub fn endpoint(&self, name: &str) -> Option<&EndpointInfo> {
+        self.endpoints.iter().find(|endpoint| endpoint.name == name)
+    }
+
+    /// What serves an operation.
+    pub fn operation(&self, service: &str, operation: &str) -> Option<&Backing> {
+        let service = self.services.iter().find(|it| it.name == service)?;
+        service.operations.iter().find(|it| it.name == operation)?.backing.as_ref()
+    }
+
+    /// Where a call goes and what serves it there.
+    pub fn resolve_operation(&self, endpoint: &str, service: &str, operation: &str) -> Option<Resolved<'_>> {
+        let endpoint = self.endpoint(endpoint)?;
+        let backing = self.operation(service, operation)?;
+        Some(Resolved { endpoint, backing })
+    }
+
+    /// A plausible result of an activity, always the same; an empty object when nothing is declared about it.
+    pub fn synthesise_activity(&self, name: &str) -> Json {
+        self.activity(name)
+            .map_or_else(|| Json::Object(serde_json::Map::new()), |it| self.synthesise(&it.result))
+    }
+
+    /// A plausible value of a type, always the same.
+    pub fn synthesise(&self, shape: &super::shape::Shape) -> Json {
+        synthesise(&self.types, shape)
+    }
+
+    /// The declared types.
+    pub fn types(&self) -> &Types {
+        &self.types
+    }
+
+    /// The code of a workflow or synchronous operation.
+    pub(crate) fn code(&self, name: &str) -> Option<&WorkflowCode> {
+        self.codes.get(name)
+    }
+
+    /// Everything that [`Machine::start`](super::machine::Machine::start) takes.
+    pub fn runnable_names(&self) -> impl Iterator<Item = &str> {
+        self.workflows.iter().chain(&self.operation_runs).map(|workflow| workflow.name.as_str())
+    }
+}
+
+/// Settings of a project that change what its programs do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Names that nothing assigns are null.
+    pub lenient: bool,
+    /// Losers of `await one` get a cancellation request, unless the pragma of a file says otherwise.
+    pub cancel_race_losers: bool,
+}
+
+fn digest(sources: &Sources, settings: Settings) -> String {
+    let mut hash = Sha256::new();
+    let head = (INTERPRETER_VERSION, settings.lenient, settings.cancel_race_losers);
+    hash.update(format!("{head:?}\n"));
+    for (_, source) in sources.iter() {
+        hash.update(format!("{} {}\n", source.path, source.text.len()));
+        hash.update(source.text.as_bytes());
+    }
+    let mut text = String::with_capacity(64);
+    for byte in hash.finalize() {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
