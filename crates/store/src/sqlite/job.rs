@@ -5,9 +5,11 @@ use std::ops::Range;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::port::StoreError;
 use nexus_kernel::port::blob::Hash;
-use nexus_kernel::port::kv::{KvCheck, KvCommit, KvWrite};
+use nexus_kernel::port::kv::{KvCheck, KvCommit};
 use nexus_kernel::port::log::{Append, Epoch, Refused};
 use tokio::sync::oneshot;
+
+use super::kv::Change;
 
 /// Where an answer goes. Dropping it tells the asker that the store has stopped.
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -38,7 +40,7 @@ pub(crate) enum Job {
         /// What must hold.
         checks: Vec<KvCheck>,
         /// What to change.
-        writes: Vec<KvWrite>,
+        changes: Vec<Change>,
         /// What became of it.
         answer: Answer<KvCommit>,
     },
@@ -60,7 +62,7 @@ impl Job {
     pub(crate) fn weight(&self) -> usize {
         match self {
             Job::Append { batch, .. } => batch.len().max(1),
-            Job::Kv { writes, .. } => writes.len().max(1),
+            Job::Kv { changes, .. } => changes.len().max(1),
             Job::Acquire { .. } | Job::Blob { .. } | Job::Stop => 1,
         }
     }

@@ -8,6 +8,30 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::fault::{Fault, counted, stored};
 use super::leases::{counter, set_counter};
 
+/// A write as the table takes it: the key and the text of its value, or nothing to delete it. Values become text before
+/// they reach the writer, whose time everybody shares.
+#[derive(Debug)]
+pub(crate) struct Change {
+    key: String,
+    value: Option<String>,
+}
+
+impl From<KvWrite> for Change {
+    fn from(write: KvWrite) -> Change {
+        match write {
+            KvWrite::Put { key, value } => Change { key, value: Some(value.to_string()) },
+            KvWrite::Delete { key } => Change { key, value: None },
+        }
+    }
+}
+
+impl Change {
+    /// Bytes of the key and the value.
+    pub(crate) fn bytes(&self) -> usize {
+        self.key.len() + self.value.as_ref().map_or(0, String::len)
+    }
+}
+
 /// The writer's side: it alone gives out versions.
 #[derive(Debug)]
 pub(crate) struct KvWriter {
@@ -25,7 +49,7 @@ impl KvWriter {
         &mut self,
         connection: &Connection,
         namespace: &Namespace,
-        (checks, writes): (&[KvCheck], &[KvWrite]),
+        (checks, changes): (&[KvCheck], &[Change]),
     ) -> Result<KvCommit, Fault> {
         for check in checks {
             if version_of(connection, namespace, &check.key)? != check.version {
@@ -34,8 +58,8 @@ impl KvWriter {
         }
         let version = self.version + 1;
         set_counter(connection, "kv_version", version)?;
-        for write in writes {
-            apply(connection, namespace, write, version)?;
+        for change in changes {
+            apply(connection, namespace, change, version)?;
         }
         self.version = version;
         Ok(KvCommit::Committed { version })
@@ -51,21 +75,18 @@ fn version_of(connection: &Connection, namespace: &Namespace, key: &str) -> Resu
 fn apply(
     connection: &Connection,
     namespace: &Namespace,
-    write: &KvWrite,
+    Change { key, value }: &Change,
     version: u64,
 ) -> rusqlite::Result<()> {
-    match write {
-        KvWrite::Put { key, value } => {
-            let mut put = connection.prepare_cached(
-                "INSERT INTO kv (namespace, key, value, version) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (namespace, key) DO UPDATE SET value = excluded.value, version = excluded.version",
-            )?;
-            put.execute(params![namespace.as_str(), key, value.to_string(), stored(version)])?;
-        }
-        KvWrite::Delete { key } => {
-            let mut delete = connection.prepare_cached("DELETE FROM kv WHERE namespace = ?1 AND key = ?2")?;
-            delete.execute([namespace.as_str(), key])?;
-        }
+    if let Some(value) = value {
+        let mut put = connection.prepare_cached(
+            "INSERT INTO kv (namespace, key, value, version) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (namespace, key) DO UPDATE SET value = excluded.value, version = excluded.version",
+        )?;
+        put.execute(params![namespace.as_str(), key, value, stored(version)])?;
+    } else {
+        let mut delete = connection.prepare_cached("DELETE FROM kv WHERE namespace = ?1 AND key = ?2")?;
+        delete.execute([namespace.as_str(), key])?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use super::checkpoint::Wake;
 use super::health::Health;
 use super::job::{Answer, Job};
-use super::kv::Begin;
+use super::kv::{Begin, Change};
 use super::lock::FolderLock;
 use super::readers::Readers;
 use super::stats::{Counters, Stats};
@@ -190,7 +190,11 @@ impl Kv for SqliteStore {
         writes: Vec<KvWrite>,
     ) -> BoxFuture<'_, Result<KvCommit, StoreError>> {
         let namespace = namespace.clone();
-        Box::pin(self.ask(move |answer| Job::Kv { namespace, checks, writes, answer }))
+        Box::pin(async move {
+            let changes: Vec<_> = writes.into_iter().map(Change::from).collect();
+            check_size(changes.iter().map(Change::bytes).max().unwrap_or(0))?;
+            self.ask(move |answer| Job::Kv { namespace, checks, changes, answer }).await
+        })
     }
 }
 

@@ -132,8 +132,8 @@ impl Writer {
                 let epoch = self.leases.acquire(&self.connection, partitions, &owner);
                 self.settle(answer, epoch)
             }
-            Job::Kv { namespace, checks, writes, answer } => {
-                let outcome = self.kv.commit(&self.connection, &namespace, (&checks, &writes));
+            Job::Kv { namespace, checks, changes, answer } => {
+                let outcome = self.kv.commit(&self.connection, &namespace, (&checks, &changes));
                 self.settle(answer, outcome)
             }
             Job::Blob { hash, bytes, answer } => {
