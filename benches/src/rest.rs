@@ -61,26 +61,27 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-type Starting = BoxFuture<'static, Result<(SocketAddr, BoxFuture<'static, ()>)>>;
+/// Where a server listens, and what to await for it to serve.
+type Started = (SocketAddr, BoxFuture<'static, ()>);
 
-async fn bare() -> Result<(SocketAddr, BoxFuture<'static, ()>)> {
+async fn bare() -> Result<Started> {
     serve(Router::new().route(PATH, post(async || "{}"))).await
 }
 
-async fn json_echo() -> Result<(SocketAddr, BoxFuture<'static, ()>)> {
+async fn json_echo() -> Result<Started> {
     serve(Router::new().route(PATH, post(async |body: axum::Json<Json>| body))).await
 }
 
-async fn serve(router: Router) -> Result<(SocketAddr, BoxFuture<'static, ()>)> {
+async fn serve(router: Router) -> Result<Started> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let serving = async { drop(axum::serve(listener, router).await) };
     Ok((address, Box::pin(serving)))
 }
 
-async fn gateway() -> Result<(SocketAddr, BoxFuture<'static, ()>)> {
+async fn gateway() -> Result<Started> {
     let catalogue = Catalogue::new();
-    catalogue.replace(vec![noop()?])?;
+    catalogue.replace(vec![noop()])?;
     let pipeline = Pipeline::new(catalogue, Arc::new(SystemClock), Arc::new(SystemRng));
     let listener = nexus_gateway::bind(SocketAddr::from(([127, 0, 0, 1], 0)), false).await?;
     let gateway = Gateway::new(Options::new(listener, pipeline))?;
@@ -89,12 +90,12 @@ async fn gateway() -> Result<(SocketAddr, BoxFuture<'static, ()>)> {
     Ok((address, Box::pin(serving)))
 }
 
-fn noop() -> Result<Operation> {
+fn noop() -> Operation {
     let handler = |_: Json, _: CallContext| -> BoxFuture<'static, Result<Answer, Error>> {
         Box::pin(std::future::ready(Ok(Answer::of(json!({})))))
     };
     let properties = json!({ "order": { "type": "string" }, "amount": { "type": "integer", "minimum": 1 } });
-    Ok(Operation {
+    Operation {
         name: "Noop".into(),
         namespace: Some(Namespace::default()),
         title: "Nothing".into(),
@@ -105,7 +106,7 @@ fn noop() -> Result<Operation> {
         permission: "workflow:Noop:execute".into(),
         defined_at: None,
         handler: Arc::new(handler),
-    })
+    }
 }
 
 /// A server on a thread of its own, which ends with the process.
@@ -115,7 +116,9 @@ struct Server {
 }
 
 impl Server {
-    fn start(starting: impl FnOnce() -> Starting + Send + 'static) -> Result<Server> {
+    fn start(
+        starting: impl FnOnce() -> BoxFuture<'static, Result<Started>> + Send + 'static,
+    ) -> Result<Server> {
         let (sender, started) = mpsc::channel();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -140,7 +143,7 @@ impl Server {
         for _ in 0..REQUESTS / CONNECTIONS {
             exchange(&mut connections, request)?;
         }
-        Ok((read_clock(self.clock)? - before) / REQUESTS)
+        Ok(read_clock(self.clock)?.saturating_sub(before) / REQUESTS)
     }
 }
 

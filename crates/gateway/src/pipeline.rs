@@ -16,7 +16,7 @@ use nexus_kernel::operation::Operation;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::rng::SharedRng;
 
-use crate::request_id::RequestId;
+use crate::request_id::RequestIds;
 use crate::stage::admit;
 use crate::stage::record::Record;
 use crate::stage::validate::Validators;
@@ -48,14 +48,17 @@ pub struct Pipeline {
 struct Parts {
     catalogue: Catalogue,
     clock: SharedClock,
-    rng: SharedRng,
+    request_ids: RequestIds,
     validators: Validators,
 }
 
 impl Pipeline {
     /// A pipeline to the operations of this catalogue, as they are at the moment of each call.
     pub fn new(catalogue: Catalogue, clock: SharedClock, rng: SharedRng) -> Pipeline {
-        Pipeline { parts: Arc::new(Parts { catalogue, clock, rng, validators: Validators::default() }) }
+        let request_ids = RequestIds::new(&*rng);
+        Pipeline {
+            parts: Arc::new(Parts { catalogue, clock, request_ids, validators: Validators::default() }),
+        }
     }
 
     /// The operations that can be called.
@@ -69,13 +72,13 @@ impl Pipeline {
     }
 
     /// Where request ids come from.
-    pub fn rng(&self) -> &SharedRng {
-        &self.parts.rng
+    pub fn request_ids(&self) -> &RequestIds {
+        &self.parts.request_ids
     }
 
     /// A context with a new request id, for callers in this process.
     pub fn context(&self, channel: Channel) -> CallContext {
-        CallContext::new(channel, RequestId::generate(&*self.parts.rng).as_str())
+        CallContext::new(channel, self.parts.request_ids.generate().as_str())
     }
 
     /// Carries out one call.

@@ -1,6 +1,7 @@
 //! Request ids: what correlates an answer with the log.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use nexus_kernel::port::rng::Rng;
@@ -10,30 +11,59 @@ use crate::limits::REQUEST_ID_BYTES_MAX;
 /// The header that carries the id, both ways.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of one request, the caller's own or one of ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(Arc<str>);
+/// Makes ids: `req_`, chance from when this was made, and a count. Asking the operating system for chance with every
+/// request would be a system call each, and nothing rests on ids being hard to guess.
+#[derive(Debug)]
+pub struct RequestIds {
+    prefix: String,
+    count: AtomicU64,
+}
 
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-impl RequestId {
-    /// A new id: `req_` and 16 characters of chance.
-    pub fn generate(rng: &dyn Rng) -> RequestId {
-        let mut bytes = [0_u8; 16];
-        rng.fill(&mut bytes);
-        let digit = |byte: &u8| char::from(DIGITS.get(usize::from(byte & 31)).copied().unwrap_or(b'0'));
-        let mut text = String::with_capacity(20);
-        text.push_str("req_");
-        text.extend(bytes.iter().map(digit));
+/// Bits of chance in an id.
+const CHANCE_BITS: u32 = 60;
+
+/// Bits of the count in an id; after 10^12 ids it begins again.
+const COUNT_BITS: u32 = 40;
+
+impl RequestIds {
+    /// A source of ids that differ from those of every other source.
+    pub fn new(rng: &dyn Rng) -> RequestIds {
+        let mut prefix = "req_".to_owned();
+        push_digits(&mut prefix, rng.next_u64(), CHANCE_BITS);
+        RequestIds { prefix, count: AtomicU64::new(0) }
+    }
+
+    /// A new id.
+    pub fn generate(&self) -> RequestId {
+        let mut text = String::with_capacity(self.prefix.len() + 8);
+        text.push_str(&self.prefix);
+        push_digits(&mut text, self.count.fetch_add(1, Ordering::Relaxed), COUNT_BITS);
         RequestId(text.into())
     }
 
     /// The caller's id when it sent a sane one, else a new one.
-    pub fn of(headers: &HeaderMap, rng: &dyn Rng) -> RequestId {
+    pub fn of(&self, headers: &HeaderMap) -> RequestId {
         let given = headers.get(HEADER).and_then(|value| value.to_str().ok()).filter(|id| is_sane(id));
-        given.map_or_else(|| RequestId::generate(rng), |id| RequestId(id.into()))
+        given.map_or_else(|| self.generate(), |id| RequestId(id.into()))
     }
+}
 
+/// Appends the lowest bits of a number, five to a digit.
+fn push_digits(text: &mut String, number: u64, bits: u32) {
+    let digit = |shift: u32| {
+        let five_bits = usize::try_from((number >> shift) & 31).unwrap_or(0);
+        char::from(DIGITS.get(five_bits).copied().unwrap_or(b'0'))
+    };
+    text.extend((0..bits).step_by(5).rev().map(digit));
+}
+
+/// The id of one request, the caller's own or one of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -60,7 +90,7 @@ mod tests {
     fn of(id: &[u8]) -> RequestId {
         let mut headers = HeaderMap::new();
         headers.insert(HEADER, HeaderValue::from_bytes(id).unwrap());
-        RequestId::of(&headers, &SeededRng::new(1))
+        RequestIds::new(&SeededRng::new(1)).of(&headers)
     }
 
     #[test]
@@ -72,7 +102,17 @@ mod tests {
     fn other_ids_are_replaced() {
         for id in [b"".as_slice(), b"two words", b"\xff", b"a\"b", &[b'x'; 129]] {
             let new = of(id);
-            assert!(new.as_str().starts_with("req_") && new.as_str().len() == 20, "{new:?}");
+            assert!(new.as_str().starts_with("req_") && new.as_str().len() == 24, "{new:?}");
         }
+    }
+
+    #[test]
+    fn no_two_ids_are_equal() {
+        let (one, other) = (RequestIds::new(&SeededRng::new(1)), RequestIds::new(&SeededRng::new(2)));
+        let ids = [one.generate(), one.generate(), other.generate(), other.generate()];
+        for (at, id) in ids.iter().enumerate() {
+            assert!(!ids[..at].contains(id), "{ids:?}");
+        }
+        assert!(ids[0].as_str().ends_with("00000000") && ids[1].as_str().ends_with("00000001"), "{ids:?}");
     }
 }

@@ -17,7 +17,6 @@ use hyper_util::service::TowerToHyperService;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::port::clock::SharedClock;
-use nexus_kernel::port::rng::SharedRng;
 use nexus_kernel::task::Shutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -32,7 +31,6 @@ use crate::limits::{
 };
 use crate::pipeline::Pipeline;
 use crate::problem;
-use crate::request_id::RequestId;
 
 /// What a gateway is made from: a listener of [`bind`], the pipeline, and what has a default.
 pub struct Options {
@@ -128,11 +126,12 @@ impl Gateway {
         let Options { listener, pipeline, version, checks, pages, allowed_hosts, allowed_origins, drain } =
             options;
         let address = listener.local_addr().map_err(|error| Error::internal(error.to_string()))?;
-        let (clock, rng) = (Arc::clone(pipeline.clock()), Arc::clone(pipeline.rng()));
+        let clock = Arc::clone(pipeline.clock());
         let mcp = mcp::service(pipeline.clone(), &version);
-        let router = rest::router(Rest { pipeline, version, checks, pages }).route_service("/mcp", mcp);
+        let router = rest::router(Rest { pipeline: pipeline.clone(), version, checks, pages })
+            .route_service("/mcp", mcp);
         let guard = Guard::new(address.ip().is_loopback(), allowed_hosts, allowed_origins);
-        let front = Arc::new(Front { guard, rng, router: TowerToHyperService::new(router) });
+        let front = Arc::new(Front { guard, pipeline, router: TowerToHyperService::new(router) });
         Ok(Gateway { listener, address, front, clock, drain })
     }
 
@@ -215,13 +214,13 @@ async fn serve(stream: TcpStream, permit: OwnedSemaphorePermit, front: Arc<Front
 /// What every request passes before its channel and every answer after it.
 struct Front {
     guard: Guard,
-    rng: SharedRng,
+    pipeline: Pipeline,
     router: TowerToHyperService<Router>,
 }
 
 impl Front {
     async fn answer(&self, mut request: hyper::Request<Incoming>) -> Response {
-        let id = RequestId::of(request.headers(), &*self.rng);
+        let id = self.pipeline.request_ids().of(request.headers());
         let response = match self.guard.check(request.uri(), request.headers()) {
             Ok(()) => {
                 request.extensions_mut().insert(id.clone());
