@@ -1,7 +1,7 @@
 //! What is wrong with the meaning of files whose text could be read: references, topology, options, flow.
 //!
-//! The codes are those of the language page, section 10. All files of a project are checked together: definitions of one
-//! package see each other, others through imports.
+//! The codes are those of the language page, section 10. All files of a project are checked together:
+//! definitions of one package see each other, others through imports.
 
 mod body;
 mod call;
@@ -58,8 +58,8 @@ pub fn check<'a>(units: &[ParsedUnit<'a>], sources: &'a Sources, options: CheckO
     diagnostics
 }
 
-/// Turns every error but `LEX` and `SYNTAX` into a warning. Callers that report the parser's diagnostics too apply this
-/// to them as well.
+/// Turns every error but `LEX` and `SYNTAX` into a warning. Callers that report the parser's diagnostics too
+/// apply this to them as well.
 pub fn soften(diagnostics: &mut [Diagnostic]) {
     for diagnostic in diagnostics {
         if diagnostic.is_error() && !matches!(diagnostic.code, "LEX" | "SYNTAX") {

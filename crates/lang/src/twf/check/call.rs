@@ -11,21 +11,20 @@ use crate::twf::options::OptionScope;
 
 impl<'a> Checker<'a> {
     pub(super) fn call(&mut self, body: &Body<'a>, call: &'a Call, bind: Option<&'a Bind>) {
+        let scope = match &call.callee {
+            Callee::Activity(_) => OptionScope::ActivityCall,
+            Callee::Workflow(_) => OptionScope::WorkflowCall,
+            Callee::Nexus { .. } | Callee::NexusWorkflow { .. } => OptionScope::NexusCall,
+        };
+        self.options(scope, &call.options);
+        self.option_words(body, scope, &call.options);
         match &call.callee {
-            Callee::Activity(name) => {
-                self.options(OptionScope::ActivityCall, &call.options);
-                self.activity_call(body, call, name, bind);
-            }
-            Callee::Workflow(name) => {
-                self.options(OptionScope::WorkflowCall, &call.options);
-                self.workflow_call(body, call, name, bind);
-            }
+            Callee::Activity(name) => self.activity_call(body, call, name, bind),
+            Callee::Workflow(name) => self.workflow_call(body, call, name, bind),
             Callee::Nexus { endpoint, service, operation } => {
-                self.options(OptionScope::NexusCall, &call.options);
                 self.nexus_call(body, call, (endpoint, service, operation));
             }
             Callee::NexusWorkflow { namespace, workflow } => {
-                self.options(OptionScope::NexusCall, &call.options);
                 self.nexus_workflow_call(body, call, namespace, workflow);
             }
         }

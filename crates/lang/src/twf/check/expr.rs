@@ -1,14 +1,31 @@
 //! Expressions: variables and functions.
 
-use super::Checker;
 use super::body::Body;
 use super::call::count;
 use super::index::Found;
+use super::{Checker, walk};
 use crate::text::diagnostic::Diagnostic;
 use crate::text::source::Span;
 use crate::text::suggest::did_you_mean;
-use crate::twf::ast::{Arg, Expr, ExprKind, Ident, QName};
-use crate::twf::builtins::{BUILTINS, WORKFLOW_FIELDS, builtin};
+use crate::twf::ast::{Arg, Expr, ExprKind, Ident, OptionEntry, QName};
+use crate::twf::builtin::{self, Builtin};
+use crate::twf::options::{OptionScope, OptionType};
+
+/// Fields of the pseudo-variable `workflow`, also callable: `workflow.history_length()`.
+const WORKFLOW_FIELDS: &[&str] = &[
+    "attempt",
+    "continue_as_new_suggested",
+    "history_length",
+    "history_size",
+    "id",
+    "namespace",
+    "parent_id",
+    "run_id",
+    "start_time",
+    "task_queue",
+    "type",
+    "workflow_id",
+];
 
 impl<'a> Checker<'a> {
     pub(super) fn expr(&mut self, body: &Body<'a>, expr: &'a Expr) {
@@ -30,7 +47,7 @@ impl<'a> Checker<'a> {
                 }
             }
             ExprKind::Field(base, field) | ExprKind::OptField(base, field) => {
-                self.workflow_field(base, field);
+                self.workflow_field(body, base, field);
                 self.inner(body, base, locals);
             }
             ExprKind::Neg(base) | ExprKind::Not(base) => self.inner(body, base, locals),
@@ -59,6 +76,21 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Bare words as values of options: the value of a variable, or, when there is none of that name, the
+    /// word itself.
+    pub(super) fn option_words(&mut self, body: &Body<'a>, scope: OptionScope, entries: &'a [OptionEntry]) {
+        for (key, word, span) in walk::bare_words(entries) {
+            let is_word = scope.key(&key.name).is_some_and(|it| matches!(it.ty, OptionType::Enum(_)));
+            if is_word || body.scope.has_value(word) {
+                continue;
+            }
+            let message = format!("`{word}` is no variable of this body, so it is taken as text");
+            let help = did_you_mean(word, body.scope.values())
+                .unwrap_or_else(|| format!("write `\"{word}\"` when the text is meant"));
+            self.report(Diagnostic::warning("UNDEFINED_VARIABLE", span, message).help(help));
+        }
+    }
+
     fn variable(&mut self, body: &Body<'a>, name: &'a str, span: Span, locals: &[&str]) {
         if locals.contains(&name) || body.scope.has_value(name) {
             return;
@@ -70,10 +102,10 @@ impl<'a> Checker<'a> {
 
     fn callee(&mut self, body: &Body<'a>, callee: &'a Expr, args: &'a [Arg], locals: &mut Vec<&'a str>) {
         match &callee.kind {
-            ExprKind::Name(name) => self.function(body, name, (callee.span, args), locals),
+            ExprKind::Name(name) => self.function(body, name, callee.span, args),
             ExprKind::Field(base, method) | ExprKind::OptField(base, method) => {
-                if is_workflow(base) {
-                    return self.workflow_field(base, method);
+                if is_run(body, base) {
+                    return self.workflow_field(body, base, method);
                 }
                 if self.method(method, args) || !is_unknown_name(body, base, locals) {
                     self.inner(body, base, locals);
@@ -83,10 +115,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn function(&mut self, body: &Body<'a>, name: &'a str, (span, args): (Span, &'a [Arg]), locals: &[&str]) {
-        if locals.contains(&name) {
-            return;
-        }
+    fn function(&mut self, body: &Body<'a>, name: &'a str, span: Span, args: &'a [Arg]) {
         if let Some(word) = self.definition(body, name) {
             let message = format!("`{name}` is {}, which a plain call does not run", article(word));
             let at = Span { end: span.start, ..span };
@@ -95,13 +124,13 @@ impl<'a> Checker<'a> {
                 .fix(at, format!("{word} "), format!("call the {word}"));
             return self.report(diagnostic);
         }
-        match builtin(name) {
-            Some(found) => self.argument_count(name, span, args.len(), (found.min, found.max)),
-            // A variable may hold a function.
-            None if body.scope.variables.contains(name) => {}
+        match builtin::find(name) {
+            Some(found) => self.argument_count(found, span, args.len(), 0),
+            // Facts about the run are read by calls that are no functions.
+            None if builtin::NAMES.contains(&name) && args.is_empty() => {}
             None => {
                 let message = format!("there is no function `{name}`");
-                let help = did_you_mean(name, BUILTINS.iter().map(|it| it.name)).unwrap_or_else(|| {
+                let help = did_you_mean(name, builtin::NAMES.iter().copied()).unwrap_or_else(|| {
                     format!("side effects belong into an activity: `activity {}(..)`", capital(name))
                 });
                 self.report(Diagnostic::error("UNKNOWN_FUNCTION", span, message).help(help));
@@ -122,38 +151,35 @@ impl<'a> Checker<'a> {
 
     /// A method is a function of its receiver; false when there is none of that name.
     fn method(&mut self, method: &'a Ident, args: &'a [Arg]) -> bool {
-        let found = builtin(&method.name).filter(|it| it.max != Some(0));
+        let found = builtin::find(&method.name).filter(|it| it.max > 0);
         match found {
-            Some(found) => {
-                let min = found.min.saturating_sub(1);
-                let max = found.max.map(|max| max.saturating_sub(1));
-                self.argument_count(&method.name, method.span, args.len(), (min, max));
-            }
+            Some(found) => self.argument_count(found, method.span, args.len(), 1),
             None => {
-                let known = BUILTINS.iter().filter(|it| it.max != Some(0)).map(|it| it.name);
                 let message = format!("there is no method `{}`", method.name);
-                let help = did_you_mean(&method.name, known);
+                let help = did_you_mean(&method.name, builtin::NAMES.iter().copied());
                 self.report(Diagnostic::error("UNKNOWN_FUNCTION", method.span, message).help_if(help));
             }
         }
         found.is_some()
     }
 
-    fn argument_count(&mut self, name: &str, span: Span, given: usize, (min, max): (usize, Option<usize>)) {
-        if given >= min && max.is_none_or(|max| given <= max) {
+    /// The number of arguments; of a method, its receiver is one of them.
+    fn argument_count(&mut self, function: &Builtin, span: Span, given: usize, receivers: usize) {
+        if function.takes(given + receivers) {
             return;
         }
-        let wanted = match max {
-            Some(max) if max == min => count(min, "argument"),
-            Some(max) => format!("{min} to {max} arguments"),
-            None => format!("at least {}", count(min, "argument")),
+        let min = function.min.saturating_sub(receivers);
+        let wanted = match function.max.saturating_sub(receivers) {
+            max if max == min => count(min, "argument"),
+            max if max > usize::MAX - 2 => format!("at least {}", count(min, "argument")),
+            max => format!("{min} to {max} arguments"),
         };
-        let message = format!("`{name}` takes {wanted}, not {given}");
+        let message = format!("`{}` takes {wanted}, not {given}", function.name);
         self.report(Diagnostic::error("ARITY_MISMATCH", span, message));
     }
 
-    fn workflow_field(&mut self, base: &Expr, field: &Ident) {
-        if is_workflow(base) && !WORKFLOW_FIELDS.contains(&field.name.as_str()) {
+    fn workflow_field(&mut self, body: &Body<'a>, base: &Expr, field: &Ident) {
+        if is_run(body, base) && !WORKFLOW_FIELDS.contains(&field.name.as_str()) {
             let message = format!("`workflow` has no field `{}`", field.name);
             let help = did_you_mean(&field.name, WORKFLOW_FIELDS.iter().copied())
                 .unwrap_or_else(|| format!("it has {}", WORKFLOW_FIELDS.join(", ")));
@@ -162,13 +188,17 @@ impl<'a> Checker<'a> {
     }
 }
 
-fn is_workflow(base: &Expr) -> bool {
-    matches!(&base.kind, ExprKind::Name(name) if name == "workflow")
+/// `workflow` as in `workflow.id`, unless a variable has that name.
+fn is_run(body: &Body<'_>, base: &Expr) -> bool {
+    body.scope.has_run && matches!(&base.kind, ExprKind::Name(name) if name == "workflow")
 }
 
 /// `math.floor(x)`: when the method is unknown too, one report is enough.
 fn is_unknown_name(body: &Body<'_>, base: &Expr, locals: &[&str]) -> bool {
-    matches!(&base.kind, ExprKind::Name(name) if !locals.contains(&name.as_str()) && !body.scope.has_value(name))
+    match &base.kind {
+        ExprKind::Name(name) => !locals.contains(&name.as_str()) && !body.scope.has_value(name),
+        _ => false,
+    }
 }
 
 fn article(word: &str) -> String {

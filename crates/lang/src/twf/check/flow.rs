@@ -5,8 +5,8 @@ use crate::text::diagnostic::Diagnostic;
 use crate::twf::ast::{Block, ForHead, RaceKind, Stmt, StmtKind, TryStmt};
 
 impl Checker<'_> {
-    /// `break` and `continue` outside of a loop. A block that holds an unreadable line may be the body of a loop whose
-    /// header was lost, so nothing is said about it.
+    /// `break` and `continue` outside of a loop. A block that holds an unreadable line may be the body of a
+    /// loop whose header was lost, so nothing is said about it.
     pub(super) fn loops(&mut self, block: &Block) {
         let mut is_torn = false;
         walk::each(block, &mut |stmt| is_torn |= matches!(stmt.kind, StmtKind::Error));
@@ -83,7 +83,8 @@ fn block_ends(block: &Block) -> bool {
     block.iter().any(ends)
 }
 
-/// Whether a `break` of this loop stands in its body; one of an inner loop does not count. An unreadable line may be one.
+/// Whether a `break` of this loop stands in its body; one of an inner loop does not count. An unreadable line
+/// may be one.
 fn has_break(block: &Block) -> bool {
     block.iter().any(|stmt| match &stmt.kind {
         StmtKind::Break | StmtKind::Error => true,

@@ -226,8 +226,8 @@ impl<'a> Index<'a> {
         parts.flat_map(|names| names.keys().copied()).take(KNOWN_MAX).collect()
     }
 
-    /// The namespaces in which a workflow runs: those of the workers that register it, `default` when no namespace exists
-    /// at all.
+    /// The namespaces in which a workflow runs: those of the workers that register it, `default` when no
+    /// namespace exists at all.
     pub(super) fn homes(&self, workflow: &Workflow) -> Vec<&'a str> {
         if !self.has_namespaces {
             return vec!["default"];
@@ -249,7 +249,8 @@ pub(super) fn namespaces(unit: &Unit) -> impl Iterator<Item = &NamespaceDef> {
     })
 }
 
-/// Files without a package clause are one package wherever they lie; others are one for each directory and name.
+/// Files without a package clause are one package wherever they lie; others are one for each directory and
+/// name.
 fn package_key<'a>(unit: &'a Unit, path: &str) -> (String, &'a str) {
     match &unit.package {
         None => (String::new(), ""),

@@ -102,8 +102,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// A Nexus call inside one namespace works, and costs more than a child workflow. `local` is how a sketch without
-    /// namespaces says "this one".
+    /// A Nexus call inside one namespace works, and costs more than a child workflow. `local` is how a sketch
+    /// without namespaces says "this one".
     fn local_call(&mut self, body: &Body<'a>, place: &'a Ident, target: Option<&str>) {
         let homes = body.workflow.map(|workflow| self.index.homes(workflow)).unwrap_or_default();
         let is_local = target.is_some_and(|target| {
@@ -149,8 +149,9 @@ impl<'a> Checker<'a> {
             .filter(|it| it.namespace.name.name == namespace.name.name)
             .filter(|it| super::topology::text(it.options, OptionScope::Worker, "task_queue") == Some(queue))
             .flat_map(|it| it.worker.services.iter().map(|name| (it.file, name)))
-            .any(|(file, name)| {
-                matches!(index.find(file, name, |it| &it.services), Found::Here(found, _) if std::ptr::eq(found, service))
+            .any(|(file, name)| match index.find(file, name, |it| &it.services) {
+                Found::Here(found, _) => std::ptr::eq(found, service),
+                _ => false,
             });
         if !is_served {
             let message = format!(

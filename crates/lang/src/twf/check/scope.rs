@@ -7,15 +7,17 @@ use crate::text::source::{Sources, Span};
 use crate::twf::ast::{
     Bind, ForHead, Handler, HandlerKind, Param, RaceKind, StateItem, Stmt, StmtKind, Target, Workflow,
 };
-use crate::twf::builtins::PSEUDO_VARIABLES;
 
-/// What can be named in a body. A variable that is assigned anywhere is known everywhere: an early read is null.
+/// What can be named in a body. A variable that is assigned anywhere is known everywhere: an early read is
+/// null.
 #[derive(Default)]
 pub(super) struct Scope<'a> {
     pub(super) variables: BTreeSet<&'a str>,
     pub(super) promises: BTreeMap<&'a str, &'a Target>,
     pub(super) conditions: BTreeSet<&'a str>,
     pub(super) handlers: &'a [Handler],
+    /// Whether `workflow` is the run and no variable of that name.
+    pub(super) has_run: bool,
     /// The words of lines that could not be read: they may be names that those lines define.
     torn: BTreeSet<&'a str>,
     sources: Option<&'a Sources>,
@@ -42,7 +44,7 @@ impl<'a> Scope<'a> {
         }
         workflow.on_cancel.iter().for_each(|block| scope.block(block));
         scope.block(&workflow.body);
-        scope.variables.extend(PSEUDO_VARIABLES.iter().filter(|name| **name != "caller"));
+        scope.pseudo(&["signal", "update"]);
         scope
     }
 
@@ -50,8 +52,16 @@ impl<'a> Scope<'a> {
         let mut scope = Scope { sources: Some(sources), ..Scope::default() };
         scope.params(params);
         scope.block(body);
-        scope.variables.extend(["caller", "workflow"]);
+        scope.pseudo(&["caller"]);
         scope
+    }
+
+    /// Names that are there without being assigned: the run; the message that is handled or was awaited last;
+    /// the caller of a Nexus operation.
+    fn pseudo(&mut self, names: &[&'static str]) {
+        self.has_run = !self.variables.contains("workflow");
+        self.variables.insert("workflow");
+        self.variables.extend(names);
     }
 
     fn params(&mut self, params: &'a [Param]) {

@@ -139,7 +139,8 @@ impl<'a> Checker<'a> {
             .collect()
     }
 
-    /// Two workers on one queue take each other's tasks: harmless when they are equal, wrong when they are not.
+    /// Two workers on one queue take each other's tasks: harmless when they are equal, wrong when they are
+    /// not.
     fn shared_queues(&mut self, units: &[ParsedUnit<'a>]) {
         for (file, unit) in self.index.files.iter().zip(units) {
             let Some(package) = self.index.packages.get(file.package) else { continue };

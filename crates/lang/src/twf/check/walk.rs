@@ -1,8 +1,9 @@
 //! Ways through the tree.
 
+use crate::text::source::Span;
 use crate::twf::ast::{
-    Arg, AwaitAll, Bind, Block, Call, Expr, ForHead, LValue, OptionEntry, OptionValue, PathStep, RaceKind,
-    SendTarget, Stmt, StmtKind, Target,
+    Arg, AwaitAll, Bind, Block, Call, Expr, ExprKind, ForHead, Ident, LValue, OptionEntry, OptionValue,
+    PathStep, RaceKind, SendTarget, Stmt, StmtKind, Target,
 };
 
 /// Every statement of a block and of the blocks in it, outer ones first.
@@ -164,24 +165,30 @@ fn indexes<'a>(place: &'a LValue, visit: &mut dyn FnMut(&'a Expr)) {
     }
 }
 
-/// The values of options. A bare word for an enumeration is no variable; the option checks know them by their keys.
+/// The values of options, bare words left out: they are checked with their keys.
 fn options<'a>(entries: &'a [OptionEntry], visit: &mut dyn FnMut(&'a Expr)) {
     for entry in entries {
         match &entry.value {
-            OptionValue::Expr(value) => {
-                if !is_enumeration(&entry.key.name) {
-                    visit(value);
-                }
-            }
+            OptionValue::Expr(value) if matches!(value.kind, ExprKind::Name(_)) => {}
+            OptionValue::Expr(value) => visit(value),
             OptionValue::Block(inner) => options(inner, visit),
         }
     }
 }
 
-fn is_enumeration(key: &str) -> bool {
-    use crate::twf::options::{OptionScope, OptionType};
-    [OptionScope::ActivityCall, OptionScope::WorkflowCall, OptionScope::NexusCall]
-        .iter()
-        .filter_map(|scope| scope.key(key))
-        .any(|key| matches!(key.ty, OptionType::Enum(_)))
+/// The options whose value is a bare word, with that word; `workflow_id_reuse_policy: REJECT_DUPLICATE` and
+/// the like included.
+pub(super) fn bare_words(entries: &[OptionEntry]) -> Vec<(&Ident, &str, Span)> {
+    let mut all = Vec::new();
+    for entry in entries {
+        match &entry.value {
+            OptionValue::Expr(value) => {
+                if let ExprKind::Name(word) = &value.kind {
+                    all.push((&entry.key, word.as_str(), value.span));
+                }
+            }
+            OptionValue::Block(inner) => all.extend(bare_words(inner)),
+        }
+    }
+    all
 }
