@@ -28,12 +28,22 @@ pub(crate) fn create(path: &Path) -> Result<(), Error> {
         }
         _ => {}
     }
+    reserve(&unfinished).map_err(|error| refused(&unfinished, &error))?;
     fill(&unfinished).map_err(|fault| {
         let message = format!("{} cannot be created: {fault}", path.display());
         Error::new(&code::STORE_FAILED, message)
             .help("check the space and the permissions of the data folder")
     })?;
     publish(&unfinished, path).map_err(|error| refused(path, &error))
+}
+
+/// An empty file that only its owner may read; SQLite gives the write-ahead log the same permissions.
+fn reserve(unfinished: &Path) -> std::io::Result<()> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(unfinished).map(drop)
 }
 
 fn fill(unfinished: &Path) -> Result<(), Fault> {

@@ -74,3 +74,15 @@ fn an_unfinished_file_is_begun_again() {
     assert_eq!(wait(store.append(vec![append("a", 0, "one")])).unwrap(), [Ok(1)]);
     assert!(!folder.path().join("nexus.db.new").exists());
 }
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_may_read_the_data() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let fresh = fresh();
+    wait(fresh.append(vec![append("a", 0, "one")])).unwrap();
+    for name in ["nexus.db", "nexus.db-wal", "nexus.db-shm"] {
+        let mode = fresh.folder.path().join(name).metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+    }
+}
