@@ -2,7 +2,7 @@
 
 use crate::text::diagnostic::{Diagnostic, Severity};
 use crate::text::source::Sources;
-use crate::twf::check::{CheckOptions, ParsedUnit, check};
+use crate::twf::check::{CheckOptions, ParsedUnit, check, soften};
 use crate::twf::parser::parse;
 use crate::twf::program::Program;
 
@@ -25,6 +25,9 @@ pub fn compile_sources(sources: &Sources, lenient: bool) -> Compiled {
     let units: Vec<_> =
         parsed.iter().map(|(source, parsed)| ParsedUnit { source: *source, unit: &parsed.unit }).collect();
     let mut diagnostics: Vec<_> = parsed.iter().flat_map(|(_, parsed)| parsed.diagnostics.clone()).collect();
+    if lenient {
+        soften(&mut diagnostics);
+    }
     diagnostics.extend(check(&units, sources, CheckOptions { lenient }));
     let program = if has_errors(&diagnostics) {
         None
