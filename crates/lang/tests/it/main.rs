@@ -8,6 +8,7 @@
 )]
 
 mod broken;
+mod checkout;
 mod robust;
 mod shop;
 mod spec;

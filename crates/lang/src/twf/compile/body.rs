@@ -64,7 +64,10 @@ impl<'a> Compiler<'a> {
         }
         if let Some(block) = &node.on_cancel {
             self.code.on_cancel = Some(self.here());
+            // What was cancelled lies at the bottom of the control stack until the clean-up has ended.
+            self.depth = 1;
             self.block(block);
+            self.depth = 0;
             self.emit(Instr::End, node.span);
         }
         self.place(main);
