@@ -285,8 +285,8 @@ mod tests {
     #[test]
     fn the_host_of_a_url_is_not_fooled() {
         assert_eq!(host_of("https://api.example.com:8443/x?y#z"), "api.example.com");
-        assert_eq!(host_of("https://good.com@evil.com/"), "evil.com");
-        assert_eq!(host_of("http://evil.com\\@good.com/"), "evil.com");
+        assert_eq!(host_of("https://good.example@evil.example/"), "evil.example");
+        assert_eq!(host_of("http://evil.example\\@good.example/"), "evil.example");
         assert_eq!(host_of("http://[::1]:80/"), "::1");
         assert_eq!(host_of("nonsense"), "");
     }

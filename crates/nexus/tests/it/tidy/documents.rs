@@ -156,6 +156,7 @@ fn only_known_hosts_are_named() {
 fn is_known(host: &str) -> bool {
     HOSTS.iter().any(|known| host == *known || host.ends_with(&format!(".{known}")))
         || host.ends_with(".example")
+        || host.ends_with(".test")
 }
 
 /// Hosts of the addresses in a line. A format string or a lone scheme names none.

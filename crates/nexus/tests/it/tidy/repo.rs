@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::LazyLock;
 
 /// One text file.
@@ -16,8 +17,14 @@ pub(crate) struct File {
 const SKIPPED: &[&str] = &[".git", ".nexus", "dist", "node_modules", "target"];
 
 static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
-    let mut files = Vec::new();
-    read(&root(), "", &mut files);
+    let paths = tracked().unwrap_or_else(|| {
+        let mut paths = Vec::new();
+        walk(&root(), "", &mut paths);
+        paths
+    });
+    // What is no text has no style, and what was just deleted has none either.
+    let read = |path: String| fs::read_to_string(root().join(&path)).ok().map(|text| File { path, text });
+    let mut files: Vec<File> = paths.into_iter().filter_map(read).collect();
     assert!(files.len() > 100, "the repository was not found");
     files.sort_by(|one, two| one.path.cmp(&two.path));
     files
@@ -44,16 +51,21 @@ pub(crate) fn text(path: &str) -> &'static str {
     &found.unwrap_or_else(|| panic!("there is no {path}")).text
 }
 
-fn read(folder: &Path, prefix: &str, files: &mut Vec<File>) {
+/// What git keeps; nothing when this is no checkout.
+fn tracked() -> Option<Vec<String>> {
+    let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output().ok()?;
+    let text = String::from_utf8(listed.stdout).ok().filter(|_| listed.status.success())?;
+    Some(text.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
+}
+
+fn walk(folder: &Path, prefix: &str, paths: &mut Vec<String>) {
     for entry in fs::read_dir(folder).expect("folders can be listed").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{prefix}{name}");
-        if entry.path().is_dir() {
-            if !SKIPPED.contains(&name.as_str()) {
-                read(&entry.path(), &format!("{path}/"), files);
-            }
-        } else if let Ok(text) = fs::read_to_string(entry.path()) {
-            files.push(File { path, text }); // what is no text has no style
+        if !entry.path().is_dir() {
+            paths.push(path);
+        } else if !SKIPPED.contains(&name.as_str()) {
+            walk(&entry.path(), &format!("{path}/"), paths);
         }
     }
 }
