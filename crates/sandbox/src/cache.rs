@@ -22,7 +22,7 @@ pub(crate) fn module(engine: &Engine, wasm: &[u8], folder: Option<&Path>) -> was
         match load(engine, &path) {
             Ok(module) => return Ok(module),
             Err(reason) => {
-                tracing::warn!(file = %path.display(), reason, "ignoring a file of the code cache")
+                tracing::warn!(file = %path.display(), reason, "ignoring a file of the code cache");
             }
         }
     }
@@ -47,7 +47,7 @@ fn candidates(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let named = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with(prefix) && name.ends_with(".cwasm")
+        name.starts_with(prefix) && path.extension().is_some_and(|kind| kind == "cwasm")
     };
     entries.filter_map(|entry| Some(entry.ok()?.path())).filter(named).collect()
 }
@@ -84,5 +84,5 @@ fn write(folder: &Path, draft: &Path, code: &[u8]) -> io::Result<()> {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(bytes))
 }

@@ -183,7 +183,7 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation) -> Result<Outc
             operations.spawn(perform(scope.clone(), started));
         }
         let Some(settled) = settled(&mut operations, &mut timeout).await else {
-            return Err(execution.fail(CallErrorKind::Deadline));
+            return Err((*execution).fail(CallErrorKind::Deadline));
         };
         let lane = execution.lane();
         let (guest, file) = (guest.clone(), module.clone());
@@ -196,10 +196,10 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation) -> Result<Outc
 fn request(invocation: &Invocation) -> Result<Vec<u8>, CallError> {
     let Invocation { module, export, limits, .. } = invocation;
     if !module.has_export(export) {
-        let meant = nearest(export, module.exports().iter().map(String::as_str)).map(str::to_owned);
+        let meant = nearest(export, module.exports().iter().map(String::as_str)).map(Into::into);
         return Err(CallErrorKind::NoExport {
-            file: module.file().to_owned(),
-            export: export.clone(),
+            file: module.file().into(),
+            export: export.as_str().into(),
             meant,
         }
         .into());
@@ -336,7 +336,7 @@ impl Execution {
         })
     }
 
-    fn succeed(mut self: Box<Self>, result: Json) -> Outcome {
+    fn succeed(mut self, result: Json) -> Outcome {
         let state = self.instance.store.data_mut();
         let mut logs = std::mem::take(&mut state.logs);
         if state.outstanding > 0 {
@@ -347,7 +347,7 @@ impl Execution {
         Outcome { result, logs, stats: state.stats() }
     }
 
-    fn fail(mut self: Box<Self>, kind: CallErrorKind) -> CallError {
+    fn fail(mut self, kind: CallErrorKind) -> CallError {
         let state = self.instance.store.data_mut();
         CallError { kind, logs: std::mem::take(&mut state.logs), stats: state.stats() }
     }

@@ -16,7 +16,7 @@ const GUEST_STACK_BYTES: usize = 1024 * 1024;
 /// Memory of a slot that stays in place between instances, in bytes: the engine's image and a little more.
 const KEEP_RESIDENT_BYTES: usize = 4 * 1024 * 1024;
 /// Idle slots that keep their pages.
-const WARM_SLOTS_MAX: u32 = 100;
+const WARM_SLOTS_MAX: u32 = 64;
 
 /// What the pool holds.
 #[derive(Debug, Clone, Copy)]

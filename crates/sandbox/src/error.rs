@@ -53,11 +53,11 @@ pub enum CallErrorKind {
     #[error("{file} has no export {export:?}{}", .meant.as_ref().map(|m| format!("; did you mean {m:?}?")).unwrap_or_default())]
     NoExport {
         /// The module's file.
-        file: String,
+        file: Box<str>,
         /// The missing export.
-        export: String,
+        export: Box<str>,
         /// The nearest export there is.
-        meant: Option<String>,
+        meant: Option<Box<str>>,
     },
     /// Too much work is waiting already.
     #[error("the sandbox is overloaded: {0}")]

@@ -267,3 +267,62 @@ fn range(ptr: i32, len: i32) -> Result<Range<usize>, Stop> {
     let len = usize::try_from(len.cast_unsigned()).map_err(|_| Stop::WildRange)?;
     Ok(start..start.checked_add(len).ok_or(Stop::WildRange)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use nexus_kernel::memory::clock::SimClock;
+    use nexus_kernel::memory::rng::SeededRng;
+    use wasmtime::{Instance, MemoryType, Module, Store};
+
+    use super::*;
+
+    /// A guest of three functions that pass on whatever they are given: `run(n)` for `nx.log`, `nx.take`, `nx.start`.
+    ///
+    /// Written by hand as bytes, because the engine's own guest never passes a wild pointer.
+    const HOSTILE: &[u8] = &[
+        0, b'a', b's', b'm', 1, 0, 0, 0, // header
+        1, 18, 3, 0x60, 3, 0x7f, 0x7f, 0x7f, 0, 0x60, 1, 0x7f, 0, 0x60, 4, 0x7f, 0x7f, 0x7f, 0x7f,
+        0, // types
+        2, 31, 3, 2, b'n', b'x', 3, b'l', b'o', b'g', 0, 0, // import nx.log: type 0
+        2, b'n', b'x', 4, b't', b'a', b'k', b'e', 0, 1, // import nx.take: type 1
+        2, b'n', b'x', 5, b's', b't', b'a', b'r', b't', 0, 2, // import nx.start: type 2
+        7, 22, 3, 3, b'l', b'o', b'g', 0, 0, 4, b't', b'a', b'k', b'e', 0, 1, 5, b's', b't', b'a', b'r',
+        b't', 0, 2,
+    ];
+
+    fn hostile() -> (Store<State>, Instance) {
+        let engine = Engine::default();
+        let state =
+            State::new(Limits::default(), None, Arc::new(SimClock::default()), Arc::new(SeededRng::new(1)));
+        let mut store = Store::new(&engine, state);
+        let memory = Memory::new(&mut store, MemoryType::new(1, None)).unwrap();
+        store.data_mut().memory = Some(memory);
+        let module = Module::new(&engine, HOSTILE).unwrap();
+        let instance = linker(&engine).unwrap().instantiate(&mut store, &module).unwrap();
+        (store, instance)
+    }
+
+    #[test]
+    fn wild_ranges_and_numbers_trap() {
+        let (mut store, instance) = hostile();
+        let log = instance.get_typed_func::<(i32, i32, i32), ()>(&mut store, "log").unwrap();
+        let start = instance.get_typed_func::<(i32, i32, i32, i32), ()>(&mut store, "start").unwrap();
+        let take = instance.get_typed_func::<i32, ()>(&mut store, "take").unwrap();
+        for (ptr, len) in [(65_536, 1), (65_535, 2), (-1, 1), (0, -1), (i32::MIN, i32::MAX), (-1, -1)] {
+            assert!(log.call(&mut store, (1, ptr, len)).is_err(), "log {ptr} {len}");
+            assert!(start.call(&mut store, (0, 10, ptr, len)).is_err(), "start {ptr} {len}");
+        }
+        for (id, op) in [(0, 99), (0, -1), (-1, 10), (0, 1)] {
+            assert!(start.call(&mut store, (id, op, 0, 2)).is_err(), "start {id} {op}");
+        }
+        store.data_mut().reply = vec![1; 10];
+        assert!(take.call(&mut store, 65_530).is_err());
+        log.call(&mut store, (1, 65_536, 0)).unwrap();
+        log.call(&mut store, (77, 0, 3)).unwrap();
+        assert_eq!(
+            store.data().logs.len(),
+            2,
+            "a range at the very end, and a level that does not exist, do no harm"
+        );
+    }
+}

@@ -258,3 +258,90 @@ pub(crate) fn classify_trap(error: &wasmtime::Error) -> CallErrorKind {
 fn stack_limit() -> CallErrorKind {
     CallErrorKind::Limit { what: LimitKind::Stack, limit: JS_STACK_BYTES_MAX, used: JS_STACK_BYTES_MAX }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use nexus_kernel::memory::clock::SimClock;
+    use nexus_kernel::memory::rng::SeededRng;
+
+    use super::*;
+    use crate::engine::{PoolSize, engine};
+    use crate::limits::Limits;
+
+    const CANARY: &str = "canary-7f3a-";
+
+    fn guest() -> Guest {
+        let size = PoolSize { instances_max: 2, memory_bytes_max: 32 << 20 };
+        Guest::prepare(engine(size).unwrap(), None).unwrap()
+    }
+
+    fn fresh(guest: &Guest) -> Instance {
+        let state =
+            State::new(Limits::default(), None, Arc::new(SimClock::default()), Arc::new(SeededRng::new(1)));
+        let mut instance = Instance::fresh(guest, state, 7).unwrap();
+        instance.store.data_mut().meter.begin_slice();
+        instance
+    }
+
+    fn image(instance: &mut Instance) -> Vec<u8> {
+        instance.memory_mut().unwrap().to_vec()
+    }
+
+    /// Asks the pool for all the memory there is and looks for what should not be there.
+    fn grown_is_zero(instance: &mut Instance) -> bool {
+        let memory = instance.store.data().memory.unwrap();
+        let before = memory.data_size(&instance.store);
+        memory.grow(&mut instance.store, 400).unwrap();
+        memory.data(&instance.store)[before..].iter().all(|byte| *byte == 0)
+    }
+
+    #[test]
+    fn no_byte_survives_in_any_part_of_the_memory() {
+        let guest = guest();
+        let source = "export function Main(canary) {
+            const big = [1, 2, 3].map(() => new Uint8Array(4 << 20).fill(0xa5));
+            globalThis[canary] = big; Object.prototype[canary] = canary; return [...Array(1e4).keys()].map((n) => canary + n).length }";
+        let (status, bytecode) = fresh(&guest).compile(&guest.exports, "a.js", source).unwrap();
+        assert_eq!(status, Status::Done);
+        let pristine = image(&mut fresh(&guest));
+        let request = format!(r#"{{"export":"Main","input":"{CANARY}","spread":false,"context":{{}}}}"#);
+        for round in 0..12 {
+            let mut user = fresh(&guest);
+            assert_eq!(user.load(&guest.exports, &bytecode).unwrap(), Status::Done);
+            assert_eq!(user.invoke(&guest.exports, request.as_bytes()).unwrap(), Status::Done);
+            let used = image(&mut user);
+            assert!(used.windows(CANARY.len()).any(|bytes| bytes == CANARY.as_bytes()), "it was there");
+            drop(user);
+            // Both slots of the pool are looked at.
+            let mut next = [fresh(&guest), fresh(&guest)];
+            for instance in &mut next {
+                assert!(image(instance) == pristine, "round {round}");
+                assert!(grown_is_zero(instance), "round {round}");
+            }
+        }
+    }
+
+    #[test]
+    fn corrupted_bytecode_is_an_error_and_nothing_worse() {
+        let guest = guest();
+        let source = "const table = { a: [1, 'two', /three/] }; export function Main(x) { return [...table.a, x].length }";
+        let (_, bytecode) = fresh(&guest).compile(&guest.exports, "a.js", source).unwrap();
+        let request = br#"{"export":"Main","input":1,"spread":false,"context":{}}"#;
+        for at in 0..bytecode.len() {
+            let mut damaged = bytecode.clone();
+            damaged[at] ^= 1 << (at % 8);
+            let mut instance = fresh(&guest);
+            // Any answer is good, a trap as well: what counts is that the next instance knows nothing of it.
+            let loaded = instance.load(&guest.exports, &damaged);
+            if loaded.is_ok_and(|status| status == Status::Done) {
+                drop(instance.invoke(&guest.exports, request));
+            }
+        }
+        let mut healthy = fresh(&guest);
+        assert_eq!(healthy.load(&guest.exports, &bytecode).unwrap(), Status::Done);
+        assert_eq!(healthy.invoke(&guest.exports, request).unwrap(), Status::Done);
+        assert_eq!(healthy.out(&guest.exports).unwrap(), b"4");
+    }
+}
