@@ -186,13 +186,18 @@ fn divide(left: &Value, right: &Value) -> Result<Value> {
         (Value::Duration(a), Value::Duration(b)) => {
             let (a, b) = (Value::Int(*a), Value::Int(*b));
             not_zero(&b)?;
-            numbers("/", &a, &b, Decimal::checked_div)
+            numbers("/", &a, &b, quotient)
         }
         _ => {
             not_zero(right)?;
-            numbers("/", left, right, Decimal::checked_div)
+            numbers("/", left, right, quotient)
         }
     }
+}
+
+/// Without the zeros that division leaves at the end.
+fn quotient(a: Decimal, b: Decimal) -> Option<Decimal> {
+    a.checked_div(b).map(|quotient| quotient.normalize())
 }
 
 /// Rounds towards minus infinity, so that `a == (a // b) * b + a % b` and `a % b` has the sign of `b`.

@@ -63,17 +63,13 @@ impl Task<'_, '_> {
     /// Asks for the cancellation of one item. A timer ends at once; for the rest the answer comes as an event.
     pub(super) fn cancel_item(&mut self, id: u64, span: Span) {
         let Some(item) = self.m.items.get_mut(&id).filter(|item| item.is_pending()) else { return };
+        let reason = if self.m.cancel_requested { CANCELED } else { "cancelled by the workflow itself" };
         match item.what {
             What::Timer => {
                 self.emit(span, CommandKind::CancelTimer { timer: id });
-                self.resolve(id, ItemState::Failed(Failure::canceled("the timer was cancelled")));
+                self.resolve(id, ItemState::Failed(Failure::canceled(reason)));
             }
-            What::Message(_) => {
-                self.resolve(
-                    id,
-                    ItemState::Failed(Failure::canceled("the wait for a message was cancelled")),
-                );
-            }
+            What::Message(_) => self.resolve(id, ItemState::Failed(Failure::canceled(reason))),
             What::Activity(_) | What::Child(_) | What::Nexus(_) => {
                 self.emit(span, CommandKind::RequestCancel { target: id });
             }

@@ -3,7 +3,7 @@
 use super::run::{Flow, Task};
 use super::state::{Control, Coroutine};
 use crate::twf::ast::AssignOp;
-use crate::twf::code::{Expr, Instr, Label};
+use crate::twf::code::{Bind, Expr, Instr, Label, Place, Var};
 use crate::twf::fault::{Fault, Trouble};
 use crate::twf::value::{Ref, Value};
 
@@ -15,6 +15,7 @@ impl Task<'_, '_> {
             Instr::Assign(place, op, value) => {
                 let value = self.eval(co.scope, value)?;
                 self.evaluator(co.scope).assign(place, *op, value)?;
+                self.note_bound(co, place);
             }
             Instr::Eval(expr) => {
                 self.eval(co.scope, expr)?;
@@ -163,11 +164,20 @@ impl Task<'_, '_> {
         Ok(Control::Loop { pairs, next: 0, by_key })
     }
 
+    /// A variable of the branch's own that is assigned is bound: `await all -> results` collects the last one.
+    fn note_bound(&mut self, co: &mut Coroutine, place: &Place) {
+        if let (Var::Local { up: 0, slot }, true, Some(scope)) = (place.root, place.path.is_empty(), co.scope)
+        {
+            co.last = self.m.heap.variable(scope, 0, slot).cloned().unwrap_or_default();
+            co.last_is_bound = true;
+        }
+    }
+
     /// Puts a result where it belongs, and remembers it for `await all -> results`.
     pub(super) fn bind(
         &mut self,
         co: &mut Coroutine,
-        bind: Option<&crate::twf::code::Bind>,
+        bind: Option<&Bind>,
         value: Value,
     ) -> Result<(), Fault> {
         if bind.is_some() || !co.last_is_bound {
@@ -175,9 +185,7 @@ impl Task<'_, '_> {
             co.last_is_bound = bind.is_some();
         }
         match bind {
-            Some(crate::twf::code::Bind::Place(place)) => {
-                self.evaluator(co.scope).assign(place, AssignOp::Set, value)
-            }
+            Some(Bind::Place(place)) => self.evaluator(co.scope).assign(place, AssignOp::Set, value),
             Some(bind) => self.evaluator(co.scope).bind(bind, value),
             None => Ok(()),
         }
