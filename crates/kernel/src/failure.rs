@@ -144,6 +144,9 @@ impl fmt::Display for Failure {
         for (depth, link) in self.chain().enumerate() {
             let arrow = if depth == 0 { "" } else { " ← " };
             write!(f, "{arrow}{}: {}", link.type_name, link.message)?;
+            if let Some(at) = &link.at {
+                write!(f, " ({at})")?;
+            }
         }
         Ok(())
     }

@@ -31,6 +31,11 @@ impl Timestamp {
         self.0.div_euclid(1_000)
     }
 
+    /// Reads RFC 3339, as [`Timestamp`] prints it.
+    pub fn parse(text: &str) -> Option<Timestamp> {
+        text.parse::<jiff::Timestamp>().ok().map(|instant| Timestamp(instant.as_microsecond()))
+    }
+
     /// This much later; stays at the end of time rather than wrapping.
     pub fn plus(self, duration: Duration) -> Timestamp {
         Timestamp(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
@@ -58,7 +63,9 @@ mod tests {
 
     #[test]
     fn prints_rfc_3339() {
-        assert_eq!(Timestamp::from_millis(1_700_000_000_123).to_string(), "2023-11-14T22:13:20.123Z");
+        let time = Timestamp::from_millis(1_700_000_000_123);
+        assert_eq!(time.to_string(), "2023-11-14T22:13:20.123Z");
+        assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
     }
 
     #[test]

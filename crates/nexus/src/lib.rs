@@ -1,1 +1,18 @@
 //! The nexus binary: configuration, wiring, command line.
+//!
+//! Nothing is decided here. A project's files are read ([`project`]), built ([`built`]) and served by a [`node`],
+//! which is an engine, a sandbox, a store and a pipeline plugged together; the commands in [`cli`] use a node in this
+//! process or a server's, through the same operations.
+
+pub mod activities;
+pub mod address;
+pub mod built;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod node;
+pub mod output;
+pub mod pages;
+pub mod project;
+pub mod stub;
+pub mod watch;

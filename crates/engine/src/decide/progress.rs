@@ -36,7 +36,11 @@ pub(super) fn activity_ended(draft: &mut Draft<'_>, ended: Ended) {
         Err(failure) => {
             let policy = &activity.options.retry;
             match policy.decide(&failure, attempt, draft.context.now, deadline(activity)) {
-                Retry::At(next_at) => draft.note(Note::AttemptFailed { seq, attempt, failure, next_at }),
+                Retry::At(next_at) => {
+                    let (run, name) = (draft.run.run_id.as_str(), activity.name.as_str());
+                    tracing::warn!(run, attempt, %failure, next_at = %next_at, "activity {name} failed and is tried again");
+                    draft.note(Note::AttemptFailed { seq, attempt, failure, next_at });
+                }
                 Retry::Stop(state) => {
                     let name = activity.name.clone();
                     draft.emit(Event::ActivityTaskStarted { seq, attempt, started_at });

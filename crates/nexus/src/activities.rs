@@ -1,0 +1,272 @@
+//! Activities as JavaScript functions of a project, carried out in the sandbox.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use nexus_kernel::activity::ActivityTask;
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_kernel::failure::{Failure, FailureKind};
+use nexus_kernel::memory::store::MemoryStore;
+use nexus_kernel::port::SharedStore;
+use nexus_kernel::port::activity::Activities;
+use nexus_kernel::port::clock::{SharedClock, SystemClock};
+use nexus_kernel::port::rng::{SharedRng, SystemRng};
+use nexus_kernel::{BoxFuture, Json};
+use nexus_lang::twf::program::Program;
+use nexus_sandbox::{
+    CallContext, Capabilities, Input, Invocation, JsError, Limits, LogLevel, LogLine, Module, Options,
+    Sandbox,
+};
+
+use crate::config::SandboxConfig;
+use crate::project::Project;
+
+/// A file that cannot be read, or an activity that two files export.
+#[derive(Debug)]
+pub struct ScriptError {
+    /// Path relative to the project.
+    pub file: String,
+    /// From 1.
+    pub line: u32,
+    /// In characters, from 1.
+    pub column: u32,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// Which function carries out which activity.
+#[derive(Debug, Default)]
+pub struct Bindings {
+    functions: HashMap<String, Function>,
+    limits: Limits,
+}
+
+#[derive(Debug, Clone)]
+struct Function {
+    module: Module,
+    /// Names of the declared parameters, once the declarations are known.
+    parameters: Vec<String>,
+}
+
+impl Bindings {
+    /// Compiles the scripts of a project: an activity is the export of its name. Nothing of a script is executed.
+    pub async fn compile(project: &Project, sandbox: &Sandbox) -> (Bindings, Vec<ScriptError>) {
+        let mut bindings = Bindings { functions: HashMap::new(), limits: limits(&project.config.sandbox) };
+        let mut errors = Vec::new();
+        for file in &project.activities {
+            match sandbox.compile(&file.path, &file.text).await {
+                Ok(module) => errors.extend(bindings.add(&module)),
+                Err(error) => errors.push(ScriptError::from(error)),
+            }
+        }
+        (bindings, errors)
+    }
+
+    fn add(&mut self, module: &Module) -> Option<ScriptError> {
+        let mut twice = None;
+        for name in module.exports() {
+            let function = Function { module: module.clone(), parameters: Vec::new() };
+            if let Some(other) = self.functions.insert(name.clone(), function) {
+                twice = Some(ScriptError {
+                    file: module.file().to_owned(),
+                    line: 1,
+                    column: 1,
+                    message: format!("{name} is exported by {} too", other.module.file()),
+                    help: Some("an activity has one function; rename or remove one of them".to_owned()),
+                });
+            }
+        }
+        twice
+    }
+
+    /// Takes the parameters' names from the declarations of the activities.
+    pub fn learn_parameters(&mut self, program: &Program) {
+        for activity in program.activities() {
+            if let Some(function) = self.functions.get_mut(&activity.name) {
+                function.parameters = activity.params.iter().map(|param| param.name.clone()).collect();
+            }
+        }
+    }
+
+    /// Whether an activity has a function.
+    pub fn has(&self, activity: &str) -> bool {
+        self.functions.contains_key(activity)
+    }
+}
+
+impl From<JsError> for ScriptError {
+    fn from(error: JsError) -> ScriptError {
+        let JsError { file, line, column, message, help, .. } = error;
+        ScriptError { file, line, column, message, help }
+    }
+}
+
+/// The executor: looks up the function of a task and calls it in the sandbox.
+pub struct ScriptActivities {
+    sandbox: Sandbox,
+    clock: SharedClock,
+    bindings: RwLock<Arc<Bindings>>,
+}
+
+impl ScriptActivities {
+    /// An executor without functions.
+    pub fn new(sandbox: Sandbox, clock: SharedClock) -> ScriptActivities {
+        ScriptActivities { sandbox, clock, bindings: RwLock::default() }
+    }
+
+    /// Replaces all functions. Attempts that run go on with those they began with.
+    pub fn bind(&self, bindings: Bindings) {
+        *self.bindings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(bindings);
+    }
+
+    fn bindings(&self) -> Arc<Bindings> {
+        self.bindings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn invocation(&self, function: &Function, limits: Limits, task: ActivityTask) -> Invocation {
+        let deadline = self.clock.now().plus(Duration::from_millis(task.start_to_close_ms));
+        let idempotency_key = Some(task.idempotency_key());
+        let context = CallContext {
+            namespace: task.key.namespace,
+            workflow: Some(task.workflow),
+            workflow_id: Some(task.key.workflow_id.to_string()),
+            run: Some(task.run_id.to_string()),
+            activity: Some(task.activity.clone()),
+            activity_id: Some(task.activity_id),
+            attempt: task.attempt,
+            idempotency_key,
+        };
+        Invocation {
+            module: function.module.clone(),
+            export: task.activity,
+            input: Input::One(argument(&function.parameters, task.input)),
+            context,
+            capabilities: Capabilities::of_project(),
+            limits,
+            deadline: Some(deadline),
+            seed: None,
+            functions: None,
+        }
+    }
+}
+
+/// An activity with one parameter gets its value, one with several gets an object of them.
+fn argument(parameters: &[String], mut input: Vec<Json>) -> Json {
+    match parameters {
+        [] | [_] if input.len() <= 1 => input.pop().unwrap_or(Json::Null),
+        [] => Json::Array(input),
+        names => names.iter().cloned().zip(input).collect(),
+    }
+}
+
+impl Activities for ScriptActivities {
+    fn is_bound(&self, activity: &str) -> bool {
+        self.bindings().has(activity)
+    }
+
+    fn execute(&self, task: ActivityTask) -> BoxFuture<'static, Result<Json, Failure>> {
+        let bindings = self.bindings();
+        let Some(function) = bindings.functions.get(&task.activity) else {
+            let message = format!("nobody implements activity {}", task.activity);
+            return Box::pin(std::future::ready(Err(Failure::new(
+                FailureKind::Server,
+                code::ACTIVITY_UNBOUND.id,
+                message,
+            ))));
+        };
+        let (run, activity) = (task.run_id.clone(), task.activity.clone());
+        let invocation = self.invocation(function, bindings.limits.clone(), task);
+        let sandbox = self.sandbox.clone();
+        Box::pin(async move {
+            let (result, logs) = match sandbox.call(invocation).await {
+                Ok(outcome) => (Ok(outcome.result), outcome.logs),
+                Err(error) => (Err(error.kind.to_failure()), error.logs),
+            };
+            for line in &logs {
+                log(run.as_str(), &activity, line);
+            }
+            result
+        })
+    }
+}
+
+/// What a function logs goes where the server logs.
+fn log(run: &str, activity: &str, line: &LogLine) {
+    let message = line.message.as_str();
+    match line.level {
+        LogLevel::Debug => tracing::debug!(target: "nexus::activity", run, activity, "{message}"),
+        LogLevel::Info => tracing::info!(target: "nexus::activity", run, activity, "{message}"),
+        LogLevel::Warn => tracing::warn!(target: "nexus::activity", run, activity, "{message}"),
+        LogLevel::Error => tracing::error!(target: "nexus::activity", run, activity, "{message}"),
+    }
+}
+
+/// The sandbox of a project that runs.
+pub fn sandbox(
+    project: &Project,
+    store: SharedStore,
+    clock: &SharedClock,
+    rng: &SharedRng,
+) -> Result<Sandbox, Error> {
+    let options = Options {
+        data_folder: Some(project.root.join("data")),
+        cache_folder: cache_folder(),
+        ..Options::new(Arc::clone(clock), Arc::clone(rng), store)
+    };
+    start(options)
+}
+
+/// A sandbox that only compiles.
+pub fn checking() -> Result<Sandbox, Error> {
+    let store = Arc::new(MemoryStore::new());
+    let options = Options {
+        cache_folder: cache_folder(),
+        ..Options::new(Arc::new(SystemClock), Arc::new(SystemRng), store)
+    };
+    start(options)
+}
+
+fn start(options: Options) -> Result<Sandbox, Error> {
+    Sandbox::start(options).map_err(|error| {
+        Error::internal(error.to_string())
+            .help("the system must allow threads and some memory to be reserved")
+    })
+}
+
+/// The engine's machine code is the same for all projects of a user: it is compiled once.
+fn cache_folder() -> Option<PathBuf> {
+    let given = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    given("NEXUS_CACHE_DIR")
+        .or_else(|| given("XDG_CACHE_HOME").map(|folder| folder.join("nexus")))
+        .or_else(|| given("HOME").map(|folder| folder.join(".cache/nexus")))
+}
+
+fn limits(config: &SandboxConfig) -> Limits {
+    let defaults = Limits::default();
+    let bytes = |mib: u64| usize::try_from(mib.saturating_mul(1024 * 1024)).unwrap_or(usize::MAX);
+    Limits {
+        cpu_ms_max: config.cpu_ms_max.unwrap_or(defaults.cpu_ms_max),
+        memory_bytes_max: config.memory_mib_max.map_or(defaults.memory_bytes_max, bytes),
+        host_calls_max: config.host_calls_max.map_or(defaults.host_calls_max, u64::from),
+        ..defaults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn arguments_follow_the_declaration() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(argument(&names(&["order"]), vec![json!({ "id": 1 })]), json!({ "id": 1 }));
+        assert_eq!(argument(&names(&["a", "b"]), vec![json!(1), json!(2)]), json!({ "a": 1, "b": 2 }));
+        assert_eq!(argument(&[], vec![]), Json::Null);
+    }
+}

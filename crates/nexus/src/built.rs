@@ -1,0 +1,132 @@
+//! From a project to what can be served: a definition, activities, and everything that was noticed on the way.
+
+use std::sync::Arc;
+
+use nexus_engine::Definition;
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_lang::text::diagnostic::{Diagnostic, Severity};
+use nexus_lang::text::render;
+use nexus_lang::text::source::{Sources, Span, offset};
+use nexus_sandbox::Sandbox;
+
+use crate::activities::{Bindings, ScriptError};
+use crate::project::Project;
+
+/// The findings about a project's files, and the files they point into.
+#[derive(Debug)]
+pub struct Report {
+    /// Every file that a finding may point into.
+    pub sources: Sources,
+    /// The findings, in order of files and positions.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A project that can be served.
+#[derive(Debug)]
+pub struct Built {
+    /// Its workflows.
+    pub definition: Arc<Definition>,
+    /// Its activities.
+    pub bindings: Bindings,
+}
+
+impl Report {
+    /// How many findings have this severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+    }
+
+    /// The findings as an error for callers who cannot see the report itself.
+    pub fn to_error(&self) -> Error {
+        let errors = self.diagnostics.iter().filter(|found| found.severity == Severity::Error);
+        let count = self.count(Severity::Error);
+        let plural = if count == 1 { "" } else { "s" };
+        let mut error = Error::new(&code::PROJECT_INVALID, format!("the project has {count} error{plural}"))
+            .help("`nexus check` shows them with their lines");
+        for found in errors {
+            let place = found.span.map(|span| self.sources.locate(span).to_string()).unwrap_or_default();
+            error = error.fault(place, format!("{} [{}]", found.message, found.code));
+        }
+        error
+    }
+
+    /// The findings of these severities for people, with the lines they are about.
+    pub fn render(&self, fits: impl Fn(Severity) -> bool, color: bool) -> Vec<String> {
+        let shown = self.diagnostics.iter().filter(|found| fits(found.severity));
+        shown.map(|found| render::terminal(found, &self.sources, color)).collect()
+    }
+}
+
+/// Compiles a project's workflows, and its scripts when there is a sandbox for that. What is built is absent when
+/// there are errors.
+pub async fn build(project: &Project, sandbox: Option<&Sandbox>, lenient: bool) -> (Option<Built>, Report) {
+    let (definition, mut sources, mut diagnostics) = Definition::compile(project.sources(), lenient);
+    let mut bindings = Bindings::default();
+    if let Some(sandbox) = sandbox {
+        let (compiled, errors) = Bindings::compile(project, sandbox).await;
+        bindings = compiled;
+        for error in errors {
+            diagnostics.push(script_diagnostic(&mut sources, project, &error));
+        }
+        if let Some(definition) = &definition {
+            bindings.learn_parameters(&definition.program);
+            diagnostics.extend(unbound(definition, &bindings));
+        }
+    }
+    diagnostics.sort_by_key(|found| (found.span.map(|span| (span.source, span.start)), found.code));
+    let report = Report { sources, diagnostics };
+    let built = definition.filter(|_| report.count(Severity::Error) == 0);
+    (built.map(|definition| Built { definition, bindings }), report)
+}
+
+/// An activity that is declared and called but has no function: its tasks would wait for ever.
+fn unbound(definition: &Definition, bindings: &Bindings) -> Vec<Diagnostic> {
+    let missing = definition.program.activities().filter(|activity| !bindings.has(&activity.name));
+    missing
+        .map(|activity| {
+            let name = &activity.name;
+            Diagnostic::warning(
+                "UNBOUND_ACTIVITY",
+                activity.span,
+                format!("nobody implements activity {name}"),
+            )
+            .help(format!("export a function {name} from a file in activities/"))
+        })
+        .collect()
+}
+
+fn script_diagnostic(sources: &mut Sources, project: &Project, error: &ScriptError) -> Diagnostic {
+    let text = project.activities.iter().find(|file| file.path == error.file).map_or("", |file| &file.text);
+    let source = sources.add(&error.file, text);
+    let start = byte_of(text, error.line, error.column);
+    let end = text.get(start..).and_then(|rest| rest.chars().next()).map_or(start, |c| start + c.len_utf8());
+    let span = Span { source, start: offset(start), end: offset(end) };
+    let found = Diagnostic::error("SCRIPT", span, error.message.clone());
+    match &error.help {
+        Some(help) => found.help(help.clone()),
+        None => found,
+    }
+}
+
+/// The byte of a line and column, both from 1, columns in characters.
+fn byte_of(text: &str, line: u32, column: u32) -> usize {
+    let line_start: usize =
+        text.split_inclusive('\n').take(line.saturating_sub(1) as usize).map(str::len).sum();
+    let rest = text.get(line_start..).unwrap_or("");
+    let within = rest.char_indices().nth(column.saturating_sub(1) as usize).map_or(rest.len(), |(at, _)| at);
+    (line_start + within).min(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_columns_become_bytes() {
+        assert_eq!(byte_of("ab\ncd", 1, 1), 0);
+        assert_eq!(byte_of("äb\ncd", 1, 2), 2);
+        assert_eq!(byte_of("ab\ncd", 2, 2), 4);
+        assert_eq!(byte_of("ab\ncd", 9, 9), 5);
+    }
+}

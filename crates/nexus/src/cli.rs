@@ -1,0 +1,89 @@
+//! The command line: nouns, then verbs, and the short forms that people type most.
+
+pub mod check;
+pub mod explain;
+pub mod new;
+pub mod run;
+pub mod up;
+pub mod workflow;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use nexus_kernel::error::Error;
+
+use crate::output::Output;
+
+/// Write a workflow once: it is durable, and it can be called over HTTP, from a shell, and by an AI agent.
+#[derive(Debug, Parser)]
+#[command(name = "nexus", version, propagate_version = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Talk to this server; without it, to the one that serves the project, or to none at all
+    #[arg(long, global = true, env = "NEXUS_SERVER", value_name = "URL")]
+    pub server: Option<String>,
+    /// The project's folder
+    #[arg(long, global = true, default_value = ".", value_name = "DIR")]
+    pub project: PathBuf,
+    /// How to print what is found
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Print what happens inside, to standard error
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+}
+
+/// How to print data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve a project over HTTP and MCP
+    Up(up::UpArgs),
+    /// Start a run of a workflow and wait for its end; list and show runs
+    Run(run::RunArgs),
+    /// Check a project, or a single .twf file, without running anything
+    Check(check::CheckArgs),
+    /// Make a new project
+    New(new::NewArgs),
+    /// List and show workflows
+    Workflow {
+        /// What to do.
+        #[command(subcommand)]
+        verb: workflow::WorkflowVerb,
+    },
+    /// Explain an error code
+    Explain(explain::ExplainArgs),
+}
+
+impl Cli {
+    /// Carries the command out.
+    pub async fn execute(self, output: Output) -> Result<(), Error> {
+        let Cli { command, global } = self;
+        match command {
+            Command::Up(args) => up::up(&global, args, output).await,
+            Command::Run(args) => run::run(&global, args, output).await,
+            Command::Check(args) => check::check(&global, &args, output).await,
+            Command::New(args) => new::new(&args, output),
+            Command::Workflow { verb } => workflow::workflow(&global, verb, output).await,
+            Command::Explain(args) => explain::explain(&args, output),
+        }
+    }
+}

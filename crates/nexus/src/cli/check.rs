@@ -1,0 +1,68 @@
+//! `nexus check`: every error of a project's files, without running anything.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_lang::text::diagnostic::Severity;
+use nexus_lang::text::render;
+use serde_json::json;
+
+use crate::activities;
+use crate::built::{Report, build};
+use crate::cli::Global;
+use crate::output::Output;
+use crate::project::Project;
+
+/// Flags.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Project folders or .twf files; the project in this folder when none is given
+    paths: Vec<PathBuf>,
+    /// Names that refer to nothing are warnings: for sketches and fragments
+    #[arg(long)]
+    lenient: bool,
+    /// Show remarks too, such as spellings that have a newer form
+    #[arg(long)]
+    info: bool,
+}
+
+/// Checks each path as a project of its own.
+pub async fn check(global: &Global, args: &CheckArgs, output: Output) -> Result<(), Error> {
+    let paths = if args.paths.is_empty() { vec![global.project.clone()] } else { args.paths.clone() };
+    let mut errors = 0;
+    let mut found = Vec::new();
+    for path in &paths {
+        let project = Project::read(path)?;
+        let sandbox = activities::checking()?;
+        let (_, report) = build(&project, Some(&sandbox), args.lenient).await;
+        errors += report.count(Severity::Error);
+        if output.is_json() {
+            found.extend(report.diagnostics.iter().map(|one| render::json(one, &report.sources)));
+        } else {
+            print(&report, args.info, &project, output);
+        }
+    }
+    if output.is_json() {
+        output.json(&json!({ "errors": errors, "diagnostics": found }));
+    }
+    if errors == 0 {
+        return Ok(());
+    }
+    let plural = if errors == 1 { "" } else { "s" };
+    Err(Error::new(&code::PROJECT_INVALID, format!("{errors} error{plural}")).help("mend the lines above"))
+}
+
+fn print(report: &Report, with_info: bool, project: &Project, output: Output) {
+    for text in report.render(|severity| with_info || severity != Severity::Info, output.has_color()) {
+        output.note(&text);
+    }
+    if report.count(Severity::Error) == 0 {
+        let (files, warnings) = (report.sources.iter().count(), report.count(Severity::Warning));
+        output.text(&format!(
+            "{}: {files} workflow files, no errors, {warnings} warnings",
+            project.root.display()
+        ));
+    }
+}

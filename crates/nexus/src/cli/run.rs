@@ -1,0 +1,239 @@
+//! `nexus run WORKFLOW`, and `nexus run list|show|history`.
+
+mod input;
+
+use clap::{Args, Subcommand};
+use nexus_kernel::Json;
+use nexus_kernel::call::{Answer, Wait};
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_kernel::id::WorkflowId;
+use serde_json::json;
+
+use crate::cli::Global;
+use crate::client::{Client, StartCall};
+use crate::output::Output;
+use crate::stub;
+
+/// Flags.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct RunArgs {
+    /// What to do with runs that exist
+    #[command(subcommand)]
+    verb: Option<RunVerb>,
+    /// Start a run
+    #[command(flatten)]
+    start: StartArgs,
+}
+
+/// Flags of a start.
+#[derive(Debug, Args)]
+pub struct StartArgs {
+    /// The workflow to start, `Name` or `namespace/Name`
+    #[arg(required = true)]
+    workflow: Option<String>,
+    /// An input by name; may be given several times
+    #[arg(long = "input", short, value_name = "NAME=VALUE")]
+    inputs: Vec<String>,
+    /// All inputs as a JSON object: the text itself, @FILE, or - for standard input
+    #[arg(long, value_name = "JSON|@FILE|-", conflicts_with = "inputs")]
+    json: Option<String>,
+    /// Your own id for the work; at most one run of it is open
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// Equal keys start the work once
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// Do not wait for the end; needs a running server
+    #[arg(long = "async")]
+    detach: bool,
+    /// Simulate: activities give made-up values of their result types, timers pass at once, nothing is kept
+    #[arg(long, conflicts_with_all = ["detach", "idempotency_key"])]
+    stub: bool,
+}
+
+/// What can be done with runs that exist.
+#[derive(Debug, Subcommand)]
+pub enum RunVerb {
+    /// List runs, newest first
+    List {
+        /// Only runs in this namespace
+        #[arg(long)]
+        namespace: Option<String>,
+        /// Only runs of this workflow
+        #[arg(long)]
+        workflow: Option<String>,
+        /// Only runs with this status
+        #[arg(long)]
+        status: Option<String>,
+        /// Most runs to list
+        #[arg(long, default_value_t = 50)]
+        limit: u64,
+        /// Only runs older than this one
+        #[arg(long, value_name = "RUN")]
+        before: Option<String>,
+    },
+    /// Show a run: status, result, and what it waits for
+    Show {
+        /// The run
+        run: String,
+        /// Wait up to this many seconds for it to end
+        #[arg(long, value_name = "SECONDS")]
+        wait: Option<u64>,
+    },
+    /// Show every event of a run, with its time and line
+    History {
+        /// The run
+        run: String,
+    },
+    /// Ask a run to stop; its program may clean up first
+    Cancel {
+        /// The run
+        run: String,
+        /// Kept in the history
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// End a run without asking its program
+    Terminate {
+        /// The run
+        run: String,
+        /// Kept in the history
+        #[arg(long)]
+        reason: Option<String>,
+    },
+}
+
+/// Carries the command out.
+pub async fn run(global: &Global, args: RunArgs, output: Output) -> Result<(), Error> {
+    match args.verb {
+        Some(verb) => on_runs(global, verb, output).await,
+        None => start(global, args.start, output).await,
+    }
+}
+
+async fn start(global: &Global, args: StartArgs, output: Output) -> Result<(), Error> {
+    let workflow = args.workflow.unwrap_or_default();
+    if args.stub {
+        let input = input::given(&args.inputs, args.json.as_deref(), None)?;
+        return stub::run(global, &workflow, input, output);
+    }
+    let client =
+        if args.detach { Client::remote(global).await? } else { Client::executing(global, output).await? };
+    let shown = client.verb("workflow.show", show_input(&workflow)).await?;
+    let input = input::given(&args.inputs, args.json.as_deref(), shown.get("input"))?;
+    let call = StartCall {
+        workflow,
+        input,
+        wait: if args.detach { Wait::Accepted } else { Wait::Done },
+        workflow_id: args.id.as_deref().map(WorkflowId::new).transpose()?,
+        idempotency_key: args.idempotency_key,
+    };
+    let answer = client.start(call).await;
+    client.close().await?;
+    print_answer(&answer?, output);
+    Ok(())
+}
+
+/// `namespace/Name` as the input of `workflow.show`.
+fn show_input(workflow: &str) -> Json {
+    match workflow.split_once('/') {
+        Some((namespace, name)) => json!({ "namespace": namespace, "name": name }),
+        None => json!({ "name": workflow }),
+    }
+}
+
+/// The result is data; which run made it is a remark.
+fn print_answer(answer: &Answer, output: Output) {
+    let Some(run) = &answer.run else {
+        return output.json(&answer.output);
+    };
+    if run.status.is_open() {
+        output.note(&format!("{} runs as {}", run.workflow, run.workflow_id));
+        return output.text(run.run_id.as_str());
+    }
+    output.json(&answer.output);
+    output.note(&format!("{} {} · nexus run history {}", run.workflow, run.status.as_str(), run.run_id));
+}
+
+async fn on_runs(global: &Global, verb: RunVerb, output: Output) -> Result<(), Error> {
+    let client = Client::reading(global, output).await?;
+    let result = match verb {
+        RunVerb::List { namespace, workflow, status, limit, before } => {
+            let mut input = json!({ "limit": limit });
+            let given =
+                [("namespace", namespace), ("workflow", workflow), ("status", status), ("before", before)];
+            if let Some(fields) = input.as_object_mut() {
+                fields.extend(
+                    given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))),
+                );
+            }
+            client.verb("run.list", input).await.map(|found| print_list(&found, output))
+        }
+        RunVerb::Show { run, wait } => {
+            let mut input = json!({ "run_id": run });
+            if let (Some(fields), Some(seconds)) = (input.as_object_mut(), wait) {
+                fields.insert("wait_ms".into(), json!(seconds.saturating_mul(1_000)));
+            }
+            client.verb("run.show", input).await.map(|found| print_run(&found, output))
+        }
+        RunVerb::History { run } => {
+            client.verb("run.history", json!({ "run_id": run })).await.map(|history| {
+                if output.is_json() { output.json(&history) } else { output.timeline(&history) }
+            })
+        }
+        RunVerb::Cancel { run, reason } => stop(&client, "run.cancel", run, reason).await,
+        RunVerb::Terminate { run, reason } => stop(&client, "run.terminate", run, reason).await,
+    };
+    client.close().await?;
+    result
+}
+
+async fn stop(client: &Client, verb: &str, run: String, reason: Option<String>) -> Result<(), Error> {
+    if !client.is_remote() {
+        return Err(Error::new(&code::SERVER_UNREACHABLE, "no server runs this project")
+            .help("start it with `nexus up`; a run without a server stands still"));
+    }
+    let mut input = json!({ "run_id": run });
+    if let (Some(fields), Some(reason)) = (input.as_object_mut(), reason) {
+        fields.insert("reason".into(), json!(reason));
+    }
+    client.verb(verb, input).await.map(|_| ())
+}
+
+fn print_list(found: &Json, output: Output) {
+    if output.is_json() {
+        return output.json(found);
+    }
+    let runs = found.get("runs").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+    let text = |run: &Json, name: &str| run.get(name).and_then(Json::as_str).unwrap_or("-").to_owned();
+    let fields = ["run_id", "namespace", "workflow", "workflow_id", "status", "started_at"];
+    let rows: Vec<Vec<String>> =
+        runs.iter().map(|run| fields.iter().map(|name| text(run, name)).collect()).collect();
+    if rows.is_empty() {
+        return output.note("no runs");
+    }
+    output.table(&["RUN", "NAMESPACE", "WORKFLOW", "WORKFLOW ID", "STATUS", "STARTED"], rows);
+    if let Some(next) = found.get("next").and_then(Json::as_str) {
+        output.note(&format!("more: --before {next}"));
+    }
+}
+
+fn print_run(run: &Json, output: Output) {
+    if output.is_json() {
+        return output.json(run);
+    }
+    let mut rows = Vec::new();
+    for (name, value) in run.as_object().into_iter().flatten() {
+        let text = match value {
+            Json::Null => continue,
+            Json::String(text) => text.clone(),
+            Json::Array(items) if items.is_empty() => continue,
+            Json::Array(items) => items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+            other => other.to_string(),
+        };
+        rows.push(vec![name.clone(), text]);
+    }
+    output.table(&["FIELD", "VALUE"], rows);
+}

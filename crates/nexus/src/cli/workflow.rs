@@ -1,0 +1,81 @@
+//! `nexus workflow list|show`.
+
+use clap::Subcommand;
+use nexus_kernel::Json;
+use nexus_kernel::error::Error;
+use serde_json::json;
+
+use crate::cli::Global;
+use crate::client::Client;
+use crate::output::Output;
+
+/// What can be done with workflows.
+#[derive(Debug, Subcommand)]
+pub enum WorkflowVerb {
+    /// List workflows
+    List {
+        /// Only workflows in this namespace
+        #[arg(long)]
+        namespace: Option<String>,
+    },
+    /// Show a workflow: documentation, input, output, place in the sources
+    Show {
+        /// The workflow, `Name` or `namespace/Name`
+        name: String,
+    },
+}
+
+/// Carries the command out.
+pub async fn workflow(global: &Global, verb: WorkflowVerb, output: Output) -> Result<(), Error> {
+    let client = Client::reading(global, output).await?;
+    let result = match verb {
+        WorkflowVerb::List { namespace } => {
+            let input = namespace.map_or_else(|| json!({}), |namespace| json!({ "namespace": namespace }));
+            client.verb("workflow.list", input).await.map(|found| print_list(&found, output))
+        }
+        WorkflowVerb::Show { name } => {
+            let input = match name.split_once('/') {
+                Some((namespace, name)) => json!({ "namespace": namespace, "name": name }),
+                None => json!({ "name": name }),
+            };
+            client.verb("workflow.show", input).await.map(|found| print_one(&found, output))
+        }
+    };
+    client.close().await?;
+    result
+}
+
+fn text<'a>(value: &'a Json, name: &str) -> &'a str {
+    value.get(name).and_then(Json::as_str).unwrap_or("")
+}
+
+fn print_list(found: &Json, output: Output) {
+    if output.is_json() {
+        return output.json(found);
+    }
+    let workflows = found.get("workflows").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+    if workflows.is_empty() {
+        return output.note("no workflows; write one in workflows/*.twf");
+    }
+    let rows = workflows.iter().map(|workflow| {
+        let about = text(workflow, "doc").lines().next().unwrap_or("").to_owned();
+        let place = text(workflow, "defined_at").to_owned();
+        vec![text(workflow, "namespace").to_owned(), text(workflow, "name").to_owned(), about, place]
+    });
+    output.table(&["NAMESPACE", "WORKFLOW", "ABOUT", "DEFINED AT"], rows.collect());
+}
+
+fn print_one(workflow: &Json, output: Output) {
+    if output.is_json() {
+        return output.json(workflow);
+    }
+    output.text(&format!("{}/{}", text(workflow, "namespace"), text(workflow, "name")));
+    output.text(&format!("  {}", text(workflow, "defined_at")));
+    for line in text(workflow, "doc").lines() {
+        output.text(&format!("  {line}"));
+    }
+    for (title, name) in [("input", "input"), ("output", "output")] {
+        output.text(&format!("\n{title}:"));
+        output.json(workflow.get(name).unwrap_or(&Json::Null));
+    }
+}

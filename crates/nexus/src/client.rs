@@ -1,0 +1,125 @@
+//! How the command line reaches operations: through a server when one is there, else in this very process.
+//!
+//! Both ways end in the same pipeline over the same catalogue.
+
+mod remote;
+
+use nexus_gateway::Target;
+use nexus_kernel::Json;
+use nexus_kernel::call::{Answer, CallContext, Channel, Wait};
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_kernel::id::WorkflowId;
+
+use crate::address;
+use crate::cli::Global;
+use crate::node::{Node, Purpose};
+use crate::output::Output;
+use crate::project::Project;
+use remote::Remote;
+
+/// A way to operations.
+pub enum Client {
+    /// Over HTTP.
+    Remote(Remote),
+    /// In this process.
+    Local(Box<Node>),
+}
+
+/// The start of a run.
+pub struct StartCall {
+    /// `Name` or `namespace/Name`.
+    pub workflow: String,
+    /// Its input.
+    pub input: Json,
+    /// How long to wait.
+    pub wait: Wait,
+    /// The caller's id for the work.
+    pub workflow_id: Option<WorkflowId>,
+    /// Equal keys start the work once.
+    pub idempotency_key: Option<String>,
+}
+
+impl Client {
+    /// A way to start runs and see them end.
+    pub async fn executing(global: &Global, output: Output) -> Result<Client, Error> {
+        match Client::server(global).await? {
+            Some(remote) => Ok(Client::Remote(remote)),
+            None => Client::local(global, output, Purpose::Execute).await,
+        }
+    }
+
+    /// A way to look at what is there. Without a server nothing is executed.
+    pub async fn reading(global: &Global, output: Output) -> Result<Client, Error> {
+        match Client::server(global).await? {
+            Some(remote) => Ok(Client::Remote(remote)),
+            None => Client::local(global, output, Purpose::Read).await,
+        }
+    }
+
+    /// A server, or an error that says how to get one.
+    pub async fn remote(global: &Global) -> Result<Client, Error> {
+        let found = Client::server(global).await?;
+        found.map(Client::Remote).ok_or_else(|| {
+            Error::new(&code::SERVER_UNREACHABLE, "no server serves this project")
+                .help("start one with `nexus up`; without a server a run stands still once this command ends")
+        })
+    }
+
+    async fn local(global: &Global, output: Output, purpose: Purpose) -> Result<Client, Error> {
+        let project = Project::read(&global.project)?;
+        Ok(Client::Local(Box::new(Node::open(project, purpose, output).await?)))
+    }
+
+    /// The server that was named, or the one that serves the project. One that was named must answer.
+    async fn server(global: &Global) -> Result<Option<Remote>, Error> {
+        if let Some(url) = &global.server {
+            return Remote::connect(url).await.map(Some);
+        }
+        match address::read(&global.project) {
+            // What is left of a server that was killed names an address where nobody answers.
+            Some(url) => Ok(Remote::connect(&url).await.ok()),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether a server is behind it.
+    pub fn is_remote(&self) -> bool {
+        matches!(self, Client::Remote(_))
+    }
+
+    /// Calls an operation of Nexus itself.
+    pub async fn verb(&self, name: &str, input: Json) -> Result<Json, Error> {
+        match self {
+            Client::Remote(remote) => remote.verb(name, input).await,
+            Client::Local(node) => {
+                let context = node.pipeline().context(Channel::Cli);
+                Ok(node.pipeline().call(Target::Verb(name), input, context).await?.output)
+            }
+        }
+    }
+
+    /// Starts a run.
+    pub async fn start(&self, call: StartCall) -> Result<Answer, Error> {
+        match self {
+            Client::Remote(remote) => remote.start(call).await,
+            Client::Local(node) => {
+                let context = CallContext {
+                    wait: call.wait,
+                    workflow_id: call.workflow_id,
+                    idempotency_key: call.idempotency_key,
+                    ..node.pipeline().context(Channel::Cli)
+                };
+                node.pipeline().call(Target::Workflow(&call.workflow), call.input, context).await
+            }
+        }
+    }
+
+    /// Ends it. Work in this process is durable before it stops.
+    pub async fn close(self) -> Result<(), Error> {
+        match self {
+            Client::Remote(_) => Ok(()),
+            Client::Local(node) => node.stop().await,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Wiring: a project, a store, an engine, the sandbox and a pipeline become one node.
+
+use std::sync::Arc;
+
+use nexus_engine::{Engine, EngineHandle, Options, Ports, operations};
+use nexus_gateway::Pipeline;
+use nexus_kernel::catalogue::Catalogue;
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_kernel::memory::store::MemoryStore;
+use nexus_kernel::port::SharedStore;
+use nexus_kernel::port::clock::{SharedClock, SystemClock};
+use nexus_kernel::port::rng::{SharedRng, SystemRng};
+use nexus_kernel::task::{self, Shutdown};
+use nexus_lang::text::diagnostic::Severity;
+use nexus_sandbox::Sandbox;
+use nexus_store::SqliteStore;
+use tokio::task::JoinHandle;
+
+use crate::activities::{self, ScriptActivities};
+use crate::built::{Report, build};
+use crate::output::Output;
+use crate::project::Project;
+
+/// What a node is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To look at what is there. Nothing runs, nothing is written.
+    Read,
+    /// To run workflows until they end.
+    Execute,
+    /// To serve: activities that nobody implements wait instead of being refused.
+    Serve,
+}
+
+/// A running node.
+pub struct Node {
+    /// The project it was built from.
+    pub project: Project,
+    engine: EngineHandle,
+    activities: Arc<ScriptActivities>,
+    sandbox: Sandbox,
+    pipeline: Pipeline,
+    clock: SharedClock,
+    rng: SharedRng,
+    shutdown: Shutdown,
+    running: Option<JoinHandle<Result<(), Error>>>,
+    database: Option<SqliteStore>,
+}
+
+impl Node {
+    /// Builds a project and starts what it needs. Findings about its files go to the output.
+    pub async fn open(project: Project, purpose: Purpose, output: Output) -> Result<Node, Error> {
+        let (store, database) = open_store(&project, purpose)?;
+        let (clock, rng): (SharedClock, SharedRng) = (Arc::new(SystemClock), Arc::new(SystemRng));
+        let sandbox = activities::sandbox(&project, Arc::clone(&store), &clock, &rng)?;
+        let activities = Arc::new(ScriptActivities::new(sandbox.clone(), Arc::clone(&clock)));
+        let ports =
+            Ports { store, clock: Arc::clone(&clock), rng: Arc::clone(&rng), activities: activities.clone() };
+        let options =
+            Options { shards: project.config.engine.shards, owner: format!("pid {}", std::process::id()) };
+        let engine = Engine::open(options, ports).await?;
+        let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
+        let shutdown = Shutdown::new();
+        let handle = engine.handle();
+        let mut node = Node {
+            project,
+            engine: handle,
+            activities,
+            sandbox,
+            pipeline,
+            clock,
+            rng,
+            shutdown,
+            running: None,
+            database,
+        };
+        node.deploy(purpose, output).await?;
+        if purpose != Purpose::Read {
+            node.running = Some(task::spawn(engine.run(node.shutdown.clone())));
+        }
+        Ok(node)
+    }
+
+    /// Builds the project as it is read now and makes it what is served: as a whole, or not at all.
+    async fn deploy(&self, purpose: Purpose, output: Output) -> Result<(), Error> {
+        // Who only looks needs no functions, and so does not wait for the JavaScript engine.
+        let scripts = (purpose != Purpose::Read).then_some(&self.sandbox);
+        let (built, report) = build(&self.project, scripts, false).await;
+        print_findings(&report, output);
+        let built = built.ok_or_else(|| summary(&report, output))?;
+        if purpose == Purpose::Execute {
+            refuse_unbound(&report)?;
+        }
+        let catalogue = operations::operations(&self.engine, &built.definition)?;
+        self.activities.bind(built.bindings);
+        self.engine.deploy(Arc::clone(&built.definition)).await?;
+        self.pipeline.catalogue().replace(catalogue)
+    }
+
+    /// Reads the project's files again and serves them, when they have no errors. What was served before goes on
+    /// otherwise.
+    pub async fn reload(&mut self, output: Output) -> Result<(), Error> {
+        self.project = Project::read(&self.project.root)?;
+        self.deploy(Purpose::Serve, output).await
+    }
+
+    /// The way every call takes.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// Time, as the node sees it.
+    pub fn clock(&self) -> &SharedClock {
+        &self.clock
+    }
+
+    /// Chance, as the node sees it.
+    pub fn rng(&self) -> &SharedRng {
+        &self.rng
+    }
+
+    /// The switch that stops the node.
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+
+    /// Stops the node and waits until it has. What is acknowledged is durable.
+    pub async fn stop(mut self) -> Result<(), Error> {
+        self.shutdown.begin();
+        let result = match self.running.take() {
+            Some(running) => running.await.map_err(|error| Error::internal(error.to_string()))?,
+            None => Ok(()),
+        };
+        if let Some(database) = &self.database {
+            database.close();
+        }
+        result
+    }
+}
+
+/// The project's database; a project that has none yet is looked at without making one.
+fn open_store(project: &Project, purpose: Purpose) -> Result<(SharedStore, Option<SqliteStore>), Error> {
+    let folder = project.data_dir();
+    if purpose == Purpose::Read && !folder.exists() {
+        return Ok((Arc::new(MemoryStore::new()), None));
+    }
+    let database = SqliteStore::open(&nexus_store::Options::new(folder))?;
+    Ok((Arc::new(database.clone()), Some(database)))
+}
+
+/// Warnings and errors are shown with their lines, unless standard error is for programs.
+fn print_findings(report: &Report, output: Output) {
+    if output.is_json() {
+        return;
+    }
+    for text in report.render(|severity| severity != Severity::Info, output.has_color()) {
+        output.note(&text);
+    }
+}
+
+/// People have seen the findings already; programs get them in the error.
+fn summary(report: &Report, output: Output) -> Error {
+    let error = report.to_error();
+    if output.is_json() {
+        return error;
+    }
+    Error::new(&code::PROJECT_INVALID, error.message()).help("mend the lines above, then try again")
+}
+
+/// A run that waits for an activity nobody implements would never end.
+fn refuse_unbound(report: &Report) -> Result<(), Error> {
+    match report.diagnostics.iter().find(|found| found.code == "UNBOUND_ACTIVITY") {
+        None => Ok(()),
+        Some(found) => {
+            let place = found.span.map(|span| report.sources.locate(span).to_string()).unwrap_or_default();
+            Err(Error::new(&code::ACTIVITY_UNBOUND, found.message.clone())
+                .fault(place, found.message.clone())
+                .help("export a function of this name from a file in activities/, or try `nexus run --stub`"))
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Errors on the terminal.
+
+use std::fmt::Write as _;
+
+use nexus_kernel::error::Error;
+use serde_json::json;
+
+const RED: &str = "\u{1b}[1;31m";
+const BLUE: &str = "\u{1b}[1;34m";
+const GREEN: &str = "\u{1b}[1;32m";
+const RESET: &str = "\u{1b}[0m";
+
+/// The error for people.
+pub(super) fn text(error: &Error, color: bool) -> String {
+    let paint = |code: &str, text: &str| {
+        if color { format!("{code}{text}{RESET}") } else { text.to_owned() }
+    };
+    let mut text = format!("{}: {}", paint(RED, &format!("error[{}]", error.code().id)), error.message());
+    for fault in error.faults() {
+        // Writing to a string cannot fail.
+        let _ = if fault.message == error.message() {
+            write!(text, "\n  {} {}", paint(BLUE, "-->"), place(&fault.at))
+        } else {
+            write!(text, "\n  {} {}: {}", paint(BLUE, "-->"), place(&fault.at), fault.message)
+        };
+    }
+    for (depth, cause) in error.failure_ref().iter().flat_map(|failure| failure.chain()).enumerate() {
+        let at = cause.at.as_deref().map(|at| format!(" ({at})")).unwrap_or_default();
+        let lead = if depth == 0 { "why" } else { "because" };
+        let _ = write!(text, "\n  {} {}: {}{at}", paint(BLUE, lead), cause.type_name, cause.message);
+    }
+    if let Some(help) = error.help_text() {
+        let _ = write!(text, "\n  {} {help}", paint(GREEN, "help:"));
+    }
+    let _ = write!(text, "\n  {} nexus explain {}", paint(GREEN, "more:"), error.code().id);
+    text
+}
+
+/// The whole input has the empty pointer, which a person would not see.
+fn place(at: &str) -> &str {
+    if at.is_empty() { "the input" } else { at }
+}
+
+/// The error for programs.
+pub(super) fn json(error: &Error) -> String {
+    let faults: Vec<_> =
+        error.faults().iter().map(|fault| json!({ "at": fault.at, "message": fault.message })).collect();
+    let value = json!({
+        "error": {
+            "code": error.code().id,
+            "title": error.code().title,
+            "message": error.message(),
+            "help": error.help_text(),
+            "faults": faults,
+            "failure": error.failure_ref(),
+            "run_id": error.run_id(),
+        }
+    });
+    value.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nexus_kernel::code;
+    use nexus_kernel::failure::Failure;
+
+    #[test]
+    fn an_error_reads_from_what_to_why_to_what_to_do() {
+        let error = Error::new(&code::INPUT_INVALID, "the input does not fit Checkout")
+            .fault("/order/lines/0/quantity", "must be an integer")
+            .help("see `nexus workflow show Checkout`");
+        insta::assert_snapshot!(text(&error, false), @r"
+        error[NX-2001]: the input does not fit Checkout
+          --> /order/lines/0/quantity: must be an integer
+          help: see `nexus workflow show Checkout`
+          more: nexus explain NX-2001
+        ");
+    }
+
+    #[test]
+    fn a_failure_shows_its_causes() {
+        let failure = Failure::application("ActivityFailure", "activity Charge failed")
+            .caused_by(Failure::application("CardDeclined", "insufficient funds"));
+        let error = Error::new(&code::RUN_FAILED, "Checkout failed").failure(failure);
+        insta::assert_snapshot!(text(&error, false), @r"
+        error[NX-3001]: Checkout failed
+          why ActivityFailure: activity Charge failed
+          because CardDeclined: insufficient funds
+          more: nexus explain NX-3001
+        ");
+    }
+}

@@ -1,0 +1,173 @@
+//! A user's project on the disk: which files belong to it, and what they say.
+//!
+//! Discovery reads files and nothing else: no file of a project is ever executed in order to find out about it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_lang::text::source::Sources;
+
+use crate::config::{self, Config};
+
+/// Largest source file, in bytes.
+pub const SOURCE_BYTES_MAX: u64 = 10 * 1024 * 1024;
+
+/// One source file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Path relative to the project, with forward slashes.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// A project as read from the disk.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// Its folder.
+    pub root: PathBuf,
+    /// Its configuration.
+    pub config: Config,
+    /// `workflows/**/*.twf`, or the one file that was asked for.
+    pub workflows: Vec<SourceFile>,
+    /// `activities/**/*.js`.
+    pub activities: Vec<SourceFile>,
+}
+
+impl Project {
+    /// Reads a project folder, or a single `.twf` file as a project of its own.
+    pub fn read(path: &Path) -> Result<Project, Error> {
+        if path.is_file() {
+            return Project::single(path);
+        }
+        let is_project = path.join(config::FILE).is_file() || path.join("workflows").is_dir();
+        if !is_project {
+            return Err(Error::new(&code::PROJECT_MISSING, format!("{} is not a project", path.display()))
+                .help(
+                    "a project has a folder `workflows` or a file `nexus.toml`; `nexus new DIR` makes one",
+                ));
+        }
+        Ok(Project {
+            root: path.to_owned(),
+            config: Config::read(path)?,
+            workflows: collect(path, "workflows", "twf")?,
+            activities: collect(path, "activities", "js")?,
+        })
+    }
+
+    fn single(path: &Path) -> Result<Project, Error> {
+        let file = SourceFile { path: path.display().to_string(), text: read(path)? };
+        let root = path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
+        Ok(Project { root, config: Config::default(), workflows: vec![file], activities: Vec::new() })
+    }
+
+    /// The name shown to people.
+    pub fn name(&self) -> String {
+        let folder =
+            || self.root.canonicalize().ok()?.file_name().map(|name| name.to_string_lossy().into_owned());
+        self.config.project.name.clone().or_else(folder).unwrap_or_else(|| "project".to_owned())
+    }
+
+    /// Where the server keeps what must not be lost.
+    pub fn data_dir(&self) -> PathBuf {
+        self.root.join(".nexus")
+    }
+
+    /// Its workflow sources, ready to be compiled.
+    pub fn sources(&self) -> Sources {
+        let mut sources = Sources::new();
+        for file in &self.workflows {
+            sources.add(&file.path, &file.text);
+        }
+        sources
+    }
+}
+
+/// All files of a kind under a folder of the project, in order of their paths.
+fn collect(root: &Path, folder: &str, extension: &str) -> Result<Vec<SourceFile>, Error> {
+    let mut files = Vec::new();
+    let mut folders = vec![PathBuf::from(folder)];
+    while let Some(folder) = folders.pop() {
+        // A project without this folder has no files of this kind.
+        let Ok(entries) = fs::read_dir(root.join(&folder)) else { continue };
+        for entry in entries.filter_map(Result::ok) {
+            let path = folder.join(entry.file_name());
+            // Symbolic links are not followed: a project is what is in its folder.
+            let kind = entry.file_type();
+            if kind.as_ref().is_ok_and(fs::FileType::is_dir) {
+                folders.push(path);
+            } else if kind.is_ok_and(|kind| kind.is_file())
+                && path.extension().is_some_and(|e| e == extension)
+            {
+                let text = read(&root.join(&path))?;
+                files.push(SourceFile { path: shown(&path), text });
+            }
+        }
+    }
+    files.sort_by(|left, right| left.path.cmp(&right.path));
+    Ok(files)
+}
+
+fn shown(path: &Path) -> String {
+    path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    let refused = |why: String, help: &str| {
+        Error::new(&code::PROJECT_INVALID, format!("{} {why}", path.display()))
+            .fault(format!("{}:1:1", path.display()), why)
+            .help(help)
+    };
+    let size = fs::metadata(path).map_or(0, |meta| meta.len());
+    if size > SOURCE_BYTES_MAX {
+        return Err(refused(format!("is larger than {SOURCE_BYTES_MAX} bytes"), "split the file"));
+    }
+    let bytes = fs::read(path)
+        .map_err(|error| refused(format!("cannot be read: {error}"), "check the file's permissions"))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        refused(format!("is not UTF-8 after byte {at}"), "save the file in UTF-8")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, bytes) in files {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn finds_its_files_and_no_others() {
+        let folder = folder(&[
+            ("workflows/b.twf", b"b"),
+            ("workflows/deep/a.twf", b"a"),
+            ("workflows/notes.md", b"x"),
+            ("activities/one.js", b"1"),
+            ("seed/old.twf", b"x"),
+        ]);
+        let project = Project::read(folder.path()).unwrap();
+        let paths: Vec<_> = project.workflows.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(paths, ["workflows/b.twf", "workflows/deep/a.twf"]);
+        assert_eq!(project.activities.len(), 1);
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_folder_or_a_file() {
+        let empty = folder(&[]);
+        assert_eq!(Project::read(empty.path()).unwrap_err().code().id, "NX-1004");
+        let binary = folder(&[("workflows/a.twf", b"ok \xff")]);
+        let error = Project::read(binary.path()).unwrap_err();
+        assert_eq!(error.code().id, "NX-1001");
+        assert!(error.message().contains("not UTF-8 after byte 3"), "{error}");
+    }
+}

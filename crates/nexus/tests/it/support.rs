@@ -1,0 +1,173 @@
+//! A project in a temporary folder, the real binary, and a server of it on a free port.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+/// A copy of a project, removed when dropped.
+pub struct Project {
+    folder: TempDir,
+}
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+impl Project {
+    /// A copy of `examples/shop`.
+    pub fn shop() -> Project {
+        let project = Project::empty();
+        copy(&root().join("examples/shop"), project.path());
+        project
+    }
+
+    /// A folder without files.
+    pub fn empty() -> Project {
+        Project { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// A folder with these files.
+    pub fn with(files: &[(&str, &str)]) -> Project {
+        let project = Project::empty();
+        for (path, text) in files {
+            project.write(path, text);
+        }
+        project
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The binary, run in this project.
+    pub fn nexus(&self, args: &[&str]) -> Ran {
+        let output = command(self.path()).args(args).output().unwrap();
+        Ran { output, folder: self.path().display().to_string() }
+    }
+
+    /// Serves the project on a free port.
+    pub fn serve(&self) -> Server {
+        Server::start(self.path())
+    }
+}
+
+/// The binary with an environment of its own: no server from outside, one cache for all tests.
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nexus"));
+    command.current_dir(folder).env_remove("NEXUS_SERVER").env("NO_COLOR", "1");
+    command.env("NEXUS_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+    command
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_name() == ".nexus" {
+            continue;
+        }
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir_all(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// What a finished process printed.
+pub struct Ran {
+    output: Output,
+    folder: String,
+}
+
+impl Ran {
+    pub fn code(&self) -> i32 {
+        self.output.status.code().unwrap_or(-1)
+    }
+
+    /// Standard output with the temporary folder's name taken out.
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).replace(&self.folder, "[project]")
+    }
+
+    /// Standard error with the temporary folder's name taken out.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).replace(&self.folder, "[project]")
+    }
+
+    /// Standard output as JSON.
+    pub fn json(&self) -> Json {
+        serde_json::from_slice(&self.output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout(), self.stderr()))
+    }
+
+    /// Asserts success.
+    pub fn ok(self) -> Ran {
+        assert_eq!(self.code(), 0, "{}\n{}", self.stdout(), self.stderr());
+        self
+    }
+}
+
+/// A server process; killed when dropped.
+pub struct Server {
+    process: Child,
+    pub url: String,
+}
+
+impl Server {
+    fn start(folder: &Path) -> Server {
+        let _ = std::fs::remove_file(folder.join(".nexus/server.json"));
+        let log =
+            std::fs::OpenOptions::new().create(true).append(true).open(folder.join("server.log")).unwrap();
+        let mut process = command(folder)
+            .args(["up", ".", "--port", "0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let url = first_line(&mut process);
+        assert!(url.starts_with("http://"), "{url:?}: {}", server_log(folder));
+        Server { process, url }
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+/// The server prints its address when it takes requests.
+fn first_line(process: &mut Child) -> String {
+    use std::io::{BufRead, BufReader};
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    line.trim().to_owned()
+}
+
+pub fn server_log(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("server.log")).unwrap_or_default()
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// An HTTP client that gives up in time.
+pub fn http() -> reqwest::Client {
+    reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap()
+}
