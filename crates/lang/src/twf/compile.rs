@@ -57,6 +57,8 @@ pub(crate) struct Compiler<'a> {
     code: WorkflowCode,
     scope: Scope,
     role: Role,
+    /// The parameters of the handler that is being compiled.
+    message: Vec<Arc<str>>,
     /// How high the control stack is where the next instruction runs.
     depth: u32,
     controls: Vec<Control<'a>>,
@@ -92,6 +94,7 @@ impl<'a> Compiler<'a> {
             code,
             scope: Scope::new(names),
             role: Role::Main,
+            message: Vec::new(),
             depth: 0,
             controls: Vec::new(),
             diagnostics,

@@ -141,6 +141,7 @@ impl<'a> Compiler<'a> {
     fn handler(&mut self, at: usize, node: &'a Handler) {
         self.scope.open(&Names::of_handler(node), &[]);
         self.role = Role::Handler;
+        self.message = node.params.iter().map(|param| param.name.name.as_str().into()).collect();
         let params: Vec<ParamCode> = node
             .params
             .iter()

@@ -65,6 +65,7 @@ impl Compiler<'_> {
             (Some(Meaning::Variable(var)), _) => Ex::Var(var),
             (Some(Meaning::Bound(at)), _) => Ex::Bound(at),
             (None, "caller") => Ex::Meta(Meta::Caller),
+            (None, "signal" | "update") if self.is_handler() => self.handled_message(),
             (None, "signal" | "update") => {
                 let slot = self.scope.global(MESSAGE_VARIABLE);
                 self.code.message_slot = Some(slot);
@@ -73,6 +74,19 @@ impl Compiler<'_> {
             (None, _) if self.catalog.lenient => Ex::Null,
             (None, _) => Ex::Undefined(name.into()),
         }
+    }
+
+    /// The message that is being handled, as an object of its arguments.
+    fn handled_message(&mut self) -> Ex {
+        let span = self.code.span;
+        let fields = self.message.iter().map(|name| {
+            let kind = match self.scope.lookup(name) {
+                Some(Meaning::Variable(var)) => Ex::Var(var),
+                _ => Ex::Null,
+            };
+            (name.clone(), Expr { kind, span })
+        });
+        Ex::Object(None, fields.collect())
     }
 
     fn field(&mut self, object: &ast::Expr, name: &Ident, optional: bool) -> Ex {

@@ -9,6 +9,7 @@ mod messages;
 mod nexus;
 mod options;
 mod races;
+mod random;
 mod seed;
 mod statements;
 

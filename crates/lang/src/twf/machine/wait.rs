@@ -91,8 +91,11 @@ impl Task<'_, '_> {
         let coroutines = &self.m.coroutines;
         self.m.watchers.retain(|(id, no)| coroutines.get(id).is_some_and(|co| co.waits(*no)));
         for waiter in self.m.watchers.clone() {
+            if self.m.coroutines.get(&waiter.0).is_none_or(|co| co.queued) {
+                continue;
+            }
             let Some(co) = self.m.coroutines.remove(&waiter.0) else { continue };
-            let ready = if co.queued { None } else { self.ready_case(&co)? };
+            let ready = self.ready_case(&co)?;
             self.m.coroutines.insert(waiter.0, co);
             if ready.is_some() {
                 self.wake(waiter);

@@ -44,7 +44,7 @@ fn each_wait_takes_one_token_and_binds_its_arguments() {
         "
 workflow W():
     signal Pair(a: int, b: int):
-        last = a
+        last = signal.a
     await signal Pair -> (x, y)
     activity A([x, y])
     await signal Pair -> whole

@@ -163,3 +163,37 @@ fn a_fault_points_at_its_expression() {
     sources.add("test.twf", &format!("{ACTIVITIES}\nworkflow W(o: any):\n    ok = 1\n    x = o.a.b\n"));
     assert_eq!(sources.slice(fault.span), "o.a.b");
 }
+
+#[test]
+fn deep_expressions_and_nesting_run_in_a_small_stack() {
+    let sum = vec!["1"; 250].join(" + ");
+    assert_eq!(first_task(&format!("close complete({sum})")), ["1 complete 250"]);
+    let lambdas = format!("{}1{}", "map([1], x => ".repeat(30), ")".repeat(30));
+    assert_eq!(first_task(&format!("close complete(len({lambdas}))")), ["1 complete 1"]);
+    let mut body = String::new();
+    for depth in 0..28 {
+        body.push_str(&format!("{}try:\n", "    ".repeat(depth)));
+    }
+    body.push_str(&format!("{}close complete(\"deep\")\n", "    ".repeat(28)));
+    for depth in (0..28).rev() {
+        let indent = "    ".repeat(depth);
+        body.push_str(&format!("{indent}finally:\n{indent}    n = {depth}\n"));
+    }
+    assert_eq!(first_task(body.trim_end()), [r#"1 complete "deep""#]);
+}
+
+#[test]
+fn blocks_that_would_grow_without_bound_are_refused() {
+    // Each `finally` stands in the code once for every way out of its block.
+    let mut body = String::from("workflow W():\n");
+    for depth in 1..14 {
+        let indent = "    ".repeat(depth);
+        body.push_str(&format!("{indent}try:\n{indent}    return 1\n{indent}finally:\n"));
+    }
+    body.push_str(&format!("{}return 2\n", "    ".repeat(14)));
+    let mut sources = Sources::new();
+    sources.add("test.twf", &body);
+    let compiled = compile_sources(&sources, false);
+    assert!(compiled.program.is_none());
+    assert!(compiled.diagnostics.iter().any(|it| it.code == "TOO_LARGE"), "{:?}", compiled.diagnostics);
+}
