@@ -45,7 +45,7 @@ fn play(world: &World) -> Show {
     let calls = RefCell::new(Vec::new());
     let mut host = StubHost::with_answers(&program, |name, input, _| {
         let status = input.first().and_then(|entry| entry["status"].as_str());
-        calls.borrow_mut().push(status.map_or(name.to_owned(), |status| format!("{name} {status}")));
+        calls.borrow_mut().push(status.map_or_else(|| name.to_owned(), |status| format!("{name} {status}")));
         match world.failing {
             Some((failing, kind)) if failing == name && status.is_none_or(|status| status == "completed") => {
                 Err(Box::new(Failure::application(kind, format!("{name} said no"))))

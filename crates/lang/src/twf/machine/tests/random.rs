@@ -76,10 +76,10 @@ fn text(body: &[String], handler: &[String]) -> String {
     text.push_str("\nworkflow W():\n    state:\n        condition go\n        notes = []\n        v0 = 0\n");
     text.push_str("        v1 = 1\n        v2 = 2\n        v3 = 3\n    signal S(x: int):\n        v3 = x\n");
     for line in indented(&indented(handler)) {
-        text.push_str(&format!("{line}\n"));
+        text.extend([&line, "\n"]);
     }
     for line in indented(body) {
-        text.push_str(&format!("{line}\n"));
+        text.extend([&line, "\n"]);
     }
     text.push_str("    close complete({v0, v1, v2, v3, notes, go})\n");
     text

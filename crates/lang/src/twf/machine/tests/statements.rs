@@ -1,5 +1,7 @@
 //! Control flow, assignment, closing, builtins with effects.
 
+use std::fmt::Write;
+
 use super::*;
 
 #[test]
@@ -172,12 +174,12 @@ fn deep_expressions_and_nesting_run_in_a_small_stack() {
     assert_eq!(first_task(&format!("close complete(len({lambdas}))")), ["1 complete 1"]);
     let mut body = String::new();
     for depth in 0..28 {
-        body.push_str(&format!("{}try:\n", "    ".repeat(depth)));
+        writeln!(body, "{}try:", "    ".repeat(depth)).unwrap();
     }
-    body.push_str(&format!("{}close complete(\"deep\")\n", "    ".repeat(28)));
+    writeln!(body, "{}close complete(\"deep\")", "    ".repeat(28)).unwrap();
     for depth in (0..28).rev() {
         let indent = "    ".repeat(depth);
-        body.push_str(&format!("{indent}finally:\n{indent}    n = {depth}\n"));
+        writeln!(body, "{indent}finally:\n{indent}    n = {depth}").unwrap();
     }
     assert_eq!(first_task(body.trim_end()), [r#"1 complete "deep""#]);
 }
@@ -188,9 +190,9 @@ fn blocks_that_would_grow_without_bound_are_refused() {
     let mut body = String::from("workflow W():\n");
     for depth in 1..14 {
         let indent = "    ".repeat(depth);
-        body.push_str(&format!("{indent}try:\n{indent}    return 1\n{indent}finally:\n"));
+        writeln!(body, "{indent}try:\n{indent}    return 1\n{indent}finally:\n").unwrap();
     }
-    body.push_str(&format!("{}return 2\n", "    ".repeat(14)));
+    writeln!(body, "{}return 2", "    ".repeat(14)).unwrap();
     let mut sources = Sources::new();
     sources.add("test.twf", &body);
     let compiled = compile_sources(&sources, false);
