@@ -63,8 +63,8 @@ pub struct Machine {
     next: Counters,
     /// How often the generator was drawn from.
     draws: u64,
-    /// Time of the latest task.
-    now_ms: i64,
+    /// The latest task.
+    latest: TaskInfo,
     /// Handler calls that have not ended.
     handlers_running: u32,
     cancel_requested: bool,
@@ -113,7 +113,8 @@ impl Machine {
         if self.heap.is_due() {
             self.collect();
         }
-        self.now_ms = info.now_ms;
+        // Whether a task is replayed must not show in the state.
+        self.latest = TaskInfo { replaying: false, ..*info };
         let mut task = Task::new(self, program, *info)?;
         for event in events {
             task.apply(event)?;

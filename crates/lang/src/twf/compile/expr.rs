@@ -200,7 +200,17 @@ impl Compiler<'_> {
     pub(super) fn template(&mut self, name: &Ident) -> Expr {
         // A name has no quote before its first character.
         let before = Span { start: name.span.start.saturating_sub(1), ..name.span };
-        self.interpolated(&name.name, before)
+        let text = self.interpolated(&name.name, before);
+        if let Ex::Text(parts) = &text.kind {
+            let unbound = parts.iter().find_map(|part| match &part.kind {
+                Ex::Undefined(param) => Some(format!("nothing binds `{param}` of the name `{}`", name.name)),
+                _ => None,
+            });
+            if let Some(message) = unbound {
+                self.broken("UNBOUND_TEMPLATE_PARAM", message, name.span);
+            }
+        }
+        text
     }
 }
 

@@ -81,7 +81,7 @@ impl Machine {
             }
         }
         Machine {
-            now_ms: info.started_at_ms,
+            latest: TaskInfo { now_ms: info.started_at_ms, ..TaskInfo::default() },
             info,
             digest: program.digest().to_string(),
             heap: Heap::default(),
@@ -114,14 +114,13 @@ impl Machine {
                     importer.import(json, &param.shape, &param.name)?
                 }
                 (None, Some(default)) => {
-                    let task = TaskInfo { now_ms: self.info.started_at_ms, ..TaskInfo::default() };
                     let mut eval = Eval {
                         heap: &mut self.heap,
                         globals: &mut self.globals,
                         scope: None,
                         info: &self.info,
                         draws: &mut self.draws,
-                        context: &mut Context::new(task),
+                        context: &mut Context::new(self.latest),
                         bound: Vec::new(),
                     };
                     eval.eval(default).map_err(|fault| InputError::new(&*param.name, fault.message))?

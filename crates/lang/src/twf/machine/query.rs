@@ -43,7 +43,7 @@ impl Machine {
     /// Answers a query from the state after the latest task; the state does not change.
     pub fn query(&self, program: &Program, name: &str, input: &Json) -> Result<Json, QueryError> {
         let mut copy = self.clone();
-        let info = TaskInfo { now_ms: copy.now_ms, replaying: true, ..TaskInfo::default() };
+        let info = TaskInfo { replaying: true, ..copy.latest };
         let mut task = Task::new(&mut copy, program, info)?;
         let code = task.code;
         let Some((_, handler)) = code.handler(HandlerKind::Query, name) else {

@@ -32,7 +32,7 @@ pub struct RunInfo {
 }
 
 /// The circumstances of one workflow task.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskInfo {
     /// What `now()` gives, in milliseconds since 1970: when the task was started, as recorded in history.
     pub now_ms: i64,

@@ -170,3 +170,43 @@ workflow W(p: any) -> Result:
     let commands = machine.task(&program, &TaskInfo::default(), &[Event::NexusStarted { seq: 2 }]).unwrap();
     assert_eq!(line(&commands[0]), r#"3 complete {"paymentId":"p9"}"#);
 }
+
+#[test]
+fn a_family_of_endpoints_is_resolved_from_a_variable() {
+    let text = |param: &str| {
+        format!(
+            "
+workflow Kid(n: int):
+    await timer(1s)
+
+nexus service Work:
+    async Do workflow Kid
+
+worker kid:
+    workflow Kid
+    workflow W
+    nexus service Work
+
+namespace tenant-{{region}}:
+    worker kid
+        options:
+            task_queue: \"q\"
+    nexus endpoint work-{{region}}
+        options:
+            task_queue: \"q\"
+
+workflow W({param}: string):
+    nexus work-{{region}} Work.Do(1)
+"
+        )
+    };
+    let bound = compile(&text("region"), true);
+    let mut run = Driven::new(&bound, json!({"region": "eu"}));
+    assert_eq!(run.task(&[]), [r#"1 nexus work-eu:Work.Do{"n":1}"#]);
+    let mut sources = Sources::new();
+    sources.add("test.twf", &text("other"));
+    if let Some(unbound) = compile_sources(&sources, false).program {
+        let fault = Driven::new(&unbound, json!({"other": "eu"})).fault(&[]);
+        assert_eq!(fault, "UNBOUND_TEMPLATE_PARAM nothing binds `region` of the name `work-{region}`");
+    }
+}
