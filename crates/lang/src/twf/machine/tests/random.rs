@@ -140,8 +140,35 @@ fn verify(program: &Program, batches: &[Batch]) {
     }
 }
 
+/// A text with some of its words replaced by others of the same text, and some of its lines moved inwards.
+fn damaged(text: &str, cuts: &[(usize, usize)]) -> String {
+    let mut words: Vec<&str> = text.split_inclusive([' ', '\n', '(', ')', ',', ':']).collect();
+    for (at, from) in cuts {
+        let (at, from) = (at % words.len(), from % words.len());
+        words[at] = words[from];
+    }
+    words.concat()
+}
+
+/// Runs whatever can be made of a text, errors or not.
+fn run_regardless(text: &str) {
+    let mut sources = Sources::new();
+    let id = sources.add("damaged.twf", text);
+    let parsed = crate::twf::parser::parse(id, text);
+    let (program, _) = Program::compile(&[(id, &parsed.unit)], &sources, true);
+    let names: Vec<String> = program.runnable_names().map(str::to_string).collect();
+    for name in names {
+        let mut host =
+            StubHost::with_answers(&program, |_, input, _| Ok(input.first().cloned().unwrap_or_default()))
+                .after(1_000, signal("S", json!(1)))
+                .after(9_000, cancel());
+        // Faults and refusals are fine here: what counts is that there is an answer.
+        let _ = host.run(&name, &json!({}));
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_program_replays(body in block(), handler in leaf(), world in world()) {
@@ -149,5 +176,14 @@ proptest! {
         let program = compile(&text, true);
         let batches = live(&program, &world);
         verify(&program, &batches);
+    }
+
+    #[test]
+    fn damaged_programs_have_an_answer_too(
+        body in block(),
+        handler in leaf(),
+        cuts in prop::collection::vec((0..9_999_usize, 0..9_999_usize), 1..6),
+    ) {
+        run_regardless(&damaged(&text(&body, &handler), &cuts));
     }
 }
