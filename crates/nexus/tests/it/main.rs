@@ -1,8 +1,16 @@
 //! Integration tests of this crate, one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
 
 mod bad;
 mod channels;
 mod kill;
 mod orders;
+mod seed;
 mod support;
 mod tidy;
