@@ -88,15 +88,31 @@ fn every_activity_of_the_shop_is_exported_by_a_module() {
     }
 }
 
+/// The `twf` blocks of a page of the repository.
+fn blocks_of(page: &str) -> Vec<String> {
+    let page = fs::read_to_string(shop().join("../..").join(page)).unwrap();
+    let rest = page.split("```twf\n").skip(1);
+    rest.map(|rest| rest.split("```").next().unwrap_or_default().to_owned()).collect()
+}
+
 #[test]
 fn every_block_of_the_overview_is_right() {
-    let page = fs::read_to_string(shop().join("../../docs/twf.md")).unwrap();
-    let blocks: Vec<&str> =
-        page.split("```twf\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default()).collect();
+    let blocks = blocks_of("docs/twf.md");
     assert!(blocks.len() > 3);
     for block in blocks {
-        let (sources, diagnostics) = diagnose(&[("twf.md".to_owned(), block.to_owned())], false);
+        let (sources, diagnostics) = diagnose(&[("twf.md".to_owned(), block.clone())], false);
         let complaints = complaints(&sources, &diagnostics);
         assert!(complaints.is_empty(), "\n{}\nin\n{block}", complaints.join("\n"));
     }
+}
+
+#[test]
+fn the_block_of_the_first_page_can_be_read() {
+    let blocks = blocks_of("README.md");
+    assert_eq!(blocks.len(), 1);
+    // It leaves out what it calls, so only what is written is looked at.
+    let (sources, diagnostics) = diagnose(&[("README.md".to_owned(), blocks[0].clone())], true);
+    let errors = diagnostics.iter().filter(|it| it.is_error() || it.code == "LEGACY_SYNTAX");
+    let errors: Vec<_> = errors.map(|it| concise(it, &sources)).collect();
+    assert!(errors.is_empty(), "\n{}", errors.join("\n"));
 }
