@@ -32,12 +32,14 @@ const WAIT: &str = "export async function Main(e, ctx) { return await ctx.host('
 const WAITING: usize = 4_000;
 
 /// Prints the figures.
-pub async fn run() -> Result<()> {
+pub(crate) async fn run() -> Result<()> {
     let folder = tempfile::tempdir_in(".")?;
     out("start: until the first call can run");
     started("compiling the engine", folder.path()).await?;
     let sandbox = started("from the code cache", folder.path()).await?;
-    out("calls, each in a fresh instance: CPU of the guest's slices, CPU of the whole process, calls per second");
+    out(
+        "calls, each in a fresh instance: CPU of the guest's slices, CPU of the whole process, calls per second",
+    );
     for (name, source) in [("trivial", TRIVIAL), ("ten host calls", TEN_NOW), ("ten awaited reads", TEN)] {
         for callers in [1, 64] {
             calls(&sandbox, name, source, callers).await?;
@@ -90,9 +92,12 @@ async fn calls(sandbox: &Sandbox, name: &str, source: &str, callers: usize) -> R
         guest_us += done??;
     }
     let per_call = |us: u128| us / CALLS as u128;
-    let (guest, process) = (per_call(guest_us.into()), per_call((process_cpu() - cpu).as_micros()));
+    let (guest, process) =
+        (per_call(guest_us.into()), per_call(process_cpu().saturating_sub(cpu).as_micros()));
     let rate = f64::from(u32::try_from(CALLS)?) / total.seconds();
-    out(&format!("  {name:<18} {callers:>2} callers: guest {guest:>4} us, process {process:>4} us, {rate:>7.0} calls/s"));
+    out(&format!(
+        "  {name:<18} {callers:>2} callers: guest {guest:>4} us, process {process:>4} us, {rate:>7.0} calls/s"
+    ));
     Ok(())
 }
 
@@ -161,7 +166,8 @@ fn private_kib() -> Result<usize> {
     let line_of = |file: &str, name: &str| {
         let text = std::fs::read_to_string(file)?;
         let line = text.lines().find_map(|line| line.strip_prefix(name));
-        let number = line.and_then(|line| line.split_whitespace().next()).ok_or_else(|| anyhow!("no {name}"))?;
+        let number =
+            line.and_then(|line| line.split_whitespace().next()).ok_or_else(|| anyhow!("no {name}"))?;
         Ok::<usize, anyhow::Error>(number.parse()?)
     };
     Ok(line_of("/proc/self/smaps_rollup", "Private_Dirty:")? + line_of("/proc/self/status", "VmPTE:")?)

@@ -1,4 +1,4 @@
-//! One call: what is asked for, and the turns it takes until it has an answer.
+//! One call: what is asked for, and its way from turn to turn until it has an answer.
 
 use std::sync::Arc;
 
@@ -9,21 +9,20 @@ use nexus_kernel::{BoxFuture, Json};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 
 use crate::capability::Capabilities;
 use crate::compile::Module;
-use crate::engine::Guest;
-use crate::error::{CallError, CallErrorKind, LimitKind, Stop};
-use crate::host::{Started, State};
-use crate::instance::{Instance, Settled, Status, Thrown, classify_trap};
+use crate::error::{CallError, CallErrorKind, LimitKind};
+use crate::host::Started;
+use crate::instance::Settled;
 use crate::limits::Limits;
 use crate::meter::Interrupt;
 use crate::op::{HostFunctions, Scope};
-use crate::outcome::{LogLevel, LogLine, Outcome};
+use crate::outcome::Outcome;
 use crate::queue::Lane;
 use crate::service::Shared;
+use crate::turn::{Turn, Turns};
 
 /// An execution that has used more processor time than this queues in the slow lane, in microseconds.
 const QUICK_US_MAX: u64 = 5_000;
@@ -128,19 +127,6 @@ struct Request<'a> {
     context: &'a CallContext,
 }
 
-/// An execution between its turns: an instance, and the right to have one.
-struct Execution {
-    instance: Instance,
-    /// Dropped after the instance, so that the pool always has room for who holds a permit.
-    _permit: OwnedSemaphorePermit,
-}
-
-/// How a turn ended.
-enum Turn {
-    Answered(Result<Outcome, CallError>),
-    Waiting(Box<Execution>, Vec<Started>),
-}
-
 /// Stops the guest when the caller goes away.
 struct AbandonOnDrop(Interrupt);
 
@@ -166,28 +152,32 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation) -> Result<Outc
     let interrupt = state.interrupt.clone();
     let _abandon = AbandonOnDrop(interrupt.clone());
     let seed = invocation.seed.unwrap_or_else(|| shared.rng().next_u64());
-    let module = invocation.module;
+    let turns = Turns { guest, crowd: shared.crowd(), module: invocation.module };
     let first = {
-        let guest = guest.clone();
-        let module = module.clone();
-        move || first_turn(&guest, state, permit, &Start { module: &module, request: &request, seed })
+        let turns = turns.clone();
+        move || turns.first(state, permit, &request, seed)
     };
     let mut turn = take_turn(shared, Lane::Quick, first, (&mut timeout, &interrupt)).await?;
     let mut operations = JoinSet::new();
     loop {
-        let (execution, started) = match turn {
+        let (parked, started) = match turn {
             Turn::Answered(answer) => return answer,
-            Turn::Waiting(execution, started) => (execution, started),
+            Turn::Waiting(parked, started) => (parked, started),
         };
         for started in started {
             operations.spawn(perform(scope.clone(), started));
         }
         let Some(settled) = settled(&mut operations, &mut timeout).await else {
-            return Err((*execution).fail(CallErrorKind::Deadline));
+            return Err(parked.fail(CallErrorKind::Deadline));
         };
-        let lane = execution.lane();
-        let (guest, file) = (guest.clone(), module.clone());
-        let next = move || next_turn(&guest, execution, settled, file.file());
+        let lane = if parked.state().meter.spent_us() > QUICK_US_MAX { Lane::Slow } else { Lane::Quick };
+        let permit = tokio::select! {
+            biased;
+            permit = parked.permit(shared) => permit?,
+            () = &mut timeout => return Err(parked.fail(CallErrorKind::Deadline)),
+        };
+        let turns = turns.clone();
+        let next = move || turns.next(parked, permit, &settled);
         turn = take_turn(shared, lane, next, (&mut timeout, &interrupt)).await?;
     }
 }
@@ -257,104 +247,5 @@ async fn perform(scope: Arc<Scope>, started: Started) -> Settled {
     match scope.perform(started.op, &started.arg).await {
         Ok(json) => Settled { id: started.id, ok: true, json },
         Err(error) => Settled { id: started.id, ok: false, json: json!(error).to_string().into_bytes() },
-    }
-}
-
-/// What the first turn starts from.
-struct Start<'a> {
-    module: &'a Module,
-    request: &'a [u8],
-    seed: u64,
-}
-
-fn first_turn(guest: &Guest, mut state: State, permit: OwnedSemaphorePermit, start: &Start<'_>) -> Turn {
-    if let Err(stop) = state.interrupt.check() {
-        return Turn::Answered(Err(classify_trap(&stop.into()).into()));
-    }
-    state.meter.begin_slice();
-    let mut instance = match Instance::fresh(guest, state, start.seed) {
-        Ok(instance) => instance,
-        Err(error) => return Turn::Answered(Err(classify_trap(&error).into())),
-    };
-    let entered = match instance.load(&guest.exports, start.module.bytecode()) {
-        Ok(Status::Done) => instance.invoke(&guest.exports, start.request),
-        other => other,
-    };
-    let execution = Box::new(Execution { instance, _permit: permit });
-    execution.conclude(guest, entered, start.module.file())
-}
-
-fn next_turn(guest: &Guest, mut execution: Box<Execution>, settled: Vec<Settled>, file: &str) -> Turn {
-    let state = execution.instance.store.data_mut();
-    state.meter.begin_slice();
-    let go_on = state.interrupt.check().map_err(wasmtime::Error::from);
-    let entered = go_on.and_then(|()| {
-        for settled in &settled {
-            execution.instance.settle(&guest.exports, settled)?;
-        }
-        execution.instance.pump(&guest.exports)
-    });
-    execution.conclude(guest, entered, file)
-}
-
-impl Execution {
-    fn lane(&self) -> Lane {
-        let spent_us = self.instance.store.data().meter.spent_us();
-        if spent_us > QUICK_US_MAX { Lane::Slow } else { Lane::Quick }
-    }
-
-    /// Reads what the guest says and closes the slice.
-    fn conclude(mut self: Box<Self>, guest: &Guest, entered: wasmtime::Result<Status>, file: &str) -> Turn {
-        let read = match entered {
-            Ok(Status::Pending) => {
-                let state = self.instance.store.data_mut();
-                state.meter.end_slice();
-                let started = std::mem::take(&mut state.started);
-                return Turn::Waiting(self, started);
-            }
-            Ok(Status::Stuck) => Err(CallErrorKind::Stuck),
-            Ok(status) => self.read(guest, status, file),
-            Err(error) => Err(classify_trap(&error)),
-        };
-        self.instance.store.data_mut().meter.end_slice();
-        Turn::Answered(match read {
-            Ok(result) => Ok(self.succeed(result)),
-            Err(kind) => Err(self.fail(kind)),
-        })
-    }
-
-    fn read(&mut self, guest: &Guest, status: Status, file: &str) -> Result<Json, CallErrorKind> {
-        let said = self.instance.out(&guest.exports).map_err(|error| classify_trap(&error))?;
-        if status != Status::Done {
-            return Err(Thrown::read(&said).classify(self.instance.store.data(), file));
-        }
-        serde_json::from_slice(&said).map_err(|error| {
-            let message = format!("the result cannot be written as JSON: {error}");
-            CallErrorKind::Threw(Box::new(
-                nexus_kernel::failure::Failure::application("TypeError", message).final_(),
-            ))
-        })
-    }
-
-    fn succeed(mut self, result: Json) -> Outcome {
-        let state = self.instance.store.data_mut();
-        let mut logs = std::mem::take(&mut state.logs);
-        if state.outstanding > 0 {
-            let count = state.outstanding;
-            let message = format!("{count} operations were still under way and are abandoned; await them");
-            logs.push(LogLine { level: LogLevel::Warn, message, at: state.clock.now() });
-        }
-        Outcome { result, logs, stats: state.stats() }
-    }
-
-    fn fail(mut self, kind: CallErrorKind) -> CallError {
-        let state = self.instance.store.data_mut();
-        CallError { kind, logs: std::mem::take(&mut state.logs), stats: state.stats() }
-    }
-}
-
-impl From<Stop> for CallErrorKind {
-    fn from(stop: Stop) -> CallErrorKind {
-        classify_trap(&stop.into())
     }
 }

@@ -9,7 +9,7 @@ use wasmtime::{
 
 use crate::host::{self, State};
 use crate::limits::MEMORY_RESERVE_BYTES;
-use crate::{GUEST_WASM, cache};
+use crate::{GUEST_WASM, cache, spill};
 
 /// Stack of a thread that guests may use; deeper recursion of the engine is a trap. In bytes.
 const GUEST_STACK_BYTES: usize = 1024 * 1024;
@@ -30,6 +30,7 @@ pub(crate) struct Guest {
     pub(crate) engine: Engine,
     pub(crate) pre: InstancePre<State>,
     pub(crate) exports: Exports,
+    image: Vec<u8>,
 }
 
 /// Where the guest's exports are, so that instances need not look names up.
@@ -52,10 +53,11 @@ pub(crate) struct Exports {
 /// An engine with its pool; no guest yet.
 pub(crate) fn engine(size: PoolSize) -> wasmtime::Result<Engine> {
     let memory_bytes = size.memory_bytes_max + MEMORY_RESERVE_BYTES;
+    let slots = size.instances_max.saturating_add(1); // one to look at the image while preparing
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_core_instances(size.instances_max)
-        .total_memories(size.instances_max)
-        .total_tables(size.instances_max)
+    pool.total_core_instances(slots)
+        .total_memories(slots)
+        .total_tables(slots)
         .max_memory_size(memory_bytes)
         .table_elements(4_096)
         .max_unused_warm_slots(WARM_SLOTS_MAX)
@@ -80,11 +82,22 @@ pub(crate) fn engine(size: PoolSize) -> wasmtime::Result<Engine> {
 }
 
 impl Guest {
-    /// Loads or compiles the machine code. Takes seconds the first time.
-    pub(crate) fn prepare(engine: Engine, cache_folder: Option<&Path>) -> wasmtime::Result<Guest> {
+    /// Loads or compiles the machine code; takes seconds the first time. The state is for looking at one instance.
+    pub(crate) fn prepare(
+        engine: Engine,
+        cache_folder: Option<&Path>,
+        state: State,
+    ) -> wasmtime::Result<Guest> {
         let module = cache::module(&engine, GUEST_WASM, cache_folder)?;
         let pre = host::linker(&engine)?.instantiate_pre(&module)?;
-        Ok(Guest { engine, pre, exports: Exports::of(&module)? })
+        let mut guest = Guest { engine, pre, exports: Exports::of(&module)?, image: Vec::new() };
+        guest.image = spill::image_of(&guest, state)?;
+        Ok(guest)
+    }
+
+    /// The memory every instance starts with, up to where only zeros follow.
+    pub(crate) fn image(&self) -> &[u8] {
+        &self.image
     }
 }
 

@@ -21,7 +21,7 @@ pub struct CallError {
     /// What the function logged.
     pub logs: Vec<LogLine>,
     /// What it used.
-    pub stats: Stats,
+    pub stats: Box<Stats>,
 }
 
 /// Why a call has no result.
@@ -169,7 +169,7 @@ impl CallErrorKind {
 
 impl From<CallErrorKind> for CallError {
     fn from(kind: CallErrorKind) -> CallError {
-        CallError { kind, logs: Vec::new(), stats: Stats::default() }
+        CallError { kind, logs: Vec::new(), stats: Box::default() }
     }
 }
 

@@ -9,11 +9,11 @@ use nexus_kernel::port::rng::SharedRng;
 use serde_json::json;
 use wasmtime::{Caller, Engine, Linker, Memory, ResourceLimiter};
 
-use crate::error::{LimitKind, Stop};
+use crate::error::{CallError, CallErrorKind, LimitKind, Stop};
 use crate::limits::{Limits, MEMORY_BYTES_MIN, MEMORY_RESERVE_BYTES, RANDOM_BYTES_MAX};
 use crate::meter::{Interrupt, Meter};
 use crate::op::{self, Op, OpError, Scope};
-use crate::outcome::{LogLevel, LogLine, Stats};
+use crate::outcome::{LogLevel, LogLine, Outcome, Stats};
 
 /// An operation the guest has started and waits for.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) outstanding: usize,
     /// Whether the guest has been refused memory.
     pub(crate) denied_memory: bool,
+    /// How often it waited without an instance.
+    pub(crate) spills: u64,
     log_bytes: usize,
     host_calls: u64,
     passed_bytes: usize,
@@ -64,6 +66,7 @@ impl State {
             started: Vec::new(),
             outstanding: 0,
             denied_memory: false,
+            spills: 0,
             log_bytes: 0,
             host_calls: 0,
             passed_bytes: 0,
@@ -77,9 +80,26 @@ impl State {
             cpu_us: self.meter.spent_us(),
             host_calls: self.host_calls,
             slices: self.meter.slices(),
+            spills: self.spills,
             memory_bytes: self.memory_bytes as u64,
             passed_bytes: self.passed_bytes as u64,
         }
+    }
+
+    /// Closes the account of a call that has a result.
+    pub(crate) fn succeed(&mut self, result: Json) -> Outcome {
+        let mut logs = std::mem::take(&mut self.logs);
+        if self.outstanding > 0 {
+            let count = self.outstanding;
+            let message = format!("{count} operations were still under way and are abandoned; await them");
+            logs.push(LogLine { level: LogLevel::Warn, message, at: self.clock.now() });
+        }
+        Outcome { result, logs, stats: self.stats() }
+    }
+
+    /// Closes the account of a call that has none.
+    pub(crate) fn fail(&mut self, kind: CallErrorKind) -> CallError {
+        CallError { kind, logs: std::mem::take(&mut self.logs), stats: Box::new(self.stats()) }
     }
 
     /// The wall: a mebibyte above what the script is told.

@@ -36,6 +36,14 @@ type Entered<T> = Result<T, wasmtime::Error>;
 impl Instance {
     /// A fresh instance: the snapshot, seeded.
     pub(crate) fn fresh(guest: &Guest, state: State, seed: u64) -> Entered<Instance> {
+        let mut instance = Instance::bare(guest, state)?;
+        let heap = as_u32(instance.store.data().heap_bytes_max())?;
+        instance.enter::<(u64, u32), ()>(&guest.exports.seed, (seed, heap))?;
+        Ok(instance)
+    }
+
+    /// The snapshot as it is.
+    pub(crate) fn bare(guest: &Guest, state: State) -> Entered<Instance> {
         let mut store = Store::new(&guest.engine, state);
         store.limiter(|state| state);
         store.set_epoch_deadline(1);
@@ -46,13 +54,23 @@ impl Instance {
             Ok(UpdateDeadline::Continue(1))
         });
         let wasm = guest.pre.instantiate(&mut store)?;
-        let mut instance = Instance { store, wasm };
-        let exports = &guest.exports;
-        let memory = instance.wasm.get_module_export(&mut instance.store, &exports.memory);
-        instance.store.data_mut().memory = memory.and_then(wasmtime::Extern::into_memory);
-        let heap = as_u32(instance.store.data().heap_bytes_max())?;
-        instance.enter::<(u64, u32), ()>(&exports.seed, (seed, heap))?;
-        Ok(instance)
+        let memory = wasm.get_module_export(&mut store, &guest.exports.memory);
+        store.data_mut().memory = memory.and_then(wasmtime::Extern::into_memory);
+        Ok(Instance { store, wasm })
+    }
+
+    /// Gives the instance up.
+    pub(crate) fn into_state(self) -> State {
+        self.store.into_data()
+    }
+
+    /// Makes the memory as large as it was.
+    pub(crate) fn grow_to(&mut self, bytes: usize) -> Entered<()> {
+        const PAGE_BYTES: u64 = 65_536;
+        let memory = self.store.data().memory.ok_or(Stop::WildRange)?;
+        let missing = bytes.saturating_sub(memory.data_size(&self.store)) as u64;
+        memory.grow(&mut self.store, missing.div_ceil(PAGE_BYTES))?;
+        Ok(())
     }
 
     fn enter<P: WasmParams, R: WasmResults>(&mut self, export: &ModuleExport, params: P) -> Entered<R> {
@@ -91,7 +109,7 @@ impl Instance {
         Ok((at, len))
     }
 
-    fn memory_mut(&mut self) -> Result<&mut [u8], Stop> {
+    pub(crate) fn memory_mut(&mut self) -> Result<&mut [u8], Stop> {
         let memory = self.store.data().memory.ok_or(Stop::WildRange)?;
         Ok(memory.data_mut(&mut self.store))
     }
@@ -274,13 +292,15 @@ mod tests {
 
     fn guest() -> Guest {
         let size = PoolSize { instances_max: 2, memory_bytes_max: 32 << 20 };
-        Guest::prepare(engine(size).unwrap(), None).unwrap()
+        Guest::prepare(engine(size).unwrap(), None, state()).unwrap()
+    }
+
+    fn state() -> State {
+        State::new(Limits::default(), None, Arc::new(SimClock::default()), Arc::new(SeededRng::new(1)))
     }
 
     fn fresh(guest: &Guest) -> Instance {
-        let state =
-            State::new(Limits::default(), None, Arc::new(SimClock::default()), Arc::new(SeededRng::new(1)));
-        let mut instance = Instance::fresh(guest, state, 7).unwrap();
+        let mut instance = Instance::fresh(guest, state(), 7).unwrap();
         instance.store.data_mut().meter.begin_slice();
         instance
     }

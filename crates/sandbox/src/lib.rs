@@ -3,7 +3,8 @@
 //! [`Sandbox::start`] gives the handle at once and gets the engine ready in the background. [`Sandbox::compile`] reads a
 //! file without running it; [`Sandbox::call`] runs one exported function in an instance of its own, which starts from a
 //! snapshot of the initialised engine and is wiped afterwards. While a function awaits a host operation no thread waits
-//! with it: the guest returns, and its memory is all that is left of the call.
+//! with it: the guest returns, and its memory is all that is left of the call. When many wait, that memory is kept as its
+//! difference from the snapshot.
 //!
 //! What keeps a script in: WebAssembly around the engine, exactly five imports, a processor-time budget checked every
 //! millisecond, limits on memory, stack, calls and bytes, and a capability check in the host on every operation.
@@ -25,6 +26,8 @@ mod outcome;
 mod position;
 mod queue;
 mod service;
+mod spill;
+mod turn;
 
 pub use call::{CallContext, Input, Invocation};
 pub use capability::{Capabilities, Capability, CapabilityError};
@@ -33,7 +36,7 @@ pub use error::{CallError, CallErrorKind, LimitKind, StartError};
 pub use limits::{
     ARGUMENT_BYTES_MAX, COMPILE_CPU_MS_MAX, CPU_MS_MAX, CPU_SLICE_MS_MAX, HOST_CALLS_MAX, INSTANCES_MAX,
     LOG_BYTES_MAX, Limits, MEMORY_BYTES_MAX, OPERATIONS_MAX, PASSED_BYTES_MAX, QUEUED_SLICES_MAX,
-    REPLY_BYTES_MAX, RESULT_BYTES_MAX, SOURCE_BYTES_MAX, WALL_MS_MAX,
+    REPLY_BYTES_MAX, RESIDENT_MAX, RESULT_BYTES_MAX, SOURCE_BYTES_MAX, SPILLED_BYTES_MAX, WALL_MS_MAX,
 };
 pub use op::{HostFunctions, OpError};
 pub use outcome::{LogLevel, LogLine, Outcome, Stats};

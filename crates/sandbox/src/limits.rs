@@ -26,8 +26,12 @@ pub const LOG_BYTES_MAX: usize = 256 * 1024;
 pub const PASSED_BYTES_MAX: usize = 1024 * 1024;
 /// Largest source file, in bytes.
 pub const SOURCE_BYTES_MAX: usize = 1024 * 1024;
-/// Instances that may exist at the same time, waiting ones included.
-pub const INSTANCES_MAX: u32 = 5_000;
+/// Instances that may exist at the same time.
+pub const INSTANCES_MAX: u32 = 2_000;
+/// Instances that executions may keep while they wait; beyond it they are spilled to a few kibibytes each.
+pub const RESIDENT_MAX: u32 = 1_000;
+/// What is kept of all spilled executions together, in bytes.
+pub const SPILLED_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// Slices that may wait for a thread before callers are turned away.
 pub const QUEUED_SLICES_MAX: usize = 20_000;
 

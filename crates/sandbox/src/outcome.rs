@@ -61,6 +61,8 @@ pub struct Stats {
     pub host_calls: u64,
     /// Slices: one, and one more for each time it waited.
     pub slices: u64,
+    /// How often it gave its instance back while it waited.
+    pub spills: u64,
     /// Linear memory at the end, in bytes.
     pub memory_bytes: u64,
     /// Bytes passed to and from the host by operations.

@@ -16,11 +16,14 @@ use crate::compile::{self, JsError, Module};
 use crate::engine::{self, Guest, PoolSize};
 use crate::error::{CallError, CallErrorKind, StartError};
 use crate::host::State;
-use crate::limits::{INSTANCES_MAX, Limits, MEMORY_BYTES_MAX, QUEUED_SLICES_MAX};
+use crate::limits::{
+    INSTANCES_MAX, Limits, MEMORY_BYTES_MAX, QUEUED_SLICES_MAX, RESIDENT_MAX, SPILLED_BYTES_MAX,
+};
 use crate::meter::Ticker;
 use crate::op::Scope;
 use crate::outcome::Outcome;
 use crate::queue::{Lane, Queue};
+use crate::turn::Crowd;
 
 /// What a sandbox is made from.
 #[derive(Clone)]
@@ -39,6 +42,10 @@ pub struct Options {
     pub threads: Option<NonZeroUsize>,
     /// See [`INSTANCES_MAX`].
     pub instances_max: u32,
+    /// See [`RESIDENT_MAX`]; less than `instances_max`, or functions that wait could take all instances.
+    pub resident_max: u32,
+    /// See [`SPILLED_BYTES_MAX`].
+    pub spilled_bytes_max: usize,
     /// The most memory any call can be allowed, in bytes.
     pub memory_bytes_max: usize,
     /// See [`QUEUED_SLICES_MAX`].
@@ -56,6 +63,8 @@ impl Options {
             cache_folder: None,
             threads: None,
             instances_max: INSTANCES_MAX,
+            resident_max: RESIDENT_MAX,
+            spilled_bytes_max: SPILLED_BYTES_MAX,
             memory_bytes_max: MEMORY_BYTES_MAX,
             queued_slices_max: QUEUED_SLICES_MAX,
         }
@@ -76,6 +85,7 @@ pub(crate) struct Shared {
     ticker: Ticker,
     ready: watch::Receiver<Ready>,
     permits: Arc<Semaphore>,
+    spill_kib: Arc<Semaphore>,
 }
 
 impl Sandbox {
@@ -93,9 +103,11 @@ impl Sandbox {
         let cache_folder = options.cache_folder.clone();
         let count =
             options.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-        let shared = Arc::new(Shared { options, queue, ticker, ready, permits });
+        let spill_kib = Arc::new(Semaphore::new(options.spilled_bytes_max / 1_024));
+        let shared = Arc::new(Shared { options, queue, ticker, ready, permits, spill_kib });
+        let state = shared.state(Limits::default(), None);
         let prepare = move || {
-            let guest = Guest::prepare(engine, cache_folder.as_deref());
+            let guest = Guest::prepare(engine, cache_folder.as_deref(), state);
             ready_sender.send_replace(Some(guest.map(Arc::new).map_err(|error| format!("{error:#}").into())));
         };
         thread::Builder::new().name("sandbox-prepare".into()).spawn(prepare).map_err(threads)?;
@@ -167,10 +179,25 @@ impl Shared {
 
     /// The engine, and the right to one instance.
     pub(crate) async fn admit(&self) -> Result<(Arc<Guest>, OwnedSemaphorePermit), CallError> {
-        let guest = self.guest().await?;
+        Ok((self.guest().await?, self.permit().await?))
+    }
+
+    /// The right to one instance.
+    pub(crate) async fn permit(&self) -> Result<OwnedSemaphorePermit, CallError> {
         let permit = self.permits.clone().acquire_owned().await;
-        let permit = permit.map_err(|_| CallError::from(CallErrorKind::Overloaded("it is stopping")))?;
-        Ok((guest, permit))
+        permit.map_err(|_| CallError::from(CallErrorKind::Overloaded("it is stopping")))
+    }
+
+    pub(crate) fn crowd(&self) -> Crowd {
+        let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let instances_max = size(self.options.instances_max);
+        let resident_max = size(self.options.resident_max).min(instances_max.saturating_sub(1));
+        Crowd {
+            permits: self.permits.clone(),
+            instances_max,
+            resident_max,
+            spill_kib: self.spill_kib.clone(),
+        }
     }
 
     /// What the host keeps for an execution.

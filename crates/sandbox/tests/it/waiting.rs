@@ -129,6 +129,67 @@ async fn waiting_costs_no_thread() {
 }
 
 #[tokio::test]
+async fn many_more_wait_than_there_are_instances() {
+    let own = Sandbox::start(Options { instances_max: 4, resident_max: 2, ..options() }).unwrap();
+    let gate = Arc::new(Gate::default());
+    let source = "let calls = 0; const kept = new Map([['a', [1, /x+/g, new Date(5)]]]);
+        export async function Main(n, ctx) {
+            const big = n % 10 === 0 ? new Uint8Array(6 << 20).fill(7) : [];
+            const random = Math.random(), first = await ctx.host('wait', n);
+            const more = await Promise.all([ctx.hostNow('echo', n), ctx.host('wait', n)]);
+            calls++;
+            return [first, more, calls, 'xx'.match(kept.get('a')[1]), kept.get('a')[2].getTime(), big.length ? big.at(-1) : 7,
+                Math.random() !== random] }";
+    let call = gated(source, &gate).await;
+    let mut calls = tokio::task::JoinSet::new();
+    for n in 0..200 {
+        let (own, mut call) = (own.clone(), call.clone());
+        call.input = nexus_sandbox::Input::One(json!(n));
+        calls.spawn(async move { (n, own.call(call).await.unwrap()) });
+    }
+    for _ in 0..2 {
+        for (n, sender) in gate.until_waiting(200).await {
+            sender.send(n).unwrap();
+        }
+    }
+    let mut spills = 0;
+    while let Some(done) = calls.join_next().await {
+        let (n, outcome) = done.unwrap();
+        assert_eq!(outcome.result, json!([n, [n, n], 1, ["xx"], 5, 7, true]));
+        spills += outcome.stats.spills;
+    }
+    assert!(spills > 300, "{spills}");
+}
+
+#[tokio::test]
+async fn a_small_function_that_waits_is_kept_in_ten_kibibytes() {
+    // Room for three times ten kibibytes, and three functions beyond the one that may keep its instance.
+    let own = Sandbox::start(Options {
+        instances_max: 2,
+        resident_max: 0,
+        spilled_bytes_max: 30 << 10,
+        ..options()
+    })
+    .unwrap();
+    let gate = Arc::new(Gate::default());
+    let call = gated("export async function Main(n, ctx) { return await ctx.host('wait', n) }", &gate).await;
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..3 {
+        let (own, call) = (own.clone(), call.clone());
+        calls.spawn(async move { own.call(call).await.unwrap() });
+    }
+    for (_, sender) in gate.until_waiting(3).await {
+        sender.send(json!(1)).unwrap();
+    }
+    while let Some(done) = calls.join_next().await {
+        assert_eq!(done.unwrap().stats.spills, 1);
+    }
+    let big = "export async function Main(n, ctx) { const b = new Uint8Array(1 << 20).fill(1); await ctx.host('wait', n); return b }";
+    let error = own.call(gated(big, &gate).await).await.unwrap_err();
+    assert_eq!(error.kind, CallErrorKind::Overloaded("too many functions wait"));
+}
+
+#[tokio::test]
 async fn operations_nobody_awaits_are_abandoned_and_told() {
     let gate = Arc::new(Gate::default());
     let source = "export async function Main(_, ctx) { ctx.host('a', 1); await ctx.host('b', 2); ctx.host('c', 3); return 'early' }";

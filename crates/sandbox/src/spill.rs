@@ -1,0 +1,180 @@
+//! An execution that waits without an instance.
+//!
+//! Between two turns the guest's stack is dead and its only mutable global is at rest, so the linear memory is all there
+//! is. What differs from the image that every instance starts from is a few kibibytes for a small function; it is kept
+//! in words, and put back into a fresh instance when an operation has been answered.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::Store;
+
+use crate::engine::Guest;
+use crate::host::State;
+use crate::instance::Instance;
+
+/// Unit of comparison, in bytes: most of what changes is a count or a pointer.
+const WORD_BYTES: usize = 8;
+/// Unit of the first, coarse comparison.
+const PAGE_BYTES: usize = 4_096;
+/// The shadow stack lies first in memory (`stack-size` in `build.sh`) and is dead between turns.
+const STACK_BYTES: usize = 524_288;
+/// What a page is compared with where the image has ended.
+static ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
+
+/// What is kept.
+pub(crate) struct Spilled {
+    /// The host's side of the execution.
+    pub(crate) state: State,
+    memory_bytes: usize,
+    difference: Difference,
+    /// In kibibytes.
+    _room: OwnedSemaphorePermit,
+}
+
+impl Spilled {
+    /// Keeps what differs and gives the instance back to the pool. Fails when there is no room left for what is kept:
+    /// keeping the instance instead would let functions that wait take all of them.
+    pub(crate) fn take(
+        guest: &Guest,
+        mut instance: Instance,
+        room: &Arc<Semaphore>,
+    ) -> Result<Spilled, Box<State>> {
+        let memory = instance.memory_mut().unwrap_or_default();
+        let memory_bytes = memory.len();
+        let difference = Difference::between(memory, guest.image());
+        let mut state = instance.into_state();
+        state.memory = None;
+        let kept_kib = u32::try_from(difference.len_bytes().div_ceil(1_024)).unwrap_or(u32::MAX);
+        let Ok(room) = room.clone().try_acquire_many_owned(kept_kib) else { return Err(Box::new(state)) };
+        state.spills += 1;
+        Ok(Spilled { state, memory_bytes, difference, _room: room })
+    }
+
+    /// A fresh instance with the memory as it was.
+    pub(crate) fn restore(self, guest: &Guest) -> wasmtime::Result<Instance> {
+        let mut instance = Instance::bare(guest, self.state)?;
+        instance.grow_to(self.memory_bytes)?;
+        let complete = self.difference.apply(instance.memory_mut()?);
+        complete.ok_or_else(|| wasmtime::Error::msg("a spilled execution is damaged"))?;
+        Ok(instance)
+    }
+}
+
+/// What differs between a memory and the image.
+#[derive(Debug, Default, PartialEq)]
+struct Difference {
+    /// Words to pass over, and words that follow there and differ.
+    runs: Vec<(u16, u16)>,
+    /// The words of all runs.
+    bytes: Vec<u8>,
+}
+
+impl Difference {
+    fn between(memory: &[u8], image: &[u8]) -> Difference {
+        let mut difference = Difference::default();
+        let mut end = 0;
+        let pages = (0..).step_by(PAGE_BYTES).zip(memory.chunks(PAGE_BYTES)).skip(STACK_BYTES / PAGE_BYTES);
+        for (page_at, page) in pages {
+            let original = image.get(page_at..page_at + PAGE_BYTES).unwrap_or(&ZEROS);
+            if page == original {
+                continue;
+            }
+            let words = page.chunks(WORD_BYTES).zip(original.chunks(WORD_BYTES));
+            for (at, (now, _)) in (page_at / WORD_BYTES..).zip(words).filter(|(_, (now, was))| now != was) {
+                difference.push(at - end);
+                difference.bytes.extend(now);
+                end = at + 1;
+            }
+        }
+        difference.runs.shrink_to_fit();
+        difference.bytes.shrink_to_fit();
+        difference
+    }
+
+    /// One word that differs, so many words after the last one.
+    fn push(&mut self, mut gap: usize) {
+        if let Some((_, len)) = self.runs.last_mut()
+            && gap == 0
+            && *len < u16::MAX
+        {
+            *len += 1;
+            return;
+        }
+        loop {
+            match u16::try_from(gap) {
+                Ok(gap) => break self.runs.push((gap, 1)),
+                Err(_) => self.runs.push((u16::MAX, 0)),
+            }
+            gap -= usize::from(u16::MAX);
+        }
+    }
+
+    /// Puts the words where they were. Nothing when the memory has no such place.
+    fn apply(&self, memory: &mut [u8]) -> Option<()> {
+        let (mut at, mut kept) = (0, self.bytes.as_slice());
+        for (gap, len) in &self.runs {
+            at += usize::from(*gap) * WORD_BYTES;
+            let len_bytes = usize::from(*len) * WORD_BYTES;
+            let (run, rest) = kept.split_at_checked(len_bytes)?;
+            memory.get_mut(at..at + len_bytes)?.copy_from_slice(run);
+            (at, kept) = (at + len_bytes, rest);
+        }
+        Some(())
+    }
+
+    fn len_bytes(&self) -> usize {
+        self.bytes.len() + self.runs.len() * size_of::<(u16, u16)>()
+    }
+}
+
+/// The memory every instance starts with, without the zeros at its end.
+pub(crate) fn image_of(guest: &Guest, state: State) -> wasmtime::Result<Vec<u8>> {
+    let mut store = Store::new(&guest.engine, state);
+    store.set_epoch_deadline(1);
+    let instance = guest.pre.instantiate(&mut store)?;
+    let missing = || wasmtime::Error::msg("the guest lacks its memory");
+    let memory = instance.get_memory(&mut store, "memory").ok_or_else(missing)?;
+    let bytes = memory.data(&store);
+    let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    Ok(bytes.get(..used.next_multiple_of(PAGE_BYTES)).unwrap_or(bytes).to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_words_that_differ_are_kept_and_all_come_back() {
+        let image = vec![3; STACK_BYTES + 2 * PAGE_BYTES];
+        let mut memory = image.clone();
+        memory.resize(image.len() + 300 * PAGE_BYTES, 0);
+        memory[5] = 9; // in the stack
+        memory[STACK_BYTES + PAGE_BYTES + 100] = 9;
+        let far = memory.len() - 2 * PAGE_BYTES;
+        memory[far..far + 65].fill(1);
+        let difference = Difference::between(&memory, &image);
+        assert_eq!(difference.bytes.len(), 8 + 72);
+        assert_eq!(
+            difference.runs.len(),
+            2 + 1 + 2,
+            "two runs, and three steps to get across what lies between"
+        );
+        let mut restored = image.clone();
+        restored.resize(memory.len(), 0);
+        difference.apply(&mut restored).unwrap();
+        assert!(restored[STACK_BYTES..] == memory[STACK_BYTES..]);
+        assert!(difference.apply(&mut [0; 100]).is_none());
+        assert_eq!(Difference::between(&image, &image), Difference::default());
+    }
+
+    #[test]
+    fn long_runs_are_cut() {
+        let image = vec![0; STACK_BYTES];
+        let memory = vec![1; STACK_BYTES + 70_000 * WORD_BYTES / PAGE_BYTES * PAGE_BYTES];
+        let difference = Difference::between(&memory, &image);
+        let mut restored = vec![0; memory.len()];
+        difference.apply(&mut restored).unwrap();
+        assert!(restored[STACK_BYTES..] == memory[STACK_BYTES..]);
+    }
+}

@@ -1,0 +1,198 @@
+//! The turns of an execution: what happens on a thread of the sandbox between two waits.
+
+use std::sync::Arc;
+
+use nexus_kernel::Json;
+use nexus_kernel::failure::Failure;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::compile::Module;
+use crate::engine::Guest;
+use crate::error::{CallError, CallErrorKind};
+use crate::host::{Started, State};
+use crate::instance::{Instance, Settled, Status, Thrown, classify_trap};
+use crate::outcome::Outcome;
+use crate::service::Shared;
+use crate::spill::Spilled;
+
+/// What all turns of an execution need.
+#[derive(Clone)]
+pub(crate) struct Turns {
+    pub(crate) guest: Arc<Guest>,
+    pub(crate) crowd: Crowd,
+    pub(crate) module: Module,
+}
+
+/// How many instances there are, and how many may be kept by executions that wait.
+#[derive(Clone)]
+pub(crate) struct Crowd {
+    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) instances_max: usize,
+    pub(crate) resident_max: usize,
+    /// Room for what is kept of spilled executions, in kibibytes.
+    pub(crate) spill_kib: Arc<Semaphore>,
+}
+
+impl Crowd {
+    /// Whether an execution that waits must give its instance back.
+    fn is_full(&self) -> bool {
+        self.instances_max.saturating_sub(self.permits.available_permits()) > self.resident_max
+    }
+}
+
+/// How a turn ended.
+pub(crate) enum Turn {
+    Answered(Result<Outcome, CallError>),
+    Waiting(Parked, Vec<Started>),
+}
+
+/// An execution between its turns.
+pub(crate) enum Parked {
+    /// It keeps its instance.
+    Resident(Box<Execution>),
+    /// Only what differs from the engine's image has been kept.
+    Spilled(Box<Spilled>),
+}
+
+/// An instance, and the right to have one.
+pub(crate) struct Execution {
+    instance: Instance,
+    /// Dropped after the instance, so that the pool always has room for who holds a permit.
+    permit: OwnedSemaphorePermit,
+}
+
+impl Parked {
+    pub(crate) fn state(&self) -> &State {
+        match self {
+            Parked::Resident(execution) => execution.instance.store.data(),
+            Parked::Spilled(spilled) => &spilled.state,
+        }
+    }
+
+    pub(crate) fn fail(self, kind: CallErrorKind) -> CallError {
+        match self {
+            Parked::Resident(mut execution) => execution.instance.store.data_mut().fail(kind),
+            Parked::Spilled(mut spilled) => spilled.state.fail(kind),
+        }
+    }
+
+    /// The right to an instance, for who has given it back.
+    pub(crate) async fn permit(&self, shared: &Shared) -> Result<Option<OwnedSemaphorePermit>, CallError> {
+        match self {
+            Parked::Resident(_) => Ok(None),
+            Parked::Spilled(_) => shared.permit().await.map(Some),
+        }
+    }
+}
+
+fn broken(error: &wasmtime::Error) -> Turn {
+    Turn::Answered(Err(classify_trap(error).into()))
+}
+
+impl Turns {
+    /// A fresh instance, the module, the call.
+    pub(crate) fn first(
+        &self,
+        mut state: State,
+        permit: OwnedSemaphorePermit,
+        request: &[u8],
+        seed: u64,
+    ) -> Turn {
+        if let Err(stop) = state.interrupt.check() {
+            return broken(&stop.into());
+        }
+        state.meter.begin_slice();
+        let mut instance = match Instance::fresh(&self.guest, state, seed) {
+            Ok(instance) => instance,
+            Err(error) => return broken(&error),
+        };
+        let exports = &self.guest.exports;
+        let entered = match instance.load(exports, self.module.bytecode()) {
+            Ok(Status::Done) => instance.invoke(exports, request),
+            other => other,
+        };
+        self.conclude(Box::new(Execution { instance, permit }), entered)
+    }
+
+    /// The answers of operations, and what follows from them.
+    pub(crate) fn next(
+        &self,
+        parked: Parked,
+        permit: Option<OwnedSemaphorePermit>,
+        settled: &[Settled],
+    ) -> Turn {
+        let mut execution = match (parked, permit) {
+            (Parked::Resident(mut execution), _) => {
+                execution.instance.store.data_mut().meter.begin_slice();
+                execution
+            }
+            (Parked::Spilled(mut spilled), Some(permit)) => {
+                spilled.state.meter.begin_slice();
+                match spilled.restore(&self.guest) {
+                    Ok(instance) => Box::new(Execution { instance, permit }),
+                    Err(error) => return broken(&error),
+                }
+            }
+            (Parked::Spilled(_), None) => {
+                return broken(&wasmtime::Error::msg("an instance without a permit"));
+            }
+        };
+        let instance = &mut execution.instance;
+        let go_on = instance.store.data().interrupt.check().map_err(wasmtime::Error::from);
+        let entered = go_on.and_then(|()| {
+            for settled in settled {
+                instance.settle(&self.guest.exports, settled)?;
+            }
+            instance.pump(&self.guest.exports)
+        });
+        self.conclude(execution, entered)
+    }
+
+    /// Reads what the guest says and closes the slice.
+    fn conclude(&self, mut execution: Box<Execution>, entered: wasmtime::Result<Status>) -> Turn {
+        let read = match entered {
+            Ok(Status::Pending) => {
+                let state = execution.instance.store.data_mut();
+                state.meter.end_slice();
+                let started = std::mem::take(&mut state.started);
+                return self.park(execution, started);
+            }
+            Ok(Status::Stuck) => Err(CallErrorKind::Stuck),
+            Ok(status) => self.read(&mut execution.instance, status),
+            Err(error) => Err(classify_trap(&error)),
+        };
+        let state = execution.instance.store.data_mut();
+        state.meter.end_slice();
+        Turn::Answered(match read {
+            Ok(result) => Ok(state.succeed(result)),
+            Err(kind) => Err(state.fail(kind)),
+        })
+    }
+
+    fn park(&self, execution: Box<Execution>, started: Vec<Started>) -> Turn {
+        if !self.crowd.is_full() {
+            return Turn::Waiting(Parked::Resident(execution), started);
+        }
+        let Execution { instance, permit } = *execution;
+        let spilled = Spilled::take(&self.guest, instance, &self.crowd.spill_kib);
+        drop(permit);
+        match spilled {
+            Ok(spilled) => Turn::Waiting(Parked::Spilled(Box::new(spilled)), started),
+            Err(mut state) => {
+                let kind = CallErrorKind::Overloaded("too many functions wait");
+                Turn::Answered(Err(state.fail(kind)))
+            }
+        }
+    }
+
+    fn read(&self, instance: &mut Instance, status: Status) -> Result<Json, CallErrorKind> {
+        let said = instance.out(&self.guest.exports).map_err(|error| classify_trap(&error))?;
+        if status != Status::Done {
+            return Err(Thrown::read(&said).classify(instance.store.data(), self.module.file()));
+        }
+        serde_json::from_slice(&said).map_err(|error| {
+            let message = format!("the result cannot be written as JSON: {error}");
+            CallErrorKind::Threw(Box::new(Failure::application("TypeError", message).final_()))
+        })
+    }
+}
