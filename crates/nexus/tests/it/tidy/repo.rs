@@ -13,6 +13,14 @@ pub(crate) struct File {
     pub(crate) text: String,
 }
 
+impl File {
+    /// Whether it has one of these endings, separated by spaces.
+    pub(crate) fn is(&self, endings: &str) -> bool {
+        let ending = self.path.rsplit_once('.').map_or("", |(_, ending)| ending);
+        endings.split(' ').any(|known| known == ending)
+    }
+}
+
 /// Folders that hold nothing of ours.
 const SKIPPED: &[&str] = &[".git", ".nexus", "dist", "node_modules", "target"];
 
@@ -42,7 +50,7 @@ pub(crate) fn files() -> &'static [File] {
 
 /// Every Rust file.
 pub(crate) fn rust_files() -> impl Iterator<Item = &'static File> {
-    files().iter().filter(|file| file.path.ends_with(".rs"))
+    files().iter().filter(|file| file.is("rs"))
 }
 
 /// The content of one file.
