@@ -48,8 +48,10 @@ impl Activities for AddOne {
 }
 
 /// Prints the figures.
-pub async fn run() -> Result<()> {
-    out("durable runs of three activities, one process, every record synced (lines: 1 caller p50 <= 2 ms, <= 4.2");
+pub(crate) async fn run() -> Result<()> {
+    out(
+        "durable runs of three activities, one process, every record synced (lines: 1 caller p50 <= 2 ms, <= 4.2",
+    );
     out("commits per run; 64 callers >= 2 500 runs/s, <= 0.2 commits per run)");
     let folder = tempfile::tempdir_in(".")?;
     for (callers, runs) in [(1, 2_000), (64, 40_000), (256, 60_000)] {
@@ -79,7 +81,7 @@ async fn measure(dir: &Path, callers: usize, runs: usize) -> Result<()> {
     load(&handle, callers, runs / 10).await?; // warm up: page cache, statement cache, allocator
     let (before, cpu, watch) = (store.stats(), process_cpu(), Stopwatch::start());
     let mut latencies = load(&handle, callers, runs).await?;
-    let (seconds, cpu, after) = (watch.seconds(), process_cpu() - cpu, store.stats());
+    let (seconds, cpu, after) = (watch.seconds(), process_cpu().saturating_sub(cpu), store.stats());
 
     #[expect(clippy::cast_precision_loss, reason = "counts of a short measurement")]
     let (total, commits) = (runs as f64, (after.commits - before.commits) as f64);
@@ -104,7 +106,8 @@ async fn load(handle: &EngineHandle, callers: usize, runs: usize) -> Result<Vec<
         let (handle, left) = (handle.clone(), Arc::clone(&left));
         tasks.push(tokio::spawn(async move {
             let mut latencies = Vec::new();
-            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+            {
                 let watch = Stopwatch::start();
                 one(&handle).await?;
                 latencies.push(watch.elapsed());

@@ -1,2 +1,44 @@
-//! Benches.
-fn main() {}
+//! Measurements that print their figures; nothing here passes or fails.
+//!
+//! `cargo run --release -p nexus-benches` runs all of them, with names (`store engine sandbox rest process`) only
+//! those. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
+
+mod engine;
+mod measure;
+mod process;
+mod rest;
+mod sandbox;
+mod store;
+
+use std::io::Write;
+
+use anyhow::Result;
+
+/// One line of figures.
+fn out(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}"); // a reader that has gone away wants no more lines
+}
+
+const ALL: [&str; 5] = ["store", "engine", "sandbox", "rest", "process"];
+
+fn main() -> Result<()> {
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    let names: Vec<&str> =
+        if given.is_empty() { ALL.to_vec() } else { given.iter().map(String::as_str).collect() };
+    for name in names {
+        out(&format!("\n== {name}"));
+        match name {
+            "store" => runtime()?.block_on(store::run())?,
+            "engine" => runtime()?.block_on(engine::run())?,
+            "sandbox" => runtime()?.block_on(sandbox::run())?,
+            "rest" => rest::run()?,
+            "process" => process::run()?,
+            other => anyhow::bail!("there is no measurement {other:?}; there are {}", ALL.join(", ")),
+        }
+    }
+    Ok(())
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+}

@@ -4,28 +4,28 @@ use std::time::Duration;
 
 /// A point in time to measure from. The rest of the project takes time from a port; measuring is what this is for.
 #[derive(Debug, Clone, Copy)]
-pub struct Stopwatch(std::time::Instant);
+pub(crate) struct Stopwatch(std::time::Instant);
 
 impl Stopwatch {
     /// Starts now.
     #[expect(clippy::disallowed_methods, reason = "a measurement needs the real clock")]
-    pub fn start() -> Stopwatch {
+    pub(crate) fn start() -> Stopwatch {
         Stopwatch(std::time::Instant::now())
     }
 
     /// Time since the start.
-    pub fn elapsed(self) -> Duration {
+    pub(crate) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
 
     /// Seconds since the start.
-    pub fn seconds(self) -> f64 {
+    pub(crate) fn seconds(self) -> f64 {
         self.elapsed().as_secs_f64()
     }
 }
 
 /// The value below which this share of the samples lies; sorts them.
-pub fn quantile(samples: &mut [Duration], share: f64) -> Duration {
+pub(crate) fn quantile(samples: &mut [Duration], share: f64) -> Duration {
     samples.sort_unstable();
     #[expect(
         clippy::cast_precision_loss,
@@ -38,13 +38,13 @@ pub fn quantile(samples: &mut [Duration], share: f64) -> Duration {
 }
 
 /// A duration in milliseconds.
-pub fn millis(duration: Duration) -> f64 {
+pub(crate) fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
 
 /// Processor time of this process, user and system.
 #[expect(unsafe_code, reason = "getrusage has no safe wrapper in the standard library")]
-pub fn process_cpu() -> Duration {
+pub(crate) fn process_cpu() -> Duration {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: the pointer is valid for one `rusage`, which the call fills; on failure it stays zeroed, which is valid.
     let usage = unsafe {

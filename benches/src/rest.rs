@@ -35,7 +35,7 @@ const BODY: &str = r#"{"inputs":{"order":"o-1","amount":7}}"#;
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"Noop","arguments":{"order":"o-1","amount":7}}}"#;
 
 /// Prints the figures.
-pub fn run() -> Result<()> {
+pub(crate) fn run() -> Result<()> {
     out(
         "a no-op operation over REST, processor time of the server per request (line: <= 2 x the bare handler)",
     );

@@ -2,9 +2,8 @@
 //! and what a function that waits takes up.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -28,15 +27,19 @@ const TEN_NOW: &str = "export function Main(e, ctx) { let n = 0;
 const LOOP: &str = "export function Main() { for (;;); }";
 const WAIT: &str = "export async function Main(e, ctx) { return await ctx.host('wait', e) }";
 
-/// Functions that wait at the same time.
-const WAITING: usize = 4_000;
+/// Functions that wait at the same time, each keeping its instance, and each having given it back.
+const RESIDENT: u32 = 5_000;
+const SPILLED: u32 = 20_000;
 
 /// Prints the figures.
 pub(crate) async fn run() -> Result<()> {
     let folder = tempfile::tempdir_in(".")?;
+    let mut options = Options::new(Arc::new(SystemClock), Arc::new(SystemRng), Arc::new(MemoryStore::new()));
+    options.cache_folder = Some(folder.path().to_owned());
+    options.threads = NonZeroUsize::new(2);
     out("start: until the first call can run");
-    started("compiling the engine", folder.path()).await?;
-    let sandbox = started("from the code cache", folder.path()).await?;
+    started("compiling the engine", options.clone()).await?;
+    let sandbox = started("from the code cache", options.clone()).await?;
     out(
         "calls, each in a fresh instance: CPU of the guest's slices, CPU of the whole process, calls per second",
     );
@@ -48,14 +51,13 @@ pub(crate) async fn run() -> Result<()> {
     out("an endless loop: CPU past its budget");
     overshoot(&sandbox).await?;
     out("functions that wait: private memory of the process per function");
-    waiting(&sandbox).await
+    let resident = Options { instances_max: RESIDENT + 10, resident_max: RESIDENT + 5, ..options.clone() };
+    waiting("instance kept", resident, RESIDENT).await?;
+    waiting("given back", Options { resident_max: 0, ..options }, SPILLED).await
 }
 
-async fn started(name: &str, cache: &Path) -> Result<Sandbox> {
+async fn started(name: &str, options: Options) -> Result<Sandbox> {
     let total = Stopwatch::start();
-    let mut options = Options::new(Arc::new(SystemClock), Arc::new(SystemRng), Arc::new(MemoryStore::new()));
-    options.cache_folder = Some(cache.to_owned());
-    options.threads = NonZeroUsize::new(2);
     let sandbox = Sandbox::start(options)?;
     let handle = millis(total.elapsed());
     sandbox.ready().await?;
@@ -116,7 +118,8 @@ async fn overshoot(sandbox: &Sandbox) -> Result<()> {
 /// Answers at once without waiting, and in time when opened.
 #[derive(Default)]
 struct Gate {
-    arrived: AtomicUsize,
+    expected: u32,
+    arrived: AtomicU32,
     all_arrived: Notify,
     open: Arc<Notify>,
 }
@@ -129,7 +132,7 @@ impl HostFunctions for Gate {
     fn call(&self, _: &str, arg: Json) -> BoxFuture<'static, Result<Json, OpError>> {
         // Created before the count goes up, so that opening the gate cannot miss it.
         let opened = self.open.clone().notified_owned();
-        if self.arrived.fetch_add(1, Ordering::SeqCst) + 1 == WAITING {
+        if self.arrived.fetch_add(1, Ordering::SeqCst) + 1 == self.expected {
             self.all_arrived.notify_one();
         }
         Box::pin(async move {
@@ -139,24 +142,30 @@ impl HostFunctions for Gate {
     }
 }
 
-async fn waiting(sandbox: &Sandbox) -> Result<()> {
-    let gate = Arc::new(Gate::default());
-    let mut call = invocation(sandbox, WAIT).await?;
+async fn waiting(name: &str, options: Options, count: u32) -> Result<()> {
+    let sandbox = Sandbox::start(options)?;
+    let gate = Arc::new(Gate { expected: count, ..Gate::default() });
+    let mut call = invocation(&sandbox, WAIT).await?;
     call.functions = Some(gate.clone());
+    call.limits.wall_ms_max = 600_000;
     let (before, total) = (private_kib()?, Stopwatch::start());
     let mut tasks = JoinSet::new();
-    for _ in 0..WAITING {
+    for _ in 0..count {
         let (sandbox, call) = (sandbox.clone(), call.clone());
         tasks.spawn(async move { sandbox.call(call).await });
     }
     gate.all_arrived.notified().await;
     let (after, seconds) = (private_kib()?, total.seconds());
+    let release = Stopwatch::start();
     gate.open.notify_waiters();
     while let Some(done) = tasks.join_next().await {
         done??;
     }
-    let each = after.saturating_sub(before) / WAITING;
-    out(&format!("  {WAITING} waiting after {seconds:.1} s: {each} KiB each"));
+    let each = f64::from(u32::try_from(after.saturating_sub(before))?) / f64::from(count);
+    let finished = release.seconds();
+    out(&format!(
+        "  {name:<14} {count:>6} waiting after {seconds:>4.1} s: {each:>5.1} KiB each; finished in {finished:.1} s"
+    ));
     Ok(())
 }
 

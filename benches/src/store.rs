@@ -29,7 +29,7 @@ const RECORD_BYTES: usize = 600;
 const OPEN_RUNS: u64 = 100_000;
 
 /// Prints the figures.
-pub async fn run() -> Result<()> {
+pub(crate) async fn run() -> Result<()> {
     let folder = tempfile::tempdir_in(".")?;
     out("the disk alone: append 4 KiB pages to a file and fdatasync");
     raw(folder.path(), 1, 3_000)?;
@@ -85,7 +85,7 @@ async fn appends(folder: &Path, callers: usize, runs: usize) -> Result<()> {
     let records = stats.records - before.records;
     let rate = per_second(waits.len(), total);
     let share = ratio(stats.commits - before.commits, records);
-    let cost = (process_cpu() - cpu).as_secs_f64() * 1e6 / ratio(records, 1);
+    let cost = process_cpu().saturating_sub(cpu).as_secs_f64() * 1e6 / ratio(records, 1);
     let passes = stats.checkpoints - before.checkpoints;
     report(&format!("{callers:>2} callers: {rate:>7.0} records/s"), &mut waits);
     out(&format!("    {share:.3} commits and {cost:.1} us CPU per record, {passes} checkpoints"));

@@ -15,6 +15,7 @@ pub(crate) fn to_program(failure: &Failure) -> machine::Failure {
         message: failure.message.clone(),
         details: failure.details.clone(),
         non_retryable: failure.non_retryable,
+        at: failure.at.clone(),
         cause: failure.cause.as_deref().map(|cause| Box::new(to_program(cause))),
         suppressed: Vec::new(),
     }
@@ -28,7 +29,7 @@ pub(crate) fn from_program(failure: &machine::Failure) -> Failure {
         message: failure.message.clone(),
         details: failure.details.clone(),
         non_retryable: failure.non_retryable,
-        at: None,
+        at: failure.at.clone(),
         cause: failure.cause.as_deref().map(|cause| Box::new(from_program(cause))),
     }
 }

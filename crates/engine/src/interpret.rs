@@ -1,5 +1,6 @@
 //! Between histories and programs: events go in, commands come out as events.
 
+use nexus_kernel::Json;
 use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::id::{Key, RunId, WorkflowId};
 use nexus_kernel::memory::rng::SeededRng;
@@ -7,7 +8,7 @@ use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::log::Stored;
 use nexus_kernel::time::Timestamp;
 use nexus_lang::twf::machine::{
-    self, Command, CommandKind, Event as ProgramEvent, Machine, RunInfo, SignalTarget, TaskInfo,
+    self, Command, CommandKind, Event as ProgramEvent, InputError, Machine, RunInfo, SignalTarget, TaskInfo,
 };
 use std::time::Duration;
 
@@ -19,8 +20,22 @@ use crate::state::RunState;
 /// Longest attempt of an activity whose call gives no timeout, in milliseconds (language page, H8).
 pub(crate) const START_TO_CLOSE_DEFAULT_MS: u64 = 5 * 60 * 1_000;
 
+/// A program before its first task: its input, and the messages that the run before it left.
+pub(crate) fn begin(
+    key: &Key,
+    run_id: &RunId,
+    started: &Started,
+    definition: &Definition,
+    at: Timestamp,
+) -> Result<Machine, InputError> {
+    let program = &definition.program;
+    let mut machine = Machine::start(program, run_info(key, run_id, started, at), &started.input)?;
+    machine.carry(program, &started.tokens).map_err(|fault| InputError::new("input", fault.message))?;
+    Ok(machine)
+}
+
 /// What a program is told about its run.
-pub(crate) fn run_info(key: &Key, run_id: &RunId, started: &Started, at: Timestamp) -> RunInfo {
+fn run_info(key: &Key, run_id: &RunId, started: &Started, at: Timestamp) -> RunInfo {
     let origin = started.origin.as_ref();
     RunInfo {
         namespace: key.namespace.to_string(),
@@ -91,8 +106,7 @@ pub(crate) fn replay(
     definition: &Definition,
     records: &[Stored],
 ) -> Result<(Machine, Vec<ProgramEvent>), ReplayError> {
-    let info = run_info(key, &run.run_id, &run.started, run.started_at);
-    let mut machine = Machine::start(&definition.program, info, &run.started.input).map_err(|error| {
+    let mut machine = begin(key, &run.run_id, &run.started, definition, run.started_at).map_err(|error| {
         ReplayError::Program(Failure::new(FailureKind::Server, "InputInvalid", error.to_string()))
     })?;
     let mut replay = Replay { key, run, definition, seen: 0, bytes: 0, unseen: Vec::new() };
@@ -171,6 +185,8 @@ fn identity(event: &Event) -> (&'static str, u64, &str, &str) {
         Event::TimerStarted { seq, at, .. }
         | Event::RequestCancelExternalWorkflowExecutionInitiated { seq, at, .. }
         | Event::CommandCancelRequested { seq, at }
+        | Event::WorkflowPropertiesModified { seq, at, .. }
+        | Event::UpsertWorkflowSearchAttributes { seq, at, .. }
         | Event::NexusOperationScheduled { seq, at, .. } => (*seq, "", at),
         Event::TimerCanceled { seq } => (*seq, "", ""),
         _ => (0, "", ""),
@@ -262,6 +278,9 @@ impl Translate<'_> {
             CommandKind::SendSignal { .. } | CommandKind::CancelExternal { .. } => {
                 self.message(command, at)?
             }
+            CommandKind::UpsertMemo { .. }
+            | CommandKind::SetDetails { .. }
+            | CommandKind::UpsertSearchAttributes { .. } => note(command, at)?,
             _ => return self.closing(command, at),
         })
     }
@@ -378,4 +397,22 @@ impl Translate<'_> {
             retry: given.retry.as_ref().map(retry_policy).unwrap_or_default(),
         }
     }
+}
+
+/// What a program notes about its own run.
+fn note(command: &Command, at: String) -> Option<Event> {
+    let seq = command.seq;
+    Some(match &command.kind {
+        CommandKind::UpsertMemo { fields } => {
+            Event::WorkflowPropertiesModified { seq, memo: fields.clone(), details: Json::Null, at }
+        }
+        CommandKind::SetDetails { text } => {
+            let details = Json::String(text.clone());
+            Event::WorkflowPropertiesModified { seq, memo: Json::Null, details, at }
+        }
+        CommandKind::UpsertSearchAttributes { fields } => {
+            Event::UpsertWorkflowSearchAttributes { seq, attributes: fields.clone(), at }
+        }
+        _ => return None,
+    })
 }

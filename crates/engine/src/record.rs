@@ -315,6 +315,17 @@ pub enum Event {
     SignalExternalWorkflowExecutionFailed { seq: u64, failure: Failure },
     /// A run that this one did not start is to be cancelled.
     RequestCancelExternalWorkflowExecutionInitiated { seq: u64, workflow_id: WorkflowId, at: String },
+    /// The program noted something about its run: `memo` fields or a text of `details`.
+    WorkflowPropertiesModified {
+        seq: u64,
+        #[serde(default, skip_serializing_if = "Json::is_null")]
+        memo: Json,
+        #[serde(default, skip_serializing_if = "Json::is_null")]
+        details: Json,
+        at: String,
+    },
+    /// The program set attributes that runs can be searched by.
+    UpsertWorkflowSearchAttributes { seq: u64, attributes: Json, at: String },
     /// The program no longer wants the outcome of a command; a best-effort request to stop it follows.
     CommandCancelRequested { seq: u64, at: String },
 }
@@ -404,6 +415,8 @@ impl Event {
             Event::RequestCancelExternalWorkflowExecutionInitiated { .. } => {
                 "RequestCancelExternalWorkflowExecutionInitiated"
             }
+            Event::WorkflowPropertiesModified { .. } => "WorkflowPropertiesModified",
+            Event::UpsertWorkflowSearchAttributes { .. } => "UpsertWorkflowSearchAttributes",
             Event::CommandCancelRequested { .. } => "CommandCancelRequested",
         }
     }

@@ -2,7 +2,6 @@
 //!
 //! [`SqliteStore`] keeps everything of one server in one SQLite file; the volatile store is
 //! [`nexus_kernel::memory::store::MemoryStore`]. Both pass the contract in `nexus_kernel::testing`.
-#![expect(clippy::doc_markdown, reason = "SQLite is a name, not code")]
 
 pub mod sqlite;
 

@@ -7,12 +7,11 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::RunId;
 use nexus_lang::twf::INTERPRETER_VERSION;
-use nexus_lang::twf::machine::Machine;
 
 use crate::decide::{Context, Draft, Drafted, Successor, Transition, conclude};
 use crate::definition::Definition;
 use crate::input::{Reply, Start};
-use crate::interpret::run_info;
+use crate::interpret;
 use crate::record::{Event, Started};
 use crate::state::{KeyState, RunState};
 
@@ -78,11 +77,11 @@ fn begin(
     started: Started,
     definition: &Definition,
 ) -> Result<Drafted, Error> {
-    let info = run_info(context.key, &run_id, &started, context.now);
-    let machine = Machine::start(&definition.program, info, &started.input).map_err(|error| {
-        Error::new(&code::INPUT_INVALID, format!("the input does not fit {}", started.workflow))
-            .fault(error.path, error.message)
-    })?;
+    let machine =
+        interpret::begin(context.key, &run_id, &started, definition, context.now).map_err(|error| {
+            Error::new(&code::INPUT_INVALID, format!("the input does not fit {}", started.workflow))
+                .fault(error.path, error.message)
+        })?;
     let mut run = RunState::new(context.key.namespace.clone(), run_id, started.clone(), context.now);
     run.machine = Some(machine);
     state.runs.push(run);

@@ -1,4 +1,11 @@
 //! Integration tests of the engine: whole programs on memory ports and a simulated clock.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that panics has failed, which is what it is for"
+)]
 
 mod crash;
 mod ids;

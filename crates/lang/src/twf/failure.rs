@@ -36,6 +36,9 @@ pub struct Failure {
     pub details: Vec<Json>,
     /// Whether a retry policy is to be ignored.
     pub non_retryable: bool,
+    /// Where in the source of an activity it happened, when its host knows.
+    #[serde(default)]
+    pub at: Option<String>,
     /// What caused it.
     pub cause: Option<Box<Failure>>,
     /// Failures of the other branches of the same `await all`, in source order.
@@ -51,6 +54,7 @@ impl Failure {
             message: message.into(),
             details: Vec::new(),
             non_retryable: false,
+            at: None,
             cause: None,
             suppressed: Vec::new(),
         }

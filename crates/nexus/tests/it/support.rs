@@ -8,30 +8,30 @@ use serde_json::Value as Json;
 use tempfile::TempDir;
 
 /// A copy of a project, removed when dropped.
-pub struct Project {
+pub(crate) struct Project {
     folder: TempDir,
 }
 
 /// The repository's root.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 impl Project {
     /// A copy of `examples/shop`.
-    pub fn shop() -> Project {
+    pub(crate) fn shop() -> Project {
         let project = Project::empty();
         copy(&root().join("examples/shop"), project.path());
         project
     }
 
     /// A folder without files.
-    pub fn empty() -> Project {
+    pub(crate) fn empty() -> Project {
         Project { folder: tempfile::tempdir().unwrap() }
     }
 
     /// A folder with these files.
-    pub fn with(files: &[(&str, &str)]) -> Project {
+    pub(crate) fn with(files: &[(&str, &str)]) -> Project {
         let project = Project::empty();
         for (path, text) in files {
             project.write(path, text);
@@ -39,24 +39,24 @@ impl Project {
         project
     }
 
-    pub fn write(&self, path: &str, text: &str) {
+    pub(crate) fn write(&self, path: &str, text: &str) {
         let path = self.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// The binary, run in this project.
-    pub fn nexus(&self, args: &[&str]) -> Ran {
+    pub(crate) fn nexus(&self, args: &[&str]) -> Ran {
         let output = command(self.path()).args(args).output().unwrap();
         Ran { output, folder: self.path().display().to_string() }
     }
 
     /// Serves the project on a free port.
-    pub fn serve(&self) -> Server {
+    pub(crate) fn serve(&self) -> Server {
         Server::start(self.path())
     }
 }
@@ -85,43 +85,43 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// What a finished process printed.
-pub struct Ran {
+pub(crate) struct Ran {
     output: Output,
     folder: String,
 }
 
 impl Ran {
-    pub fn code(&self) -> i32 {
+    pub(crate) fn code(&self) -> i32 {
         self.output.status.code().unwrap_or(-1)
     }
 
     /// Standard output with the temporary folder's name taken out.
-    pub fn stdout(&self) -> String {
+    pub(crate) fn stdout(&self) -> String {
         String::from_utf8_lossy(&self.output.stdout).replace(&self.folder, "[project]")
     }
 
     /// Standard error with the temporary folder's name taken out.
-    pub fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.output.stderr).replace(&self.folder, "[project]")
     }
 
     /// Standard output as JSON.
-    pub fn json(&self) -> Json {
+    pub(crate) fn json(&self) -> Json {
         serde_json::from_slice(&self.output.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}\n{}", self.stdout(), self.stderr()))
     }
 
     /// Asserts success.
-    pub fn ok(self) -> Ran {
+    pub(crate) fn ok(self) -> Ran {
         assert_eq!(self.code(), 0, "{}\n{}", self.stdout(), self.stderr());
         self
     }
 }
 
 /// A server process; killed when dropped.
-pub struct Server {
+pub(crate) struct Server {
     process: Child,
-    pub url: String,
+    pub(crate) url: String,
 }
 
 impl Server {
@@ -142,7 +142,7 @@ impl Server {
     }
 
     /// `kill -9`.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
@@ -156,7 +156,7 @@ fn first_line(process: &mut Child) -> String {
     line.trim().to_owned()
 }
 
-pub fn server_log(folder: &Path) -> String {
+pub(crate) fn server_log(folder: &Path) -> String {
     std::fs::read_to_string(folder.join("server.log")).unwrap_or_default()
 }
 
@@ -168,6 +168,6 @@ impl Drop for Server {
 }
 
 /// An HTTP client that gives up in time.
-pub fn http() -> reqwest::Client {
-    reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap()
+pub(crate) fn http() -> reqwest::Client {
+    reqwest::Client::builder().timeout(Duration::from_mins(1)).build().unwrap()
 }

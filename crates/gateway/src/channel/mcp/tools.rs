@@ -74,7 +74,7 @@ impl ToolSet {
             count += 1;
             name = format!("{base}_{count}");
         }
-        let is_wrapped = !is_object(&operation.output);
+        let is_wrapped = !is_object(&operation.output, &operation.output);
         self.tools.push(tool(name.clone(), operation));
         let callable = Callable { id: operation.id(), is_workflow: operation.is_workflow(), is_wrapped };
         self.by_name.insert(name, callable);
@@ -130,7 +130,10 @@ fn annotations(effect: Effect) -> ToolAnnotations {
         .open_world(effect == Effect::Long)
 }
 
-fn is_object(schema: &Json) -> bool {
+/// Whether every value of a schema is an object; a reference to a definition is looked up in the whole schema.
+fn is_object(schema: &Json, whole: &Json) -> bool {
+    let named = schema.get("$ref").and_then(Json::as_str).and_then(|name| name.strip_prefix('#'));
+    let schema = named.and_then(|pointer| whole.pointer(pointer)).unwrap_or(schema);
     schema.get("type").and_then(Json::as_str) == Some("object")
 }
 
@@ -144,7 +147,7 @@ fn object_of(schema: &Json) -> Map<String, Json> {
 fn output_schema(operation: &Operation) -> Map<String, Json> {
     let mut output = operation.output.clone();
     let definitions = output.as_object_mut().and_then(|schema| schema.shift_remove("$defs"));
-    if !is_object(&output) {
+    if !is_object(&output, &operation.output) {
         let any = if output.is_null() { json!({}) } else { output };
         output = json!({ "type": "object", "properties": { "result": any }, "required": ["result"] });
     }
@@ -214,6 +217,14 @@ mod tests {
         assert_eq!(set.find("run_list").unwrap().target(), Target::Verb("run.list"));
         let help = set.find("run_lst").err().unwrap().help_text().map(str::to_owned);
         assert_eq!(help.as_deref(), Some("did you mean \"run_list\"?"));
+    }
+
+    #[test]
+    fn a_result_that_is_a_declared_object_is_not_wrapped() {
+        let schema =
+            json!({ "$ref": "#/$defs/T", "$defs": { "T": { "type": "object" }, "U": { "type": "string" } } });
+        assert!(is_object(&schema, &schema));
+        assert!(!is_object(&json!({ "$ref": "#/$defs/U" }), &schema));
     }
 
     #[test]
