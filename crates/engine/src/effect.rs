@@ -20,6 +20,8 @@ pub enum Effect {
     Deliver(RunId, IntentId, Intent),
     /// Tell whoever waits for the run.
     Closed(RunId),
+    /// Tell whoever waits that the program cannot go on.
+    Blocked(RunId),
 }
 
 /// An attempt and how long it may wait for a worker.
@@ -62,6 +64,7 @@ fn of_event(key: &Key, run: &RunState, event: &Event) -> Option<Effect> {
         Event::WorkflowExecutionStarted(started) => {
             started.run_deadline.map(|deadline| Effect::Arm(deadline, id(), Due::Run))
         }
+        Event::WorkflowTaskFailed { .. } => Some(Effect::Blocked(id())),
         _ => event.closes().then(|| Effect::Closed(id())),
     }
 }

@@ -373,6 +373,7 @@ impl Handler for StartWorkflow {
 /// What a caller is told of a run: its output so far, or its failure as an error.
 pub fn answer_of(run: RunAnswer, output: Json) -> Result<Answer, Error> {
     let code = match run.status {
+        RunStatus::Running if run.failure.is_some() => &code::RUN_BLOCKED,
         RunStatus::Running | RunStatus::Completed | RunStatus::ContinuedAsNew => {
             return Ok(Answer { output, run: Some(run) });
         }
@@ -381,7 +382,13 @@ pub fn answer_of(run: RunAnswer, output: Json) -> Result<Answer, Error> {
     };
     let failure = crate::failures::of_closed(run.status, run.failure.as_ref());
     let root = failure.root();
-    let message = format!("{} failed: {}: {}", run.workflow, root.type_name, root.message);
-    let help = format!("`nexus run history {}` shows what happened", run.run_id);
+    let is_blocked = run.status.is_open();
+    let verb = if is_blocked { "cannot go on" } else { "failed" };
+    let message = format!("{} {verb}: {}: {}", run.workflow, root.type_name, root.message);
+    let help = if is_blocked {
+        format!("the run stays open; `nexus run terminate {}` ends it", run.run_id)
+    } else {
+        format!("`nexus run history {}` shows what happened", run.run_id)
+    };
     Err(Error::new(code, message).help(help).failure(failure).run(run.run_id))
 }

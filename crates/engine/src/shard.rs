@@ -33,12 +33,12 @@ use crate::worker::Workers;
 /// Most inputs of one batch, hence most records of one commit.
 pub const BATCH_INPUTS_MAX: usize = 512;
 
-/// How a run ended, for whoever waits for it.
+/// How a run ended, or that its program cannot go on, for whoever waits for it.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The run.
     pub run_id: RunId,
-    /// How it was closed.
+    /// How it was closed; running when it is blocked.
     pub status: RunStatus,
     /// Its result, when completed.
     pub result: Json,
@@ -368,6 +368,10 @@ impl Shard {
                 if let Some(run) = self.keys.get(key).and_then(|state| state.run(&run)) {
                     deliver::deliver(&self.shared, key, run, id, intent);
                 }
+            }
+            Effect::Blocked(run) => {
+                tracing::error!(%run, "the run's program cannot go on; `nexus run show` says why");
+                self.tell_watchers(key, &run);
             }
             Effect::Closed(run) => {
                 self.shared.workers.abandon(&run);

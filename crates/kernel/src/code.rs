@@ -71,8 +71,6 @@ codes! {
     TOO_LARGE = "NX-2007", "the request is too large", 413, Usage;
     /// Several namespaces have a workflow of this name.
     WORKFLOW_AMBIGUOUS = "NX-2008", "several namespaces have this workflow", 409, Usage;
-    /// The wait ended before the run did.
-    WAIT_ENDED = "NX-2009", "the run goes on", 504, TimedOut;
     /// The path exists, but not for this method.
     METHOD_UNKNOWN = "NX-2010", "the method is not allowed here", 405, Usage;
     /// The run failed.

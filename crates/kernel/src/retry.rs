@@ -137,4 +137,31 @@ mod tests {
         let decision = RetryPolicy::default().decide(&waited, 1, now, None);
         assert_eq!(decision, Retry::Stop(RetryState::NonRetryableFailure));
     }
+
+    proptest::proptest! {
+        /// Whatever a program asks for, waits never shrink, never exceed the longest, and no attempt begins after
+        /// the deadline.
+        #[test]
+        fn waits_grow_within_their_bounds(
+            initial_interval_ms in 0_u64..1 << 40,
+            backoff_coefficient in proptest::num::f64::ANY,
+            maximum_interval_ms in 0_u64..1 << 40,
+            attempt in 1_u32..2_000_000_000,
+            deadline in 0_i64..1 << 50,
+        ) {
+            let policy = RetryPolicy {
+                initial_interval_ms,
+                backoff_coefficient,
+                maximum_interval_ms,
+                ..RetryPolicy::default()
+            };
+            let (wait, next) = (policy.delay(attempt), policy.delay(attempt + 1));
+            proptest::prop_assert!(wait <= next && next <= Duration::from_millis(maximum_interval_ms));
+            let (now, deadline) = (Timestamp::from_millis(0), Timestamp::from_micros(deadline));
+            let failure = Failure::application("Flaky", "no");
+            if let Retry::At(at) = policy.decide(&failure, attempt, now, Some(deadline)) {
+                proptest::prop_assert!(now <= at && at < deadline);
+            }
+        }
+    }
 }

@@ -40,11 +40,20 @@ pub struct ServerConfig {
     pub host: String,
     /// Port to listen on; 0 takes a free one.
     pub port: u16,
+    /// Names in the `Host` header to accept beside this machine's own.
+    pub allowed_hosts: Vec<String>,
+    /// Web pages, by origin, whose scripts may call.
+    pub allowed_origins: Vec<String>,
 }
 
 impl Default for ServerConfig {
     fn default() -> ServerConfig {
-        ServerConfig { host: "127.0.0.1".to_owned(), port: 8000 }
+        ServerConfig {
+            host: "127.0.0.1".to_owned(),
+            port: 8000,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+        }
     }
 }
 

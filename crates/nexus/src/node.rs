@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use nexus_engine::{Engine, EngineHandle, Options, Ports, operations};
-use nexus_gateway::Pipeline;
+use nexus_gateway::{Check, Pipeline};
+use nexus_kernel::BoxFuture;
 use nexus_kernel::catalogue::Catalogue;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -11,6 +12,7 @@ use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::port::SharedStore;
 use nexus_kernel::port::clock::{SharedClock, SystemClock};
 use nexus_kernel::port::rng::{SharedRng, SystemRng};
+use nexus_kernel::port::runs::RunFilter;
 use nexus_kernel::task::{self, Shutdown};
 use nexus_lang::text::diagnostic::Severity;
 use nexus_sandbox::Sandbox;
@@ -118,6 +120,19 @@ impl Node {
     /// Chance, as the node sees it.
     pub fn rng(&self) -> &SharedRng {
         &self.rng
+    }
+
+    /// Looks whether the store answers, for `/health`.
+    pub fn store_check(&self) -> Check {
+        let engine = self.engine.clone();
+        let look = move || -> BoxFuture<'static, Result<(), String>> {
+            let engine = engine.clone();
+            Box::pin(async move {
+                let newest = RunFilter { limit: 1, ..RunFilter::default() };
+                engine.list(newest).await.map(|_| ()).map_err(|error| error.message().to_owned())
+            })
+        };
+        Check { name: "store".to_owned(), checking: Arc::new(look) }
     }
 
     /// The switch that stops the node.

@@ -97,7 +97,7 @@ fn begin(
 
 fn already_running(context: &Context<'_>, open: &RunState) -> Error {
     let id = &context.key.workflow_id;
-    Error::new(&code::ALREADY_RUNNING, format!("a run with the workflow id {id:?} is open"))
+    Error::new(&code::ALREADY_RUNNING, format!("a run with the workflow id \"{id}\" is open"))
         .help(format!("wait for {} to end, or choose another workflow id", open.run_id))
         .run(open.run_id.clone())
 }

@@ -96,10 +96,10 @@ impl Shard {
         Ok(())
     }
 
-    /// How a run ended, if it has.
+    /// How a run ended, or why it cannot go on.
     pub(super) fn outcome(&self, key: &Key, run: &RunId) -> Option<Outcome> {
         let state = self.keys.get(key)?;
-        let closed = state.run(run).filter(|run| !run.status.is_open())?;
+        let closed = state.run(run).filter(|run| !run.status.is_open() || run.blocked.is_some())?;
         let successor = (closed.status == RunStatus::ContinuedAsNew)
             .then(|| state.latest().map(|latest| latest.run_id.clone()))
             .flatten();
@@ -107,7 +107,7 @@ impl Shard {
             run_id: run.clone(),
             status: closed.status,
             result: closed.result.clone(),
-            failure: closed.failure.clone(),
+            failure: closed.failure.clone().or_else(|| closed.blocked.clone()),
             successor,
         })
     }

@@ -72,3 +72,24 @@ workflow Count(n: int) -> (int):
     assert_eq!(world.engine.row(&first).await.unwrap().status, RunStatus::ContinuedAsNew);
     world.stop().await;
 }
+
+#[tokio::test]
+async fn a_program_that_cannot_go_on_is_told_and_stays_open() {
+    let program = "\
+workflow Stuck(x: any) -> (any):
+    await timer(1s)
+    y = x.missing.field
+    close complete(y)
+";
+    let world = World::new(program, Scripted::default()).await;
+    let outcome = world.run("Stuck", json!({ "x": { "a": 1 } })).await;
+    assert_eq!(outcome.status, RunStatus::Running);
+    let why = outcome.failure.clone().unwrap();
+    assert_eq!(why.at.as_deref(), Some("test.twf:3:9"), "{why:?}");
+    let view = world.engine.show(&outcome.run_id).await.unwrap();
+    assert_eq!(view.blocked, Some(why));
+    world.engine.terminate(&outcome.run_id, "enough").await.unwrap();
+    let row = world.engine.row(&outcome.run_id).await.unwrap();
+    assert_eq!(row.status, RunStatus::Terminated);
+    world.stop().await;
+}

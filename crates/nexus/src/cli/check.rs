@@ -31,11 +31,11 @@ pub struct CheckArgs {
 /// Checks each path as a project of its own.
 pub async fn check(global: &Global, args: &CheckArgs, output: Output) -> Result<(), Error> {
     let paths = if args.paths.is_empty() { vec![global.project.clone()] } else { args.paths.clone() };
+    let sandbox = activities::checking()?;
     let mut errors = 0;
     let mut found = Vec::new();
     for path in &paths {
         let project = Project::read(path)?;
-        let sandbox = activities::checking()?;
         let (_, report) = build(&project, Some(&sandbox), args.lenient).await;
         errors += report.count(Severity::Error);
         if output.is_json() {

@@ -39,9 +39,15 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
     let project = Project::read(&root)?;
     let listen = listen_address(&args, &project)?;
     let listener = nexus_gateway::bind(listen, args.insecure).await?;
+    let server = project.config.server.clone();
     let mut node = Node::open(project, Purpose::Serve, output).await?;
     let gateway = Gateway::new(
-        Options::new(listener, node.pipeline().clone()).version(env!("CARGO_PKG_VERSION")).pages(pages::page),
+        Options::new(listener, node.pipeline().clone())
+            .version(env!("CARGO_PKG_VERSION"))
+            .allowed_hosts(server.allowed_hosts)
+            .allowed_origins(server.allowed_origins)
+            .check(node.store_check())
+            .pages(pages::page),
     )?;
     let url = format!("http://{}", gateway.address());
     let serving = task::spawn(gateway.run(node.shutdown().clone()));

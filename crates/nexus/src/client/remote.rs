@@ -108,8 +108,8 @@ impl Remote {
             let run = RunAnswer { run_id: RunId::parse(successor)?, ..run };
             return Ok(Answer { output: Json::Null, run: Some(run) });
         }
-        let failure = shown.get_mut("failure").map(Json::take);
-        let failure = failure.and_then(|failure| serde_json::from_value(failure).ok());
+        let mut failure = |name: &str| serde_json::from_value(shown.get_mut(name)?.take()).ok();
+        let failure = failure("failure").or_else(|| failure("blocked"));
         let output = shown.get_mut("result").map(Json::take).unwrap_or_default();
         let run = RunAnswer { status, failure, ..run };
         nexus_engine::operations::answer_of(run, output)
