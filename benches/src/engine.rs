@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use nexus_engine::{Definition, Engine, EngineHandle, Options, Ports, StartRequest};
 use nexus_kernel::activity::ActivityTask;
+use nexus_kernel::error::Error;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::port::activity::Activities;
@@ -18,6 +19,7 @@ use nexus_kernel::{BoxFuture, Json};
 use nexus_lang::text::source::Sources;
 use nexus_store::SqliteStore;
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 use crate::measure::{Stopwatch, millis, process_cpu, quantile};
 use crate::out;
@@ -28,6 +30,10 @@ workflow Three(n: int) -> (int):
     activity Step(a) -> b
     activity Step(b) -> c
     close complete(c)
+
+workflow Wait(n: int) -> (int):
+    await timer(30d)
+    close complete(n)
 
 activity Step(n: int) -> (int):
     ...
@@ -58,29 +64,66 @@ pub(crate) async fn run() -> Result<()> {
         let dir = folder.path().join(callers.to_string());
         measure(&dir, callers, runs).await?;
     }
-    Ok(())
+    restart(&folder.path().join("restart")).await
+}
+
+/// Opens a store that holds many open runs, and runs a new one to its end while the old ones come back.
+async fn restart(dir: &Path) -> Result<()> {
+    out("restart with 100 000 open runs: time to the first result of a new run (line: <= 1 s)");
+    let world = World::open(dir).await?;
+    load(&world.handle, "Wait", 256, 100_000).await?;
+    world.close().await?;
+    let watch = Stopwatch::start();
+    let world = World::open(dir).await?;
+    one(&world.handle, "Three").await?;
+    out(&format!("  first new result after {:.0} ms", millis(watch.elapsed())));
+    world.close().await
+}
+
+/// An engine on a store of its own.
+struct World {
+    store: SqliteStore,
+    handle: EngineHandle,
+    shutdown: Shutdown,
+    running: JoinHandle<Result<(), Error>>,
+}
+
+impl World {
+    async fn open(dir: &Path) -> Result<World> {
+        let store = SqliteStore::open(&nexus_store::Options::new(dir))?;
+        let ports = Ports {
+            store: Arc::new(store.clone()),
+            clock: Arc::new(SystemClock),
+            rng: Arc::new(SystemRng),
+            activities: Arc::new(AddOne),
+        };
+        let engine = Engine::open(Options::default(), ports).await?;
+        let handle = engine.handle();
+        let mut sources = Sources::new();
+        sources.add("three.twf", PROGRAM);
+        let (definition, _, found) = Definition::compile(sources, false);
+        handle
+            .deploy(definition.with_context(|| format!("the program does not compile: {found:?}"))?)
+            .await?;
+        let shutdown = Shutdown::new();
+        let running = tokio::spawn(engine.run(shutdown.clone()));
+        Ok(World { store, handle, shutdown, running })
+    }
+
+    async fn close(self) -> Result<()> {
+        self.shutdown.begin();
+        self.running.await??;
+        self.store.close();
+        Ok(())
+    }
 }
 
 async fn measure(dir: &Path, callers: usize, runs: usize) -> Result<()> {
-    let store = SqliteStore::open(&nexus_store::Options::new(dir))?;
-    let ports = Ports {
-        store: Arc::new(store.clone()),
-        clock: Arc::new(SystemClock),
-        rng: Arc::new(SystemRng),
-        activities: Arc::new(AddOne),
-    };
-    let engine = Engine::open(Options::default(), ports).await?;
-    let handle = engine.handle();
-    let mut sources = Sources::new();
-    sources.add("three.twf", PROGRAM);
-    let (definition, _, found) = Definition::compile(sources, false);
-    handle.deploy(definition.with_context(|| format!("the program does not compile: {found:?}"))?).await?;
-    let shutdown = Shutdown::new();
-    let running = tokio::spawn(engine.run(shutdown.clone()));
-
-    load(&handle, callers, runs / 10).await?; // warm up: page cache, statement cache, allocator
+    let world = World::open(dir).await?;
+    let (handle, store) = (&world.handle, &world.store);
+    load(handle, "Three", callers, runs / 10).await?; // warm up: page cache, statement cache, allocator
     let (before, cpu, watch) = (store.stats(), process_cpu(), Stopwatch::start());
-    let mut latencies = load(&handle, callers, runs).await?;
+    let mut latencies = load(handle, "Three", callers, runs).await?;
     let (seconds, cpu, after) = (watch.seconds(), process_cpu().saturating_sub(cpu), store.stats());
 
     #[expect(clippy::cast_precision_loss, reason = "counts of a short measurement")]
@@ -94,12 +137,15 @@ async fn measure(dir: &Path, callers: usize, runs: usize) -> Result<()> {
         commits / total,
         cpu.as_secs_f64() * 1e6 / total,
     ));
-    shutdown.begin();
-    running.await??;
-    Ok(())
+    world.close().await
 }
 
-async fn load(handle: &EngineHandle, callers: usize, runs: usize) -> Result<Vec<Duration>> {
+async fn load(
+    handle: &EngineHandle,
+    workflow: &'static str,
+    callers: usize,
+    runs: usize,
+) -> Result<Vec<Duration>> {
     let left = Arc::new(AtomicUsize::new(runs));
     let mut tasks = Vec::new();
     for _ in 0..callers {
@@ -109,7 +155,7 @@ async fn load(handle: &EngineHandle, callers: usize, runs: usize) -> Result<Vec<
             while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
             {
                 let watch = Stopwatch::start();
-                one(&handle).await?;
+                one(&handle, workflow).await?;
                 latencies.push(watch.elapsed());
             }
             anyhow::Ok(latencies)
@@ -122,16 +168,20 @@ async fn load(handle: &EngineHandle, callers: usize, runs: usize) -> Result<Vec<
     Ok(all)
 }
 
-async fn one(handle: &EngineHandle) -> Result<()> {
+/// Starts a run, and waits for its end when it has one.
+async fn one(handle: &EngineHandle, workflow: &str) -> Result<()> {
     let request = StartRequest {
         namespace: Namespace::default(),
-        workflow: "Three".to_owned(),
+        workflow: workflow.to_owned(),
         workflow_id: None,
         input: json!({ "n": 1 }),
         idempotency_key: None,
         run_timeout: None,
     };
     let started = handle.start(request).await?;
+    if workflow == "Wait" {
+        return Ok(());
+    }
     let outcome = handle.end(started).await?;
     anyhow::ensure!(outcome.result == json!(4), "the run ended with {outcome:?}");
     Ok(())

@@ -7,6 +7,7 @@ use nexus_kernel::Json;
 use nexus_kernel::call::{Answer, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_kernel::failure::Failure;
 use nexus_kernel::id::WorkflowId;
 use serde_json::json;
 
@@ -226,14 +227,43 @@ fn print_run(run: &Json, output: Output) {
     }
     let mut rows = Vec::new();
     for (name, value) in run.as_object().into_iter().flatten() {
-        let text = match value {
-            Json::Null => continue,
-            Json::String(text) => text.clone(),
-            Json::Array(items) if items.is_empty() => continue,
-            Json::Array(items) => items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
-            other => other.to_string(),
+        let text = match (name.as_str(), value) {
+            (_, Json::Null) | ("pending" | "waits", _) => continue,
+            ("failure" | "blocked", failure) => told(failure),
+            (_, Json::String(text)) => text.clone(),
+            (_, other) => other.to_string(),
         };
         rows.push(vec![name.clone(), text]);
     }
     output.table(&["FIELD", "VALUE"], rows);
+    let pending = columns(run, "pending", &["kind", "name", "attempt", "scheduled_at", "last_failure"]);
+    if !pending.is_empty() {
+        output.text("");
+        output.table(&["PENDING", "NAME", "ATTEMPT", "SINCE", "LAST FAILURE"], pending);
+    }
+    let waits = columns(run, "waits", &["at", "for"]);
+    if !waits.is_empty() {
+        output.text("");
+        output.table(&["WAITS AT", "FOR"], waits);
+    }
+}
+
+/// The chosen fields of a list of objects, as the rows of a table.
+fn columns(run: &Json, list: &str, fields: &[&str]) -> Vec<Vec<String>> {
+    let items = run.get(list).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+    let cell = |item: &Json, field: &str| match item.get(field) {
+        None | Some(Json::Null) => "-".to_owned(),
+        Some(Json::String(text)) => text.clone(),
+        Some(failure @ Json::Object(_)) => told(failure),
+        Some(other) => other.to_string(),
+    };
+    items.iter().map(|item| fields.iter().map(|field| cell(item, field)).collect()).collect()
+}
+
+/// A failure in one line.
+fn told(failure: &Json) -> String {
+    match serde_json::from_value::<Failure>(failure.clone()) {
+        Ok(failure) => failure.to_string(),
+        Err(_) => failure.to_string(),
+    }
 }

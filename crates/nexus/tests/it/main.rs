@@ -10,6 +10,7 @@
 
 mod bad;
 mod channels;
+mod drift;
 mod kill;
 mod orders;
 mod seed;

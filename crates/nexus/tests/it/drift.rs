@@ -1,0 +1,69 @@
+//! Files under `schemas/` that say what the binary offers: written by this test when `NEXUS_UPDATE_SCHEMAS` is set,
+//! and compared by it otherwise, so that a change of the surface shows in review.
+
+use std::fmt::Write as _;
+
+use nexus_kernel::code;
+use serde_json::json;
+
+use crate::support::{Project, root};
+
+fn compare(name: &str, now: &str) {
+    let path = root().join("schemas").join(name);
+    if std::env::var_os("NEXUS_UPDATE_SCHEMAS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, now).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == now,
+        "schemas/{name} is out of date: run the tests with NEXUS_UPDATE_SCHEMAS=1 and commit it"
+    );
+}
+
+#[test]
+fn the_command_line() {
+    let project = Project::empty();
+    let commands: &[&[&str]] = &[
+        &[],
+        &["up"],
+        &["run"],
+        &["run", "list"],
+        &["run", "show"],
+        &["run", "history"],
+        &["run", "cancel"],
+        &["run", "terminate"],
+        &["check"],
+        &["new"],
+        &["workflow"],
+        &["workflow", "list"],
+        &["workflow", "show"],
+        &["explain"],
+    ];
+    let mut text = String::new();
+    for command in commands {
+        let line = [command, &["--help"][..]].concat();
+        let ran = project.nexus(&line).ok();
+        writeln!(text, "$ nexus {}\n{}", line.join(" "), ran.stdout()).unwrap();
+    }
+    compare("cli.txt", &text);
+}
+
+#[test]
+fn the_error_codes() {
+    let codes = code::ALL.iter().map(
+        |code| json!({ "code": code.id, "title": code.title, "http": code.http, "exit": code.exit.number() }),
+    );
+    let text = serde_json::to_string_pretty(&codes.collect::<Vec<_>>()).unwrap();
+    compare("errors.json", &format!("{text}\n"));
+}
+
+#[tokio::test]
+async fn the_operations() {
+    let project = Project::with(&[("workflows/none.twf", "")]);
+    let server = project.serve();
+    let url = format!("{}/v1/operations", server.url);
+    let listed: serde_json::Value =
+        crate::support::http().get(url).send().await.unwrap().json().await.unwrap();
+    compare("operations.json", &format!("{}\n", serde_json::to_string_pretty(&listed).unwrap()));
+}
