@@ -155,8 +155,9 @@ async fn waits(
 
 fn pending(shared: &Shared, run: &RunState) -> Vec<Json> {
     let activities = run.activities.iter().map(|(seq, activity)| activity_json(shared, *seq, activity));
-    let timers =
-        run.timers.iter().map(|(seq, at)| json!({ "kind": "timer", "seq": seq, "fires_at": at.to_string() }));
+    let timers = run.timers.iter().map(|(seq, at)| {
+        json!({ "kind": "timer", "seq": seq, "name": format!("until {at}"), "fires_at": at.to_string() })
+    });
     let remotes = run.remotes.iter().map(|(seq, remote)| remote_json(*seq, remote));
     activities.chain(timers).chain(remotes).collect()
 }
