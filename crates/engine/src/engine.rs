@@ -200,7 +200,11 @@ impl EngineHandle {
 
     /// Waits for the end of a run that was just started, and of the runs that continue it.
     pub async fn end(&self, started: Started) -> Result<Outcome, Error> {
-        let outcome = started.end.await.map_err(|_| stopping())?;
+        let outcome = match started.end.await {
+            Ok(outcome) => outcome,
+            // A repeated request for a run that the shard has let go of, or a shard that has stopped.
+            Err(_) => self.watch(&started.key, started.run_id).await?,
+        };
         self.follow(started.key, outcome).await
     }
 

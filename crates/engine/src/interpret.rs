@@ -274,7 +274,7 @@ impl Translate<'_> {
             }
             CommandKind::CancelTimer { timer } => Event::TimerCanceled { seq: *timer },
             CommandKind::RequestCancel { target } => Event::CommandCancelRequested { seq: *target, at },
-            CommandKind::StartChild { .. } | CommandKind::ScheduleNexus { .. } => self.remote(command, at),
+            CommandKind::StartChild { .. } | CommandKind::ScheduleNexus { .. } => self.remote(command, at)?,
             CommandKind::SendSignal { .. } | CommandKind::CancelExternal { .. } => {
                 self.message(command, at)?
             }
@@ -315,9 +315,9 @@ impl Translate<'_> {
         })
     }
 
-    fn remote(&self, command: &Command, at: String) -> Event {
+    fn remote(&self, command: &Command, at: String) -> Option<Event> {
         let seq = command.seq;
-        match &command.kind {
+        Some(match &command.kind {
             CommandKind::ScheduleNexus { target, input, options, detached } => {
                 Event::NexusOperationScheduled {
                     seq,
@@ -335,15 +335,15 @@ impl Translate<'_> {
                 Event::StartChildWorkflowExecutionInitiated {
                     seq,
                     workflow: workflow.clone(),
-                    workflow_id: self.child_id(&options.workflow_id),
+                    workflow_id: self.workflow_id(&options.workflow_id),
                     input: input.clone(),
                     parent_close_policy: close_policy(&options.parent_close_policy),
                     detached: *detached,
                     at,
                 }
             }
-            _ => Event::WorkflowTaskCompleted {},
-        }
+            _ => return None,
+        })
     }
 
     fn message(&self, command: &Command, at: String) -> Option<Event> {
@@ -357,7 +357,7 @@ impl Translate<'_> {
                     }
                     SignalTarget::External { workflow_id, .. } => {
                         let namespace = self.key.namespace.clone();
-                        (Key { namespace, workflow_id: self.child_id(workflow_id) }, None)
+                        (Key { namespace, workflow_id: self.workflow_id(workflow_id) }, None)
                     }
                 };
                 Event::SignalExternalWorkflowExecutionInitiated {
@@ -371,7 +371,7 @@ impl Translate<'_> {
                 }
             }
             CommandKind::CancelExternal { workflow_id, .. } => {
-                let workflow_id = self.child_id(workflow_id);
+                let workflow_id = self.workflow_id(workflow_id);
                 Event::RequestCancelExternalWorkflowExecutionInitiated { seq, workflow_id, at }
             }
             _ => return None,
@@ -379,7 +379,7 @@ impl Translate<'_> {
     }
 
     /// The program makes an id when the call gives none (H9); one that is too long is cut down to its hash.
-    fn child_id(&self, chosen: &str) -> WorkflowId {
+    fn workflow_id(&self, chosen: &str) -> WorkflowId {
         let hashed = || WorkflowId::new(Hash::of(chosen.as_bytes()).as_str());
         WorkflowId::new(chosen).or_else(|_| hashed()).unwrap_or_else(|_| self.key.workflow_id.clone())
     }

@@ -346,10 +346,7 @@ impl Shard {
     fn act(&mut self, decided: Pending) {
         let Pending { key, reply, watch, transition, .. } = decided;
         if let (Reply::Started { run, .. }, Some(watch)) = (&transition.reply, watch) {
-            self.watchers.entry(run.clone()).or_default().push(watch);
-            if self.outcome(&key, run).is_some() {
-                self.tell_watchers(&key, run);
-            }
+            self.add_watcher(&key, run, watch);
         }
         for effect in transition.effects {
             self.perform(&key, effect);

@@ -23,6 +23,8 @@ pub struct KeyState {
     pub head: u64,
     /// Runs in order of their start: the latest, and older ones with undelivered effects.
     pub runs: Vec<RunState>,
+    /// The run that each request started, settled runs included: a repetition may come late.
+    pub requests: BTreeMap<String, RunId>,
 }
 
 /// One run.
@@ -186,6 +188,12 @@ impl KeyState {
         Ok(state)
     }
 
+    /// Adds a run that was just started.
+    pub fn add(&mut self, run: RunState) {
+        self.requests.insert(run.started.request_id.clone(), run.run_id.clone());
+        self.runs.push(run);
+    }
+
     /// Notes how long a record became, for each run that has a part in it.
     pub fn count_bytes(&mut self, record: &Record, bytes: usize) {
         for part in &record.runs {
@@ -197,7 +205,7 @@ impl KeyState {
 
     fn apply_part(&mut self, namespace: &Namespace, at: Timestamp, part: &RunPart) {
         if let Some(Event::WorkflowExecutionStarted(started)) = part.events.first() {
-            self.runs.push(RunState::new(namespace.clone(), part.run.clone(), (**started).clone(), at));
+            self.add(RunState::new(namespace.clone(), part.run.clone(), (**started).clone(), at));
         }
         if let Some(run) = self.run_mut(&part.run) {
             for event in &part.events {

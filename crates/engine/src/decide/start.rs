@@ -17,8 +17,8 @@ use crate::state::{KeyState, RunState};
 
 /// Starts a run. A closed run of the same id is no obstacle; an open one is, unless the request is a repetition.
 pub(super) fn start(state: &mut KeyState, request: Start, context: &Context<'_>) -> Transition {
-    if let Some(repeated) = state.runs.iter().find(|run| run.started.request_id == request.request_id) {
-        return Transition::reply(Reply::Started { run: repeated.run_id.clone(), existing: true });
+    if let Some(repeated) = state.requests.get(&request.request_id) {
+        return Transition::reply(Reply::Started { run: repeated.clone(), existing: true });
     }
     if let Some(open) = state.open() {
         return Transition::refused(already_running(context, open));
@@ -84,7 +84,7 @@ fn begin(
         })?;
     let mut run = RunState::new(context.key.namespace.clone(), run_id, started.clone(), context.now);
     run.machine = Some(machine);
-    state.runs.push(run);
+    state.add(run);
     let Some(run) = state.runs.last_mut() else {
         return Err(Error::internal("a run that was just added is gone"));
     };

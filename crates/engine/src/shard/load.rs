@@ -86,14 +86,21 @@ impl Shard {
         if !self.keys.contains_key(key) {
             self.load(key).await?;
         }
-        if self.keys.get(key).is_some_and(|state| state.run(&run).is_some()) {
-            self.watchers.entry(run.clone()).or_default().push(watcher);
-            if self.outcome(key, &run).is_some() {
-                self.tell_watchers(key, &run);
-            }
-        }
+        self.add_watcher(key, &run, watcher);
         self.forget_settled(key);
         Ok(())
+    }
+
+    /// Tells a watcher what is known already, or keeps it until more is. A run that is not in memory has ended and
+    /// been let go of: dropping the watcher sends its owner to the store.
+    pub(super) fn add_watcher(&mut self, key: &Key, run: &RunId, watcher: oneshot::Sender<Outcome>) {
+        if self.keys.get(key).is_none_or(|state| state.run(run).is_none()) {
+            return;
+        }
+        self.watchers.entry(run.clone()).or_default().push(watcher);
+        if self.outcome(key, run).is_some() {
+            self.tell_watchers(key, run);
+        }
     }
 
     /// How a run ended, or why it cannot go on.

@@ -71,3 +71,24 @@ async fn cancel_and_terminate_end_a_run_once() {
     assert_eq!(world.engine.end(started).await.unwrap().status.as_str(), "terminated");
     world.stop().await;
 }
+
+#[tokio::test]
+async fn a_late_repetition_finds_its_run_among_later_ones() {
+    let world = World::new(PROGRAM, Scripted::default().with("Do", echo)).await;
+    let named = |n: i64| {
+        let mut named = request("Wait", json!({ "n": n }));
+        named.workflow_id = Some(WorkflowId::new("w").unwrap());
+        named.idempotency_key = Some(format!("k-{n}"));
+        named
+    };
+    let mut runs = Vec::new();
+    for n in [1, 2] {
+        let started = world.engine.start(named(n)).await.unwrap();
+        runs.push(started.run_id.clone());
+        world.until(world.engine.end(started)).await.unwrap();
+    }
+    let repeated = world.engine.start(named(1)).await.unwrap();
+    assert_eq!((&repeated.run_id, repeated.existing), (&runs[0], true));
+    assert_eq!(world.until(world.engine.end(repeated)).await.unwrap().result, json!(1));
+    world.stop().await;
+}
