@@ -35,12 +35,19 @@ impl fmt::Display for Severity {
 /// A change of the text that removes the diagnostic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
+    /// What the change does, as an editor offers it.
+    pub title: String,
+    /// The places to change together; they do not overlap.
+    pub edits: Vec<Edit>,
+}
+
+/// One changed place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
     /// What to replace; empty to insert.
     pub span: Span,
     /// The text to put there.
     pub replacement: String,
-    /// What the change does, as an editor offers it.
-    pub title: String,
 }
 
 /// One finding about a text.
@@ -131,9 +138,14 @@ impl Diagnostic {
         self
     }
 
-    /// Offers a change of the text.
-    pub fn fix(mut self, span: Span, replacement: impl Into<String>, title: impl Into<String>) -> Diagnostic {
-        self.fix = Some(Fix { span, replacement: replacement.into(), title: title.into() });
+    /// Offers a change of the text at one place.
+    pub fn fix(self, span: Span, replacement: impl Into<String>, title: impl Into<String>) -> Diagnostic {
+        self.fix_all(vec![Edit { span, replacement: replacement.into() }], title)
+    }
+
+    /// Offers a change of the text at several places.
+    pub fn fix_all(mut self, edits: Vec<Edit>, title: impl Into<String>) -> Diagnostic {
+        self.fix = Some(Fix { title: title.into(), edits });
         self
     }
 
@@ -174,7 +186,7 @@ mod tests {
         assert!(made.is_error());
         assert_eq!(made.labels, [(at(2), "there".to_string())]);
         assert_eq!((made.notes.len(), made.help.as_deref()), (1, Some("do")));
-        assert_eq!(made.fix.map(|fix| fix.replacement), Some("y".to_string()));
+        assert_eq!(made.fix.map(|fix| fix.edits[0].replacement.clone()), Some("y".to_string()));
     }
 
     #[test]

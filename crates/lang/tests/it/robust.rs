@@ -22,7 +22,7 @@ fn examine(text: &str) -> (Parsed, Vec<Diagnostic>) {
             .span
             .iter()
             .chain(it.labels.iter().map(|(span, _)| span))
-            .chain(it.fix.iter().map(|fix| &fix.span));
+            .chain(it.fix.iter().flat_map(|fix| fix.edits.iter().map(|edit| &edit.span)));
         for span in places {
             let range = span.start as usize..span.end as usize;
             assert!(span.start <= span.end && text.get(range).is_some(), "{it:?} in {text:?}");

@@ -187,7 +187,11 @@ fn fixes_lead_to_the_newest_spelling() {
         while let Some(fix) =
             parsed.diagnostics.iter().filter(|it| it.code == "LEGACY_SYNTAX").find_map(|it| it.fix.as_ref())
         {
-            text.replace_range(fix.span.start as usize..fix.span.end as usize, &fix.replacement);
+            let mut edits = fix.edits.clone();
+            edits.sort_by_key(|edit| std::cmp::Reverse(edit.span.start));
+            for edit in edits {
+                text.replace_range(edit.span.start as usize..edit.span.end as usize, &edit.replacement);
+            }
             parsed = parse(source, &text);
             rounds += 1;
             assert!(rounds < 200, "{}: fixes never end\n{text}", fence.place);

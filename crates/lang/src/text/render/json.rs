@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::text::diagnostic::{Diagnostic, Fix};
+use crate::text::diagnostic::{Diagnostic, Edit, Fix};
 use crate::text::source::{Location, Sources, Span};
 
 /// One object: `severity`, `code`, `message`, `file`, `start`, `end`, `labels`, `notes`, `help`, `fix`.
@@ -44,8 +44,13 @@ fn label(span: Span, text: &str, sources: &Sources) -> Value {
 }
 
 fn fix(fix: &Fix, sources: &Sources) -> Value {
-    let (file, start, end) = range(fix.span, sources);
-    json!({ "title": fix.title, "replacement": fix.replacement, "file": file, "start": start, "end": end })
+    let edits: Vec<Value> = fix.edits.iter().map(|it| edit(it, sources)).collect();
+    json!({ "title": fix.title, "edits": edits })
+}
+
+fn edit(edit: &Edit, sources: &Sources) -> Value {
+    let (file, start, end) = range(edit.span, sources);
+    json!({ "replacement": edit.replacement, "file": file, "start": start, "end": end })
 }
 
 #[cfg(test)]
