@@ -5,11 +5,14 @@
 
 use crate::text::source::Span;
 
+/// A short text, kept without an allocation where it fits into the node: names are most of a tree.
+pub type Name = smol_str::SmolStr;
+
 /// A name with its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ident {
     /// The name as written.
-    pub name: String,
+    pub name: Name,
     /// Where.
     pub span: Span,
 }
@@ -138,11 +141,11 @@ pub struct Type {
 #[derive(Debug, Clone, PartialEq)]
 pub enum TypeKind {
     /// `any`, a primitive, or a label; labels without a `type` block mean `any`.
-    Name(String),
+    Name(Name),
     /// `[]T` or `T[]`.
     List(Box<Type>),
     /// `Name[K, V]`, for example `Map[string, int]`.
-    Generic(String, Vec<Type>),
+    Generic(Name, Vec<Type>),
     /// `{name: T}`.
     Record(Vec<(Ident, Type)>),
     /// `T?`: null is a value too.
@@ -616,13 +619,13 @@ pub enum ExprKind {
     /// Digits only.
     Int(i64),
     /// A number with a fraction or exponent, as written without `_`.
-    Decimal(String),
+    Decimal(Name),
     /// A string after escapes.
-    Str(String),
+    Str(Name),
     /// A duration in milliseconds.
     Duration(i64),
     /// A name.
-    Name(String),
+    Name(Name),
     /// `...`.
     Ellipsis,
     /// `[a, b]`.

@@ -141,7 +141,7 @@ impl<'a> Checker<'a> {
     /// The word that calls a definition of this name.
     fn definition(&self, body: &Body<'a>, name: &str) -> Option<&'static str> {
         let span = Span { source: crate::text::source::SourceId(0), start: 0, end: 0 };
-        let name = QName { package: None, name: Ident { name: name.to_string(), span } };
+        let name = QName { package: None, name: Ident { name: name.into(), span } };
         if matches!(self.index.find(body.file, &name, |it| &it.activities), Found::Here(..)) {
             return Some("activity");
         }

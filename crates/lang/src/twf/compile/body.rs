@@ -41,7 +41,7 @@ pub(crate) fn compile_operation<'a>(
     let ServiceOperation::Sync { name, params, body: Some(body), span, .. } = operation else { return None };
     let home = catalog.homes.get(entry.home)?;
     let public: Arc<str> = format!("{}.{}", entry.public, name.name).into();
-    let names = Names::of_body(params.iter().map(|param| param.name.name.clone()), body);
+    let names = Names::of_body(params.iter().map(|param| param.name.name.to_string()), body);
     let mut compiler = Compiler::new(catalog, home, (public, *span), names, diagnostics);
     compiler.operation(params, body);
     Some(compiler.finish())

@@ -113,19 +113,19 @@ impl<'a> Catalog<'a> {
             Definition::Activity(node) => {
                 let name = &node.name.name;
                 let entry = Entry { public: public(&self.by_name.activities, name), home, node };
-                self.by_name.activities.entry(name.clone()).or_default().push(self.activities.len());
+                self.by_name.activities.entry(name.to_string()).or_default().push(self.activities.len());
                 self.activities.push(entry);
             }
             Definition::Workflow(node) => {
                 let name = &node.name.name;
                 let entry = Entry { public: public(&self.by_name.workflows, name), home, node };
-                self.by_name.workflows.entry(name.clone()).or_default().push(self.workflows.len());
+                self.by_name.workflows.entry(name.to_string()).or_default().push(self.workflows.len());
                 self.workflows.push(entry);
             }
             Definition::Service(node) => {
                 let name = &node.name.name;
                 let entry = Entry { public: public(&self.by_name.services, name), home, node };
-                self.by_name.services.entry(name.clone()).or_default().push(self.services.len());
+                self.by_name.services.entry(name.to_string()).or_default().push(self.services.len());
                 self.services.push(entry);
             }
             _ => {}
@@ -154,7 +154,7 @@ impl<'a> Catalog<'a> {
         name: &QName,
         home: &Home,
     ) -> Option<&'s Entry<'a, T>> {
-        let found = places.get(&name.name.name)?;
+        let found = places.get(name.name.name.as_str())?;
         let wanted = match &name.package {
             Some(package) => Some(home.leaf(&package.name).to_string()),
             None => home.package.clone(),
@@ -231,12 +231,12 @@ pub(crate) fn constant(expr: &Expr) -> Json {
         ExprKind::Decimal(text) => {
             parse_decimal(text).map_or(Json::Null, |decimal| Json::String(decimal.to_string()))
         }
-        ExprKind::Str(text) => Json::String(text.clone()),
+        ExprKind::Str(text) => Json::String(text.to_string()),
         ExprKind::Duration(ms) => Json::String(duration_text(*ms)),
         ExprKind::List(items) => Json::Array(items.iter().map(constant).collect()),
-        ExprKind::Object(_, fields) => {
-            Json::Object(fields.iter().map(|(name, value)| (name.name.clone(), constant(value))).collect())
-        }
+        ExprKind::Object(_, fields) => Json::Object(
+            fields.iter().map(|(name, value)| (name.name.to_string(), constant(value))).collect(),
+        ),
         ExprKind::Neg(inner) => match constant(inner) {
             Json::Number(number) => number.as_i64().and_then(i64::checked_neg).map_or(Json::Null, Json::from),
             Json::String(text) => Json::String(format!("-{text}")),

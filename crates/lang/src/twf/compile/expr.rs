@@ -42,7 +42,7 @@ impl Compiler<'_> {
                 Ex::If(self.boxed(condition), self.boxed(then), self.boxed(otherwise))
             }
             ExprKind::Lambda(params, body) => {
-                let before = self.scope.lambda(params.iter().map(|param| param.name.clone()));
+                let before = self.scope.lambda(params.iter().map(|param| param.name.to_string()));
                 let body = self.boxed(body);
                 self.scope.leave_lambda(before);
                 Ex::Lambda(index(params.len()), body)

@@ -67,7 +67,7 @@ impl Names {
     }
 
     fn add(&mut self, name: &Ident) {
-        self.push(name.name.clone());
+        self.push(name.name.to_string());
     }
 
     fn bind(&mut self, bind: Option<&Bind>) {

@@ -39,8 +39,8 @@ impl<'a> Compiler<'a> {
         body: &'a Block,
         span: Span,
     ) -> Branch {
-        let mut own = vec![first.name.clone()];
-        own.extend(second.map(|name| name.name.clone()));
+        let mut own = vec![first.name.to_string()];
+        own.extend(second.map(|name| name.name.to_string()));
         self.scope.open(&own, &Names::of_branch(body));
         let entry = self.branch_code(body, true, span);
         let first = self.scope.own_slot(&first.name);

@@ -11,7 +11,7 @@ pub fn expr(it: &Expr) -> String {
         ExprKind::Decimal(text) => format!("{text}d"),
         ExprKind::Str(text) => format!("{text:?}"),
         ExprKind::Duration(millis) => format!("{millis}ms"),
-        ExprKind::Name(name) => name.clone(),
+        ExprKind::Name(name) => name.to_string(),
         ExprKind::Ellipsis => "...".to_string(),
         ExprKind::List(items) => format!("[{}]", join(items.iter().map(expr))),
         ExprKind::Object(label, fields) => object(label.as_ref(), fields),
@@ -26,7 +26,7 @@ pub fn expr(it: &Expr) -> String {
             format!("({} if {} else {})", expr(then), expr(condition), expr(otherwise))
         }
         ExprKind::Lambda(params, body) => {
-            format!("(({}) => {})", join(params.iter().map(|it| it.name.clone())), expr(body))
+            format!("(({}) => {})", join(params.iter().map(|it| it.name.to_string())), expr(body))
         }
         ExprKind::Error => "<error>".to_string(),
     }
@@ -76,7 +76,7 @@ fn sign(op: BinaryOp) -> &'static str {
 /// A type on one line.
 pub fn type_(it: &Type) -> String {
     match &it.kind {
-        TypeKind::Name(name) => name.clone(),
+        TypeKind::Name(name) => name.to_string(),
         TypeKind::List(inner) => format!("[]{}", type_(inner)),
         TypeKind::Generic(name, args) => format!("{name}[{}]", join(args.iter().map(type_))),
         TypeKind::Record(fields) => {

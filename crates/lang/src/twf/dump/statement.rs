@@ -165,7 +165,7 @@ fn target(it: &Target) -> String {
         Target::Signal(name) => format!("signal {}", name.name),
         Target::Update(name) => format!("update {}", name.name),
         Target::Call(it) => call(it),
-        Target::Name(name) => name.name.clone(),
+        Target::Name(name) => name.name.to_string(),
         Target::Predicate(condition) => format!("({})", expr::expr(condition)),
         Target::AllHandlersFinished(_) => "all_handlers_finished".to_string(),
     }
@@ -173,7 +173,7 @@ fn target(it: &Target) -> String {
 
 fn receiver(it: &SendTarget) -> String {
     match it {
-        SendTarget::Handle(name) => name.name.clone(),
+        SendTarget::Handle(name) => name.name.to_string(),
         SendTarget::External(name, args) => format!("external {}({})", name.name, expr::args(args)),
     }
 }

@@ -114,7 +114,7 @@ impl Parser<'_> {
 
     fn nexus_workflow(&mut self, start: usize) -> Parse<Callee> {
         let token = self.bump();
-        let namespace = Ident { name: self.string_value(token), span: self.span_of(token) };
+        let namespace = Ident { name: self.string_value(token).into(), span: self.span_of(token) };
         self.expect_word("workflow", "the namespace")?;
         let workflow = self.new_name("the name of a workflow")?;
         Ok(self.old_nexus(start, namespace, workflow))
@@ -197,7 +197,7 @@ impl Parser<'_> {
         let name = if self.eat(TokenKind::Arrow) {
             self.any_name("the name of a handle")?
         } else {
-            Ident { name: "_".to_string(), span: self.span_of(self.token(0)) }
+            Ident { name: "_".into(), span: self.span_of(self.token(0)) }
         };
         let replacement = format!("promise {} <- {}", name.name, self.slice(call.span));
         self.legacy(self.span_since(start), "`spawn`", &replacement);

@@ -98,7 +98,7 @@ impl<'t> Parser<'t> {
             return Err(self.unexpected(what, ""));
         }
         let token = self.bump();
-        Ok(Ident { name: self.text_of(token).to_string(), span: self.span_of(token) })
+        Ok(Ident { name: self.text_of(token).into(), span: self.span_of(token) })
     }
 
     /// A name that others refer to, so no keyword.
@@ -124,7 +124,7 @@ impl<'t> Parser<'t> {
         while self.token(0).start < end && !matches!(self.kind(), TokenKind::Newline | TokenKind::End) {
             self.bump();
         }
-        let name = self.text.get(start..start + length).unwrap_or("").to_string();
+        let name = self.text.get(start..start + length).unwrap_or("").into();
         Ok(Ident { name, span: self.span(offset(start), end) })
     }
 

@@ -295,7 +295,7 @@ impl Parser<'_> {
             }
             TokenKind::Str => {
                 self.bump();
-                ExprKind::Str(self.string_value(token))
+                ExprKind::Str(self.string_value(token).into())
             }
             TokenKind::Ellipsis => {
                 self.bump();
@@ -314,7 +314,7 @@ impl Parser<'_> {
             "true" => ExprKind::Bool(true),
             "false" => ExprKind::Bool(false),
             "null" | "None" => ExprKind::Null,
-            name => ExprKind::Name(name.to_string()),
+            name => ExprKind::Name(name.into()),
         };
         let name = self.any_name("a name")?;
         if self.at(TokenKind::OpenBrace) && matches!(kind, ExprKind::Name(_)) {
@@ -377,7 +377,7 @@ impl Parser<'_> {
         let token = self.token(0);
         let name = if token.kind == TokenKind::Str {
             self.bump();
-            Ident { name: self.string_value(token), span: self.span_of(token) }
+            Ident { name: self.string_value(token).into(), span: self.span_of(token) }
         } else {
             self.any_name("the name of a field")?
         };

@@ -10,7 +10,7 @@ impl Parser<'_> {
     pub(super) fn number(&mut self, token: Token) -> Parse<ExprKind> {
         let text = self.text_of(token).replace('_', "");
         if text.contains(['.', 'e', 'E']) {
-            return Ok(ExprKind::Decimal(text));
+            return Ok(ExprKind::Decimal(text.into()));
         }
         match text.parse() {
             Ok(number) => Ok(ExprKind::Int(number)),

@@ -75,7 +75,7 @@ impl Parser<'_> {
             self.bump();
         }
         let span = if self.at > start { self.span_since(start) } else { self.next_span() };
-        Expr { kind: ExprKind::Str(self.slice(span).to_string()), span }
+        Expr { kind: ExprKind::Str(self.slice(span).into()), span }
     }
 
     /// Values that the published language does not have are extensions.

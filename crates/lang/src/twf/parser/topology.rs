@@ -86,7 +86,7 @@ impl Parser<'_> {
         let token = self.token(0);
         if token.kind == TokenKind::Str {
             self.bump();
-            return Ok(Ident { name: self.string_value(token), span: self.span_of(token) });
+            return Ok(Ident { name: self.string_value(token).into(), span: self.span_of(token) });
         }
         self.deployment_name("a name")
     }

@@ -116,7 +116,7 @@ impl Parser<'_> {
         }
         let message = "this type is not of the language; it counts as `any`";
         self.report(Diagnostic::warning("OPAQUE_TYPE", span, message));
-        Ok(Type { kind: TypeKind::Name(self.slice(span).to_string()), span })
+        Ok(Type { kind: TypeKind::Name(self.slice(span).into()), span })
     }
 
     fn skip_type(&mut self, stops: &[TokenKind]) {
@@ -199,7 +199,7 @@ impl Parser<'_> {
         while self.at(TokenKind::Dot) && self.nth(1) == TokenKind::Name {
             self.bump();
             let part = self.any_name("a type")?;
-            name.name = format!("{}.{}", name.name, part.name);
+            name.name = format!("{}.{}", name.name, part.name).into();
         }
         let closer = match self.kind() {
             TokenKind::OpenBracket if self.nth(1) != TokenKind::CloseBracket => TokenKind::CloseBracket,

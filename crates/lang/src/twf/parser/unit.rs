@@ -93,7 +93,8 @@ impl Parser<'_> {
         let mut name = self.any_name("the name of a package")?;
         while self.eat(TokenKind::Dot) {
             let part = self.any_name("a name")?;
-            name = Ident { name: format!("{}.{}", name.name, part.name), span: name.span.to(part.span) };
+            name =
+                Ident { name: format!("{}.{}", name.name, part.name).into(), span: name.span.to(part.span) };
         }
         let span = self.span_since(start);
         self.end_of_line()?;

@@ -44,7 +44,7 @@ impl Deployed {
                 Definition::Namespace(namespace) => {
                     for (name, options) in &namespace.workers {
                         let place = Deployment {
-                            namespace: namespace.name.name.clone(),
+                            namespace: namespace.name.name.to_string(),
                             task_queue: text(options, OptionScope::Worker, "task_queue"),
                         };
                         for (home, worker) in workers.iter().filter(|(_, it)| it.name.name == name.name) {
@@ -67,12 +67,12 @@ impl Deployed {
         put(&mut self.activities, &worker.activities, place, |name| {
             catalog
                 .activity(name, home)
-                .map_or_else(|| name.name.name.clone(), |entry| entry.public.to_string())
+                .map_or_else(|| name.name.name.to_string(), |entry| entry.public.to_string())
         });
         put(&mut self.services, &worker.services, place, |name| {
             catalog
                 .service(name, home)
-                .map_or_else(|| name.name.name.clone(), |entry| entry.public.to_string())
+                .map_or_else(|| name.name.name.to_string(), |entry| entry.public.to_string())
         });
     }
 
@@ -103,7 +103,7 @@ impl Deployed {
 }
 
 fn public_workflow(catalog: &Catalog<'_>, name: &QName, home: &Home) -> String {
-    catalog.workflow(name, home).map_or_else(|| name.name.name.clone(), |entry| entry.public.to_string())
+    catalog.workflow(name, home).map_or_else(|| name.name.name.to_string(), |entry| entry.public.to_string())
 }
 
 fn put(
@@ -136,7 +136,7 @@ fn texts(options: &[OptionEntry], scope: OptionScope, name: &str) -> Vec<String>
             ExprKind::List(items) => items
                 .iter()
                 .filter_map(|item| match &item.kind {
-                    ExprKind::Str(text) | ExprKind::Name(text) => Some(text.clone()),
+                    ExprKind::Str(text) | ExprKind::Name(text) => Some(text.to_string()),
                     _ => None,
                 })
                 .collect(),
@@ -150,7 +150,7 @@ fn texts(options: &[OptionEntry], scope: OptionScope, name: &str) -> Vec<String>
 fn endpoint(node: &EndpointDef, namespace: Option<&str>) -> EndpointInfo {
     let scope = OptionScope::Endpoint;
     EndpointInfo {
-        name: node.name.name.clone(),
+        name: node.name.name.to_string(),
         namespace: namespace.map_or_else(|| text(&node.options, scope, "target_namespace"), str::to_string),
         task_queue: text(&node.options, scope, "task_queue"),
         allowed_caller_namespaces: texts(&node.options, scope, "allowed_caller_namespaces"),

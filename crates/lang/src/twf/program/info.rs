@@ -228,7 +228,7 @@ fn handler_info(types: &Types, node: &Handler) -> HandlerInfo {
     let made = Signature::new(types, (&node.name.name, &node.doc), &node.params, &node.result);
     HandlerInfo {
         kind: node.kind,
-        name: node.name.name.clone(),
+        name: node.name.name.to_string(),
         doc: node.doc.clone(),
         params: made.params,
         input_schema: made.input_schema,
@@ -292,7 +292,8 @@ fn operation(
                 }
                 None => Signature::new(&catalog.types, (&name.name, ""), &[], &[]),
             };
-            let public = entry.map_or_else(|| backing.name.name.clone(), |entry| entry.public.to_string());
+            let public =
+                entry.map_or_else(|| backing.name.name.to_string(), |entry| entry.public.to_string());
             (made, Some(Backing::Workflow(public)), name.span)
         }
         ServiceOperation::Sync { name, params, result, body, span } => {
@@ -307,7 +308,7 @@ fn operation(
         }
     };
     OperationInfo {
-        name,
+        name: name.to_string(),
         run_name,
         params: made.params,
         input_schema: made.input_schema,
