@@ -6,6 +6,7 @@ pub mod builtin;
 pub mod check;
 pub mod code;
 mod compile;
+pub mod coverage;
 pub mod dump;
 pub mod eval;
 pub mod failure;

@@ -20,12 +20,14 @@ mod run;
 mod start;
 mod state;
 mod step;
+mod trace;
 mod wait;
 mod wire;
 
 pub use crate::twf::boundary::InputError;
 pub use crate::twf::failure::Failure;
 pub use query::QueryError;
+pub use trace::Trace;
 pub use wire::{
     ActivityOptions, Blocked, ChildOptions, Command, CommandKind, Event, NexusOptions, NexusTarget, Priority,
     RetryPolicy, RunInfo, SignalTarget, TaskInfo,
@@ -107,6 +109,27 @@ impl Machine {
         info: &TaskInfo,
         events: &[Event],
     ) -> Result<Vec<Command>, Fault> {
+        self.work(program, info, events, None)
+    }
+
+    /// The same, counting what ran. Nothing else is different.
+    pub fn task_traced(
+        &mut self,
+        program: &Program,
+        info: &TaskInfo,
+        events: &[Event],
+        trace: &mut Trace,
+    ) -> Result<Vec<Command>, Fault> {
+        self.work(program, info, events, Some(trace))
+    }
+
+    fn work(
+        &mut self,
+        program: &Program,
+        info: &TaskInfo,
+        events: &[Event],
+        trace: Option<&mut Trace>,
+    ) -> Result<Vec<Command>, Fault> {
         if self.closed {
             return Ok(Vec::new());
         }
@@ -115,7 +138,7 @@ impl Machine {
         }
         // Whether a task is replayed must not show in the state.
         self.latest = TaskInfo { replaying: false, ..*info };
-        let mut task = Task::new(self, program, *info)?;
+        let mut task = Task { trace, ..Task::new(self, program, *info)? };
         for event in events {
             task.apply(event)?;
         }

@@ -6,7 +6,7 @@ use super::input::bind_message;
 use super::run::{Flow, Task};
 use super::state::{Coroutine, Role};
 use super::wire::TaskInfo;
-use super::{InputError, Machine};
+use super::{InputError, Machine, Trace};
 use crate::text::suggest::did_you_mean;
 use crate::twf::ast::HandlerKind;
 use crate::twf::boundary::export;
@@ -42,9 +42,29 @@ const REJECTED: &str = "REJECTED";
 impl Machine {
     /// Answers a query from the state after the latest task; the state does not change.
     pub fn query(&self, program: &Program, name: &str, input: &Json) -> Result<Json, QueryError> {
+        self.ask(program, (name, input), None)
+    }
+
+    /// The same, counting what ran.
+    pub fn query_traced(
+        &self,
+        program: &Program,
+        name: &str,
+        input: &Json,
+        trace: &mut Trace,
+    ) -> Result<Json, QueryError> {
+        self.ask(program, (name, input), Some(trace))
+    }
+
+    fn ask(
+        &self,
+        program: &Program,
+        (name, input): (&str, &Json),
+        trace: Option<&mut Trace>,
+    ) -> Result<Json, QueryError> {
         let mut copy = self.clone();
         let info = TaskInfo { replaying: true, ..copy.latest };
-        let mut task = Task::new(&mut copy, program, info)?;
+        let mut task = Task { trace, ..Task::new(&mut copy, program, info)? };
         let code = task.code;
         let Some((_, handler)) = code.handler(HandlerKind::Query, name) else {
             let known = code.handlers.iter().filter(|it| it.kind == HandlerKind::Query);
@@ -81,6 +101,7 @@ impl Task<'_, '_> {
             context: crate::twf::eval::Context::new(self.context.task),
             out: Vec::new(),
             answer: None,
+            trace: self.trace.as_deref_mut(),
         };
         let args = match bind_message(&mut aside, handler, input)? {
             Ok(args) => args,

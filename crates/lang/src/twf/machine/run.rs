@@ -1,8 +1,8 @@
 //! One workflow task: the ready queue and what each pop does.
 
-use super::Machine;
 use super::state::{Coroutine, Role};
 use super::wire::{Command, CommandKind, TaskInfo};
+use super::{Machine, Trace};
 use crate::text::source::Span;
 use crate::twf::code::{Expr, Instr, WorkflowCode};
 use crate::twf::eval::{Context, Eval};
@@ -31,6 +31,8 @@ pub(super) struct Task<'m, 'p> {
     pub(super) out: Vec<Command>,
     /// What a query answered.
     pub(super) answer: Option<Value>,
+    /// Counts what runs, when somebody wants to know.
+    pub(super) trace: Option<&'m mut Trace>,
 }
 
 impl<'m, 'p> Task<'m, 'p> {
@@ -50,6 +52,7 @@ impl<'m, 'p> Task<'m, 'p> {
             context: Context::new(info),
             out: Vec::new(),
             answer: None,
+            trace: None,
         })
     }
 

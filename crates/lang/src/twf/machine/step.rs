@@ -11,6 +11,9 @@ impl Task<'_, '_> {
     /// Runs the instruction at `pc`.
     pub(super) fn step(&mut self, id: u32, co: &mut Coroutine) -> Result<Flow, Fault> {
         self.spend(co)?;
+        if let Some(trace) = self.trace.as_deref_mut() {
+            trace.ran(co.pc);
+        }
         match self.instr(co) {
             Instr::Assign(place, op, value) => {
                 let value = self.eval(co.scope, value)?;
@@ -59,6 +62,9 @@ impl Task<'_, '_> {
             }
             Instr::Try(label) => co.control.push(Control::Try(*label)),
             _ => return self.step_control(id, co),
+        }
+        if let Some(trace) = self.trace.as_deref_mut() {
+            trace.went_on(co.pc);
         }
         co.pc += 1;
         Ok(Flow::Next)
@@ -119,8 +125,12 @@ impl Task<'_, '_> {
         }
     }
 
-    pub(super) fn jump(&self, co: &mut Coroutine, to: Label) -> Flow {
-        co.pc = self.code.target(to);
+    pub(super) fn jump(&mut self, co: &mut Coroutine, to: Label) -> Flow {
+        let to = self.code.target(to);
+        if let Some(trace) = self.trace.as_deref_mut() {
+            trace.went(co.pc, to);
+        }
+        co.pc = to;
         Flow::Next
     }
 
