@@ -347,19 +347,19 @@ pub struct Stmt {
     pub span: Span,
 }
 
-/// The statements.
+/// The statements. What takes many bytes is boxed: most statements are small, and a file has many.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StmtKind {
     /// A call that blocks until done: `activity`, `workflow`, `nexus`.
-    Call(Call, Option<Bind>),
+    Call(Box<Call>, Option<Bind>),
     /// `detach workflow` or `detach nexus`.
-    Detach(Call),
+    Detach(Box<Call>),
     /// `promise name <- target`, also `spawn … -> name`.
     Promise(Ident, Target),
     /// `await target -> bind`.
     Await(Target, Option<Bind>),
     /// `await all:` with concurrent children.
-    AwaitAll(AwaitAll),
+    AwaitAll(Box<AwaitAll>),
     /// `await all promises -> results`.
     AwaitEach(Expr, Option<Bind>),
     /// `await one:`.
@@ -377,7 +377,7 @@ pub enum StmtKind {
     /// `for:`, `for (cond):` and `for (x in xs):`.
     For(ForHead, Block),
     /// `try: catch: finally:`.
-    Try(TryStmt),
+    Try(Box<TryStmt>),
     /// `raise expr`.
     Raise(Expr),
     /// `reject expr` in a validator.
@@ -387,7 +387,7 @@ pub enum StmtKind {
     /// `return expr`.
     Return(Option<Expr>),
     /// `return workflow W(args)` in a service operation.
-    ReturnWorkflow(Call),
+    ReturnWorkflow(Box<Call>),
     /// `break`.
     Break,
     /// `continue`.
@@ -488,7 +488,7 @@ pub enum Target {
     /// `update Name`.
     Update(Ident),
     /// A call.
-    Call(Call),
+    Call(Box<Call>),
     /// The name of a promise or condition.
     Name(Ident),
     /// `condition (expr)` or `(expr)`.
@@ -525,7 +525,7 @@ pub enum RaceKind {
     /// A target and where its value goes.
     Target(Target, Option<Bind>),
     /// `await all:` as a case.
-    All(AwaitAll),
+    All(Box<AwaitAll>),
     /// `fail e:`: takes the failure of a case that failed first.
     Fail(Option<Ident>),
 }

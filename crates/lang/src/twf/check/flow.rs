@@ -89,6 +89,6 @@ fn has_break(block: &Block) -> bool {
     block.iter().any(|stmt| match &stmt.kind {
         StmtKind::Break | StmtKind::Error => true,
         StmtKind::For(..) => false,
-        _ => walk::blocks(stmt).into_iter().any(has_break),
+        _ => walk::blocks(stmt).any(has_break),
     })
 }

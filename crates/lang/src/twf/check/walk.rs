@@ -3,7 +3,7 @@
 use crate::text::source::Span;
 use crate::twf::ast::{
     Arg, AwaitAll, Bind, Block, Call, Expr, ExprKind, ForHead, Ident, LValue, OptionEntry, OptionValue,
-    PathStep, RaceKind, SendTarget, Stmt, StmtKind, Target,
+    PathStep, RaceCase, RaceKind, SendTarget, Stmt, StmtKind, SwitchCase, Target,
 };
 
 /// Every statement of a block and of the blocks in it, outer ones first.
@@ -16,77 +16,74 @@ pub(super) fn each<'a>(block: &'a [Stmt], visit: &mut dyn FnMut(&'a Stmt)) {
     }
 }
 
-/// The blocks directly in a statement.
-pub(super) fn blocks(stmt: &Stmt) -> Vec<&Block> {
-    match &stmt.kind {
-        StmtKind::AwaitAll(all) => vec![&all.body],
-        StmtKind::AwaitOne(cases) => cases
-            .iter()
-            .map(|case| match &case.kind {
-                RaceKind::All(all) => &all.body,
-                _ => &case.body,
-            })
-            .collect(),
-        StmtKind::If(_, then, otherwise) => vec![then, otherwise],
-        StmtKind::Switch(_, cases, otherwise) => {
-            cases.iter().map(|case| &case.body).chain(std::iter::once(otherwise)).collect()
+/// The blocks directly in a statement. None of these ways through the tree allocates: they are taken for every
+/// statement of a project, several times.
+pub(super) fn blocks(stmt: &Stmt) -> impl Iterator<Item = &Block> {
+    let mut cases: &[SwitchCase] = &[];
+    let fixed = match &stmt.kind {
+        StmtKind::AwaitAll(all) => [Some(&all.body), None, None],
+        StmtKind::If(_, then, otherwise) => [Some(then), Some(otherwise), None],
+        StmtKind::Switch(_, some, otherwise) => {
+            cases = some;
+            [Some(otherwise), None, None]
         }
-        StmtKind::For(_, body) => vec![body],
-        StmtKind::Try(it) => {
-            std::iter::once(&it.body).chain(it.catch.as_ref()).chain(it.finally.as_ref()).collect()
-        }
-        _ => Vec::new(),
-    }
+        StmtKind::For(_, body) => [Some(body), None, None],
+        StmtKind::Try(it) => [Some(&it.body), it.catch.as_ref(), it.finally.as_ref()],
+        _ => [None, None, None],
+    };
+    let raced = race(stmt).iter().map(|case| match &case.kind {
+        RaceKind::All(all) => &all.body,
+        _ => &case.body,
+    });
+    raced.chain(cases.iter().map(|case| &case.body)).chain(fixed.into_iter().flatten())
+}
+
+/// The cases of an `await one:`, of other statements none.
+fn race(stmt: &Stmt) -> &[RaceCase] {
+    if let StmtKind::AwaitOne(cases) = &stmt.kind { cases } else { &[] }
 }
 
 /// What a statement waits for or starts, with where the value goes.
-pub(super) fn targets(stmt: &Stmt) -> Vec<(&Target, Option<&Bind>)> {
-    match &stmt.kind {
-        StmtKind::Promise(_, target) => vec![(target, None)],
-        StmtKind::Await(target, bind) => vec![(target, bind.as_ref())],
-        StmtKind::AwaitOne(cases) => cases
-            .iter()
-            .filter_map(|case| match &case.kind {
-                RaceKind::Target(target, bind) => Some((target, bind.as_ref())),
-                _ => None,
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
+pub(super) fn targets(stmt: &Stmt) -> impl Iterator<Item = (&Target, Option<&Bind>)> {
+    let own = match &stmt.kind {
+        StmtKind::Promise(_, target) => Some((target, None)),
+        StmtKind::Await(target, bind) => Some((target, bind.as_ref())),
+        _ => None,
+    };
+    let raced = race(stmt).iter().filter_map(|case| match &case.kind {
+        RaceKind::Target(target, bind) => Some((target, bind.as_ref())),
+        _ => None,
+    });
+    own.into_iter().chain(raced)
 }
 
 /// The calls that a statement makes, with where their results go.
-pub(super) fn calls(stmt: &Stmt) -> Vec<(&Call, Option<&Bind>)> {
-    match &stmt.kind {
-        StmtKind::Call(call, bind) => vec![(call, bind.as_ref())],
-        StmtKind::Detach(call) | StmtKind::ReturnWorkflow(call) => vec![(call, None)],
-        _ => targets(stmt)
-            .into_iter()
-            .filter_map(|(target, bind)| match target {
-                Target::Call(call) => Some((call, bind)),
-                _ => None,
-            })
-            .collect(),
-    }
+pub(super) fn calls(stmt: &Stmt) -> impl Iterator<Item = (&Call, Option<&Bind>)> {
+    let own = match &stmt.kind {
+        StmtKind::Call(call, bind) => Some((&**call, bind.as_ref())),
+        StmtKind::Detach(call) | StmtKind::ReturnWorkflow(call) => Some((&**call, None)),
+        _ => None,
+    };
+    let awaited = targets(stmt).filter_map(|(target, bind)| match target {
+        Target::Call(call) => Some((&**call, bind)),
+        _ => None,
+    });
+    own.into_iter().chain(awaited)
 }
 
 /// The binds of a statement.
-pub(super) fn binds(stmt: &Stmt) -> Vec<&Bind> {
-    match &stmt.kind {
-        StmtKind::Call(_, bind) | StmtKind::AwaitEach(_, bind) | StmtKind::Await(_, bind) => {
-            bind.iter().collect()
-        }
-        StmtKind::AwaitAll(all) => all.bind.iter().collect(),
-        StmtKind::AwaitOne(cases) => cases
-            .iter()
-            .filter_map(|case| match &case.kind {
-                RaceKind::Target(_, bind) => bind.as_ref(),
-                RaceKind::All(all) => all.bind.as_ref(),
-                RaceKind::Fail(_) => None,
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
+pub(super) fn binds(stmt: &Stmt) -> impl Iterator<Item = &Bind> {
+    let own = match &stmt.kind {
+        StmtKind::Call(_, bind) | StmtKind::AwaitEach(_, bind) | StmtKind::Await(_, bind) => bind.as_ref(),
+        StmtKind::AwaitAll(all) => all.bind.as_ref(),
+        _ => None,
+    };
+    let raced = race(stmt).iter().filter_map(|case| match &case.kind {
+        RaceKind::Target(_, bind) => bind.as_ref(),
+        RaceKind::All(all) => all.bind.as_ref(),
+        RaceKind::Fail(_) => None,
+    });
+    own.into_iter().chain(raced)
 }
 
 /// The expressions directly in a statement, those of the blocks in it left out.
@@ -126,11 +123,9 @@ pub(super) fn exprs<'a>(stmt: &'a Stmt, visit: &mut dyn FnMut(&'a Expr)) {
             visit(value);
         }
     }
-    if let StmtKind::AwaitOne(cases) = &stmt.kind {
-        for case in cases {
-            if let RaceKind::All(all) = &case.kind {
-                each_items(all, visit);
-            }
+    for case in race(stmt) {
+        if let RaceKind::All(all) = &case.kind {
+            each_items(all, visit);
         }
     }
     for (call, _) in calls(stmt) {

@@ -9,7 +9,7 @@ const TAB_COLUMNS: u32 = 4;
 pub(super) struct Indent {
     /// Columns of the open blocks; the first is that of the file's first line.
     levels: Vec<u32>,
-    style: Option<char>,
+    style: Option<u8>,
     mixed: bool,
 }
 
@@ -71,11 +71,11 @@ impl Indent {
 
     /// Whether this line is the first to use another character than the lines before it.
     fn mixes(&mut self, blanks: &str) -> bool {
-        let Some(first) = blanks.chars().find(|c| matches!(c, ' ' | '\t')) else {
+        let Some(first) = blanks.bytes().find(|b| matches!(b, b' ' | b'\t')) else {
             return false;
         };
         let style = *self.style.get_or_insert(first);
-        let mixed = blanks.chars().any(|c| matches!(c, ' ' | '\t') && c != style);
+        let mixed = blanks.bytes().any(|b| matches!(b, b' ' | b'\t') && b != style);
         mixed && !std::mem::replace(&mut self.mixed, true)
     }
 }

@@ -19,8 +19,16 @@ pub(super) fn token(rest: &str) -> (TokenKind, usize) {
     }
 }
 
+/// The longest symbol that begins with the first byte: every file has more of them than of anything but names, so
+/// each candidate is judged by its bytes.
 fn symbol(rest: &str) -> (TokenKind, usize) {
-    let known = SYMBOLS.iter().find(|(text, _)| rest.starts_with(text));
+    let bytes = rest.as_bytes();
+    let first = bytes.first().copied().unwrap_or(0);
+    let begins = |text: &&(&str, TokenKind)| {
+        let text = text.0.as_bytes();
+        text.first() == Some(&first) && text.iter().zip(bytes).filter(|(a, b)| a == b).count() == text.len()
+    };
+    let known = if first.is_ascii_punctuation() { SYMBOLS.iter().find(begins) } else { None };
     known.map_or_else(|| (TokenKind::Unknown, unknown_length(rest)), |(text, kind)| (*kind, text.len()))
 }
 

@@ -84,7 +84,7 @@ impl Parser<'_> {
         if self.at_word("await") && self.nth_word(1) == "all" {
             self.bump();
             let span = self.next_span();
-            return Ok(RaceCase { kind: RaceKind::All(self.await_all()?), body: Vec::new(), span });
+            return Ok(RaceCase { kind: RaceKind::All(Box::new(self.await_all()?)), body: Vec::new(), span });
         }
         if self.at_word("fail") && matches!(self.nth(1), TokenKind::Colon | TokenKind::Name) {
             return self.fail_case();

@@ -20,7 +20,7 @@ impl Parser<'_> {
         let mut call = self.call()?;
         let bind = self.bind()?;
         self.end_of_call(&mut call)?;
-        Ok(StmtKind::Call(call, bind))
+        Ok(StmtKind::Call(Box::new(call), bind))
     }
 
     /// `'detach' ( wf_call | nx_call ) NL under?`.
@@ -36,7 +36,7 @@ impl Parser<'_> {
             let _dropped = self.bind()?;
         }
         self.end_of_call(&mut call)?;
-        Ok(StmtKind::Detach(call))
+        Ok(StmtKind::Detach(Box::new(call)))
     }
 
     /// The end of the line of a call, with the options after and under it.
@@ -202,7 +202,7 @@ impl Parser<'_> {
         let replacement = format!("promise {} <- {}", name.name, self.slice(call.span));
         self.legacy(self.span_since(start), "`spawn`", &replacement);
         self.end_of_call(&mut call)?;
-        Ok(StmtKind::Promise(name, Target::Call(call)))
+        Ok(StmtKind::Promise(name, Target::Call(Box::new(call))))
     }
 
     /// `'return' wf_call opt_lines?` of an operation: the backing workflow is chosen at run time.
@@ -215,7 +215,7 @@ impl Parser<'_> {
         } else if has_colon || self.at(TokenKind::Indent) {
             call.options.extend(self.option_lines("the call"));
         }
-        Ok(StmtKind::ReturnWorkflow(call))
+        Ok(StmtKind::ReturnWorkflow(Box::new(call)))
     }
 
     /// A call where an expression is wanted; the call statements are the only place for one.

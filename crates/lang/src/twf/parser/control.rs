@@ -201,7 +201,7 @@ impl Parser<'_> {
         if stmt.catch.is_none() && stmt.finally.is_none() {
             let _reported = self.syntax(keyword, "a `try` needs a `catch` or a `finally`");
         }
-        StmtKind::Try(stmt)
+        StmtKind::Try(Box::new(stmt))
     }
 
     fn catch(&mut self, stmt: &mut TryStmt) {

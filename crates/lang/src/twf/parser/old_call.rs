@@ -18,7 +18,7 @@ impl Parser<'_> {
                 self.legacy(span, "`parallel:`", "await all");
                 self.bump();
                 let body = self.block("`parallel`");
-                Ok(Some(StmtKind::AwaitAll(AwaitAll { each: None, bind: None, body })))
+                Ok(Some(StmtKind::AwaitAll(Box::new(AwaitAll { each: None, bind: None, body }))))
             }
             "select" => {
                 self.legacy(span, "`select:`", "await one");
@@ -138,7 +138,7 @@ impl Parser<'_> {
         let mut call = self.call()?;
         self.note_assigned(target, start);
         self.end_of_call(&mut call)?;
-        Ok(StmtKind::Call(call, bind))
+        Ok(StmtKind::Call(Box::new(call), bind))
     }
 
     fn note_assigned(&mut self, target: Span, start: usize) {

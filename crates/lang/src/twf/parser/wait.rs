@@ -50,8 +50,8 @@ impl Parser<'_> {
                 self.bump();
                 Ok(Target::AllHandlersFinished(span))
             }
-            "activity" | "workflow" | "nexus" => Ok(Target::Call(self.call()?)),
-            "child" if self.is_call() => Ok(Target::Call(self.call()?)),
+            "activity" | "workflow" | "nexus" => Ok(Target::Call(Box::new(self.call()?))),
+            "child" if self.is_call() => Ok(Target::Call(Box::new(self.call()?))),
             word if self.nth(1) == TokenKind::Name && self.nth_word(1) != "timeout" => {
                 let message = format!("nothing can be awaited by `{word}`");
                 let help = self.suggest(TARGET_WORDS);
@@ -102,7 +102,7 @@ impl Parser<'_> {
     fn await_all_stmt(&mut self) -> Parse<StmtKind> {
         let is_each = self.nth(1) == TokenKind::OpenParen && self.is_each(2);
         if is_each || matches!(self.nth(1), TokenKind::Colon | TokenKind::Arrow) {
-            return self.await_all().map(StmtKind::AwaitAll);
+            return self.await_all().map(|all| StmtKind::AwaitAll(Box::new(all)));
         }
         self.extension(self.next_span(), "`await all` of a list");
         self.bump();
