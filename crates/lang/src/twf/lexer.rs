@@ -39,7 +39,8 @@ pub fn lex(source: SourceId, text: &str) -> Lexed {
         source,
         text,
         at: 0,
-        out: Lexed::default(),
+        // Files have a token for every four or five bytes.
+        out: Lexed { tokens: Vec::with_capacity(text.len() / 4), ..Lexed::default() },
         indent: Indent::default(),
         brackets: Vec::new(),
         open: [0; 3],

@@ -1,6 +1,6 @@
 //! One token from the start of a text: names, numbers, durations, strings, symbols.
 
-use crate::twf::token::{SYMBOLS, TokenKind};
+use crate::twf::token::TokenKind;
 
 /// Units of durations with their milliseconds, longer spellings first.
 pub(crate) const UNITS: &[(&str, i64)] =
@@ -19,17 +19,61 @@ pub(super) fn token(rest: &str) -> (TokenKind, usize) {
     }
 }
 
-/// The longest symbol that begins with the first byte: every file has more of them than of anything but names, so
-/// each candidate is judged by its bytes.
+/// The longest symbol at the start. Every file has more of them than of anything but names, so they are told by
+/// their bytes; a test compares this with the table of spellings.
 fn symbol(rest: &str) -> (TokenKind, usize) {
-    let bytes = rest.as_bytes();
-    let first = bytes.first().copied().unwrap_or(0);
-    let begins = |text: &&(&str, TokenKind)| {
-        let text = text.0.as_bytes();
-        text.first() == Some(&first) && text.iter().zip(bytes).filter(|(a, b)| a == b).count() == text.len()
-    };
-    let known = if first.is_ascii_punctuation() { SYMBOLS.iter().find(begins) } else { None };
-    known.map_or_else(|| (TokenKind::Unknown, unknown_length(rest)), |(text, kind)| (*kind, text.len()))
+    use TokenKind as T;
+    let mut bytes = rest.bytes();
+    let (first, second, third) = (bytes.next(), bytes.next(), bytes.next());
+    let two = |kind| (kind, 2);
+    match (first.unwrap_or(0), second.unwrap_or(0)) {
+        (b'.', b'.') if third == Some(b'.') => (T::Ellipsis, 3),
+        (b'-', b'>') => two(T::Arrow),
+        (b'<', b'-') => two(T::BackArrow),
+        (b'=', b'>') => two(T::FatArrow),
+        (b'.', b'.') => two(T::DotDot),
+        (b'?', b'.') => two(T::OptDot),
+        (b'?', b'?') => two(T::Coalesce),
+        (b'+', b'=') => two(T::AddAssign),
+        (b'-', b'=') => two(T::SubAssign),
+        (b'*', b'=') => two(T::MulAssign),
+        (b'/', b'=') => two(T::DivAssign),
+        (b'=', b'=') => two(T::EqEq),
+        (b'!', b'=') => two(T::NotEq),
+        (b'<', b'=') => two(T::Le),
+        (b'>', b'=') => two(T::Ge),
+        (b'/', b'/') => two(T::SlashSlash),
+        (b'&', b'&') => two(T::AndAnd),
+        (b'|', b'|') => two(T::OrOr),
+        (first, _) => single(first).map_or_else(|| (T::Unknown, unknown_length(rest)), |kind| (kind, 1)),
+    }
+}
+
+fn single(byte: u8) -> Option<TokenKind> {
+    use TokenKind as T;
+    Some(match byte {
+        b'(' => T::OpenParen,
+        b')' => T::CloseParen,
+        b'[' => T::OpenBracket,
+        b']' => T::CloseBracket,
+        b'{' => T::OpenBrace,
+        b'}' => T::CloseBrace,
+        b'.' => T::Dot,
+        b':' => T::Colon,
+        b',' => T::Comma,
+        b'@' => T::At,
+        b'=' => T::Assign,
+        b'<' => T::Lt,
+        b'>' => T::Gt,
+        b'+' => T::Plus,
+        b'-' => T::Minus,
+        b'*' => T::Star,
+        b'/' => T::Slash,
+        b'%' => T::Percent,
+        b'?' => T::Question,
+        b'!' => T::Bang,
+        _ => return None,
+    })
 }
 
 /// Neighbouring characters beyond ASCII are one token: prose in another script gives few of them.
@@ -118,16 +162,31 @@ fn unit(rest: &str) -> Option<usize> {
 }
 
 fn run(rest: &str, belongs: impl Fn(u8) -> bool) -> usize {
-    rest.bytes().take_while(|b| belongs(*b)).count()
+    rest.bytes().position(|b| !belongs(b)).unwrap_or(rest.len())
 }
 
 fn starts_name(b: u8) -> bool {
     b.is_ascii_alphabetic() || b == b'_'
 }
 
+/// Which bytes may stand inside a name, by byte.
+static IN_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        // The index is a byte, so it is inside.
+        #[expect(clippy::indexing_slicing, reason = "evaluated while compiling; the index is a byte")]
+        {
+            table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'_';
+        }
+        byte += 1;
+    }
+    table
+};
+
 /// Whether a byte may stand inside a name.
 pub(super) fn in_name(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b == b'_'
+    IN_NAME.get(usize::from(b)).is_some_and(|is| *is)
 }
 
 #[cfg(test)]
@@ -165,6 +224,14 @@ mod tests {
             ("$", Unknown, 1),
         ] {
             assert_eq!(token(text), (kind, length), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_spelling_is_read_as_its_symbol() {
+        for (text, kind) in crate::twf::token::SYMBOLS {
+            assert_eq!(symbol(text), (*kind, text.len()), "{text}");
+            assert_eq!(symbol(&format!("{text} x")), (*kind, text.len()), "{text}");
         }
     }
 
