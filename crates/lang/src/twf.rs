@@ -11,6 +11,7 @@ pub mod dump;
 pub mod eval;
 pub mod failure;
 pub mod fault;
+pub mod format;
 pub mod heap;
 pub mod lexer;
 pub mod machine;

@@ -39,6 +39,8 @@ pub struct Fix {
     pub title: String,
     /// The places to change together; they do not overlap.
     pub edits: Vec<Edit>,
+    /// Whether it guesses what was meant, so that only a person may take it: a name that is spelled nearly so.
+    pub is_guess: bool,
 }
 
 /// One changed place.
@@ -145,7 +147,15 @@ impl Diagnostic {
 
     /// Offers a change of the text at several places.
     pub fn fix_all(mut self, edits: Vec<Edit>, title: impl Into<String>) -> Diagnostic {
-        self.fix = Some(Fix { title: title.into(), edits });
+        self.fix = Some(Fix { title: title.into(), edits, is_guess: false });
+        self
+    }
+
+    /// Marks the fix as a guess, which nothing applies unasked.
+    pub fn guessed(mut self) -> Diagnostic {
+        if let Some(fix) = &mut self.fix {
+            fix.is_guess = true;
+        }
         self
     }
 

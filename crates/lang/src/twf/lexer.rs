@@ -11,6 +11,7 @@ use crate::text::diagnostic::Diagnostic;
 use crate::text::source::{SourceId, Span, offset};
 use crate::twf::token::{Token, TokenKind, begins_line};
 use indent::Indent;
+pub(crate) use indent::width as blanks_width;
 pub(crate) use scan::UNITS;
 
 /// A comment without meaning to the grammar; documentation and pragmas are read from them.

@@ -20,6 +20,7 @@ mod old_call;
 mod options;
 mod place;
 mod recover;
+mod role;
 mod service;
 mod statement;
 mod topology;
@@ -33,6 +34,8 @@ use crate::twf::ast::{Expr, Handler, Ident, OptionEntry, Unit};
 use crate::twf::lexer::{Comment, lex};
 use crate::twf::token::Token;
 use place::Place;
+use role::Role;
+pub(crate) use role::{Marked, Role as TokenRole, parse_marked, push_gap};
 
 /// How deep blocks, brackets, right operands and types may nest together. The tree is walked recursively by
 /// everything after the parser, so this bounds the stack of all of them.
@@ -100,6 +103,8 @@ struct Parser<'t> {
     loose_handlers: Vec<Handler>,
     /// `signals:` lists of the first dialect, by index of the workflow among the definitions.
     attachments: Vec<(usize, Ident)>,
+    /// A role for each token; empty unless they are wanted.
+    roles: Vec<Role>,
 }
 
 impl<'t> Parser<'t> {
@@ -123,6 +128,7 @@ impl<'t> Parser<'t> {
             head_options: Vec::new(),
             loose_handlers: Vec::new(),
             attachments: Vec::new(),
+            roles: Vec::new(),
         };
         parser.lex_errors = parser.diagnostics.iter().filter_map(|it| Some(it.span?.start)).collect();
         for diagnostic in &mut parser.diagnostics {

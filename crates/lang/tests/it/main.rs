@@ -9,6 +9,7 @@
 
 mod broken;
 mod checkout;
+mod format;
 mod robust;
 mod shop;
 mod spec;

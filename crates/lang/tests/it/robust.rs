@@ -66,7 +66,7 @@ const LAYOUT: &[&str] = &[
 ];
 
 /// Words, symbols and layout of the language in any order.
-fn soup() -> impl Strategy<Value = String> {
+pub(crate) fn soup() -> impl Strategy<Value = String> {
     let words: Vec<&str> = WORDS.split(' ').chain(LAYOUT.iter().copied()).collect();
     let word = prop::sample::select(words);
     prop::collection::vec((word, prop::bool::ANY), 0..60).prop_map(|parts| {
@@ -78,7 +78,7 @@ fn soup() -> impl Strategy<Value = String> {
 }
 
 /// A file of the language with a piece cut out or doubled.
-fn damaged() -> impl Strategy<Value = String> {
+pub(crate) fn damaged() -> impl Strategy<Value = String> {
     (0..SAMPLES.len(), any::<prop::sample::Index>(), any::<prop::sample::Index>(), prop::bool::ANY).prop_map(
         |(sample, from, to, doubled)| {
             let text = SAMPLES[sample];
@@ -247,7 +247,7 @@ fn reading_is_linear() {
 }
 
 /// CPU time of this thread in nanoseconds, so that a busy machine does not matter.
-fn thread_cpu() -> u64 {
+pub(crate) fn thread_cpu() -> u64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     text.split_whitespace().next().and_then(|it| it.parse().ok()).unwrap_or(0)
 }

@@ -13,15 +13,15 @@ use nexus_lang::twf::dump;
 use nexus_lang::twf::parser::{Parsed, parse};
 
 /// A fenced block of a chapter.
-struct Fence {
+pub(crate) struct Fence {
     /// `chapter.md:line`.
-    place: String,
+    pub(crate) place: String,
     /// Words after `twf`.
     marks: Vec<String>,
-    text: String,
+    pub(crate) text: String,
 }
 
-fn fences() -> Vec<Fence> {
+pub(crate) fn fences() -> Vec<Fence> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../specs/twf");
     let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|it| it == "md"));
@@ -51,7 +51,7 @@ fn fences_of(path: &Path) -> Vec<Fence> {
 }
 
 impl Fence {
-    fn is(&self, mark: &str) -> bool {
+    pub(crate) fn is(&self, mark: &str) -> bool {
         self.marks.iter().any(|it| it == mark)
     }
 

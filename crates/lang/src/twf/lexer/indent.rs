@@ -81,7 +81,7 @@ impl Indent {
 }
 
 /// Columns of the blanks at the start of a line.
-pub(super) fn width(blanks: &str) -> u32 {
+pub(crate) fn width(blanks: &str) -> u32 {
     blanks
         .bytes()
         .map(|b| match b {

@@ -122,7 +122,9 @@ impl Parser<'_> {
 
     fn nexus_path(&mut self, start: usize) -> Parse<Callee> {
         let namespace = self.any_name("the name of a namespace")?;
+        self.mark_tight();
         self.bump();
+        self.mark_tight();
         let workflow = self.new_name("the name of an operation")?;
         Ok(self.old_nexus(start, namespace, workflow))
     }
@@ -147,7 +149,7 @@ impl Parser<'_> {
         let mut names = Vec::new();
         while !self.at(TokenKind::CloseParen) {
             names.push(self.any_name("a variable")?);
-            if !self.eat(TokenKind::Comma) {
+            if !self.comma() {
                 break;
             }
         }
@@ -170,6 +172,7 @@ impl Parser<'_> {
                 path.push(PathStep::Field(self.any_name("the name of a field")?));
             } else if self.at(TokenKind::OpenBracket) {
                 self.extension(self.next_span(), "an index in a place");
+                self.mark_tight();
                 self.bump();
                 path.push(PathStep::Index(self.expr()?));
                 self.expect(TokenKind::CloseBracket, "the index")?;

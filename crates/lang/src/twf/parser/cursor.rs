@@ -118,12 +118,14 @@ impl<'t> Parser<'t> {
         if !self.at(TokenKind::Name) {
             return Err(self.unexpected(what, ""));
         }
+        let first = self.at;
         let start = self.token(0).start as usize;
         let length = deployment_name_length(self.text.get(start..).unwrap_or(""));
         let end = offset(start + length);
         while self.token(0).start < end && !matches!(self.kind(), TokenKind::Newline | TokenKind::End) {
             self.bump();
         }
+        self.mark_verbatim(first);
         let name = self.text.get(start..start + length).unwrap_or("").into();
         Ok(Ident { name, span: self.span(offset(start), end) })
     }

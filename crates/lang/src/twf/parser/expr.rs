@@ -1,6 +1,6 @@
 //! Expressions, by the precedence of the language page, section 9.4.
 
-use super::{EXPRESSION_HEIGHT_MAX, Parse, Parser};
+use super::{EXPRESSION_HEIGHT_MAX, Parse, Parser, Role};
 use crate::text::source::Span;
 use crate::twf::ast::{Arg, BinaryOp, Expr, ExprKind, Ident};
 use crate::twf::token::{Token, TokenKind};
@@ -13,6 +13,7 @@ pub(super) struct Tall {
 
 /// How strongly operators bind; a level holds what binds equally.
 mod level {
+    pub(super) const CONDITIONAL: u8 = 0;
     pub(super) const COALESCE: u8 = 1;
     pub(super) const OR: u8 = 2;
     pub(super) const AND: u8 = 3;
@@ -72,8 +73,10 @@ impl Parser<'_> {
             return Ok(then);
         }
         self.extension(self.next_span(), "`a if c else b`");
+        self.mark(self.at, Role::Operator(level::CONDITIONAL));
         self.bump();
         let condition = self.binary(level::COALESCE)?;
+        self.mark(self.at, Role::Operator(level::CONDITIONAL));
         self.expect_word("else", "the condition")?;
         let otherwise = self.tall()?;
         let span = then.expr.span.to(otherwise.expr.span);
@@ -86,6 +89,7 @@ impl Parser<'_> {
     fn binary(&mut self, min: u8) -> Parse<Tall> {
         let mut left = if min <= level::NOT && self.is_not() { self.not()? } else { self.unary()? };
         while let Some((op, level, tokens)) = self.operator().filter(|(_, level, _)| *level >= min) {
+            self.mark_operator(level);
             for _ in 0..tokens {
                 self.bump();
             }
@@ -118,6 +122,9 @@ impl Parser<'_> {
     /// `( 'not' | '!' ) not_e`.
     fn not(&mut self) -> Parse<Tall> {
         let start = self.next_span();
+        if self.at(TokenKind::Bang) {
+            self.mark_prefix();
+        }
         self.bump();
         let inner = self.nested(|p| p.binary(level::NOT))?;
         let span = start.to(inner.expr.span);
@@ -125,7 +132,7 @@ impl Parser<'_> {
     }
 
     /// The operator that stands here: what it is, how strongly it binds, how many tokens it has.
-    fn operator(&mut self) -> Option<(BinaryOp, u8, usize)> {
+    fn operator(&self) -> Option<(BinaryOp, u8, usize)> {
         let (op, level) = match self.kind() {
             TokenKind::Name => return self.word_operator(),
             TokenKind::Coalesce => (BinaryOp::Coalesce, level::COALESCE),
@@ -137,7 +144,8 @@ impl Parser<'_> {
             TokenKind::Le => (BinaryOp::Le, level::COMPARE),
             TokenKind::Gt => (BinaryOp::Gt, level::COMPARE),
             TokenKind::Ge => (BinaryOp::Ge, level::COMPARE),
-            TokenKind::BackArrow => return Some(self.split_back_arrow()),
+            // Cut in two when it is taken.
+            TokenKind::BackArrow => return Some((BinaryOp::Lt, level::COMPARE, 0)),
             TokenKind::DotDot => (BinaryOp::Range, level::RANGE),
             TokenKind::Plus => (BinaryOp::Add, level::SUM),
             TokenKind::Minus => (BinaryOp::Sub, level::SUM),
@@ -160,13 +168,26 @@ impl Parser<'_> {
         }
     }
 
-    /// Inside an expression `a<-b` compares with `-b`: the token is cut in two.
-    fn split_back_arrow(&mut self) -> (BinaryOp, u8, usize) {
+    /// Notes the operator that is about to be taken. Inside an expression `a<-b` compares with `-b`: that
+    /// token is cut in two.
+    fn mark_operator(&mut self, level: u8) {
         let at = self.at;
-        if let Some(token) = self.tokens.get_mut(at) {
-            *token = Token { kind: TokenKind::Minus, start: token.start + 1, end: token.end };
+        if self.at(TokenKind::BackArrow) {
+            if let Some(token) = self.tokens.get_mut(at) {
+                *token = Token { kind: TokenKind::Minus, start: token.start + 1, end: token.end };
+            }
+            self.mark(at, Role::Split);
+        } else if level <= level::AND {
+            self.mark(at, Role::Operator(level));
         }
-        (BinaryOp::Lt, level::COMPARE, 0)
+    }
+
+    /// A sign stands close to its operand.
+    fn mark_prefix(&mut self) {
+        if self.at(TokenKind::Minus) && self.roles.get(self.at) == Some(&Role::Split) {
+            return;
+        }
+        self.mark(self.at, Role::Prefix);
     }
 
     /// `'-' unary | postfix`.
@@ -174,18 +195,21 @@ impl Parser<'_> {
         let start = self.next_span();
         match self.kind() {
             TokenKind::Minus if self.smallest_int() => {
+                self.mark_prefix();
                 self.bump();
                 let digits = self.bump();
                 let end = self.span_of(digits);
                 self.node(ExprKind::Int(i64::MIN), start.to(end), 0)
             }
             TokenKind::Minus => {
+                self.mark_prefix();
                 self.bump();
                 let inner = self.nested(Parser::unary)?;
                 let span = start.to(inner.expr.span);
                 self.node(ExprKind::Neg(Box::new(inner.expr)), span, inner.height)
             }
             TokenKind::Bang => {
+                self.mark_prefix();
                 self.bump();
                 let inner = self.nested(Parser::unary)?;
                 let span = start.to(inner.expr.span);
@@ -212,6 +236,7 @@ impl Parser<'_> {
                     (ExprKind::OptField(Box::new(left.expr), field), left.height)
                 }
                 TokenKind::OpenBracket => {
+                    self.mark_tight();
                     self.bump();
                     let index = self.tall()?;
                     self.expect(TokenKind::CloseBracket, "the index")?;
@@ -242,6 +267,7 @@ impl Parser<'_> {
     }
 
     fn tall_args(&mut self) -> Parse<(Vec<Arg>, u32)> {
+        self.mark_tight();
         self.expect(TokenKind::OpenParen, "the name")?;
         let mut args = Vec::new();
         let mut height = 0;
@@ -250,7 +276,7 @@ impl Parser<'_> {
             let value = self.tall()?;
             height = height.max(value.height);
             args.push(Arg { name, value: value.expr });
-            if !self.eat(TokenKind::Comma) {
+            if !self.comma() {
                 break;
             }
         }
@@ -319,6 +345,7 @@ impl Parser<'_> {
         let name = self.any_name("a name")?;
         if self.at(TokenKind::OpenBrace) && matches!(kind, ExprKind::Name(_)) {
             let span = name.span;
+            self.mark_tight();
             return self.object(Some(name), span);
         }
         self.node(kind, name.span, 0)
@@ -343,7 +370,7 @@ impl Parser<'_> {
             let item = self.tall()?;
             height = height.max(item.height);
             items.push(item.expr);
-            if !self.eat(TokenKind::Comma) {
+            if !self.comma() {
                 break;
             }
         }
@@ -363,7 +390,7 @@ impl Parser<'_> {
                 height = height.max(value.height);
                 fields.push((name, value.expr));
             }
-            if !self.eat(TokenKind::Comma) {
+            if !self.comma() {
                 break;
             }
         }

@@ -55,6 +55,9 @@ impl Parser<'_> {
     fn old_timer(&mut self) -> Parse<StmtKind> {
         let start = self.at;
         self.bump();
+        if self.at(TokenKind::OpenParen) {
+            self.mark_tight();
+        }
         let duration = self.expr()?;
         let replacement = format!("await timer({})", self.inside_brackets(duration.span));
         self.legacy(self.span_since(start), "`timer` without `await`", &replacement);

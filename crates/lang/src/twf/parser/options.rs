@@ -74,8 +74,9 @@ impl Parser<'_> {
         while !matches!(self.kind(), TokenKind::Newline | TokenKind::End) {
             self.bump();
         }
+        self.mark_verbatim(start);
         let span = if self.at > start { self.span_since(start) } else { self.next_span() };
-        Expr { kind: ExprKind::Str(self.slice(span).into()), span }
+        Expr { kind: ExprKind::Str(self.words_since(start).into()), span }
     }
 
     /// Values that the published language does not have are extensions.
@@ -88,6 +89,7 @@ impl Parser<'_> {
     /// `'options' '(' inline_opt ( ',' inline_opt )* ')'`.
     pub(super) fn bracketed_options(&mut self) -> Parse<Vec<OptionEntry>> {
         self.bump();
+        self.mark_tight();
         self.expect(TokenKind::OpenParen, "`options`")?;
         let mut entries = Vec::new();
         while !self.at(TokenKind::CloseParen) {
@@ -95,7 +97,7 @@ impl Parser<'_> {
             self.expect(TokenKind::Colon, "the name of an option")?;
             let value = self.expr()?;
             entries.push(OptionEntry { key, value: into_option(value) });
-            if !self.eat(TokenKind::Comma) {
+            if !self.comma() {
                 break;
             }
         }
@@ -150,6 +152,7 @@ impl Parser<'_> {
         while !matches!(self.kind(), TokenKind::Newline | TokenKind::End) {
             self.bump();
         }
+        self.mark_verbatim(start);
         let span: Span = if self.at > start { self.span_since(start) } else { self.next_span() };
         Expr { kind: ExprKind::Error, span }
     }

@@ -45,6 +45,7 @@ impl Parser<'_> {
         let header = self.tokens.get(start).map_or("", |token| self.text_of(*token));
         let is_sure = matches!(header, "if" | "elif" | "else" | "for" | "try" | "catch" | "finally");
         self.skip_line();
+        self.mark_verbatim(start);
         if !self.at(TokenKind::Indent) {
             return;
         }

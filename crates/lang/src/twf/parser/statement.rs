@@ -161,7 +161,9 @@ impl Parser<'_> {
     /// `pass`, `pass()`, `...`.
     fn pass(&mut self) -> Parse<StmtKind> {
         self.bump();
-        if self.eat(TokenKind::OpenParen) {
+        if self.at(TokenKind::OpenParen) {
+            self.mark_tight();
+            self.bump();
             self.expect(TokenKind::CloseParen, "`pass`")?;
         }
         self.end_of_line()?;
@@ -236,6 +238,7 @@ impl Parser<'_> {
         }
         self.soften(given);
         self.skip_to_line_colon();
+        self.mark_verbatim(start);
         Expr { kind: ExprKind::Error, span: self.span_since(start) }
     }
 
@@ -270,6 +273,7 @@ impl Parser<'_> {
                 Diagnostic::error("SYNTAX", self.span_of(first), format!("`{word}` begins no statement"))
                     .help(format!("did you mean `{keyword}`?"))
                     .fix(self.span_of(first), keyword, "correct the spelling")
+                    .guessed()
             }
             None if self.place == Place::Activity => raw(&error, Severity::Warning),
             None => raw(&error, Severity::Error).help_if(foreign_word(word)),

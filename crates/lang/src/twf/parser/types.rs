@@ -9,6 +9,7 @@ impl Parser<'_> {
     /// `'(' ( param ( ',' param )* )? ')'`. A parameter that cannot be read is reported and left out.
     pub(super) fn params(&mut self) -> Vec<Param> {
         let mut params = Vec::new();
+        self.mark_tight();
         if self.expect(TokenKind::OpenParen, "the name").is_err() {
             self.skip_to_line_colon();
             return params;
@@ -18,7 +19,7 @@ impl Parser<'_> {
                 Ok(param) => params.push(param),
                 Err(_) => self.skip_item(),
             }
-            if !self.eat(TokenKind::Comma) && !self.at(TokenKind::CloseParen) {
+            if !self.comma() && !self.at(TokenKind::CloseParen) {
                 let _reported = self.unexpected("`,` or `)`", "a parameter");
                 self.skip_item();
                 self.eat(TokenKind::Comma);
@@ -75,7 +76,7 @@ impl Parser<'_> {
         let mut types = Vec::new();
         while !self.at(TokenKind::CloseParen) {
             types.push(self.type_(&[TokenKind::Comma, TokenKind::CloseParen])?);
-            if !self.eat(TokenKind::Comma) {
+            if !self.comma() {
                 break;
             }
         }
@@ -110,13 +111,14 @@ impl Parser<'_> {
         self.diagnostics.truncate(given.0);
         self.reported_line = given.1;
         self.skip_type(stops);
+        self.mark_verbatim(start);
         let span = self.span_since(start);
         if self.at == start {
             return Err(self.unexpected("a type", ""));
         }
         let message = "this type is not of the language; it counts as `any`";
         self.report(Diagnostic::warning("OPAQUE_TYPE", span, message));
-        Ok(Type { kind: TypeKind::Name(self.slice(span).into()), span })
+        Ok(Type { kind: TypeKind::Name(self.words_since(start).into()), span })
     }
 
     fn skip_type(&mut self, stops: &[TokenKind]) {
@@ -146,6 +148,7 @@ impl Parser<'_> {
         loop {
             suffixes += 1;
             let kind = if self.at(TokenKind::OpenBracket) && self.nth(1) == TokenKind::CloseBracket {
+                self.mark_tight();
                 self.bump();
                 TypeKind::List(Box::new(ty))
             } else if self.at(TokenKind::Question) {
@@ -168,6 +171,7 @@ impl Parser<'_> {
             TokenKind::OpenBracket if self.nth(1) == TokenKind::CloseBracket => {
                 self.bump();
                 self.bump();
+                self.mark_tight();
                 TypeKind::List(Box::new(self.nested(Parser::type_expr)?))
             }
             TokenKind::OpenBrace => self.record_type()?,
@@ -185,7 +189,7 @@ impl Parser<'_> {
             let name = self.any_name("the name of a field")?;
             self.expect(TokenKind::Colon, "the name of a field")?;
             fields.push((name, self.nested(Parser::type_expr)?));
-            if !self.eat(TokenKind::Comma) {
+            if !self.comma() {
                 break;
             }
         }
@@ -206,16 +210,20 @@ impl Parser<'_> {
             TokenKind::Lt => TokenKind::Gt,
             _ => return Ok(TypeKind::Name(name.name)),
         };
+        self.mark_tight();
         self.bump();
+        self.mark_tight();
         let mut args = vec![self.nested(Parser::type_expr)?];
         while self.eat(TokenKind::Comma) {
             args.push(self.nested(Parser::type_expr)?);
         }
+        self.mark_tight();
         self.expect(closer, "the type arguments")?;
         let has_go_value = closer == TokenKind::CloseBracket
             && matches!(self.kind(), TokenKind::Name | TokenKind::OpenBrace)
             && self.word() != "=";
         if has_go_value {
+            self.mark_tight();
             args.push(self.nested(Parser::type_primary)?);
         }
         Ok(TypeKind::Generic(name.name, args))

@@ -65,6 +65,9 @@ impl Parser<'_> {
     fn timer_target(&mut self) -> Parse<Target> {
         self.bump();
         let is_bracketed = self.at(TokenKind::OpenParen);
+        if is_bracketed {
+            self.mark_tight();
+        }
         let duration = self.expr()?;
         if !is_bracketed {
             let replacement = format!("({})", self.slice(duration.span));
