@@ -20,6 +20,7 @@ pub mod options;
 pub mod parser;
 pub mod program;
 pub mod project;
+pub mod rules;
 pub mod schema;
 pub mod shape;
 pub mod stub;

@@ -1,5 +1,8 @@
 //! "Did you mean": the nearest of a set of known names.
 
+use crate::text::diagnostic::Diagnostic;
+use crate::text::source::Span;
+
 /// Names longer than this are not compared: the distance is quadratic in their length.
 const NAME_CHARS_MAX: usize = 64;
 
@@ -29,6 +32,23 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
 /// The nearest name as a help line: ``did you mean `X`?``.
 pub fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(wrong, known).map(|name| format!("did you mean `{name}`?"))
+}
+
+/// Adds the nearest name to a diagnostic, as help and as a change of the wrong one.
+pub fn propose<'a>(
+    diagnostic: Diagnostic,
+    span: Span,
+    wrong: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Diagnostic {
+    match nearest(wrong, known) {
+        Some(name) => diagnostic.help(format!("did you mean `{name}`?")).fix(
+            span,
+            name,
+            format!("change it to `{name}`"),
+        ),
+        None => diagnostic,
+    }
 }
 
 fn score(a: &str, b: &str) -> usize {

@@ -10,19 +10,29 @@ mod empty;
 mod endpoint;
 mod expr;
 mod flow;
+mod handler;
+mod hole;
 mod import;
 mod index;
+mod loops;
 mod nexus;
 mod option;
+mod result;
+mod route;
 mod scope;
+pub mod suppress;
 mod target;
+mod template;
+mod timeout;
 mod topology;
 mod walk;
 
 use crate::text::diagnostic::{Diagnostic, Severity, sort};
 use crate::text::source::{SourceId, Sources};
 use crate::twf::ast::Unit;
+use crate::twf::parser::Parsed;
 use index::Index;
+use timeout::Timeouts;
 
 /// A file that has been parsed.
 #[derive(Debug, Clone, Copy)]
@@ -43,12 +53,11 @@ pub struct CheckOptions {
 /// Checks files together and reports by place.
 pub fn check<'a>(units: &[ParsedUnit<'a>], sources: &'a Sources, options: CheckOptions) -> Vec<Diagnostic> {
     let index = Index::new(units, sources);
-    let mut checker = Checker { index: &index, sources, out: Vec::new() };
+    let mut checker = Checker { index: &index, sources, out: Vec::new(), timeouts: Timeouts::new() };
     checker.duplicates(units);
     checker.imports();
     checker.empties(units);
     checker.topology(units);
-    checker.endpoints();
     checker.bodies(units);
     let mut diagnostics = checker.out;
     if options.lenient {
@@ -56,6 +65,21 @@ pub fn check<'a>(units: &[ParsedUnit<'a>], sources: &'a Sources, options: CheckO
     }
     sort(&mut diagnostics);
     diagnostics
+}
+
+/// Everything that is to be said about parsed files: what the parser found, what the checks find, without what
+/// comments silence (see [`suppress`]), softened when the options say so, by place.
+pub fn diagnose(parsed: &[(SourceId, Parsed)], sources: &Sources, options: CheckOptions) -> Vec<Diagnostic> {
+    let units: Vec<_> =
+        parsed.iter().map(|(source, parsed)| ParsedUnit { source: *source, unit: &parsed.unit }).collect();
+    let mut all: Vec<_> = parsed.iter().flat_map(|(_, parsed)| parsed.diagnostics.clone()).collect();
+    all.extend(check(&units, sources, CheckOptions::default()));
+    suppress::suppress(&mut all, sources);
+    if options.lenient {
+        soften(&mut all);
+    }
+    sort(&mut all);
+    all
 }
 
 /// Turns every error but `LEX` and `SYNTAX` into a warning. Callers that report the parser's diagnostics too
@@ -73,6 +97,8 @@ struct Checker<'a> {
     index: &'a Index<'a>,
     sources: &'a Sources,
     out: Vec<Diagnostic>,
+    /// How the calls seen so far bound their activities.
+    timeouts: Timeouts,
 }
 
 impl Checker<'_> {

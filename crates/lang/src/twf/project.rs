@@ -2,7 +2,7 @@
 
 use crate::text::diagnostic::{Diagnostic, Severity};
 use crate::text::source::Sources;
-use crate::twf::check::{CheckOptions, ParsedUnit, check, soften};
+use crate::twf::check::{CheckOptions, diagnose};
 use crate::twf::parser::parse;
 use crate::twf::program::Program;
 
@@ -22,13 +22,7 @@ pub struct Compiled {
 /// Compiles all files of a project. Leniently, names that refer to nothing are warnings.
 pub fn compile_sources(sources: &Sources, lenient: bool) -> Compiled {
     let parsed: Vec<_> = sources.iter().map(|(id, source)| (id, parse(id, &source.text))).collect();
-    let units: Vec<_> =
-        parsed.iter().map(|(source, parsed)| ParsedUnit { source: *source, unit: &parsed.unit }).collect();
-    let mut diagnostics: Vec<_> = parsed.iter().flat_map(|(_, parsed)| parsed.diagnostics.clone()).collect();
-    if lenient {
-        soften(&mut diagnostics);
-    }
-    diagnostics.extend(check(&units, sources, CheckOptions { lenient }));
+    let mut diagnostics = diagnose(&parsed, sources, CheckOptions { lenient });
     let program = if has_errors(&diagnostics) {
         None
     } else {

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use super::flow::Depth;
+use super::result::Uses;
+use super::route::Home;
 use super::scope::Scope;
 use super::{Checker, ParsedUnit, walk};
 use crate::text::diagnostic::Diagnostic;
-use crate::text::suggest::did_you_mean;
+use crate::text::source::Span;
+use crate::text::suggest::propose;
 use crate::twf::ast::{
-    Activity, Arg, Block, CloseKind, Definition, Expr, ExprKind, HandlerKind, RaceKind, Service,
-    ServiceOperation, StateItem, Stmt, StmtKind, Target, Workflow,
+    Activity, Arg, AssignOp, Block, CloseKind, Definition, Expr, ExprKind, Handler, HandlerKind, RaceKind,
+    Service, ServiceOperation, StateItem, Stmt, StmtKind, Target, Workflow,
 };
 use crate::twf::options::OptionScope;
 
@@ -19,6 +23,8 @@ pub(super) struct Body<'a> {
     pub(super) scope: Scope<'a>,
     /// The workflow, none for an operation.
     pub(super) workflow: Option<&'a Workflow>,
+    /// Where it runs.
+    pub(super) homes: Vec<Home<'a>>,
     /// First bytes of the calls, and names of the promises, that race against a timer.
     pub(super) raced: (BTreeSet<u32>, BTreeSet<&'a str>),
 }
@@ -35,6 +41,7 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+        self.timeouts(units);
     }
 
     fn workflow(&mut self, file: usize, workflow: &'a Workflow) {
@@ -42,29 +49,71 @@ impl<'a> Checker<'a> {
         let mut blocks: Vec<&'a Block> = vec![&workflow.body];
         blocks.extend(&workflow.on_cancel);
         for handler in &workflow.handlers {
-            let scope =
-                if handler.kind == HandlerKind::Query { OptionScope::Query } else { OptionScope::Message };
-            self.options(scope, &handler.options);
             blocks.push(&handler.body);
             blocks.extend(&handler.validator);
         }
-        let raced = raced(&blocks);
-        let body =
-            Body { file, scope: Scope::of_workflow(workflow, self.sources), workflow: Some(workflow), raced };
+        let body = Body {
+            file,
+            scope: Scope::of_workflow(workflow, self.sources),
+            workflow: Some(workflow),
+            homes: self.index.routes.homes(workflow).to_vec(),
+            raced: raced(&blocks),
+        };
         for item in &workflow.state {
             if let StateItem::Init(_, value) = item {
                 self.expr(&body, value);
             }
         }
-        for block in blocks {
-            self.block(&body, block);
+        self.paths(workflow);
+        let mut uses = Uses::default();
+        self.block(&body, &workflow.body, &mut uses);
+        for handler in &workflow.handlers {
+            self.handler_body(&body, handler, &mut uses);
+        }
+        if let Some(block) = &workflow.on_cancel {
+            uses.cleanup(|uses| self.block(&body, block, uses));
+        }
+        self.unused(&body, uses);
+    }
+
+    fn handler_body(&mut self, body: &Body<'a>, handler: &'a Handler, uses: &mut Uses<'a>) {
+        let scope = match handler.kind {
+            HandlerKind::Query => OptionScope::Query,
+            HandlerKind::Signal | HandlerKind::Update => OptionScope::Message,
+        };
+        self.options(scope, &handler.options);
+        self.block(body, &handler.body, uses);
+        handler.validator.iter().for_each(|block| self.block(body, block, uses));
+        self.handler(body, handler);
+    }
+
+    /// The ways through the blocks of a workflow. Endless loops are in order when the run continues as new
+    /// somewhere.
+    fn paths(&mut self, workflow: &'a Workflow) {
+        let mut endless = Vec::new();
+        let mut continues = false;
+        let own = std::iter::once(&workflow.body).chain(&workflow.on_cancel);
+        let validators = workflow.handlers.iter().filter_map(|handler| handler.validator.as_ref());
+        for block in own.chain(validators) {
+            let found = self.flow(block, Depth::Full);
+            endless.extend(found.endless);
+            continues |= found.ways.marks.has(super::flow::Marks::CONTINUES_AS_NEW);
+        }
+        for handler in &workflow.handlers {
+            let found = self.flow(&handler.body, Depth::Full);
+            continues |= found.ways.marks.has(super::flow::Marks::CONTINUES_AS_NEW);
+            endless.extend(found.endless);
+            self.answer(handler, found.ways);
+        }
+        if !continues {
+            self.out.extend(endless);
         }
     }
 
     /// The body of an activity is documentation: only its options and loops are checked.
     fn activity(&mut self, activity: &'a Activity) {
         self.options(OptionScope::ActivityDefaults, &activity.defaults);
-        self.loops(&activity.body);
+        self.flow(&activity.body, Depth::Sketch);
     }
 
     fn service(&mut self, file: usize, service: &'a Service) {
@@ -73,25 +122,26 @@ impl<'a> Checker<'a> {
                 ServiceOperation::Async { name, workflow } => self.backing_workflow(file, name, workflow),
                 ServiceOperation::Sync { params, body: Some(block), .. } => {
                     let scope = Scope::of_operation(params, block, self.sources);
-                    let body = Body { file, scope, workflow: None, raced: raced(&[block]) };
-                    self.block(&body, block);
+                    let homes = self.index.routes.homes(service).to_vec();
+                    let body = Body { file, scope, workflow: None, homes, raced: raced(&[block]) };
+                    self.flow(block, Depth::Full);
+                    let mut uses = Uses::default();
+                    self.block(&body, block, &mut uses);
+                    self.unused(&body, uses);
                 }
                 ServiceOperation::Sync { .. } => {}
             }
         }
     }
 
-    fn block(&mut self, body: &Body<'a>, block: &'a Block) {
-        self.loops(block);
-        self.unreachable(block);
-        let mut stmts = Vec::new();
-        walk::each(block, &mut |stmt| stmts.push(stmt));
-        for stmt in stmts {
+    pub(super) fn block(&mut self, body: &Body<'a>, block: &'a [Stmt], uses: &mut Uses<'a>) {
+        for stmt in block {
             self.stmt(body, stmt);
+            self.results_of(body, stmt, uses);
         }
     }
 
-    fn stmt(&mut self, body: &Body<'a>, stmt: &'a Stmt) {
+    pub(super) fn stmt(&mut self, body: &Body<'a>, stmt: &'a Stmt) {
         for (call, bind) in walk::calls(stmt) {
             self.call(body, call, bind);
         }
@@ -102,19 +152,37 @@ impl<'a> Checker<'a> {
         match &stmt.kind {
             StmtKind::SetCondition(name, _) if !body.scope.conditions.contains(name.name.as_str()) => {
                 let message = format!("no condition `{}` is declared in `state:`", name.name);
-                let help = did_you_mean(&name.name, body.scope.conditions.iter().copied());
-                self.report(Diagnostic::error("UNDEFINED_CONDITION", name.span, message).help_if(help));
+                let diagnostic = Diagnostic::error("UNDEFINED_CONDITION", name.span, message)
+                    .help(format!("declare `condition {}` in `state:`", name.name));
+                let known = body.scope.conditions.iter().copied();
+                self.report(propose(diagnostic, name.span, &name.name, known));
             }
             StmtKind::Send(to, name, args) => self.send(body, to, name, args),
             StmtKind::Cancel(to) => self.cancel(body, to),
-            StmtKind::Close(CloseKind::ContinueAsNew, args) => {
-                if let Some(workflow) = body.workflow {
-                    self.arity(&format!("`{}`", workflow.name.name), stmt.span, &workflow.params, args);
-                }
+            StmtKind::Close(kind, args) => self.close(body, stmt.span, *kind, args),
+            StmtKind::Assign(place, op, _) if *op != AssignOp::Set || !place.path.is_empty() => {
+                // It changes what is there, so what is there is of use.
+                let _is_known = body.scope.has_value(&place.root.name);
             }
             _ => {}
         }
         self.stmt_exprs(body, stmt);
+    }
+
+    /// A run is closed with one value at most, and begins anew with the arguments of its workflow.
+    fn close(&mut self, body: &Body<'a>, span: Span, kind: CloseKind, args: &'a [Arg]) {
+        match (kind, body.workflow) {
+            (CloseKind::ContinueAsNew, Some(workflow)) => {
+                self.arity(&format_args!("`{}`", workflow.name.name), span, &workflow.params, args);
+            }
+            (CloseKind::Complete | CloseKind::Fail, _) if args.len() > 1 => {
+                let message = format!("a run is closed with one value, not {}", args.len());
+                let found = Diagnostic::error("ARITY_MISMATCH", span, message)
+                    .help("put the values into one object: `{a: .., b: ..}`");
+                self.report(found);
+            }
+            _ => {}
+        }
     }
 
     fn stmt_exprs(&mut self, body: &Body<'a>, stmt: &'a Stmt) {

@@ -1,11 +1,14 @@
 //! Calls: what they call, with how many arguments, with which options.
 
+use std::fmt::Display;
+
 use super::Checker;
 use super::body::Body;
 use super::index::Found;
+use super::route::Routed;
 use crate::text::diagnostic::Diagnostic;
-use crate::text::source::Span;
-use crate::text::suggest::did_you_mean;
+use crate::text::source::{Span, offset};
+use crate::text::suggest::propose;
 use crate::twf::ast::{Arg, Bind, Call, Callee, ExprKind, Param, QName, Type, TypeKind};
 use crate::twf::options::OptionScope;
 
@@ -18,6 +21,7 @@ impl<'a> Checker<'a> {
         };
         self.options(scope, &call.options);
         self.option_words(body, scope, &call.options);
+        self.holes(body, &call.options);
         match &call.callee {
             Callee::Activity(name) => self.activity_call(body, call, name, bind),
             Callee::Workflow(name) => self.workflow_call(body, call, name, bind),
@@ -33,15 +37,17 @@ impl<'a> Checker<'a> {
     fn activity_call(&mut self, body: &Body<'a>, call: &'a Call, name: &'a QName, bind: Option<&'a Bind>) {
         match self.index.find(body.file, name, |it| &it.activities) {
             Found::Here(activity, _) => {
-                self.arity(&format!("`{}`", name.name.name), call.span, &activity.params, &call.args);
+                self.arity(&format_args!("`{}`", name.name.name), call.span, &activity.params, &call.args);
                 self.results(bind, &activity.result);
+                self.note_timeouts(activity, call);
+                self.route(body, call, &Routed::activity(name, activity));
             }
             Found::Missing => {
                 let known = self.index.known(body.file, name, |it| &it.activities);
-                let diagnostic = undefined("UNDEFINED_ACTIVITY", "activity", name);
                 let is_workflow =
                     matches!(self.index.find(body.file, name, |it| &it.workflows), Found::Here(..));
-                self.report(diagnostic.help_if(hint(name, known, is_workflow, "workflow")));
+                let diagnostic = undefined("UNDEFINED_ACTIVITY", "activity", name);
+                self.undefined_callee(diagnostic, call, (name, known), is_workflow.then_some("workflow"));
             }
             Found::External | Found::NotImported => {}
         }
@@ -50,22 +56,42 @@ impl<'a> Checker<'a> {
     fn workflow_call(&mut self, body: &Body<'a>, call: &'a Call, name: &'a QName, bind: Option<&'a Bind>) {
         match self.index.find(body.file, name, |it| &it.workflows) {
             Found::Here(workflow, _) => {
-                self.arity(&format!("`{}`", name.name.name), call.span, &workflow.params, &call.args);
+                self.arity(&format_args!("`{}`", name.name.name), call.span, &workflow.params, &call.args);
                 self.results(bind, &workflow.result);
+                self.route(body, call, &Routed::workflow(name, workflow));
             }
             Found::Missing => {
                 let known = self.index.known(body.file, name, |it| &it.workflows);
                 let is_activity =
                     matches!(self.index.find(body.file, name, |it| &it.activities), Found::Here(..));
                 let diagnostic = undefined("UNDEFINED_WORKFLOW", "workflow", name);
-                self.report(diagnostic.help_if(hint(name, known, is_activity, "activity")));
+                self.undefined_callee(diagnostic, call, (name, known), is_activity.then_some("activity"));
             }
             Found::External | Found::NotImported => {}
         }
     }
 
+    /// Proposes the word for the other kind of definition when the name is one, else the nearest name.
+    fn undefined_callee(
+        &mut self,
+        diagnostic: Diagnostic,
+        call: &Call,
+        (name, known): (&QName, Vec<&str>),
+        other: Option<&'static str>,
+    ) {
+        let Some(other) = other else {
+            return self.report(propose(diagnostic, name.name.span, &name.name.name, known));
+        };
+        let found =
+            diagnostic.help(format!("`{0}` is of the other kind: write `{other} {0}(..)`", name.name.name));
+        let word = if other == "activity" { "workflow" } else { "activity" };
+        let head = Span { end: call.span.start.saturating_add(offset(word.len())), ..call.span };
+        let is_keyword = self.sources.slice(head) == word;
+        self.report(if is_keyword { found.fix(head, other, format!("call the {other}")) } else { found });
+    }
+
     /// Arguments against parameters: by name, then by position; what is left out must be able to be null.
-    pub(super) fn arity(&mut self, callee: &str, span: Span, params: &[Param], args: &[Arg]) {
+    pub(super) fn arity(&mut self, callee: &dyn Display, span: Span, params: &[Param], args: &[Arg]) {
         if args.iter().any(|arg| matches!(arg.value.kind, ExprKind::Ellipsis | ExprKind::Error)) {
             return;
         }
@@ -73,8 +99,8 @@ impl<'a> Checker<'a> {
             if !params.iter().any(|param| param.name.name == name.name) {
                 let message = format!("{callee} has no parameter `{}`", name.name);
                 let known = params.iter().map(|param| param.name.name.as_str());
-                let help = did_you_mean(&name.name, known);
-                self.report(Diagnostic::error("ARITY_MISMATCH", name.span, message).help_if(help));
+                let diagnostic = Diagnostic::error("ARITY_MISMATCH", name.span, message);
+                self.report(propose(diagnostic, name.span, &name.name, known));
             }
         }
         let positional = args.iter().filter(|arg| arg.name.is_none()).count();
@@ -128,12 +154,4 @@ fn is_required(param: &Param) -> bool {
 
 fn undefined(code: &'static str, what: &str, name: &QName) -> Diagnostic {
     Diagnostic::error(code, name.name.span, format!("no {what} `{}` is defined", name.name.name))
-}
-
-/// A word for the other kind of definition when the name is one, else the nearest name.
-fn hint(name: &QName, known: Vec<&str>, is_other: bool, other: &str) -> Option<String> {
-    if is_other {
-        return Some(format!("`{0}` is of the other kind: write `{other} {0}(..)`", name.name.name));
-    }
-    did_you_mean(&name.name.name, known)
 }

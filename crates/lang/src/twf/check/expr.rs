@@ -6,7 +6,7 @@ use super::index::Found;
 use super::{Checker, walk};
 use crate::text::diagnostic::Diagnostic;
 use crate::text::source::Span;
-use crate::text::suggest::did_you_mean;
+use crate::text::suggest::propose;
 use crate::twf::ast::{Arg, Expr, ExprKind, Ident, OptionEntry, QName};
 use crate::twf::builtin::{self, Builtin};
 use crate::twf::options::{OptionScope, OptionType};
@@ -28,12 +28,12 @@ const WORKFLOW_FIELDS: &[&str] = &[
 ];
 
 impl<'a> Checker<'a> {
-    pub(super) fn expr(&mut self, body: &Body<'a>, expr: &'a Expr) {
+    pub(super) fn expr(&mut self, body: &Body<'a>, expr: &Expr) {
         self.inner(body, expr, &mut Vec::new());
     }
 
     /// An expression inside lambdas with these parameters.
-    fn inner(&mut self, body: &Body<'a>, expr: &'a Expr, locals: &mut Vec<&'a str>) {
+    fn inner<'e>(&mut self, body: &Body<'a>, expr: &'e Expr, locals: &mut Vec<&'e str>) {
         match &expr.kind {
             ExprKind::Name(name) => self.variable(body, name, expr.span, locals),
             ExprKind::List(items) => {
@@ -85,22 +85,23 @@ impl<'a> Checker<'a> {
                 continue;
             }
             let message = format!("`{word}` is no variable of this body, so it is taken as text");
-            let help = did_you_mean(word, body.scope.values())
-                .unwrap_or_else(|| format!("write `\"{word}\"` when the text is meant"));
-            self.report(Diagnostic::warning("UNDEFINED_VARIABLE", span, message).help(help));
+            let found = Diagnostic::warning("UNDEFINED_VARIABLE", span, message)
+                .help(format!("write `\"{word}\"` when the text is meant"))
+                .fix(span, format!("\"{word}\""), "make it a string");
+            self.report(propose(found, span, word, body.scope.values()));
         }
     }
 
-    fn variable(&mut self, body: &Body<'a>, name: &'a str, span: Span, locals: &[&str]) {
+    fn variable(&mut self, body: &Body<'a>, name: &str, span: Span, locals: &[&str]) {
         if locals.contains(&name) || body.scope.has_value(name) {
             return;
         }
         let message = format!("`{name}` is assigned nowhere in this body");
-        let help = did_you_mean(name, body.scope.values());
-        self.report(Diagnostic::error("UNDEFINED_VARIABLE", span, message).help_if(help));
+        let found = Diagnostic::error("UNDEFINED_VARIABLE", span, message);
+        self.report(propose(found, span, name, body.scope.values()));
     }
 
-    fn callee(&mut self, body: &Body<'a>, callee: &'a Expr, args: &'a [Arg], locals: &mut Vec<&'a str>) {
+    fn callee<'e>(&mut self, body: &Body<'a>, callee: &'e Expr, args: &'e [Arg], locals: &mut Vec<&'e str>) {
         match &callee.kind {
             ExprKind::Name(name) => self.function(body, name, callee.span, args),
             ExprKind::Field(base, method) | ExprKind::OptField(base, method) => {
@@ -115,7 +116,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn function(&mut self, body: &Body<'a>, name: &'a str, span: Span, args: &'a [Arg]) {
+    fn function(&mut self, body: &Body<'a>, name: &str, span: Span, args: &[Arg]) {
         if let Some(word) = self.definition(body, name) {
             let message = format!("`{name}` is {}, which a plain call does not run", article(word));
             let at = Span { end: span.start, ..span };
@@ -130,10 +131,9 @@ impl<'a> Checker<'a> {
             None if builtin::NAMES.contains(&name) && args.is_empty() => {}
             None => {
                 let message = format!("there is no function `{name}`");
-                let help = did_you_mean(name, builtin::NAMES.iter().copied()).unwrap_or_else(|| {
-                    format!("side effects belong into an activity: `activity {}(..)`", capital(name))
-                });
-                self.report(Diagnostic::error("UNKNOWN_FUNCTION", span, message).help(help));
+                let found = Diagnostic::error("UNKNOWN_FUNCTION", span, message)
+                    .help(format!("side effects belong into an activity: `activity {}(..)`", capital(name)));
+                self.report(propose(found, span, name, builtin::NAMES.iter().copied()));
             }
         }
     }
@@ -150,14 +150,14 @@ impl<'a> Checker<'a> {
     }
 
     /// A method is a function of its receiver; false when there is none of that name.
-    fn method(&mut self, method: &'a Ident, args: &'a [Arg]) -> bool {
+    fn method(&mut self, method: &Ident, args: &[Arg]) -> bool {
         let found = builtin::find(&method.name).filter(|it| it.max > 0);
         match found {
             Some(found) => self.argument_count(found, method.span, args.len(), 1),
             None => {
                 let message = format!("there is no method `{}`", method.name);
-                let help = did_you_mean(&method.name, builtin::NAMES.iter().copied());
-                self.report(Diagnostic::error("UNKNOWN_FUNCTION", method.span, message).help_if(help));
+                let found = Diagnostic::error("UNKNOWN_FUNCTION", method.span, message);
+                self.report(propose(found, method.span, &method.name, builtin::NAMES.iter().copied()));
             }
         }
         found.is_some()
@@ -181,9 +181,9 @@ impl<'a> Checker<'a> {
     fn workflow_field(&mut self, body: &Body<'a>, base: &Expr, field: &Ident) {
         if is_run(body, base) && !WORKFLOW_FIELDS.contains(&field.name.as_str()) {
             let message = format!("`workflow` has no field `{}`", field.name);
-            let help = did_you_mean(&field.name, WORKFLOW_FIELDS.iter().copied())
-                .unwrap_or_else(|| format!("it has {}", WORKFLOW_FIELDS.join(", ")));
-            self.report(Diagnostic::error("UNDEFINED_VARIABLE", field.span, message).help(help));
+            let found = Diagnostic::error("UNDEFINED_VARIABLE", field.span, message)
+                .help(format!("it has {}", WORKFLOW_FIELDS.join(", ")));
+            self.report(propose(found, field.span, &field.name, WORKFLOW_FIELDS.iter().copied()));
         }
     }
 }

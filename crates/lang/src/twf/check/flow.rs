@@ -1,94 +1,284 @@
-//! The way control takes: loops that are left, lines that are never reached.
+//! The way control takes: one pass over each body that tells which statements end it, where it waits, and what its
+//! loops do. All rules about paths read its result.
 
-use super::{Checker, walk};
+use super::{Checker, loops};
 use crate::text::diagnostic::Diagnostic;
-use crate::twf::ast::{Block, ForHead, RaceKind, Stmt, StmtKind, TryStmt};
+use crate::twf::ast::{
+    AwaitAll, Block, CloseKind, Expr, ExprKind, ForHead, RaceCase, RaceKind, Stmt, StmtKind, SwitchCase,
+    Target, TryStmt,
+};
 
-impl Checker<'_> {
-    /// `break` and `continue` outside of a loop. A block that holds an unreadable line may be the body of a
-    /// loop whose header was lost, so nothing is said about it.
-    pub(super) fn loops(&mut self, block: &Block) {
-        let mut is_torn = false;
-        walk::each(block, &mut |stmt| is_torn |= matches!(stmt.kind, StmtKind::Error));
-        if !is_torn {
-            self.outside_loop(block);
-        }
+/// What happens somewhere in a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Marks(u16);
+
+impl Marks {
+    /// A `break` of the loop that the block is in.
+    pub(super) const BREAKS: Marks = Marks(1);
+    /// Such a `break` that does not depend on a message of somebody else.
+    pub(super) const BREAKS_FREELY: Marks = Marks(1 << 1);
+    /// The whole body is left: `return`, `close`, `raise`.
+    pub(super) const EXITS: Marks = Marks(1 << 2);
+    /// The body is left, and that does not depend on a message of somebody else.
+    pub(super) const EXITS_FREELY: Marks = Marks(1 << 3);
+    /// The history begins anew.
+    pub(super) const CONTINUES_AS_NEW: Marks = Marks(1 << 4);
+    /// Something is waited for.
+    pub(super) const WAITS: Marks = Marks(1 << 5);
+    /// A variable or condition changes.
+    pub(super) const CHANGES: Marks = Marks(1 << 6);
+    /// `return` with a value.
+    pub(super) const ANSWERS: Marks = Marks(1 << 7);
+    /// `return` without a value.
+    pub(super) const RETURNS_NOTHING: Marks = Marks(1 << 8);
+    /// A line could not be read: it may do anything.
+    pub(super) const TORN: Marks = Marks(1 << 9);
+    /// A loop in it has been reported as `BUSY_LOOP`.
+    pub(super) const BUSY: Marks = Marks(1 << 10);
+
+    pub(super) fn has(self, any: Marks) -> bool {
+        self.0 & any.0 != 0
     }
 
-    fn outside_loop(&mut self, block: &Block) {
+    pub(super) const fn and(self, other: Marks) -> Marks {
+        Marks(self.0 | other.0)
+    }
+
+    pub(super) const fn without(self, other: Marks) -> Marks {
+        Marks(self.0 & !other.0)
+    }
+}
+
+/// The ways through a block or statement.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ways {
+    /// Whether what comes after it can be reached.
+    pub(super) falls: bool,
+    pub(super) marks: Marks,
+}
+
+impl Ways {
+    pub(super) const THROUGH: Ways = Ways { falls: true, marks: Marks(0) };
+
+    const fn through(marks: Marks) -> Ways {
+        Ways { falls: true, marks }
+    }
+
+    const fn ends(marks: Marks) -> Ways {
+        Ways { falls: false, marks }
+    }
+
+    /// One of two blocks is taken.
+    fn or(self, other: Ways) -> Ways {
+        Ways { falls: self.falls || other.falls, marks: self.marks.and(other.marks) }
+    }
+
+    /// One block is taken after the other. What stands where nothing leads does nothing.
+    fn then(self, next: Ways) -> Ways {
+        if self.falls {
+            return Ways { falls: next.falls, marks: self.marks.and(next.marks) };
+        }
+        let torn = if next.marks.has(Marks::TORN) { Marks::TORN } else { Marks::default() };
+        Ways { falls: false, marks: self.marks.and(torn) }
+    }
+}
+
+/// Which rules a body is held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Documentation: only `break` and `continue` are judged.
+    Sketch,
+    /// It runs.
+    Full,
+}
+
+/// What was found on the way through a body.
+pub(super) struct Found {
+    pub(super) ways: Ways,
+    /// Loops that only a message of somebody else ends; wrong unless the workflow continues as new somewhere.
+    pub(super) endless: Vec<Diagnostic>,
+}
+
+/// The pass over one body.
+pub(super) struct Flow<'c, 'a> {
+    pub(super) checker: &'c mut Checker<'a>,
+    depth: Depth,
+    /// How many loops are open.
+    loops: u32,
+    /// Reports about `break` and `continue`; void when a line could not be read, which may have been the header.
+    strays: Vec<Diagnostic>,
+    pub(super) endless: Vec<Diagnostic>,
+}
+
+impl<'a> Checker<'a> {
+    /// Follows the ways through a body, reporting what is wrong with them.
+    pub(super) fn flow(&mut self, block: &'a Block, depth: Depth) -> Found {
+        let mut flow = Flow { checker: self, depth, loops: 0, strays: Vec::new(), endless: Vec::new() };
+        let ways = flow.block(block);
+        let Flow { strays, endless, .. } = flow;
+        if !ways.marks.has(Marks::TORN) {
+            self.out.extend(strays);
+        }
+        Found { ways, endless }
+    }
+}
+
+impl<'a> Flow<'_, 'a> {
+    /// Statements one after the other. The first that no way leads to is reported.
+    fn block(&mut self, block: &'a [Stmt]) -> Ways {
+        let mut all = Ways::THROUGH;
+        let mut end: Option<&Stmt> = None;
         for stmt in block {
-            match &stmt.kind {
-                StmtKind::Break | StmtKind::Continue => {
-                    let word = if stmt.kind == StmtKind::Break { "break" } else { "continue" };
-                    let message = format!("`{word}` outside of a loop");
-                    self.report(Diagnostic::error("BREAK_OUTSIDE_LOOP", stmt.span, message));
-                }
-                StmtKind::For(..) => {}
-                _ => {
-                    for inner in walk::blocks(stmt) {
-                        self.outside_loop(inner);
-                    }
-                }
+            if let Some(last) = end.take() {
+                self.unreachable(last, stmt);
             }
+            let fell = all.falls;
+            all = all.then(self.stmt(stmt));
+            end = (fell && !all.falls).then_some(stmt);
         }
+        all
     }
 
-    /// The first statement of a block that no way leads to.
-    pub(super) fn unreachable(&mut self, block: &Block) {
-        let end = block.iter().position(ends);
-        if let Some((last, next)) = end.and_then(|at| Some((block.get(at)?, block.get(at + 1)?))) {
+    fn unreachable(&mut self, last: &Stmt, next: &Stmt) {
+        if self.depth == Depth::Full {
             let diagnostic = Diagnostic::warning("UNREACHABLE_CODE", next.span, "this line is never reached")
                 .label(last.span, "nothing goes on after this");
-            self.report(diagnostic);
+            self.checker.report(diagnostic);
         }
-        for stmt in block {
-            for inner in walk::blocks(stmt) {
-                self.unreachable(inner);
+    }
+
+    fn stmt(&mut self, stmt: &'a Stmt) -> Ways {
+        match &stmt.kind {
+            StmtKind::If(_, then, otherwise) => self.block(then).or(self.block(otherwise)),
+            StmtKind::Switch(_, cases, otherwise) => self.switch(cases, otherwise),
+            StmtKind::Try(it) => self.guarded(it),
+            StmtKind::For(head, body) => self.repeated(stmt, head, body),
+            StmtKind::AwaitAll(all) => self.all(all),
+            StmtKind::AwaitOne(cases) => self.race(cases),
+            StmtKind::Break | StmtKind::Continue => self.loop_exit(stmt),
+            _ => plain(stmt),
+        }
+    }
+
+    fn switch(&mut self, cases: &'a [SwitchCase], otherwise: &'a Block) -> Ways {
+        let mut ways = self.block(otherwise);
+        for case in cases {
+            ways = ways.or(self.block(&case.body));
+        }
+        ways
+    }
+
+    fn guarded(&mut self, it: &'a TryStmt) -> Ways {
+        let mut ways = self.block(&it.body);
+        if let Some(catch) = &it.catch {
+            ways = ways.or(self.block(catch));
+        }
+        let Some(finally) = &it.finally else { return ways };
+        let last = self.block(finally);
+        Ways { falls: ways.falls && last.falls, marks: ways.marks.and(last.marks) }
+    }
+
+    /// Branches run side by side, so that none comes after another.
+    fn all(&mut self, all: &'a AwaitAll) -> Ways {
+        let mut marks = Marks::default();
+        if all.each.is_some() {
+            marks = self.block(&all.body).marks;
+        } else {
+            for branch in &all.body {
+                marks = marks.and(self.stmt(branch).marks);
             }
         }
+        let waits = if all.body.is_empty() { Marks::default() } else { Marks::WAITS };
+        Ways::through(marks.and(waits))
+    }
+
+    fn race(&mut self, cases: &'a [RaceCase]) -> Ways {
+        let mut all: Option<Ways> = None;
+        let mut timers = Vec::new();
+        for case in cases {
+            let ways = self.case(case);
+            if let RaceKind::Target(Target::Timer(duration), _) = &case.kind {
+                timers.push((case, duration, ways));
+            }
+            all = Some(all.map_or(ways, |all| all.or(ways)));
+        }
+        if self.loops > 0 && self.depth == Depth::Full {
+            loops::restarted(self.checker, &timers);
+        }
+        let all = all.unwrap_or(Ways::THROUGH);
+        Ways { marks: all.marks.and(Marks::WAITS), ..all }
+    }
+
+    fn case(&mut self, case: &'a RaceCase) -> Ways {
+        match &case.kind {
+            RaceKind::All(all) => self.all(all),
+            RaceKind::Target(
+                Target::Signal(_) | Target::Update(_) | Target::Name(_) | Target::Predicate(_),
+                _,
+            ) => {
+                let ways = self.block(&case.body);
+                let free = Marks::BREAKS_FREELY.and(Marks::EXITS_FREELY);
+                Ways { marks: ways.marks.without(free), ..ways }
+            }
+            RaceKind::Target(..) | RaceKind::Fail(_) => self.block(&case.body),
+        }
+    }
+
+    fn repeated(&mut self, stmt: &'a Stmt, head: &'a ForHead, body: &'a Block) -> Ways {
+        self.loops += 1;
+        let inner = self.block(body);
+        self.loops -= 1;
+        let mut marks = inner.marks;
+        if self.depth == Depth::Full {
+            marks = marks.and(loops::judge(self, stmt, head, body, inner.marks));
+        }
+        let is_left = !is_endless(head) || marks.has(Marks::BREAKS.and(Marks::TORN));
+        let marks = marks.without(Marks::BREAKS.and(Marks::BREAKS_FREELY));
+        Ways { falls: is_left, marks }
+    }
+
+    fn loop_exit(&mut self, stmt: &Stmt) -> Ways {
+        let is_break = stmt.kind == StmtKind::Break;
+        if self.loops == 0 {
+            let word = if is_break { "break" } else { "continue" };
+            let message = format!("`{word}` outside of a loop");
+            let help = if is_break { "`return` or `close` ends what is not a loop" } else { "leave it out" };
+            self.strays.push(Diagnostic::error("BREAK_OUTSIDE_LOOP", stmt.span, message).help(help));
+        }
+        let leaves = Marks::BREAKS.and(Marks::BREAKS_FREELY);
+        Ways::ends(if is_break { leaves } else { Marks::default() })
     }
 }
 
-/// Whether nothing after a statement is ever reached.
-fn ends(stmt: &Stmt) -> bool {
+/// Whether only `break` and the like end a loop.
+pub(super) fn is_endless(head: &ForHead) -> bool {
+    matches!(head, ForHead::Forever | ForHead::While(Expr { kind: ExprKind::Bool(true), .. }))
+}
+
+/// A statement without blocks.
+fn plain(stmt: &Stmt) -> Ways {
+    let exits = Marks::EXITS.and(Marks::EXITS_FREELY);
     match &stmt.kind {
-        StmtKind::Close(..)
-        | StmtKind::Return(_)
-        | StmtKind::ReturnWorkflow(_)
-        | StmtKind::Raise(_)
-        | StmtKind::Reject(_)
-        | StmtKind::Break
-        | StmtKind::Continue => true,
-        StmtKind::If(_, then, otherwise) => block_ends(then) && block_ends(otherwise),
-        StmtKind::Switch(_, cases, otherwise) => {
-            cases.iter().all(|case| block_ends(&case.body)) && block_ends(otherwise)
+        StmtKind::Close(CloseKind::ContinueAsNew, _) => Ways::ends(exits.and(Marks::CONTINUES_AS_NEW)),
+        StmtKind::Return(Some(_)) => Ways::ends(exits.and(Marks::ANSWERS)),
+        StmtKind::Return(None) => Ways::ends(exits.and(Marks::RETURNS_NOTHING)),
+        StmtKind::Close(..) | StmtKind::ReturnWorkflow(_) | StmtKind::Raise(_) | StmtKind::Reject(_) => {
+            Ways::ends(exits)
         }
-        StmtKind::For(ForHead::Forever, body) => !has_break(body),
-        StmtKind::AwaitOne(cases) => {
-            let case_ends =
-                |kind: &RaceKind, body: &Block| !matches!(kind, RaceKind::All(_)) && block_ends(body);
-            !cases.is_empty() && cases.iter().all(|case| case_ends(&case.kind, &case.body))
-        }
-        StmtKind::Try(it) => try_ends(it),
-        _ => false,
+        StmtKind::Call(..)
+        | StmtKind::Detach(_)
+        | StmtKind::Await(..)
+        | StmtKind::AwaitEach(..)
+        | StmtKind::Send(..) => Ways::through(Marks::WAITS),
+        StmtKind::Assign(..) | StmtKind::SetCondition(..) => Ways::through(Marks::CHANGES),
+        StmtKind::Expr(call) if !is_log(call) => Ways::through(Marks::CHANGES),
+        StmtKind::Error => Ways::through(Marks::TORN),
+        _ => Ways::THROUGH,
     }
 }
 
-fn try_ends(it: &TryStmt) -> bool {
-    let finally_ends = it.finally.as_ref().is_some_and(block_ends);
-    finally_ends || (block_ends(&it.body) && it.catch.as_ref().is_none_or(block_ends))
-}
-
-fn block_ends(block: &Block) -> bool {
-    block.iter().any(ends)
-}
-
-/// Whether a `break` of this loop stands in its body; one of an inner loop does not count. An unreadable line
-/// may be one.
-fn has_break(block: &Block) -> bool {
-    block.iter().any(|stmt| match &stmt.kind {
-        StmtKind::Break | StmtKind::Error => true,
-        StmtKind::For(..) => false,
-        _ => walk::blocks(stmt).any(has_break),
-    })
+/// `log(..)` is the one call that changes nothing for sure.
+fn is_log(call: &Expr) -> bool {
+    let ExprKind::Call(callee, _) = &call.kind else { return false };
+    matches!(&callee.kind, ExprKind::Name(name) if name == "log")
 }

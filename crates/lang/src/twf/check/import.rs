@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::index::File;
 use super::{Checker, walk};
 use crate::text::diagnostic::Diagnostic;
-use crate::text::suggest::did_you_mean;
+use crate::text::source::Span;
+use crate::text::suggest::propose;
 use crate::twf::ast::{Callee, Definition, QName, ServiceOperation, Stmt, Unit};
 
 impl<'a> Checker<'a> {
@@ -26,10 +27,9 @@ impl<'a> Checker<'a> {
             }
             let known = file.imports.iter().map(|it| it.alias);
             let message = format!("`{}` is not imported", package.name);
-            self.report(
-                Diagnostic::error("QUALIFIED_REF_WITHOUT_IMPORT", package.span, message)
-                    .help_if(did_you_mean(&package.name, known)),
-            );
+            let diagnostic = Diagnostic::error("QUALIFIED_REF_WITHOUT_IMPORT", package.span, message)
+                .help(format!("write `import \"path/{}\"` at the head of the file", package.name));
+            self.report(propose(diagnostic, package.span, &package.name, known));
         }
         for imported in &file.imports {
             let path = &imported.import.path;
@@ -38,9 +38,13 @@ impl<'a> Checker<'a> {
                     format!("no package `{path}` is among the files; references to it are not checked");
                 self.report(Diagnostic::warning("UNRESOLVED_IMPORT", imported.import.span, message));
             }
-            if !used.contains(imported.alias) {
+            // What an unknown package offers, nobody can use; that it is unknown has been said.
+            if !imported.packages.is_empty() && !used.contains(imported.alias) {
                 let message = format!("the import `{path}` is not used");
-                self.report(Diagnostic::warning("UNUSED_IMPORT", imported.import.span, message));
+                let span = imported.import.span;
+                let found = Diagnostic::warning("UNUSED_IMPORT", span, message).help("remove the line");
+                let line = self.line_after(span).map(|after| Span { end: after.start, ..span });
+                self.report(found.fix(line.unwrap_or(span), "", "remove the import"));
             }
         }
     }

@@ -1,8 +1,9 @@
 //! All definitions by name: packages, imports, endpoints, and where workflows are deployed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::ParsedUnit;
+use super::route::Routes;
 use crate::text::source::Sources;
 use crate::twf::ast::{
     Activity, Definition, EndpointDef, Import, NamespaceDef, OptionEntry, QName, Service, Unit, Worker,
@@ -71,8 +72,8 @@ pub(super) struct Index<'a> {
     pub(super) packages: Vec<Package<'a>>,
     pub(super) endpoints: BTreeMap<&'a str, Endpoint<'a>>,
     pub(super) placements: Vec<Placement<'a>>,
-    /// The namespaces that a workflow runs in, by the address of its definition.
-    homes: HashMap<usize, Vec<&'a str>>,
+    /// Which worker serves what where.
+    pub(super) routes: Routes<'a>,
     /// Whether any namespace exists: without one, everything runs in `default`.
     pub(super) has_namespaces: bool,
 }
@@ -88,7 +89,7 @@ impl<'a> Index<'a> {
             packages: Vec::new(),
             endpoints: BTreeMap::new(),
             placements: Vec::new(),
-            homes: HashMap::new(),
+            routes: Routes::default(),
             has_namespaces: false,
         };
         for unit in units {
@@ -102,7 +103,7 @@ impl<'a> Index<'a> {
         let names: Vec<(&str, usize)> = keys.iter().map(|((_, name), at)| (*name, *at)).collect();
         index.link(&names);
         index.place();
-        index.settle();
+        index.routes = Routes::new(&index);
         index
     }
 
@@ -176,19 +177,6 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// Notes for each workflow the namespaces of the workers that register it.
-    fn settle(&mut self) {
-        let mut homes: HashMap<usize, Vec<&'a str>> = HashMap::new();
-        for placement in &self.placements {
-            for name in &placement.worker.workflows {
-                if let Found::Here(workflow, _) = self.find(placement.file, name, |it| &it.workflows) {
-                    homes.entry(address(workflow)).or_default().push(&placement.namespace.name.name);
-                }
-            }
-        }
-        self.homes = homes;
-    }
-
     /// The definition that a name in a file refers to.
     pub(super) fn find<T: Copy>(&self, file: usize, name: &QName, part: Part<'a, T>) -> Found<T> {
         let Some(from) = self.files.get(file) else { return Found::Missing };
@@ -232,7 +220,7 @@ impl<'a> Index<'a> {
         if !self.has_namespaces {
             return vec!["default"];
         }
-        self.homes.get(&address(workflow)).cloned().unwrap_or_default()
+        self.routes.homes(workflow).iter().map(|home| home.namespace).collect()
     }
 }
 

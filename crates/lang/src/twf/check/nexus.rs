@@ -4,7 +4,7 @@ use super::Checker;
 use super::body::Body;
 use super::index::{Endpoint, Found};
 use crate::text::diagnostic::Diagnostic;
-use crate::text::suggest::did_you_mean;
+use crate::text::suggest::propose;
 use crate::twf::ast::{Call, Callee, Ident, QName, Service, ServiceOperation, Stmt, StmtKind, Target};
 use crate::twf::options::OptionScope;
 
@@ -17,14 +17,16 @@ impl<'a> Checker<'a> {
     ) {
         let found = self.index.endpoints.get(endpoint.name.as_str()).copied();
         match found {
-            Some(found) => self.local_call(body, endpoint, found.home()),
+            Some(found) => {
+                self.local_call(body, endpoint, found.home());
+                self.called_template(body, endpoint);
+            }
             None => {
                 let known = self.index.endpoints.keys().copied();
                 let message = format!("no endpoint `{}` is defined", endpoint.name);
-                let help = did_you_mean(&endpoint.name, known);
-                self.report(
-                    Diagnostic::error("NEXUS_UNDEFINED_ENDPOINT", endpoint.span, message).help_if(help),
-                );
+                let diagnostic = Diagnostic::error("NEXUS_UNDEFINED_ENDPOINT", endpoint.span, message)
+                    .help("write `nexus endpoint NAME` in the namespace that serves it");
+                self.report(propose(diagnostic, endpoint.span, &endpoint.name, known));
             }
         }
         match self.index.find(body.file, service, |it| &it.services) {
@@ -37,9 +39,9 @@ impl<'a> Checker<'a> {
             Found::Missing => {
                 let known = self.index.known(body.file, service, |it| &it.services);
                 let message = format!("no service `{}` is defined", service.name.name);
-                let help = did_you_mean(&service.name.name, known);
                 let span = service.name.span;
-                self.report(Diagnostic::error("NEXUS_UNDEFINED_SERVICE", span, message).help_if(help));
+                let diagnostic = Diagnostic::error("NEXUS_UNDEFINED_SERVICE", span, message);
+                self.report(propose(diagnostic, span, &service.name.name, known));
             }
             Found::External | Found::NotImported => {}
         }
@@ -49,8 +51,9 @@ impl<'a> Checker<'a> {
         let Some(operation) = service.operations.iter().find(|it| it.name().name == name.name) else {
             let known = service.operations.iter().map(|it| it.name().name.as_str());
             let message = format!("the service `{}` has no operation `{}`", service.name.name, name.name);
-            let help = did_you_mean(&name.name, known);
-            return self.report(Diagnostic::error("NEXUS_NO_OPERATION", name.span, message).help_if(help));
+            let diagnostic = Diagnostic::error("NEXUS_NO_OPERATION", name.span, message)
+                .label(service.name.span, "the service");
+            return self.report(propose(diagnostic, name.span, &name.name, known));
         };
         let callee = format!("the operation `{}`", name.name);
         match operation {
@@ -74,8 +77,8 @@ impl<'a> Checker<'a> {
         let name = &workflow.name;
         let message =
             format!("no workflow `{}` is defined for the operation `{}`", name.name, operation.name);
-        let help = did_you_mean(&name.name, known);
-        self.report(Diagnostic::error("NEXUS_ASYNC_UNDEFINED_WORKFLOW", name.span, message).help_if(help));
+        let diagnostic = Diagnostic::error("NEXUS_ASYNC_UNDEFINED_WORKFLOW", name.span, message);
+        self.report(propose(diagnostic, name.span, &name.name, known));
     }
 
     /// The seed's form names a namespace and a workflow in it, which may be none of ours.
@@ -90,7 +93,7 @@ impl<'a> Checker<'a> {
         let name = QName { package: None, name: workflow.clone() };
         match self.index.find(body.file, &name, |it| &it.workflows) {
             Found::Here(found, _) => {
-                self.arity(&format!("`{}`", workflow.name), call.span, &found.params, &call.args);
+                self.arity(&format_args!("`{}`", workflow.name), call.span, &found.params, &call.args);
             }
             _ => {
                 let message = format!(
@@ -142,18 +145,7 @@ impl<'a> Checker<'a> {
     /// Some worker on the endpoint's queue must register the service.
     fn linkage(&mut self, endpoint: Endpoint<'a>, place: &'a Ident, service: &'a Service) {
         let (Some(namespace), Some(queue)) = (endpoint.namespace, queue(endpoint.def)) else { return };
-        let index = self.index;
-        let is_served = index
-            .placements
-            .iter()
-            .filter(|it| it.namespace.name.name == namespace.name.name)
-            .filter(|it| super::topology::text(it.options, OptionScope::Worker, "task_queue") == Some(queue))
-            .flat_map(|it| it.worker.services.iter().map(|name| (it.file, name)))
-            .any(|(file, name)| match index.find(file, name, |it| &it.services) {
-                Found::Here(found, _) => std::ptr::eq(found, service),
-                _ => false,
-            });
-        if !is_served {
+        if !self.index.routes.serves(&namespace.name.name, queue, service) {
             let message = format!(
                 "no worker on the queue `{queue}` of namespace `{}` registers the service `{}`",
                 namespace.name.name, service.name.name

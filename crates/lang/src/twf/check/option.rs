@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Checker;
 use crate::text::diagnostic::Diagnostic;
 use crate::text::source::Span;
-use crate::text::suggest::{did_you_mean, nearest};
+use crate::text::suggest::propose;
 use crate::twf::ast::{Expr, ExprKind, OptionEntry, OptionValue};
 use crate::twf::options::{OptionKey, OptionScope, OptionType};
 
@@ -35,10 +35,11 @@ impl Checker<'_> {
             let help = "the endpoint decides on the task queue".to_string();
             (format!("a Nexus call has no option `{name}`"), Some(help))
         } else {
-            let help = did_you_mean(name, scope.keys().map(|key| key.name));
             let known: Vec<&str> = scope.keys().filter(|key| !key.is_extension).map(|key| key.name).collect();
-            let help = help.unwrap_or_else(|| format!("known here: {}", known.join(", ")));
-            (format!("unknown option `{name}`"), Some(help))
+            let diagnostic = Diagnostic::error("SYNTAX", entry.key.span, format!("unknown option `{name}`"))
+                .help(format!("known here: {}", known.join(", ")));
+            let names = scope.keys().map(|key| key.name);
+            return self.report(propose(diagnostic, entry.key.span, name, names));
         };
         self.report(Diagnostic::error("SYNTAX", entry.key.span, message).help_if(help));
     }
@@ -87,11 +88,9 @@ impl Checker<'_> {
         };
         if !words.contains(&given.as_str()) {
             let message = format!("`{given}` is no value of `{}`", key.name);
-            let help = nearest(given, words.iter().copied()).map_or_else(
-                || format!("one of {}", words.join(", ")),
-                |word| format!("did you mean `{word}`?"),
-            );
-            self.report(Diagnostic::error("SYNTAX", value.span, message).help(help));
+            let diagnostic =
+                Diagnostic::error("SYNTAX", value.span, message).help(format!("one of {}", words.join(", ")));
+            self.report(propose(diagnostic, value.span, given, words.iter().copied()));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The names of one workflow or operation: variables, promises, conditions, messages.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::walk;
@@ -8,11 +9,20 @@ use crate::twf::ast::{
     Bind, ForHead, Handler, HandlerKind, Param, RaceKind, StateItem, Stmt, StmtKind, Target, Workflow,
 };
 
+/// A variable of a body.
+#[derive(Default)]
+pub(super) struct Variable {
+    /// How often it has been read so far.
+    reads: Cell<u32>,
+    /// Whether more than queries assign it.
+    is_shared: bool,
+}
+
 /// What can be named in a body. A variable that is assigned anywhere is known everywhere: an early read is
 /// null.
 #[derive(Default)]
 pub(super) struct Scope<'a> {
-    pub(super) variables: BTreeSet<&'a str>,
+    variables: BTreeMap<&'a str, Variable>,
     pub(super) promises: BTreeMap<&'a str, &'a Target>,
     pub(super) conditions: BTreeSet<&'a str>,
     pub(super) handlers: &'a [Handler],
@@ -21,6 +31,8 @@ pub(super) struct Scope<'a> {
     /// The words of lines that could not be read: they may be names that those lines define.
     torn: BTreeSet<&'a str>,
     sources: Option<&'a Sources>,
+    /// Whether what is collected now stands in a query.
+    in_query: bool,
 }
 
 impl<'a> Scope<'a> {
@@ -32,16 +44,16 @@ impl<'a> Scope<'a> {
                 StateItem::Condition(name) => {
                     scope.conditions.insert(&name.name);
                 }
-                StateItem::Init(name, _) => {
-                    scope.variables.insert(&name.name);
-                }
+                StateItem::Init(name, _) => scope.define(&name.name),
             }
         }
         for handler in &workflow.handlers {
+            scope.in_query = handler.kind == HandlerKind::Query;
             scope.params(&handler.params);
             scope.block(&handler.body);
             handler.validator.iter().for_each(|block| scope.block(block));
         }
+        scope.in_query = false;
         workflow.on_cancel.iter().for_each(|block| scope.block(block));
         scope.block(&workflow.body);
         scope.pseudo(&["signal", "update"]);
@@ -58,14 +70,18 @@ impl<'a> Scope<'a> {
 
     /// Names that are there without being assigned: the run; the message that is handled or was awaited last;
     /// the caller of a Nexus operation.
-    fn pseudo(&mut self, names: &[&'static str]) {
-        self.has_run = !self.variables.contains("workflow");
-        self.variables.insert("workflow");
-        self.variables.extend(names);
+    fn pseudo(&mut self, names: &'static [&'static str]) {
+        self.has_run = !self.variables.contains_key("workflow");
+        self.define("workflow");
+        names.iter().for_each(|name| self.define(name));
+    }
+
+    fn define(&mut self, name: &'a str) {
+        self.variables.entry(name).or_default().is_shared |= !self.in_query;
     }
 
     fn params(&mut self, params: &'a [Param]) {
-        self.variables.extend(params.iter().map(|param| param.name.name.as_str()));
+        params.iter().for_each(|param| self.define(&param.name.name));
     }
 
     fn block(&mut self, block: &'a [Stmt]) {
@@ -77,26 +93,18 @@ impl<'a> Scope<'a> {
             StmtKind::Promise(name, target) => {
                 self.promises.insert(&name.name, target);
             }
-            StmtKind::Assign(place, ..) => {
-                self.variables.insert(&place.root.name);
-            }
+            StmtKind::Assign(place, ..) => self.define(&place.root.name),
             StmtKind::For(ForHead::Each(name, second, _), _) => {
-                self.variables.insert(&name.name);
-                self.variables.extend(second.iter().map(|it| it.name.as_str()));
+                self.define(&name.name);
+                second.iter().for_each(|name| self.define(&name.name));
             }
-            StmtKind::Try(it) => self.variables.extend(it.catch_name.iter().map(|it| it.name.as_str())),
-            StmtKind::AwaitAll(all) => {
-                self.variables.extend(all.each.iter().map(|(name, _)| name.name.as_str()));
-            }
+            StmtKind::Try(it) => it.catch_name.iter().for_each(|name| self.define(&name.name)),
+            StmtKind::AwaitAll(all) => all.each.iter().for_each(|(name, _)| self.define(&name.name)),
             StmtKind::AwaitOne(cases) => {
                 for case in cases {
                     match &case.kind {
-                        RaceKind::Fail(name) => {
-                            self.variables.extend(name.iter().map(|it| it.name.as_str()));
-                        }
-                        RaceKind::All(all) => {
-                            self.variables.extend(all.each.iter().map(|(name, _)| name.name.as_str()));
-                        }
+                        RaceKind::Fail(name) => name.iter().for_each(|name| self.define(&name.name)),
+                        RaceKind::All(all) => all.each.iter().for_each(|(name, _)| self.define(&name.name)),
                         RaceKind::Target(..) => {}
                     }
                 }
@@ -106,10 +114,8 @@ impl<'a> Scope<'a> {
         }
         for bind in walk::binds(stmt) {
             match bind {
-                Bind::Place(place) => {
-                    self.variables.insert(&place.root.name);
-                }
-                Bind::Tuple(names) => self.variables.extend(names.iter().map(|it| it.name.as_str())),
+                Bind::Place(place) => self.define(&place.root.name),
+                Bind::Tuple(names) => names.iter().for_each(|name| self.define(&name.name)),
             }
         }
     }
@@ -125,17 +131,30 @@ impl<'a> Scope<'a> {
         self.torn.contains(name)
     }
 
-    /// Whether a name has a value in an expression: variables, conditions, promises.
+    /// Whether a name has a value in an expression: variables, conditions, promises. Asking counts as reading.
     pub(super) fn has_value(&self, name: &str) -> bool {
-        self.variables.contains(name)
-            || self.conditions.contains(name)
-            || self.promises.contains_key(name)
-            || self.may_define(name)
+        if let Some(variable) = self.variables.get(name) {
+            variable.reads.set(variable.reads.get().saturating_add(1));
+            return true;
+        }
+        self.conditions.contains(name) || self.promises.contains_key(name) || self.may_define(name)
+    }
+
+    /// How often a variable has been read so far; a line that could not be read may read it.
+    pub(super) fn reads(&self, name: &str) -> u32 {
+        let known = self.variables.get(name).map_or(0, |variable| variable.reads.get());
+        known + u32::from(self.may_define(name))
+    }
+
+    /// Whether a name belongs to the run, and not to a query alone.
+    pub(super) fn is_shared(&self, name: &str) -> bool {
+        self.conditions.contains(name) || self.variables.get(name).is_some_and(|it| it.is_shared)
     }
 
     /// All names with a value, for suggestions.
     pub(super) fn values(&self) -> impl Iterator<Item = &'a str> + '_ {
-        self.variables.iter().chain(&self.conditions).copied().chain(self.promises.keys().copied())
+        let variables = self.variables.keys().chain(&self.conditions).copied();
+        variables.chain(self.promises.keys().copied())
     }
 
     pub(super) fn handler(&self, kind: HandlerKind, name: &str) -> Option<&'a Handler> {

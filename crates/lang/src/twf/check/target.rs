@@ -5,7 +5,8 @@ use super::body::Body;
 use super::call::count;
 use super::index::Found;
 use crate::text::diagnostic::Diagnostic;
-use crate::text::suggest::did_you_mean;
+use crate::text::source::Span;
+use crate::text::suggest::propose;
 use crate::twf::ast::{Arg, Bind, Callee, Handler, HandlerKind, Ident, QName, SendTarget, Target, Workflow};
 
 impl<'a> Checker<'a> {
@@ -27,9 +28,9 @@ impl<'a> Checker<'a> {
             _ => ("UNDEFINED_SIGNAL", "signal"),
         };
         let message = format!("this workflow has no {what} `{}`", name.name);
-        let help = did_you_mean(&name.name, body.scope.messages(kind))
-            .unwrap_or_else(|| format!("declare `{what} {}(..):` before the first statement", name.name));
-        self.report(Diagnostic::error(code, name.span, message).help(help));
+        let diagnostic = Diagnostic::error(code, name.span, message)
+            .help(format!("declare `{what} {}(..):` before the first statement", name.name));
+        self.report(propose(diagnostic, name.span, &name.name, body.scope.messages(kind)));
     }
 
     /// `-> (a, b)` takes the arguments of the message one by one.
@@ -50,7 +51,8 @@ impl<'a> Checker<'a> {
         if scope.conditions.contains(name.name.as_str()) {
             if bind.is_some() {
                 let message = format!("the condition `{}` has no value to bind", name.name);
-                self.report(Diagnostic::error("CONDITION_RESULT_BINDING", name.span, message));
+                let diagnostic = Diagnostic::error("CONDITION_RESULT_BINDING", name.span, message);
+                self.report(unbind(diagnostic, name.span, bind));
             }
             return;
         }
@@ -59,9 +61,9 @@ impl<'a> Checker<'a> {
         }
         let known = scope.promises.keys().chain(&scope.conditions).copied();
         let message = format!("`{}` is neither a promise nor a condition", name.name);
-        let help = did_you_mean(&name.name, known);
-        let diagnostic = Diagnostic::error("UNDEFINED_PROMISE_OR_CONDITION", name.span, message);
-        self.report(diagnostic.help_if(help));
+        let diagnostic = Diagnostic::error("UNDEFINED_PROMISE_OR_CONDITION", name.span, message)
+            .help("start it by `promise NAME <- ..`, or declare `condition NAME` in `state:`");
+        self.report(propose(diagnostic, name.span, &name.name, known));
     }
 
     pub(super) fn send(&mut self, body: &Body<'a>, to: &'a SendTarget, name: &'a Ident, args: &'a [Arg]) {
@@ -121,9 +123,9 @@ impl<'a> Checker<'a> {
         }
         let known = body.scope.promises.keys().copied();
         let message = format!("`{}` is no promise of a workflow call", handle.name);
-        let help = did_you_mean(&handle.name, known)
-            .unwrap_or_else(|| format!("start it with `promise {} <- workflow ..(..)`", handle.name));
-        self.report(Diagnostic::error("SIGNAL_SEND_HANDLE_NOT_WORKFLOW", handle.span, message).help(help));
+        let diagnostic = Diagnostic::error("SIGNAL_SEND_HANDLE_NOT_WORKFLOW", handle.span, message)
+            .help(format!("start it with `promise {} <- workflow ..(..)`", handle.name));
+        self.report(propose(diagnostic, handle.span, &handle.name, known));
     }
 
     fn sent_message(&mut self, workflow: &'a Workflow, name: &'a Ident, args: &'a [Arg]) {
@@ -132,9 +134,21 @@ impl<'a> Checker<'a> {
         else {
             let known = workflow.handlers.iter().filter(is_signal).map(|it| it.name.name.as_str());
             let message = format!("`{}` has no signal `{}`", workflow.name.name, name.name);
-            let diagnostic = Diagnostic::error("SIGNAL_SEND_UNDEFINED_SIGNAL", name.span, message);
-            return self.report(diagnostic.help_if(did_you_mean(&name.name, known)));
+            let diagnostic = Diagnostic::error("SIGNAL_SEND_UNDEFINED_SIGNAL", name.span, message)
+                .label(workflow.name.span, "the receiver");
+            return self.report(propose(diagnostic, name.span, &name.name, known));
         };
-        self.arity(&format!("the signal `{}`", name.name), name.span, &handler.params, args);
+        self.arity(&format_args!("the signal `{}`", name.name), name.span, &handler.params, args);
     }
+}
+
+/// The change that removes `-> x` after a target.
+pub(super) fn unbind(diagnostic: Diagnostic, target: Span, bind: Option<&Bind>) -> Diagnostic {
+    let Some(Bind::Place(place)) = bind else { return diagnostic };
+    let is_plain = place.path.is_empty() && place.root.span.start >= target.end;
+    if !is_plain {
+        return diagnostic;
+    }
+    let arrow = Span { start: target.end, end: place.root.span.end, ..target };
+    diagnostic.fix(arrow, "", format!("remove `-> {}`", place.root.name))
 }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::index::{Found, Package, Part, address, namespaces};
+use super::timeout::has_key;
 use super::{Checker, ParsedUnit};
 use crate::text::diagnostic::Diagnostic;
-use crate::text::suggest::did_you_mean;
+use crate::text::source::Span;
+use crate::text::suggest::propose;
 use crate::twf::ast::{Definition, ExprKind, Ident, NamespaceDef, OptionEntry, OptionValue, QName, Worker};
 use crate::twf::options::OptionScope;
 
@@ -15,7 +17,13 @@ impl<'a> Checker<'a> {
             for definition in &unit.unit.definitions {
                 match definition {
                     Definition::Worker(worker) => self.worker(file, worker),
-                    Definition::Namespace(namespace) => self.namespace(file, namespace),
+                    Definition::Namespace(namespace) => {
+                        self.namespace(file, namespace);
+                        for endpoint in &namespace.endpoints {
+                            self.endpoint(endpoint, Some(namespace));
+                        }
+                    }
+                    Definition::Endpoint(endpoint) => self.endpoint(endpoint, None),
                     _ => {}
                 }
             }
@@ -48,8 +56,8 @@ impl<'a> Checker<'a> {
         if matches!(self.index.find(file, name, part), Found::Missing) {
             let known = self.index.known(file, name, part);
             let message = format!("no {what} `{}` is defined", name.name.name);
-            let help = did_you_mean(&name.name.name, known);
-            self.report(Diagnostic::error(code, name.name.span, message).help_if(help));
+            let diagnostic = Diagnostic::error(code, name.name.span, message);
+            self.report(propose(diagnostic, name.name.span, &name.name.name, known));
         }
     }
 
@@ -58,13 +66,32 @@ impl<'a> Checker<'a> {
             self.options(OptionScope::Worker, options);
             if !has_key(options, OptionScope::Worker, "task_queue") {
                 let message = format!("the worker `{}` needs a `task_queue`", name.name);
-                self.report(
-                    Diagnostic::error("MISSING_TASK_QUEUE", name.span, message)
-                        .help("write `options:` and `task_queue: \"..\"` under it"),
-                );
+                let found = Diagnostic::error("MISSING_TASK_QUEUE", name.span, message)
+                    .help("write `options:` and `task_queue: \"..\"` under it");
+                self.report(self.add_queue(found, name.span, options, &name.name));
             }
             self.placed(file, name);
         }
+        self.templates(namespace);
+    }
+
+    /// Offers to write a task queue under a line that has no options yet.
+    pub(super) fn add_queue(
+        &self,
+        found: Diagnostic,
+        under: Span,
+        options: &[OptionEntry],
+        queue: &str,
+    ) -> Diagnostic {
+        let (Some(indent), Some(at)) = (self.line_indent(under), self.line_after(under)) else {
+            return found;
+        };
+        if !options.is_empty() {
+            return found;
+        }
+        let step = if indent.starts_with('\t') { "\t" } else { "    " };
+        let lines = format!("{indent}{step}options:\n{indent}{step}{step}task_queue: \"{queue}\"\n");
+        found.fix(at, lines, format!("add `task_queue: \"{queue}\"`"))
     }
 
     fn placed(&mut self, file: usize, name: &'a Ident) {
@@ -72,71 +99,44 @@ impl<'a> Checker<'a> {
         if matches!(self.index.find(file, &qname, |it| &it.workers), Found::Missing) {
             let known = self.index.known(file, &qname, |it| &it.workers);
             let message = format!("no worker `{}` is defined", name.name);
-            let help = did_you_mean(&name.name, known);
-            self.report(Diagnostic::error("NAMESPACE_UNDEFINED_WORKER", name.span, message).help_if(help));
+            let diagnostic = Diagnostic::error("NAMESPACE_UNDEFINED_WORKER", name.span, message);
+            self.report(propose(diagnostic, name.span, &name.name, known));
         }
     }
 
     /// Once deployment is written down, what is left out of it never runs.
     fn coverage(&mut self, units: &[ParsedUnit<'a>]) {
-        let covered = self.covered();
         let index = self.index;
+        let is_placed = |definition: usize| index.routes.is_placed(definition);
         let placed: BTreeSet<*const Worker> =
             index.placements.iter().map(|it| std::ptr::from_ref(it.worker)).collect();
         for definition in units.iter().flat_map(|unit| &unit.unit.definitions) {
             let (code, what, name, is_covered) = match definition {
                 Definition::Workflow(it) => {
-                    ("UNCOVERED_WORKFLOW", "workflow", &it.name, covered.contains(&address(it)))
+                    ("UNCOVERED_WORKFLOW", "workflow", &it.name, is_placed(address(it)))
                 }
                 Definition::Activity(it) => {
-                    ("UNCOVERED_ACTIVITY", "activity", &it.name, covered.contains(&address(it)))
+                    ("UNCOVERED_ACTIVITY", "activity", &it.name, is_placed(address(it)))
                 }
-                Definition::Service(it) => {
-                    ("UNCOVERED_SERVICE", "service", &it.name, covered.contains(&address(it)))
-                }
+                Definition::Service(it) => ("UNCOVERED_SERVICE", "service", &it.name, is_placed(address(it))),
                 Definition::Worker(it) => {
                     ("UNINSTANTIATED_WORKER", "worker", &it.name, placed.contains(&std::ptr::from_ref(it)))
                 }
                 _ => continue,
             };
             if !is_covered {
-                let place =
-                    if code == "UNINSTANTIATED_WORKER" { "no namespace has" } else { "no worker registers" };
+                let is_worker = code == "UNINSTANTIATED_WORKER";
+                let place = if is_worker { "no namespace has" } else { "no worker of a namespace registers" };
                 let message = format!("{place} the {what} `{}`", name.name);
-                self.report(Diagnostic::warning(code, name.span, message));
+                let help = if is_worker {
+                    format!("write `worker {}` in a namespace, with a `task_queue`", name.name)
+                } else {
+                    let word = if what == "service" { "nexus service" } else { what };
+                    format!("write `{word} {}` in a worker, and place the worker in a namespace", name.name)
+                };
+                self.report(Diagnostic::warning(code, name.span, message).help(help));
             }
         }
-    }
-
-    /// The definitions that some worker registers.
-    fn covered(&self) -> BTreeSet<usize> {
-        let mut covered = BTreeSet::new();
-        for (file, worker) in self.workers() {
-            covered.extend(self.addresses(file, &worker.workflows, |it| &it.workflows));
-            covered.extend(self.addresses(file, &worker.activities, |it| &it.activities));
-            covered.extend(self.addresses(file, &worker.services, |it| &it.services));
-        }
-        covered
-    }
-
-    fn workers(&self) -> impl Iterator<Item = (usize, &'a Worker)> + use<'a> {
-        let files = self.index.files.iter().enumerate();
-        files.flat_map(|(at, file)| {
-            file.unit.definitions.iter().filter_map(move |definition| match definition {
-                Definition::Worker(worker) => Some((at, worker)),
-                _ => None,
-            })
-        })
-    }
-
-    fn addresses<T>(&self, file: usize, names: &[QName], part: Part<'a, &'a T>) -> Vec<usize> {
-        names
-            .iter()
-            .filter_map(|name| match self.index.find(file, name, part) {
-                Found::Here(found, _) => Some(address(found)),
-                _ => None,
-            })
-            .collect()
     }
 
     /// Two workers on one queue take each other's tasks: harmless when they are equal, wrong when they are
@@ -180,10 +180,6 @@ fn types(worker: &Worker) -> BTreeSet<(u8, &str)> {
     let activities = worker.activities.iter().map(|it| (1, it.name.name.as_str()));
     let services = worker.services.iter().map(|it| (2, it.name.name.as_str()));
     workflows.chain(activities).chain(services).collect()
-}
-
-fn has_key(options: &[OptionEntry], scope: OptionScope, name: &str) -> bool {
-    options.iter().any(|entry| scope.key(&entry.key.name).is_some_and(|key| key.name == name))
 }
 
 /// The text of an option, when it is given as text.

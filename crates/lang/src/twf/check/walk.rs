@@ -187,3 +187,60 @@ pub(super) fn bare_words(entries: &[OptionEntry]) -> Vec<(&Ident, &str, Span)> {
     }
     all
 }
+
+/// The expressions directly in an expression.
+fn parts<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
+    match &expr.kind {
+        ExprKind::List(items) => items.iter().for_each(visit),
+        ExprKind::Object(_, fields) => fields.iter().for_each(|(_, value)| visit(value)),
+        ExprKind::Field(base, _)
+        | ExprKind::OptField(base, _)
+        | ExprKind::Neg(base)
+        | ExprKind::Not(base) => {
+            visit(base);
+        }
+        ExprKind::Lambda(_, inner) => visit(inner),
+        ExprKind::Index(left, right) | ExprKind::Binary(_, left, right) => {
+            visit(left);
+            visit(right);
+        }
+        ExprKind::If(condition, then, otherwise) => {
+            visit(condition);
+            visit(then);
+            visit(otherwise);
+        }
+        ExprKind::Call(callee, arguments) => {
+            visit(callee);
+            args(arguments, visit);
+        }
+        _ => {}
+    }
+}
+
+/// Every name that an expression reads, parameters of lambdas in it included.
+pub(super) fn names_read<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a str)) {
+    match &expr.kind {
+        ExprKind::Name(name) => visit(name),
+        ExprKind::Call(callee, arguments) if matches!(callee.kind, ExprKind::Name(_)) => {
+            arguments.iter().for_each(|arg| names_read(&arg.value, visit));
+        }
+        _ => parts(expr, &mut |part| names_read(part, visit)),
+    }
+}
+
+/// The functions and methods that an expression calls.
+pub(super) fn names_called<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a str)) {
+    calls_in(expr, &mut |callee, _| match &callee.kind {
+        ExprKind::Name(name) => visit(name),
+        ExprKind::Field(_, name) | ExprKind::OptField(_, name) => visit(&name.name),
+        _ => {}
+    });
+}
+
+/// Every call in an expression: what is called, with which arguments.
+pub(super) fn calls_in<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr, &'a [Arg])) {
+    if let ExprKind::Call(callee, arguments) = &expr.kind {
+        visit(callee, arguments);
+    }
+    parts(expr, &mut |part| calls_in(part, visit));
+}

@@ -16,10 +16,13 @@ impl Parser<'_> {
             let gap = self.text.get(comment.span.end as usize..below as usize).unwrap_or("x");
             let is_adjacent = gap.trim().is_empty() && gap.matches('\n').count() == 1;
             let line = self.comment_text(comment.span);
-            if !comment.own_line || !is_adjacent || line.starts_with("twf:") {
+            if !comment.own_line || !is_adjacent {
                 break;
             }
-            lines.push(line);
+            // What is meant for programs is no documentation, and may stand in the middle of it.
+            if !line.starts_with("twf:") {
+                lines.push(line);
+            }
             below = comment.span.start;
         }
         lines.reverse();
