@@ -28,7 +28,7 @@ mod topology;
 mod walk;
 
 use crate::text::diagnostic::{Diagnostic, Severity, sort};
-use crate::text::source::{SourceId, Sources};
+use crate::text::source::{SourceId, Sources, Span};
 use crate::twf::ast::Unit;
 use crate::twf::parser::Parsed;
 use index::Index;
@@ -53,7 +53,8 @@ pub struct CheckOptions {
 /// Checks files together and reports by place.
 pub fn check<'a>(units: &[ParsedUnit<'a>], sources: &'a Sources, options: CheckOptions) -> Vec<Diagnostic> {
     let index = Index::new(units, sources);
-    let mut checker = Checker { index: &index, sources, out: Vec::new(), timeouts: Timeouts::new() };
+    let mut checker =
+        Checker { index: &index, sources, out: Vec::new(), timeouts: Timeouts::new(), misread: Vec::new() };
     checker.duplicates(units);
     checker.imports();
     checker.empties(units);
@@ -99,6 +100,8 @@ struct Checker<'a> {
     out: Vec<Diagnostic>,
     /// How the calls seen so far bound their activities.
     timeouts: Timeouts,
+    /// Values of the statement's options that were reported as no expressions at all.
+    misread: Vec<Span>,
 }
 
 impl Checker<'_> {

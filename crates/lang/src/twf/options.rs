@@ -98,6 +98,18 @@ impl OptionScope {
         self.keys().find(|key| key.name == name)
     }
 
+    /// Whether options of this scope are evaluated when a call is made; the nested ones may be.
+    pub fn is_of_call(self) -> bool {
+        matches!(
+            self,
+            OptionScope::ActivityCall
+                | OptionScope::WorkflowCall
+                | OptionScope::NexusCall
+                | OptionScope::RetryPolicy
+                | OptionScope::Priority
+        )
+    }
+
     /// Whether a key stands here at call sites only.
     pub fn is_call_only(self, written: &str) -> bool {
         matches!(self, OptionScope::ActivityDefaults | OptionScope::WorkflowDefaults)

@@ -11,5 +11,6 @@ mod broken;
 mod checkout;
 mod format;
 mod robust;
+mod rules;
 mod shop;
 mod spec;

@@ -3,7 +3,7 @@
 use nexus_lang::text::diagnostic::Diagnostic;
 use nexus_lang::text::render::{concise, json, terminal};
 use nexus_lang::text::source::{SourceId, Sources};
-use nexus_lang::twf::check::{CheckOptions, ParsedUnit, check};
+use nexus_lang::twf::check::{CheckOptions, diagnose};
 use nexus_lang::twf::dump;
 use nexus_lang::twf::parser::{Parsed, parse, parse_expression};
 use proptest::prelude::*;
@@ -13,10 +13,9 @@ use proptest::prelude::*;
 fn examine(text: &str) -> (Parsed, Vec<Diagnostic>) {
     let mut sources = Sources::new();
     let source = sources.add("any.twf", text);
-    let parsed = parse(source, text);
-    let units = [ParsedUnit { source, unit: &parsed.unit }];
-    let mut all = check(&units, &sources, CheckOptions::default());
-    all.extend(parsed.diagnostics.clone());
+    let files = [(source, parse(source, text))];
+    let all = diagnose(&files, &sources, CheckOptions::default());
+    let [(_, parsed)] = files;
     for it in &all {
         let places = it
             .span
@@ -59,6 +58,11 @@ const LAYOUT: &[&str] = &[
     "\r\n",
     "#c\n",
     "# twf: a=b\n",
+    "# twf:lint-ignore\n",
+    "# twf:lint-ignore UNREACHABLE_CODE, X\n",
+    "# twf:lint-ignore-file LEGACY_SYNTAX",
+    "task_queue: \"{x}\"",
+    "default_options:\n        ",
     "timeout: 5m",
     " ",
     "x: int",

@@ -8,7 +8,7 @@ use std::path::Path;
 use nexus_lang::text::diagnostic::{Diagnostic, Severity};
 use nexus_lang::text::render::concise;
 use nexus_lang::text::source::Sources;
-use nexus_lang::twf::check::{CheckOptions, ParsedUnit, check, soften};
+use nexus_lang::twf::check::{CheckOptions, diagnose};
 use nexus_lang::twf::dump;
 use nexus_lang::twf::parser::{Parsed, parse};
 
@@ -102,13 +102,7 @@ fn reported(fence: &Fence) -> (Vec<Diagnostic>, Sources) {
             (source, parse(source, text))
         })
         .collect();
-    let units: Vec<_> =
-        parsed.iter().map(|(source, it)| ParsedUnit { source: *source, unit: &it.unit }).collect();
-    let mut all: Vec<_> = parsed.iter().flat_map(|(_, it)| it.diagnostics.clone()).collect();
-    all.extend(check(&units, &sources, CheckOptions::default()));
-    if fence.is("lenient") {
-        soften(&mut all);
-    }
+    let all = diagnose(&parsed, &sources, CheckOptions { lenient: fence.is("lenient") });
     (all, sources)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::flow::Depth;
+use super::flow::Marks;
 use super::result::Uses;
 use super::route::Home;
 use super::scope::Scope;
@@ -64,7 +64,7 @@ impl<'a> Checker<'a> {
                 self.expr(&body, value);
             }
         }
-        self.paths(workflow);
+        self.paths(&body.scope, workflow);
         let mut uses = Uses::default();
         self.block(&body, &workflow.body, &mut uses);
         for handler in &workflow.handlers {
@@ -89,19 +89,19 @@ impl<'a> Checker<'a> {
 
     /// The ways through the blocks of a workflow. Endless loops are in order when the run continues as new
     /// somewhere.
-    fn paths(&mut self, workflow: &'a Workflow) {
+    fn paths(&mut self, scope: &Scope<'a>, workflow: &'a Workflow) {
         let mut endless = Vec::new();
         let mut continues = false;
         let own = std::iter::once(&workflow.body).chain(&workflow.on_cancel);
         let validators = workflow.handlers.iter().filter_map(|handler| handler.validator.as_ref());
         for block in own.chain(validators) {
-            let found = self.flow(block, Depth::Full);
+            let found = self.flow(block, Some(scope));
             endless.extend(found.endless);
-            continues |= found.ways.marks.has(super::flow::Marks::CONTINUES_AS_NEW);
+            continues |= found.ways.marks.has(Marks::CONTINUES_AS_NEW);
         }
         for handler in &workflow.handlers {
-            let found = self.flow(&handler.body, Depth::Full);
-            continues |= found.ways.marks.has(super::flow::Marks::CONTINUES_AS_NEW);
+            let found = self.flow(&handler.body, Some(scope));
+            continues |= found.ways.marks.has(Marks::CONTINUES_AS_NEW);
             endless.extend(found.endless);
             self.answer(handler, found.ways);
         }
@@ -113,7 +113,7 @@ impl<'a> Checker<'a> {
     /// The body of an activity is documentation: only its options and loops are checked.
     fn activity(&mut self, activity: &'a Activity) {
         self.options(OptionScope::ActivityDefaults, &activity.defaults);
-        self.flow(&activity.body, Depth::Sketch);
+        self.flow(&activity.body, None);
     }
 
     fn service(&mut self, file: usize, service: &'a Service) {
@@ -124,7 +124,7 @@ impl<'a> Checker<'a> {
                     let scope = Scope::of_operation(params, block, self.sources);
                     let homes = self.index.routes.homes(service).to_vec();
                     let body = Body { file, scope, workflow: None, homes, raced: raced(&[block]) };
-                    self.flow(block, Depth::Full);
+                    self.flow(block, Some(&body.scope));
                     let mut uses = Uses::default();
                     self.block(&body, block, &mut uses);
                     self.unused(&body, uses);
@@ -142,6 +142,7 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn stmt(&mut self, body: &Body<'a>, stmt: &'a Stmt) {
+        self.misread.clear();
         for (call, bind) in walk::calls(stmt) {
             self.call(body, call, bind);
         }
@@ -192,6 +193,7 @@ impl<'a> Checker<'a> {
             stmt.kind,
             StmtKind::Raise(_) | StmtKind::Reject(_) | StmtKind::Close(CloseKind::Fail, _)
         );
+        exprs.retain(|expr| !self.misread.contains(&expr.span));
         for expr in exprs {
             match error_args(expr) {
                 // `raise Name("..")` makes an error of that name; the name is no function.

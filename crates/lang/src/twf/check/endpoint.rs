@@ -15,9 +15,8 @@ impl<'a> Checker<'a> {
             let found = Diagnostic::error("MISSING_ENDPOINT_TASK_QUEUE", def.name.span, message)
                 .help("write `options:` and `task_queue: \"..\"` under it");
             // The queue of the first worker beside it is the likely one.
-            let queues = namespace.into_iter().flat_map(|it| &it.workers);
-            let queue =
-                queues.filter_map(|(_, options)| text(options, OptionScope::Worker, "task_queue")).next();
+            let mut queues = namespace.into_iter().flat_map(|it| &it.workers);
+            let queue = queues.find_map(|(_, options)| text(options, OptionScope::Worker, "task_queue"));
             self.report(match queue {
                 Some(queue) => self.add_queue(found, def.name.span, &def.options, queue),
                 None => found,

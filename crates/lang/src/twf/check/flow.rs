@@ -1,6 +1,7 @@
 //! The way control takes: one pass over each body that tells which statements end it, where it waits, and what its
 //! loops do. All rules about paths read its result.
 
+use super::scope::Scope;
 use super::{Checker, loops};
 use crate::text::diagnostic::Diagnostic;
 use crate::twf::ast::{
@@ -85,7 +86,7 @@ impl Ways {
 
 /// Which rules a body is held to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Depth {
+enum Depth {
     /// Documentation: only `break` and `continue` are judged.
     Sketch,
     /// It runs.
@@ -103,6 +104,7 @@ pub(super) struct Found {
 pub(super) struct Flow<'c, 'a> {
     pub(super) checker: &'c mut Checker<'a>,
     depth: Depth,
+    scope: Option<&'c Scope<'a>>,
     /// How many loops are open.
     loops: u32,
     /// Reports about `break` and `continue`; void when a line could not be read, which may have been the header.
@@ -111,9 +113,11 @@ pub(super) struct Flow<'c, 'a> {
 }
 
 impl<'a> Checker<'a> {
-    /// Follows the ways through a body, reporting what is wrong with them.
-    pub(super) fn flow(&mut self, block: &'a Block, depth: Depth) -> Found {
-        let mut flow = Flow { checker: self, depth, loops: 0, strays: Vec::new(), endless: Vec::new() };
+    /// Follows the ways through a body, reporting what is wrong with them. A body without a scope is documentation.
+    pub(super) fn flow(&mut self, block: &'a Block, scope: Option<&Scope<'a>>) -> Found {
+        let depth = if scope.is_some() { Depth::Full } else { Depth::Sketch };
+        let mut flow =
+            Flow { checker: self, depth, scope, loops: 0, strays: Vec::new(), endless: Vec::new() };
         let ways = flow.block(block);
         let Flow { strays, endless, .. } = flow;
         if !ways.marks.has(Marks::TORN) {
@@ -212,15 +216,24 @@ impl<'a> Flow<'_, 'a> {
     fn case(&mut self, case: &'a RaceCase) -> Ways {
         match &case.kind {
             RaceKind::All(all) => self.all(all),
-            RaceKind::Target(
-                Target::Signal(_) | Target::Update(_) | Target::Name(_) | Target::Predicate(_),
-                _,
-            ) => {
+            RaceKind::Target(target, _) if self.is_message(target) => {
                 let ways = self.block(&case.body);
                 let free = Marks::BREAKS_FREELY.and(Marks::EXITS_FREELY);
                 Ways { marks: ways.marks.without(free), ..ways }
             }
             RaceKind::Target(..) | RaceKind::Fail(_) => self.block(&case.body),
+        }
+    }
+
+    /// Whether only somebody else ends the wait: by a message, or by what a handler does.
+    fn is_message(&self, target: &Target) -> bool {
+        let promised = |name: &str| self.scope.and_then(|scope| scope.promises.get(name).copied());
+        match target {
+            Target::Signal(_) | Target::Update(_) | Target::Predicate(_) => true,
+            Target::Name(name) => {
+                promised(&name.name).is_none_or(|it| matches!(it, Target::Signal(_) | Target::Update(_)))
+            }
+            Target::Timer(_) | Target::Call(_) | Target::AllHandlersFinished(_) => false,
         }
     }
 

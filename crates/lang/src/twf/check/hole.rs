@@ -3,6 +3,7 @@
 
 use super::Checker;
 use super::body::Body;
+use crate::text::diagnostic::Diagnostic;
 use crate::text::source::{Span, offset};
 use crate::twf::ast::{Expr, ExprKind, OptionEntry, OptionValue};
 use crate::twf::parser::parse_expression;
@@ -36,7 +37,7 @@ impl<'a> Checker<'a> {
         let base = string.start.saturating_add(offset(at + 1));
         let (expr, problems) = parse_expression(string.source, inside, base);
         let given = self.out.len();
-        self.out.extend(problems.into_iter().filter(|problem| problem.is_error()));
+        self.out.extend(problems.into_iter().filter(Diagnostic::is_error));
         self.expr(body, &expr);
         if !is_exact {
             for found in self.out.iter_mut().skip(given) {

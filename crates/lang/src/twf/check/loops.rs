@@ -20,7 +20,8 @@ pub(super) fn judge<'a>(
         sequential(flow.checker, body);
         return Marks::default();
     }
-    if marks.has(Marks::TORN.and(Marks::BUSY)) {
+    let is_torn = matches!(head, ForHead::While(Expr { kind: ExprKind::Error, .. }));
+    if is_torn || marks.has(Marks::TORN.and(Marks::BUSY)) {
         return Marks::default();
     }
     if !marks.has(Marks::WAITS) {
@@ -101,7 +102,7 @@ fn sequential(checker: &mut Checker<'_>, body: &Block) {
     let (Some(stmt), None) = (waits.next(), waits.next()) else { return };
     let StmtKind::Call(call, bind) = &stmt.kind else { return };
     let Callee::Workflow(name) = &call.callee else { return };
-    let has_blocks = body.iter().any(|stmt| !walk::blocks(stmt).is_empty());
+    let has_blocks = body.iter().any(|stmt| walk::blocks(stmt).next().is_some());
     let is_left = body.iter().any(|stmt| {
         matches!(
             stmt.kind,

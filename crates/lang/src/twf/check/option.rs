@@ -6,7 +6,7 @@ use super::Checker;
 use crate::text::diagnostic::Diagnostic;
 use crate::text::source::Span;
 use crate::text::suggest::propose;
-use crate::twf::ast::{Expr, ExprKind, OptionEntry, OptionValue};
+use crate::twf::ast::{BinaryOp, Expr, ExprKind, OptionEntry, OptionValue};
 use crate::twf::options::{OptionKey, OptionScope, OptionType};
 
 impl Checker<'_> {
@@ -23,7 +23,7 @@ impl Checker<'_> {
                 self.report(diagnostic.label(first, "first given here"));
             }
             self.spelling(entry, key);
-            self.value(entry, key);
+            self.value(scope, entry, key);
         }
     }
 
@@ -58,7 +58,7 @@ impl Checker<'_> {
         }
     }
 
-    fn value(&mut self, entry: &OptionEntry, key: &OptionKey) {
+    fn value(&mut self, scope: OptionScope, entry: &OptionEntry, key: &OptionKey) {
         match (&entry.value, key.ty) {
             (OptionValue::Block(inner), OptionType::Block(scope)) => self.options(scope, inner),
             (_, OptionType::Any) => {}
@@ -67,6 +67,15 @@ impl Checker<'_> {
                 self.report(Diagnostic::error("SYNTAX", entry.key.span, message));
             }
             (OptionValue::Expr(value), OptionType::Enum(words)) => self.enumeration(key, value, words),
+            (OptionValue::Expr(value), OptionType::Str) if is_hyphenated(value) => {
+                self.hyphenated(key, value);
+            }
+            (OptionValue::Expr(value), _) if !scope.is_of_call() && is_computed(value) => {
+                let message = format!("the option `{}` is read before anything runs", key.name);
+                let found = Diagnostic::error("SYNTAX", value.span, message)
+                    .help(format!("write {} as it is; under a call it may be computed", describe(key.ty)));
+                self.report(found);
+            }
             (OptionValue::Expr(value), ty) => {
                 if !fits(value, ty) {
                     let message = format!("the option `{}` is {}", key.name, describe(ty));
@@ -76,6 +85,19 @@ impl Checker<'_> {
                 }
             }
         }
+    }
+
+    /// `task_queue: payments-q` without quotes.
+    fn hyphenated(&mut self, key: &OptionKey, value: &Expr) {
+        let text = self.sources.slice(value.span);
+        let message = format!("the option `{}` is a string, and `{text}` is a subtraction", key.name);
+        let found = Diagnostic::error("SYNTAX", value.span, message).help(format!("write `\"{text}\"`")).fix(
+            value.span,
+            format!("\"{text}\""),
+            "make it a string",
+        );
+        self.misread.push(value.span);
+        self.report(found);
     }
 
     fn enumeration(&mut self, key: &OptionKey, value: &Expr, words: &'static [&'static str]) {
@@ -108,6 +130,30 @@ fn fits(value: &Expr, ty: OptionType) -> bool {
         ExprKind::Null | ExprKind::Ellipsis | ExprKind::Lambda(..) => false,
         // A bare word passes for any scalar: it is the value of that variable.
         _ => !matches!(ty, OptionType::Block(_)),
+    }
+}
+
+/// Names and numbers with a hyphen between each two and no blanks: a name of the deployment without its quotes.
+fn is_hyphenated(value: &Expr) -> bool {
+    let ExprKind::Binary(BinaryOp::Sub, left, right) = &value.kind else { return false };
+    let is_word = |it: &Expr| matches!(it.kind, ExprKind::Name(_) | ExprKind::Int(_));
+    left.span.end.saturating_add(1) == right.span.start
+        && is_word(right)
+        && (matches!(left.kind, ExprKind::Name(_)) || is_hyphenated(left))
+}
+
+/// Whether a value exists only when something runs. A bare word is a text where nothing runs.
+fn is_computed(value: &Expr) -> bool {
+    match &value.kind {
+        ExprKind::List(items) => items.iter().any(is_computed),
+        ExprKind::Binary(..)
+        | ExprKind::Call(..)
+        | ExprKind::Field(..)
+        | ExprKind::OptField(..)
+        | ExprKind::Index(..)
+        | ExprKind::If(..)
+        | ExprKind::Not(_) => true,
+        _ => false,
     }
 }
 

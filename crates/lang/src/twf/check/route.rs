@@ -218,7 +218,7 @@ impl<'a> Checker<'a> {
         let Some(indent) = self.line_indent(line) else { return found };
         let name = match &to.name.package {
             Some(package) => format!("{}.{}", package.name, to.name.name.name),
-            None => to.name.name.name.clone(),
+            None => to.name.name.name.to_string(),
         };
         let entry = format!("{indent}{} {name}\n", to.word);
         found.fix(after, entry, format!("register `{name}` in `{}`", worker.name.name))
@@ -235,11 +235,7 @@ impl<'a> Checker<'a> {
 }
 
 /// The queue of some options. A bare word is a variable when there is one of that name, else it is text.
-fn queue_of<'a>(
-    options: &'a [OptionEntry],
-    scope: OptionScope,
-    is_variable: impl Fn(&str) -> bool,
-) -> Named<'a> {
+fn queue_of(options: &[OptionEntry], scope: OptionScope, is_variable: impl Fn(&str) -> bool) -> Named<'_> {
     let is_it = |entry: &&OptionEntry| scope.key(&entry.key.name).is_some_and(|key| key.name == "task_queue");
     let Some(entry) = options.iter().rfind(is_it) else { return Named::No };
     let OptionValue::Expr(value) = &entry.value else { return Named::Computed };

@@ -73,15 +73,21 @@ impl<'a> Scope<'a> {
     fn pseudo(&mut self, names: &'static [&'static str]) {
         self.has_run = !self.variables.contains_key("workflow");
         self.define("workflow");
-        names.iter().for_each(|name| self.define(name));
+        self.define_all(names.iter().copied());
     }
 
     fn define(&mut self, name: &'a str) {
         self.variables.entry(name).or_default().is_shared |= !self.in_query;
     }
 
+    fn define_all(&mut self, names: impl Iterator<Item = &'a str>) {
+        for name in names {
+            self.define(name);
+        }
+    }
+
     fn params(&mut self, params: &'a [Param]) {
-        params.iter().for_each(|param| self.define(&param.name.name));
+        self.define_all(params.iter().map(|param| param.name.name.as_str()));
     }
 
     fn block(&mut self, block: &'a [Stmt]) {
@@ -96,7 +102,7 @@ impl<'a> Scope<'a> {
             StmtKind::Assign(place, ..) => self.define(&place.root.name),
             StmtKind::For(ForHead::Each(name, second, _), _) => {
                 self.define(&name.name);
-                second.iter().for_each(|name| self.define(&name.name));
+                self.define_all(second.iter().map(|name| name.name.as_str()));
             }
             StmtKind::Try(it) => it.catch_name.iter().for_each(|name| self.define(&name.name)),
             StmtKind::AwaitAll(all) => all.each.iter().for_each(|(name, _)| self.define(&name.name)),

@@ -178,10 +178,8 @@ impl Ignore {
 
     fn unused(&self, at: usize, code: &Code, rule: &Rule, sources: &Sources) -> Diagnostic {
         let is_error = rule.severity == Severity::Error && !rule.can_suppress;
-        let message = match is_error {
-            true => format!("`{}` silences nothing here, and as an error it never can be", code.name),
-            false => format!("`{}` silences nothing here", code.name),
-        };
+        let never = if is_error { ", and as an error it never can be silenced" } else { "" };
+        let message = format!("`{}` silences nothing here{never}", code.name);
         Diagnostic::info("UNUSED_IGNORE", code.span, message).help("remove it").fix(
             self.without(at, sources),
             "",

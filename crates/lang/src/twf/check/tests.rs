@@ -42,7 +42,7 @@ fn leniently_only_syntax_stays_an_error() {
 #[test]
 fn files_without_a_package_see_each_other_and_packages_do_not() {
     let user = "workflow W():\n    activity A()\n";
-    let maker = "activity A():\n    pass\n";
+    let maker = "activity A():\n    default_options:\n        start_to_close_timeout: 1m\n    pass\n";
     assert_eq!(found(&[("x/a", user), ("y/b", maker)], false), []);
     let apart = found(&[("x/a", user), ("y/b", &format!("package p\n{maker}"))], false);
     assert_eq!(apart, [(Severity::Error, "x/a:2 UNDEFINED_ACTIVITY".to_string())]);

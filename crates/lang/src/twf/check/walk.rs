@@ -222,7 +222,7 @@ pub(super) fn names_read<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a str)) {
     match &expr.kind {
         ExprKind::Name(name) => visit(name),
         ExprKind::Call(callee, arguments) if matches!(callee.kind, ExprKind::Name(_)) => {
-            arguments.iter().for_each(|arg| names_read(&arg.value, visit));
+            args(arguments, &mut |value| names_read(value, visit));
         }
         _ => parts(expr, &mut |part| names_read(part, visit)),
     }

@@ -118,4 +118,7 @@ pub static RULES: &[Rule] = &[
     warning("UNUSED_IMPORT", Resolve, "an import is not used"),
     info("UNUSED_RESULT", Lint, "a result is never used"),
     warning("UPDATE_NO_RETURN", Validate, "an update ends without an answer"),
+    error("WORKER_UNDEFINED_ACTIVITY", Resolve, "a worker registers an activity that is not defined"),
+    error("WORKER_UNDEFINED_NEXUS_SERVICE", Resolve, "a worker registers a service that is not defined"),
+    error("WORKER_UNDEFINED_WORKFLOW", Resolve, "a worker registers a workflow that is not defined"),
 ];

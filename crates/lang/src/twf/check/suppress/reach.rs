@@ -20,11 +20,14 @@ fn is_layout(token: &Token) -> bool {
 
 /// The line of text or, over several lines in brackets, the whole statement before the comment.
 fn line(at: usize, tokens: &[Token], text: &str) -> (u32, u32) {
+    // The end of the line may stand before its comment.
     let before = tokens.get(..at).unwrap_or(&[]);
+    let last = before.iter().rposition(|token| !is_layout(token)).map_or(0, |last| last + 1);
+    let before = before.get(..last).unwrap_or(&[]);
     let first = before.iter().rposition(is_layout).map_or(0, |layout| layout + 1);
-    let after = tokens.get(at..).unwrap_or(&[]);
+    let after = tokens.get(last..).unwrap_or(&[]);
     let end = after.iter().find(|token| is_layout(token) || token.kind == TokenKind::End);
-    let end = end.map_or(offset(text.len()), |token| token.start);
+    let end = end.map_or_else(|| offset(text.len()), |token| token.start);
     (tokens.get(first).map_or(end, |token| token.start), end)
 }
 
