@@ -16,7 +16,9 @@ impl Parser<'_> {
             let gap = self.text.get(comment.span.end as usize..below as usize).unwrap_or("x");
             let is_adjacent = gap.trim().is_empty() && gap.matches('\n').count() == 1;
             let line = self.comment_text(comment.span);
-            if !comment.own_line || !is_adjacent {
+            // A deeper comment ends the block before.
+            let level = gap.rsplit('\n').next().unwrap_or("");
+            if !comment.own_line || !is_adjacent || self.indent_of(comment.span.start) != level {
                 break;
             }
             // What is meant for programs is no documentation, and may stand in the middle of it.
