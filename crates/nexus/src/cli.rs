@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod explain;
+pub mod graph;
 pub mod new;
 pub mod run;
 pub mod up;
@@ -10,6 +11,7 @@ pub mod workflow;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use nexus_kernel::code;
 use nexus_kernel::error::Error;
 
 use crate::output::Output;
@@ -47,9 +49,16 @@ pub struct Global {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people.
+    #[value(alias = "text")]
     Table,
     /// For programs.
     Json,
+    /// For tools that read the JSON of the public TWF tool: check, graph.
+    TwfJson,
+    /// For Graphviz: graph.
+    Dot,
+    /// For Mermaid, in Markdown: graph.
+    Mermaid,
 }
 
 /// The commands.
@@ -61,6 +70,8 @@ pub enum Command {
     Run(run::RunArgs),
     /// Check a project, or a single .twf file, without running anything
     Check(check::CheckArgs),
+    /// Show what calls what and where it runs, or ask who uses a definition
+    Graph(graph::GraphArgs),
     /// Make a new project
     New(new::NewArgs),
     /// List and show workflows
@@ -77,13 +88,41 @@ impl Cli {
     /// Carries the command out.
     pub async fn execute(self, output: Output) -> Result<(), Error> {
         let Cli { command, global } = self;
+        command.accept(global.format)?;
         match command {
             Command::Up(args) => up::up(&global, args, output).await,
             Command::Run(args) => run::run(&global, args, output).await,
             Command::Check(args) => check::check(&global, &args, output).await,
+            Command::Graph(args) => graph::graph(&global, &args, output),
             Command::New(args) => new::new(&args, output),
             Command::Workflow { verb } => workflow::workflow(&global, verb, output).await,
             Command::Explain(args) => explain::explain(&args, output),
         }
+    }
+}
+
+impl Command {
+    /// The formats of every command are `table` and `json`; some have more.
+    fn accept(&self, format: Format) -> Result<(), Error> {
+        let more: &[Format] = match self {
+            Command::Check(_) => &[Format::TwfJson],
+            Command::Graph(_) => &[Format::TwfJson, Format::Dot, Format::Mermaid],
+            _ => &[],
+        };
+        if matches!(format, Format::Table | Format::Json) || more.contains(&format) {
+            return Ok(());
+        }
+        let words = more.iter().filter_map(|it| Some(it.to_possible_value()?.get_name().to_owned()));
+        let words: Vec<String> = ["table".to_owned(), "json".to_owned()].into_iter().chain(words).collect();
+        Err(Error::new(&code::BAD_REQUEST, "this command has no such format")
+            .help(format!("it has {}", words.join(", "))))
+    }
+}
+
+/// What the process exits with after an error. Tools that ask for the public envelope expect 1 for files with errors.
+pub fn exit_code(format: Format, error: &Error) -> u8 {
+    match (format, error.code().id == code::PROJECT_INVALID.id) {
+        (Format::TwfJson, true) => 1,
+        _ => error.code().exit.number(),
     }
 }

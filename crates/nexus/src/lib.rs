@@ -10,6 +10,7 @@ pub mod built;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod design;
 pub mod node;
 pub mod output;
 pub mod pages;

@@ -3,14 +3,15 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use nexus::cli::{Cli, Command};
+use nexus::cli::{Cli, Command, exit_code};
 use nexus::output::Output;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(&cli);
-    let output = Output::new(cli.global.format);
+    let format = cli.global.format;
+    let output = Output::new(format);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output.error(&error);
-            ExitCode::from(error.code().exit.number())
+            ExitCode::from(exit_code(format, &error))
         }
     }
 }

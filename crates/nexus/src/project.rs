@@ -3,7 +3,7 @@
 //! Discovery reads files and nothing else: no file of a project is ever executed in order to find out about it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -42,8 +42,7 @@ impl Project {
         if path.is_file() {
             return Project::single(path);
         }
-        let is_project = path.join(config::FILE).is_file() || path.join("workflows").is_dir();
-        if !is_project {
+        if !Project::is_at(path) {
             return Err(Error::new(&code::PROJECT_MISSING, format!("{} is not a project", path.display()))
                 .help(
                     "a project has a folder `workflows` or a file `nexus.toml`; `nexus new DIR` makes one",
@@ -55,6 +54,11 @@ impl Project {
             workflows: collect(path, "workflows", "twf")?,
             activities: collect(path, "activities", "js")?,
         })
+    }
+
+    /// Whether a folder is a project.
+    pub fn is_at(path: &Path) -> bool {
+        path.join(config::FILE).is_file() || path.join("workflows").is_dir()
     }
 
     fn single(path: &Path) -> Result<Project, Error> {
@@ -85,6 +89,17 @@ impl Project {
     }
 }
 
+/// All `.twf` files under a folder that need not be a project; one without any is refused.
+pub(crate) fn twf_files(folder: &Path) -> Result<Vec<SourceFile>, Error> {
+    let files = collect(folder, ".", "twf")?;
+    if files.is_empty() {
+        return Err(Error::new(&code::PROJECT_MISSING, format!("{} has no .twf files", folder.display()))
+            .help("name .twf files, a folder with some, or a project"));
+    }
+    let shown = |file: SourceFile| SourceFile { path: shown(&folder.join(&file.path)), ..file };
+    Ok(files.into_iter().map(shown).collect())
+}
+
 /// All files of a kind under a folder of the project, in order of their paths.
 fn collect(root: &Path, folder: &str, extension: &str) -> Result<Vec<SourceFile>, Error> {
     let mut files = Vec::new();
@@ -111,7 +126,8 @@ fn collect(root: &Path, folder: &str, extension: &str) -> Result<Vec<SourceFile>
 }
 
 fn shown(path: &Path) -> String {
-    path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+    let parts = path.components().filter(|part| !matches!(part, Component::CurDir));
+    parts.map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
 fn read(path: &Path) -> Result<String, Error> {

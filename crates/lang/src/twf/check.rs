@@ -25,7 +25,7 @@ mod target;
 mod template;
 mod timeout;
 mod topology;
-mod walk;
+pub(in crate::twf) mod walk;
 
 use crate::text::diagnostic::{Diagnostic, Severity, sort};
 use crate::text::source::{SourceId, Sources, Span};

@@ -11,7 +11,8 @@ use serde_json::json;
 
 use crate::activities;
 use crate::built::{Report, build};
-use crate::cli::Global;
+use crate::cli::{Format, Global};
+use crate::design::Design;
 use crate::output::Output;
 use crate::project::Project;
 
@@ -32,6 +33,9 @@ pub struct CheckArgs {
 pub async fn check(global: &Global, args: &CheckArgs, output: Output) -> Result<(), Error> {
     let paths = if args.paths.is_empty() { vec![global.project.clone()] } else { args.paths.clone() };
     let sandbox = activities::checking()?;
+    if global.format == Format::TwfJson {
+        return envelope(&paths, output);
+    }
     let mut errors = 0;
     let mut found = Vec::new();
     for path in &paths {
@@ -47,6 +51,17 @@ pub async fn check(global: &Global, args: &CheckArgs, output: Output) -> Result<
     if output.is_json() {
         output.json(&json!({ "errors": errors, "diagnostics": found }));
     }
+    outcome(errors)
+}
+
+/// The public tool knows the notation only, so scripts and bindings are not looked at.
+fn envelope(paths: &[PathBuf], output: Output) -> Result<(), Error> {
+    let design = Design::read(paths)?;
+    output.json(&design.envelope(|it| it.check()));
+    outcome(design.errors())
+}
+
+fn outcome(errors: usize) -> Result<(), Error> {
     if errors == 0 {
         return Ok(());
     }

@@ -34,6 +34,7 @@ fn the_command_line() {
         &["run", "cancel"],
         &["run", "terminate"],
         &["check"],
+        &["graph"],
         &["new"],
         &["workflow"],
         &["workflow", "list"],

@@ -7,7 +7,7 @@ use crate::twf::ast::{
 };
 
 /// Every statement of a block and of the blocks in it, outer ones first.
-pub(super) fn each<'a>(block: &'a [Stmt], visit: &mut dyn FnMut(&'a Stmt)) {
+pub(in crate::twf) fn each<'a>(block: &'a [Stmt], visit: &mut dyn FnMut(&'a Stmt)) {
     for stmt in block {
         visit(stmt);
         for inner in blocks(stmt) {
@@ -18,7 +18,7 @@ pub(super) fn each<'a>(block: &'a [Stmt], visit: &mut dyn FnMut(&'a Stmt)) {
 
 /// The blocks directly in a statement. None of these ways through the tree allocates: they are taken for every
 /// statement of a project, several times.
-pub(super) fn blocks(stmt: &Stmt) -> impl Iterator<Item = &Block> {
+pub(in crate::twf) fn blocks(stmt: &Stmt) -> impl Iterator<Item = &Block> {
     let mut cases: &[SwitchCase] = &[];
     let fixed = match &stmt.kind {
         StmtKind::AwaitAll(all) => [Some(&all.body), None, None],

@@ -1,0 +1,133 @@
+//! Designs in the JSON shapes of the public tool of the notation, so that viewers made for those can read ours.
+//!
+//! `docs/twf-json.md` says what is equal, what is added and what differs on purpose.
+
+mod graph;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::text::diagnostic::{Diagnostic, Severity};
+use crate::text::source::Sources;
+use crate::twf::ast::Definition;
+use crate::twf::check::ParsedUnit;
+
+/// What an envelope is made from: files, and everything that was noticed about them.
+#[derive(Debug, Clone, Copy)]
+pub struct Design<'a> {
+    /// The files.
+    pub units: &'a [ParsedUnit<'a>],
+    /// Their texts.
+    pub sources: &'a Sources,
+    /// What is wrong with them.
+    pub diagnostics: &'a [Diagnostic],
+}
+
+impl Design<'_> {
+    /// `summary` and `diagnostics`.
+    pub fn check(&self) -> Value {
+        Value::Object(self.head())
+    }
+
+    /// With `graph`: the deployment graph in the public reading.
+    pub fn graph(&self) -> Value {
+        self.with("graph", graph::graph(self.units, self.sources))
+    }
+
+    fn with(&self, key: &str, payload: Value) -> Value {
+        let mut head = self.head();
+        head.insert(key.to_string(), payload);
+        Value::Object(head)
+    }
+
+    fn head(&self) -> Map<String, Value> {
+        let mut head = Map::new();
+        head.insert("summary".to_string(), self.summary());
+        let all: Vec<Value> = self.diagnostics.iter().map(|it| diagnostic(it, self.sources)).collect();
+        head.insert("diagnostics".to_string(), Value::Array(all));
+        head
+    }
+
+    /// Counts; those of errors and warnings are left out when there are none.
+    fn summary(&self) -> Value {
+        let mut counts: BTreeMap<&str, usize> =
+            ["namespaces", "workers", "workflows", "activities", "nexusServices"].map(|key| (key, 0)).into();
+        for definition in self.units.iter().flat_map(|unit| &unit.unit.definitions) {
+            let key = match definition {
+                Definition::Namespace(_) => "namespaces",
+                Definition::Worker(_) => "workers",
+                Definition::Workflow(_) => "workflows",
+                Definition::Activity(_) => "activities",
+                Definition::Service(_) => "nexusServices",
+                Definition::Endpoint(_) | Definition::Type(_) => continue,
+            };
+            *counts.entry(key).or_default() += 1;
+        }
+        for (key, severity) in [("errors", Severity::Error), ("warnings", Severity::Warning)] {
+            let count = self.diagnostics.iter().filter(|it| it.severity == severity).count();
+            if count > 0 {
+                counts.insert(key, count);
+            }
+        }
+        json!(counts)
+    }
+}
+
+fn diagnostic(it: &Diagnostic, sources: &Sources) -> Value {
+    let mut map = Map::new();
+    map.insert("severity".to_string(), json!(it.severity.word()));
+    map.insert("kind".to_string(), json!(kind(it.code)));
+    map.insert("code".to_string(), json!(it.code));
+    if let Some(span) = it.span {
+        let (start, end) = (sources.locate(span), sources.locate_end(span));
+        map.insert("file".to_string(), json!(start.path));
+        map.insert("start".to_string(), json!({ "line": start.line, "column": start.column }));
+        map.insert("end".to_string(), json!({ "line": end.line, "column": end.column }));
+    } else {
+        let nowhere = json!({ "line": 0, "column": 0 });
+        map.insert("start".to_string(), nowhere.clone());
+        map.insert("end".to_string(), nowhere);
+    }
+    map.insert("message".to_string(), json!(it.message));
+    let name = it.span.map(|span| sources.slice(span)).filter(|text| is_name(text));
+    if let Some(name) = name {
+        map.insert("name".to_string(), json!(name));
+    }
+    Value::Object(map)
+}
+
+/// Whether a diagnostic stands at a name, which is then what it is about.
+fn is_name(text: &str) -> bool {
+    let is_start = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    is_start && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.{}".contains(&b))
+}
+
+/// The stage that finds a code: `parse`, `resolve`, `validate` or `graph`.
+fn kind(code: &str) -> &'static str {
+    const PARSE: &[&str] =
+        &["LEX", "SYNTAX", "LEGACY_SYNTAX", "EXTENSION_SYNTAX", "RAW_STATEMENT", "OPAQUE_TYPE"];
+    const RESOLVE: &[&str] = &[
+        "CONDITION_RESULT_BINDING",
+        "ENDPOINT_PARAM_NOT_SUPERSET",
+        "NAMESPACE_UNDEFINED_WORKER",
+        "NEXUS_ASYNC_UNDEFINED_WORKFLOW",
+        "NEXUS_NO_OPERATION",
+        "QUALIFIED_REF_WITHOUT_IMPORT",
+        "UNBOUND_TEMPLATE_PARAM",
+        "UNKNOWN_FUNCTION",
+        "UNRESOLVED_IMPORT",
+        "UNUSED_IMPORT",
+    ];
+    const RESOLVE_STARTS: &[&str] =
+        &["DUPLICATE_", "UNDEFINED_", "SIGNAL_SEND_", "NEXUS_UNDEFINED_", "WORKER_UNDEFINED_"];
+    if PARSE.contains(&code) {
+        "parse"
+    } else if RESOLVE.contains(&code) || RESOLVE_STARTS.iter().any(|start| code.starts_with(start)) {
+        "resolve"
+    } else if code == "DISPATCH_NO_REACHABLE_DEPLOYMENT" {
+        "graph"
+    } else {
+        "validate"
+    }
+}
