@@ -12,11 +12,8 @@ pub mod envelope;
 pub mod eval;
 pub mod failure;
 pub mod fault;
-<<<<<<< HEAD
 pub mod format;
-=======
 pub mod graph;
->>>>>>> 2211365 (nexus graph: the design as a graph, for people, programs, Graphviz and Mermaid; questions to it)
 pub mod heap;
 pub mod lexer;
 pub mod machine;

@@ -29,7 +29,8 @@ impl Design {
     pub fn read(paths: &[PathBuf]) -> Result<Design, Error> {
         let mut sources = Sources::new();
         let mut seen = BTreeSet::new();
-        for file in paths.iter().map(|path| files(path)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
+        for file in paths.iter().map(|path| files(path)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten()
+        {
             if seen.insert(file.path.clone()) {
                 sources.add(&file.path, &file.text);
             }

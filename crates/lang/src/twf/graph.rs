@@ -10,8 +10,8 @@ mod deploy;
 mod link;
 mod names;
 mod query;
-mod render;
 mod reach;
+mod render;
 mod site;
 mod view;
 

@@ -87,7 +87,9 @@ impl Payload<'_> {
         });
         let mut all: Vec<_> = known.chain(missing).collect();
         all.sort_by(|a, b| (&a.0, a.1, a.2, a.3).cmp(&(&b.0, b.1, b.2, b.3)));
-        all.into_iter().map(|(from, to, kind, line, routing)| edge(&from, to, (kind, line), routing)).collect()
+        all.into_iter()
+            .map(|(from, to, kind, line, routing)| edge(&from, to, (kind, line), routing))
+            .collect()
     }
 
     fn routing(&self, it: &Edge) -> Value {

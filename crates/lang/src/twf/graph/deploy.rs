@@ -140,8 +140,9 @@ impl<'a> Deployed<'a> {
             if *kind == NodeKind::Service {
                 for member in members {
                     let operation = self.deploy(names, instance, *member, true);
-                    let span = names.item(*member).map(|item| item.span);
-                    span.into_iter().for_each(|span| self.contain(operation, node, span));
+                    if let Some(item) = names.item(*member) {
+                        self.contain(operation, node, item.span);
+                    }
                 }
             }
         }
@@ -177,7 +178,9 @@ impl<'a> Deployed<'a> {
             if is_known {
                 let node = self.node(node);
                 self.endpoints.insert(endpoint.item, node);
-                namespace.into_iter().for_each(|namespace| self.contain(node, namespace, endpoint.def.span));
+                if let Some(namespace) = namespace {
+                    self.contain(node, namespace, endpoint.def.span);
+                }
             }
         }
     }

@@ -211,8 +211,7 @@ impl<'a> Linker<'a, '_> {
     fn routes(&mut self) {
         let mut by_queue: HashMap<(usize, &str), Vec<&EndpointAt<'a>>> = HashMap::new();
         for (at, endpoint) in self.names.endpoints.iter().enumerate() {
-            let is_known =
-                self.names.endpoint_by_name.get(endpoint.def.name.name.as_str()) == Some(&at);
+            let is_known = self.names.endpoint_by_name.get(endpoint.def.name.name.as_str()) == Some(&at);
             if let Some(place) = self.place(endpoint).filter(|_| is_known) {
                 by_queue.entry((place, endpoint.queue.unwrap_or(""))).or_default().push(endpoint);
             }

@@ -278,7 +278,11 @@ fn leaf(path: &str) -> &str {
 }
 
 /// The line that sets an option.
-pub(super) fn entry<'a>(options: &'a [OptionEntry], scope: OptionScope, name: &str) -> Option<&'a OptionEntry> {
+pub(super) fn entry<'a>(
+    options: &'a [OptionEntry],
+    scope: OptionScope,
+    name: &str,
+) -> Option<&'a OptionEntry> {
     let is_it = |entry: &&OptionEntry| scope.key(&entry.key.name).is_some_and(|key| key.name == name);
     options.iter().rev().find(is_it)
 }

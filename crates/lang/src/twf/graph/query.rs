@@ -40,9 +40,7 @@ impl Query {
     /// The answer, in source order.
     pub fn ask(&self, graph: &Graph) -> Vec<Found> {
         match self {
-            Query::Callers(of) => {
-                related(graph, |it| of.contains(&it.to).then_some(it.from))
-            }
+            Query::Callers(of) => related(graph, |it| of.contains(&it.to).then_some(it.from)),
             Query::Calls(of) => related(graph, |it| {
                 (of.contains(&it.from) && it.kind != EdgeKind::NexusRoute).then_some(it.to)
             }),
@@ -70,20 +68,16 @@ fn listed(all: impl Iterator<Item = usize>) -> Vec<Found> {
 /// namespace has, and workflows that nothing calls and no worker runs although there is deployment. A workflow that is
 /// deployed and not called is where runs begin.
 fn unused(graph: &Graph) -> Vec<Found> {
-    let used: HashSet<usize> =
-        graph.uses.iter().filter(|it| it.from != it.to).map(|it| it.to).collect();
+    let used: HashSet<usize> = graph.uses.iter().filter(|it| it.from != it.to).map(|it| it.to).collect();
     let deployed = deployed(graph);
-    let services: HashSet<usize> =
-        used.iter().filter_map(|at| graph.definitions.get(*at)?.service).collect();
+    let services: HashSet<usize> = used.iter().filter_map(|at| graph.definitions.get(*at)?.service).collect();
     let is_unused = |(at, it): &(usize, &Definition)| {
         let is_used = used.contains(at);
         match it.kind {
             NodeKind::Activity | NodeKind::Endpoint | NodeKind::Operation => !is_used && !it.is_entry,
             NodeKind::Service => !services.contains(at),
             NodeKind::Worker => !deployed.contains(at),
-            NodeKind::Workflow => {
-                !is_used && !it.is_entry && graph.has_namespaces && !deployed.contains(at)
-            }
+            NodeKind::Workflow => !is_used && !it.is_entry && graph.has_namespaces && !deployed.contains(at),
             NodeKind::Namespace => false,
         }
     };
@@ -109,7 +103,8 @@ fn unreachable(graph: &Graph) -> Vec<Found> {
         }
     }
     let is_missed = |(at, it): &(usize, &Definition)| {
-        matches!(it.kind, NodeKind::Workflow | NodeKind::Activity | NodeKind::Operation) && !reached.contains(at)
+        matches!(it.kind, NodeKind::Workflow | NodeKind::Activity | NodeKind::Operation)
+            && !reached.contains(at)
     };
     listed(graph.definitions.iter().enumerate().filter(is_missed).map(|(at, _)| at))
 }
@@ -118,8 +113,7 @@ fn unreachable(graph: &Graph) -> Vec<Found> {
 /// endpoint leads to, since callers outside of the project may use it. What is not deployed begins nothing, once
 /// deployment is written down.
 fn entries(graph: &Graph) -> Vec<usize> {
-    let used: HashSet<usize> =
-        graph.uses.iter().filter(|it| it.from != it.to).map(|it| it.to).collect();
+    let used: HashSet<usize> = graph.uses.iter().filter(|it| it.from != it.to).map(|it| it.to).collect();
     let routed: HashSet<usize> = graph
         .edges
         .iter()

@@ -101,7 +101,10 @@ impl<'a> Walk<'a, '_> {
     fn promise(&mut self, stmt: &'a Stmt) {
         let StmtKind::Promise(name, target) = &stmt.kind else { return };
         let workflow = match target {
-            Target::Call(Call { callee: Callee::Workflow(name), .. }) => Some(name),
+            Target::Call(call) => match &call.callee {
+                Callee::Workflow(name) => Some(name),
+                _ => None,
+            },
             _ => None,
         };
         self.handles.entry(&name.name).or_default().push((stmt.span.start, workflow));
@@ -217,10 +220,9 @@ impl<'a> Walk<'a, '_> {
         };
         let found = workflow.and_then(|name| self.names.find(NodeKind::Workflow, self.file, name));
         let takes = |item: &usize| signal.is_none_or(|signal| self.takes(*item, &signal.name));
-        let aim = found.filter(takes).map_or_else(
-            || Aim::Nothing { name: shown.to_string(), wanted: NodeKind::Workflow },
-            Aim::Item,
-        );
+        let aim = found
+            .filter(takes)
+            .map_or_else(|| Aim::Nothing { name: shown.to_string(), wanted: NodeKind::Workflow }, Aim::Item);
         // Cancelling a promise of something else than a workflow goes to no other definition.
         if kind == EdgeKind::SignalSend || matches!(aim, Aim::Item(_)) {
             self.push(kind, Via::Message, aim, (Queue::Own, span));

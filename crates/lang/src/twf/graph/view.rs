@@ -77,9 +77,8 @@ impl<'g> View<'g> {
 
     /// The nodes that are shown, with their indexes.
     pub fn nodes(&self) -> impl Iterator<Item = (usize, &'g Node)> + '_ {
-        let is_call = |node: &Node| {
-            matches!(node.kind, NodeKind::Workflow | NodeKind::Activity | NodeKind::Operation)
-        };
+        let is_call =
+            |node: &Node| matches!(node.kind, NodeKind::Workflow | NodeKind::Activity | NodeKind::Operation);
         self.graph
             .nodes
             .iter()
@@ -139,8 +138,9 @@ fn start(graph: &Graph, focus: &Focus) -> Vec<usize> {
         service.is_some_and(|service| wanted.contains(&service))
     };
     let is_inside = |outer: Option<usize>| outer.and_then(|at| graph.nodes.get(at)).is_some_and(is_wanted);
-    let fits =
-        |node: &Node| is_wanted(node) || is_member(node) || is_inside(node.worker) || is_inside(node.namespace);
+    let fits = |node: &Node| {
+        is_wanted(node) || is_member(node) || is_inside(node.worker) || is_inside(node.namespace)
+    };
     graph.nodes.iter().enumerate().filter(|(_, node)| fits(node)).map(|(at, _)| at).collect()
 }
 

@@ -12,20 +12,25 @@ pub(super) struct Box<'g> {
     /// Workers by id, with what runs in them.
     pub(super) workers: Vec<Inner<'g>>,
     /// Endpoints, and what stands in no worker.
-    pub(super) loose: Vec<(usize, &'g Node)>,
+    pub(super) loose: Nodes<'g>,
 }
 
 /// A worker.
 pub(super) struct Inner<'g> {
     pub(super) index: usize,
     pub(super) worker: &'g Node,
-    pub(super) nodes: Vec<(usize, &'g Node)>,
+    pub(super) nodes: Nodes<'g>,
 }
+
+/// Nodes with their indexes.
+type Nodes<'g> = Vec<(usize, &'g Node)>;
+
+/// What is in a namespace: workers, and the rest.
+type Parts<'g> = (BTreeMap<usize, Nodes<'g>>, Nodes<'g>);
 
 /// The nodes of a view in their boxes, by id. In a view of calls, workers are boxes although they are no nodes of it.
 pub(super) fn boxes<'g>(view: &View<'g>) -> Vec<Box<'g>> {
-    let mut found: BTreeMap<Option<usize>, (BTreeMap<usize, Vec<(usize, &'g Node)>>, Vec<(usize, &'g Node)>)> =
-        BTreeMap::new();
+    let mut found: BTreeMap<Option<usize>, Parts<'g>> = BTreeMap::new();
     for (at, node) in view.nodes() {
         if node.kind == NodeKind::Namespace {
             found.entry(Some(at)).or_default();

@@ -4,7 +4,9 @@ use serde_json::{Value, json as value};
 
 use crate::text::source::{Sources, Span};
 use crate::twf::graph::view::View;
-use crate::twf::graph::{CoarseEdge, Definition, Edge, Found, Graph, Node, Query, Unreached, Unresolved, Use};
+use crate::twf::graph::{
+    CoarseEdge, Definition, Edge, Found, Graph, Node, Query, Unreached, Unresolved, Use,
+};
 
 /// Version of the shape: raised when a key changes its meaning or goes away, not when one is added.
 const VERSION: u32 = 1;

@@ -20,7 +20,9 @@ const PLACES_MAX: usize = 8;
 pub fn text(view: &View<'_>, sources: &Sources) -> String {
     let mut out = String::new();
     if view.part != Part::Calls {
-        boxes(view).iter().for_each(|it| outer(&mut out, it));
+        for it in &boxes(view) {
+            outer(&mut out, it);
+        }
     }
     if view.part != Part::Deployment {
         calls(&mut out, view, sources);
@@ -43,7 +45,8 @@ pub fn answer(graph: &Graph, query: &Query, found: &[Found], sources: &Sources) 
         let _ = writeln!(out, "{}", columns(&title, &at.to_string()));
         for usage in &it.uses {
             let word = phrase(usage.kind, Some(usage.via));
-            let _ = writeln!(out, "{}", columns(&format!("  {word}"), &sources.locate(usage.span).to_string()));
+            let _ =
+                writeln!(out, "{}", columns(&format!("  {word}"), &sources.locate(usage.span).to_string()));
         }
     }
     if out.is_empty() {
@@ -62,7 +65,8 @@ fn none(query: &Query) -> &'static str {
 }
 
 fn outer(out: &mut String, it: &Box<'_>) {
-    let title = it.namespace.map_or_else(|| "not deployed".to_string(), |it| format!("namespace {}", it.name));
+    let title =
+        it.namespace.map_or_else(|| "not deployed".to_string(), |it| format!("namespace {}", it.name));
     let _ = writeln!(out, "{title}");
     for (at, inner) in it.workers.iter().enumerate() {
         let is_last = at + 1 == it.workers.len() && it.loose.is_empty();
@@ -75,16 +79,16 @@ fn outer(out: &mut String, it: &Box<'_>) {
 /// Nodes under a rail; the operations of a service one step deeper.
 fn list(out: &mut String, rail: &str, nodes: &[(usize, &Node)]) {
     let is_operation = |at: usize| nodes.get(at).is_some_and(|(_, it)| it.kind == NodeKind::Operation);
-    let is_inner = |at: usize| is_operation(at) && nodes.iter().any(|(_, it)| it.kind == NodeKind::Service);
+    let has_service = nodes.iter().any(|(_, it)| it.kind == NodeKind::Service);
+    let is_inner = |at: usize| has_service && is_operation(at);
     let last = (0..nodes.len()).rev().find(|at| !is_inner(*at));
     for (at, (_, node)) in nodes.iter().enumerate() {
-        let _ = match is_inner(at) {
-            false => writeln!(out, "{rail}{}{}", branch(Some(at) == last), titled(node)),
-            true => {
-                let inner = if last.is_some_and(|last| at > last) { "   " } else { "│  " };
-                writeln!(out, "{rail}{inner}{}{}", branch(!is_inner(at + 1)), titled(node))
-            }
-        };
+        if is_inner(at) {
+            let inner = if last.is_some_and(|last| at > last) { "   " } else { "│  " };
+            let _ = writeln!(out, "{rail}{inner}{}{}", branch(!is_inner(at + 1)), titled(node));
+        } else {
+            let _ = writeln!(out, "{rail}{}{}", branch(Some(at) == last), titled(node));
+        }
     }
 }
 
@@ -111,7 +115,8 @@ fn calls(out: &mut String, view: &View<'_>, sources: &Sources) {
         let _ = writeln!(out, "\n{} {}{}", node.kind.title(), node.name, place(view.graph, node));
         for it in bundles {
             let Some(to) = view.graph.nodes.get(it.to) else { continue };
-            let what = format!("  → {}{}{}", relation(it.kind, to), through(view.graph, &it), away(view, node, to));
+            let what =
+                format!("  → {}{}{}", relation(it.kind, to), through(view.graph, &it), away(view, node, to));
             let _ = writeln!(out, "{}", columns(&what, &places(&it, sources)));
         }
     }
@@ -232,7 +237,9 @@ fn short(span: Span, sources: &Sources) -> String {
 fn phrase(kind: EdgeKind, via: Option<Via>) -> String {
     let word = super::label(kind, 1);
     match via {
-        Some(via @ (Via::Detach | Via::Promise | Via::Await | Via::Race)) => format!("{word}, {}", via.word()),
+        Some(via @ (Via::Detach | Via::Promise | Via::Await | Via::Race)) => {
+            format!("{word}, {}", via.word())
+        }
         _ => word,
     }
 }
