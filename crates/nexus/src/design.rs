@@ -9,7 +9,7 @@ use nexus_lang::text::diagnostic::{Diagnostic, Severity, sort};
 use nexus_lang::text::source::{SourceId, Sources};
 use nexus_lang::twf::ast::Unit;
 use nexus_lang::twf::check::{CheckOptions, ParsedUnit, check};
-use nexus_lang::twf::envelope;
+use nexus_lang::twf::envelope::{self, Payload};
 use nexus_lang::twf::parser::parse;
 
 use crate::project::{Project, SourceFile, twf_files};
@@ -60,9 +60,11 @@ impl Design {
     }
 
     /// A JSON form of the public tool.
-    pub fn envelope(&self, of: impl FnOnce(&envelope::Design<'_>) -> Json) -> Json {
+    pub fn envelope(&self, payload: Payload) -> Json {
         let units = self.units();
-        of(&envelope::Design { units: &units, sources: &self.sources, diagnostics: &self.diagnostics })
+        let design =
+            envelope::Design { units: &units, sources: &self.sources, diagnostics: &self.diagnostics };
+        envelope::envelope(&design, payload)
     }
 
     /// How many errors there are.

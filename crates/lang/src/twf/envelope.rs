@@ -24,23 +24,27 @@ pub struct Design<'a> {
     pub diagnostics: &'a [Diagnostic],
 }
 
+/// What an envelope holds besides `summary` and `diagnostics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload {
+    /// Nothing.
+    Check,
+    /// `graph`: the deployment graph in the public reading.
+    Graph,
+}
+
+/// A design in an envelope.
+pub fn envelope(design: &Design<'_>, payload: Payload) -> Value {
+    let mut envelope = design.head();
+    let (key, value) = match payload {
+        Payload::Check => return Value::Object(envelope),
+        Payload::Graph => ("graph", graph::graph(design.units, design.sources)),
+    };
+    envelope.insert(key.to_string(), value);
+    Value::Object(envelope)
+}
+
 impl Design<'_> {
-    /// `summary` and `diagnostics`.
-    pub fn check(&self) -> Value {
-        Value::Object(self.head())
-    }
-
-    /// With `graph`: the deployment graph in the public reading.
-    pub fn graph(&self) -> Value {
-        self.with("graph", graph::graph(self.units, self.sources))
-    }
-
-    fn with(&self, key: &str, payload: Value) -> Value {
-        let mut head = self.head();
-        head.insert(key.to_string(), payload);
-        Value::Object(head)
-    }
-
     fn head(&self) -> Map<String, Value> {
         let mut head = Map::new();
         head.insert("summary".to_string(), self.summary());

@@ -7,7 +7,7 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_lang::text::diagnostic::Severity;
 use nexus_lang::text::render;
-use nexus_lang::twf::envelope;
+use nexus_lang::twf::envelope::Payload;
 use serde_json::json;
 
 use crate::activities;
@@ -58,7 +58,7 @@ pub async fn check(global: &Global, args: &CheckArgs, output: Output) -> Result<
 /// The public tool knows the notation only, so scripts and bindings are not looked at.
 fn envelope(paths: &[PathBuf], output: Output) -> Result<(), Error> {
     let design = Design::read(paths)?;
-    output.json(&design.envelope(envelope::Design::check));
+    output.json(&design.envelope(Payload::Check));
     outcome(design.errors())
 }
 

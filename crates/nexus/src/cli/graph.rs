@@ -6,7 +6,7 @@ use clap::Args;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_lang::text::suggest::did_you_mean;
-use nexus_lang::twf::envelope;
+use nexus_lang::twf::envelope::Payload;
 use nexus_lang::twf::graph::{self, Focus, Graph, Part, Query, Reading};
 
 use crate::cli::{Format, Global};
@@ -57,7 +57,7 @@ pub fn graph(global: &Global, args: &GraphArgs, output: Output) -> Result<(), Er
     let paths = if args.paths.is_empty() { vec![global.project.clone()] } else { args.paths.clone() };
     let design = Design::read(&paths)?;
     if global.format == Format::TwfJson {
-        output.json(&design.envelope(envelope::Design::graph));
+        output.json(&design.envelope(Payload::Graph));
         return Ok(());
     }
     let graph = graph::graph(&design.units(), Reading::Engine);
