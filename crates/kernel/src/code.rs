@@ -53,6 +53,10 @@ codes! {
     PROJECT_MISSING = "NX-1004", "there is no project here", 404, NotFound;
     /// `nexus new` found something in its way.
     PROJECT_EXISTS = "NX-1005", "the folder is not empty", 409, Usage;
+    /// Files are not as a command with `--check` wants them.
+    FILES_DIFFER = "NX-1006", "files would change", 409, Failed;
+    /// A file that a command changes cannot be written.
+    FILE_UNWRITABLE = "NX-1007", "a file cannot be written", 500, Failed;
     /// Nobody implements an activity that a workflow calls.
     ACTIVITY_UNBOUND = "NX-1101", "nobody implements this activity", 422, Usage;
     /// Input does not fit the schema.

@@ -17,6 +17,7 @@ pub mod graph;
 pub mod heap;
 pub mod lexer;
 pub mod machine;
+pub mod migrate;
 pub mod moment;
 pub mod options;
 pub mod parser;

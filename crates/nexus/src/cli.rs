@@ -2,8 +2,11 @@
 
 pub mod check;
 pub mod explain;
+pub mod fmt;
 pub mod graph;
+pub mod migrate;
 pub mod new;
+pub mod rewrite;
 pub mod run;
 pub mod up;
 pub mod workflow;
@@ -72,6 +75,10 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Show what calls what and where it runs, or ask who uses a definition
     Graph(graph::GraphArgs),
+    /// Lay out .twf files in the one canonical way
+    Fmt(fmt::FmtArgs),
+    /// Replace older spellings in .twf files by the newest ones
+    Migrate(migrate::MigrateArgs),
     /// Make a new project
     New(new::NewArgs),
     /// List and show workflows
@@ -94,6 +101,8 @@ impl Cli {
             Command::Run(args) => run::run(&global, args, output).await,
             Command::Check(args) => check::check(&global, &args, output).await,
             Command::Graph(args) => graph::graph(&global, &args, output),
+            Command::Fmt(args) => fmt::fmt(&global, &args, output),
+            Command::Migrate(args) => migrate::migrate(&global, &args, output),
             Command::New(args) => new::new(&args, output),
             Command::Workflow { verb } => workflow::workflow(&global, verb, output).await,
             Command::Explain(args) => explain::explain(&args, output),

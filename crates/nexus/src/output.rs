@@ -44,6 +44,16 @@ impl Output {
         line(&mut io::stdout().lock(), text.trim_end());
     }
 
+    /// Whether standard output may be coloured.
+    pub fn has_color_on_stdout(&self) -> bool {
+        self.color && io::stdout().is_terminal()
+    }
+
+    /// Data: text with exactly the newlines it has.
+    pub fn raw(&self, text: &str) {
+        let _ = io::stdout().lock().write_all(text.as_bytes());
+    }
+
     /// Data: a JSON value.
     pub fn json(&self, value: &Json) {
         let text = serde_json::to_string_pretty(value).unwrap_or_default();

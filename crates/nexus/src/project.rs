@@ -100,8 +100,25 @@ pub(crate) fn twf_files(folder: &Path) -> Result<Vec<SourceFile>, Error> {
     Ok(files.into_iter().map(shown).collect())
 }
 
+/// The paths of the `.twf` files that belong to a folder: of a project its workflows, of any other folder all.
+pub fn workflow_files(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    if !path.is_dir() {
+        return Err(Error::new(&code::PROJECT_MISSING, format!("{} is not there", path.display()))
+            .help("name a project, a folder or a .twf file"));
+    }
+    let is_project = path.join(config::FILE).is_file() || path.join("workflows").is_dir();
+    let folder = if is_project { "workflows" } else { "" };
+    Ok(list(path, folder, "twf").into_iter().map(|found| path.join(found)).collect())
+}
+
 /// All files of a kind under a folder of the project, in order of their paths.
 fn collect(root: &Path, folder: &str, extension: &str) -> Result<Vec<SourceFile>, Error> {
+    let files = list(root, folder, extension).into_iter();
+    files.map(|path| Ok(SourceFile { text: read(&root.join(&path))?, path: shown(&path) })).collect()
+}
+
+/// The paths of all files of a kind under a folder of the project, in order.
+fn list(root: &Path, folder: &str, extension: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![PathBuf::from(folder)];
     while let Some(folder) = folders.pop() {
@@ -116,13 +133,12 @@ fn collect(root: &Path, folder: &str, extension: &str) -> Result<Vec<SourceFile>
             } else if kind.is_ok_and(|kind| kind.is_file())
                 && path.extension().is_some_and(|e| e == extension)
             {
-                let text = read(&root.join(&path))?;
-                files.push(SourceFile { path: shown(&path), text });
+                files.push(path);
             }
         }
     }
-    files.sort_by(|left, right| left.path.cmp(&right.path));
-    Ok(files)
+    files.sort_by_key(|path| shown(path));
+    files
 }
 
 fn shown(path: &Path) -> String {
@@ -130,7 +146,8 @@ fn shown(path: &Path) -> String {
     parts.map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
-fn read(path: &Path) -> Result<String, Error> {
+/// The text of a source file.
+pub fn read(path: &Path) -> Result<String, Error> {
     let refused = |why: String, help: &str| {
         Error::new(&code::PROJECT_INVALID, format!("{} {why}", path.display()))
             .fault(format!("{}:1:1", path.display()), why)

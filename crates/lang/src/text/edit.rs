@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::text::diagnostic::{Edit, Fix};
 
 /// Rounds of [`settle`] at most: old forms inside old forms take one round a level.
-pub const ROUNDS_MAX: usize = 50;
+pub const ROUNDS_MAX: usize = 200;
 
 /// A text after fixes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -93,6 +93,16 @@ pub fn soften(diagnostics: &mut [Diagnostic]) {
     }
 }
 
+/// Turns remarks on older spellings and on extensions of the published language into errors: for files that other
+/// tools read too.
+pub fn harden(diagnostics: &mut [Diagnostic]) {
+    for diagnostic in diagnostics {
+        if matches!(diagnostic.code, "LEGACY_SYNTAX" | "EXTENSION_SYNTAX") {
+            diagnostic.severity = Severity::Error;
+        }
+    }
+}
+
 /// The files and what has been found about them.
 struct Checker<'a> {
     index: &'a Index<'a>,

@@ -5,6 +5,7 @@
 //! next line; a block whose header cannot be read is read all the same. Every older spelling is read into the
 //! tree of its newest form and reported as `LEGACY_SYNTAX`.
 
+mod attach;
 mod await_one;
 mod call;
 mod control;
@@ -19,6 +20,7 @@ mod message;
 mod old_call;
 mod options;
 mod place;
+mod placement;
 mod recover;
 mod role;
 mod service;
@@ -30,10 +32,12 @@ mod wait;
 
 use crate::text::diagnostic::Diagnostic;
 use crate::text::source::{SourceId, Span};
-use crate::twf::ast::{Expr, Handler, Ident, OptionEntry, Unit};
+use crate::twf::ast::{Expr, Handler, OptionEntry, Unit};
 use crate::twf::lexer::{Comment, lex};
 use crate::twf::token::Token;
+use attach::Attachments;
 use place::Place;
+use placement::{Block as NamespaceBlock, OldNexusCall, Placement};
 use role::Role;
 pub(crate) use role::{Marked, Role as TokenRole, parse_marked, push_gap};
 
@@ -99,10 +103,14 @@ struct Parser<'t> {
     late: Vec<Handler>,
     /// `options(..)` lines at the head of a body with no call after them: defaults of the definition.
     head_options: Vec<OptionEntry>,
-    /// Message declarations of the first dialect, outside of workflows.
-    loose_handlers: Vec<Handler>,
-    /// `signals:` lists of the first dialect, by index of the workflow among the definitions.
-    attachments: Vec<(usize, Ident)>,
+    /// `signals:` lists of the first dialect.
+    attachments: Attachments,
+    /// What older files say outside of the `namespace` it belongs into.
+    placements: Vec<Placement>,
+    /// The `namespace` blocks read so far.
+    namespaces: Vec<NamespaceBlock>,
+    /// Nexus calls by namespace and workflow.
+    old_nexus: Vec<OldNexusCall>,
     /// A role for each token; empty unless they are wanted.
     roles: Vec<Role>,
 }
@@ -126,8 +134,10 @@ impl<'t> Parser<'t> {
             place: Place::Workflow,
             late: Vec::new(),
             head_options: Vec::new(),
-            loose_handlers: Vec::new(),
-            attachments: Vec::new(),
+            attachments: Attachments::default(),
+            placements: Vec::new(),
+            namespaces: Vec::new(),
+            old_nexus: Vec::new(),
             roles: Vec::new(),
         };
         parser.lex_errors = parser.diagnostics.iter().filter_map(|it| Some(it.span?.start)).collect();

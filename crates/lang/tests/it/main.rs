@@ -10,6 +10,7 @@
 mod broken;
 mod checkout;
 mod format;
+mod migrate;
 mod robust;
 mod rules;
 mod shop;

@@ -167,35 +167,6 @@ fn every_older_spelling_is_reported_with_its_replacement() {
     }
 }
 
-/// The replacements are exact: applied one after the other they turn an older block into a newer one with the
-/// same tree.
-#[test]
-fn fixes_lead_to_the_newest_spelling() {
-    for fence in fences().iter().filter(|fence| fence.is("old")) {
-        let mut text = fence.text.clone();
-        let mut sources = Sources::new();
-        let source = sources.add("block.twf", &text);
-        let first = parse(source, &text);
-        let mut parsed = first.clone();
-        let mut rounds = 0;
-        while let Some(fix) =
-            parsed.diagnostics.iter().filter(|it| it.code == "LEGACY_SYNTAX").find_map(|it| it.fix.as_ref())
-        {
-            let mut edits = fix.edits.clone();
-            edits.sort_by_key(|edit| std::cmp::Reverse(edit.span.start));
-            for edit in edits {
-                text.replace_range(edit.span.start as usize..edit.span.end as usize, &edit.replacement);
-            }
-            parsed = parse(source, &text);
-            rounds += 1;
-            assert!(rounds < 200, "{}: fixes never end\n{text}", fence.place);
-        }
-        let serious: Vec<_> = parsed.diagnostics.iter().filter(|it| it.severity != Severity::Info).collect();
-        assert!(serious.is_empty(), "{}\n{text}\n{serious:#?}", fence.place);
-        assert_eq!(dump::unit(&parsed.unit), dump::unit(&first.unit), "{}\n{text}", fence.place);
-    }
-}
-
 /// How the chapters on the grammar are read, for review: one snapshot a chapter.
 #[test]
 fn chapters_have_these_trees() {

@@ -1,17 +1,21 @@
 //! `nexus check`: every error of a project's files, without running anything.
 
+mod fix;
+
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_lang::text::diagnostic::Severity;
 use nexus_lang::text::render;
+use nexus_lang::twf::check::harden;
 use nexus_lang::twf::envelope::Payload;
 use serde_json::json;
 
 use crate::activities;
 use crate::built::{Report, build};
+use crate::cli::rewrite::Mode;
 use crate::cli::{Format, Global};
 use crate::design::Design;
 use crate::output::Output;
@@ -28,6 +32,24 @@ pub struct CheckArgs {
     /// Show remarks too, such as spellings that have a newer form
     #[arg(long)]
     info: bool,
+    /// Make the changes that findings offer and that are sure, then check again
+    #[arg(long)]
+    fix: bool,
+    /// With --fix: show the changes and make none
+    #[arg(long, requires = "fix")]
+    diff: bool,
+    /// Which spellings are right
+    #[arg(long, value_enum, default_value_t = Dialect::Any)]
+    dialect: Dialect,
+}
+
+/// Which spellings of the language are right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Dialect {
+    /// Older spellings and extensions of the published language are remarks.
+    Any,
+    /// They are errors.
+    Strict,
 }
 
 /// Checks each path as a project of its own.
@@ -40,8 +62,14 @@ pub async fn check(global: &Global, args: &CheckArgs, output: Output) -> Result<
     let mut errors = 0;
     let mut found = Vec::new();
     for path in &paths {
-        let project = Project::read(path)?;
-        let (_, report) = build(&project, Some(&sandbox), args.lenient).await;
+        let mut project = Project::read(path)?;
+        if args.fix {
+            fix::fix(path, &mut project, args.lenient, Mode::of(false, args.diff), output)?;
+        }
+        let (_, mut report) = build(&project, Some(&sandbox), args.lenient).await;
+        if args.dialect == Dialect::Strict {
+            harden(&mut report.diagnostics);
+        }
         errors += report.count(Severity::Error);
         if output.is_json() {
             found.extend(report.diagnostics.iter().map(|one| render::json(one, &report.sources)));

@@ -35,6 +35,8 @@ fn the_command_line() {
         &["run", "terminate"],
         &["check"],
         &["graph"],
+        &["fmt"],
+        &["migrate"],
         &["new"],
         &["workflow"],
         &["workflow", "list"],

@@ -13,6 +13,7 @@ mod channels;
 mod drift;
 mod kill;
 mod orders;
+mod rewrite;
 mod seed;
 mod support;
 mod tidy;

@@ -1,7 +1,7 @@
 //! Calls: `activity`, `workflow`, `nexus`, and where their results go.
 
 use super::place::Place;
-use super::{Parse, Parser};
+use super::{OldNexusCall, Parse, Parser};
 use crate::twf::ast::{Bind, Call, Callee, ExprKind, Ident, LValue, PathStep, QName, StmtKind, Target};
 use crate::twf::token::TokenKind;
 
@@ -130,11 +130,12 @@ impl Parser<'_> {
     }
 
     fn old_nexus(&mut self, start: usize, namespace: Ident, workflow: Ident) -> Callee {
-        let help = format!(
-            "write `nexus {} Workflows.{}`, with a service `Workflows` and an endpoint in that namespace",
-            namespace.name, workflow.name
-        );
-        self.legacy_note(self.span_since(start), "a Nexus call by namespace and workflow", &help);
+        let call = OldNexusCall {
+            span: self.span_since(start),
+            namespace: namespace.name.to_string(),
+            workflow: workflow.name.to_string(),
+        };
+        self.old_nexus.push(call);
         Callee::NexusWorkflow { namespace, workflow }
     }
 
@@ -216,7 +217,13 @@ impl Parser<'_> {
         if self.nth_word(1) == "options" {
             self.under_call(&mut call);
         } else if has_colon || self.at(TokenKind::Indent) {
+            let start = self.at;
             call.options.extend(self.option_lines("the call"));
+            let mut edits = self.under_options(self.code_since(start));
+            let end = call.span.end;
+            edits.extend(has_colon.then(|| self.colon_after(end)));
+            let help = "put `options:` above the options and indent them under it";
+            self.legacy_edits(call.span, "a call with options but without `options:`", help, edits);
         }
         Ok(StmtKind::ReturnWorkflow(Box::new(call)))
     }

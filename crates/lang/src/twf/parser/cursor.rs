@@ -232,7 +232,7 @@ fn shorten(text: &str) -> String {
     }
 }
 
-fn deployment_name_length(rest: &str) -> usize {
+pub(super) fn deployment_name_length(rest: &str) -> usize {
     let mut at = 0;
     loop {
         let tail = rest.get(at..).unwrap_or("");

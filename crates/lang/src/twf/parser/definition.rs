@@ -40,6 +40,7 @@ impl Parser<'_> {
         self.nesting += 1;
         let late = std::mem::take(&mut self.late);
         while self.head_item(workflow) {}
+        self.end_of_head();
         self.statements(&mut workflow.body);
         workflow.defaults.append(&mut self.head_options);
         workflow.handlers.append(&mut self.late);

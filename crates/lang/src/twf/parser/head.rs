@@ -2,7 +2,6 @@
 
 use super::place::Place;
 use super::{Parse, Parser};
-use crate::text::diagnostic::Diagnostic;
 use crate::twf::ast::{Block, OptionEntry, Workflow};
 use crate::twf::token::TokenKind;
 
@@ -44,7 +43,7 @@ impl Parser<'_> {
         workflow.on_cancel.get_or_insert_with(Block::new).extend(block);
     }
 
-    fn skip_if_broken(&mut self, read: Parse<()>) {
+    pub(super) fn skip_if_broken(&mut self, read: Parse<()>) {
         if read.is_err() {
             self.skip_line_and_block();
         }
@@ -72,47 +71,6 @@ impl Parser<'_> {
             TokenKind::OpenParen | TokenKind::Colon | TokenKind::Newline | TokenKind::Arrow | TokenKind::End
         );
         matches!(self.word(), "signal" | "query" | "update") && self.nth(1) == TokenKind::Name && follows
-    }
-
-    /// `signals: A, B` or a block of names, as in the first dialect.
-    fn attachment_list(&mut self) -> bool {
-        let word = self.word();
-        if !matches!(word, "signals" | "queries" | "updates") || self.nth(1) != TokenKind::Colon {
-            return false;
-        }
-        let diagnostic =
-            Diagnostic::info("LEGACY_SYNTAX", self.next_span(), format!("`{word}:` lists declarations"))
-                .help("declare the messages inside the workflow, before the first statement");
-        self.report(diagnostic);
-        self.bump();
-        self.bump();
-        let read = self.attached_names();
-        self.skip_if_broken(read);
-        true
-    }
-
-    fn attached_names(&mut self) -> Parse<()> {
-        if self.eat(TokenKind::Newline) {
-            self.item_lines("the list", &mut Parser::attached_line);
-            return Ok(());
-        }
-        self.attached_line()
-    }
-
-    fn attached_line(&mut self) -> Parse<()> {
-        let is_bracketed = self.eat(TokenKind::OpenBracket);
-        loop {
-            self.eat(TokenKind::Minus);
-            let name = self.any_name("the name of a message")?;
-            self.attachments.push((usize::MAX, name));
-            if !self.eat(TokenKind::Comma) {
-                break;
-            }
-        }
-        if is_bracketed {
-            self.expect(TokenKind::CloseBracket, "the list")?;
-        }
-        self.end_of_line()
     }
 
     /// A handler after the first statement: reported, and read as if it stood in its place.

@@ -31,6 +31,21 @@ impl Parser<'_> {
         lines.join("\n").trim().to_string()
     }
 
+    /// Where the comment lines directly above a byte begin; the byte itself when there are none.
+    pub(super) fn comment_above(&self, start: u32) -> u32 {
+        let mut first = start;
+        let before = self.comments.partition_point(|it| it.span.start < start);
+        for comment in self.comments.iter().take(before).rev() {
+            let gap = self.text.get(comment.span.end as usize..first as usize).unwrap_or("x");
+            let is_adjacent = gap.trim().is_empty() && gap.matches('\n').count() == 1;
+            if !comment.own_line || !is_adjacent {
+                break;
+            }
+            first = comment.span.start;
+        }
+        first
+    }
+
     /// The comment on the line that ends at a byte.
     pub(super) fn doc_beside(&self, end: u32) -> String {
         let at = self.comments.partition_point(|it| it.span.start < end);

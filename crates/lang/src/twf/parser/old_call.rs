@@ -1,7 +1,7 @@
 //! Older forms of statements, read into their newest twins.
 
 use super::{Parse, Parser};
-use crate::text::diagnostic::Diagnostic;
+use crate::text::diagnostic::{Diagnostic, Edit};
 use crate::text::source::Span;
 use crate::twf::ast::{Arg, AwaitAll, Bind, Call, CloseKind, LValue, StmtKind, Target};
 use crate::twf::token::TokenKind;
@@ -47,8 +47,18 @@ impl Parser<'_> {
         self.bump();
         self.bump();
         self.any_name("the name of a message")?;
-        self.legacy(self.span_since(start), "`hint`", "");
-        self.end_of_line()
+        let span = self.span_since(start);
+        self.end_of_line()?;
+        let is_first = start > 0 && self.tokens.get(start - 1).is_some_and(|it| it.kind == TokenKind::Indent);
+        let is_last = self.at(TokenKind::Dedent) || self.at_word("hint");
+        // A block needs a line, if only a comment.
+        let edit = if is_first && is_last {
+            Edit { span, replacement: format!("# {}", self.slice(span)) }
+        } else {
+            self.remove_lines(span)
+        };
+        self.legacy_edits(span, "`hint`", "leave it out: it has no effect", vec![edit]);
+        Ok(())
     }
 
     /// `timer 5m` and `timer(5m)` as statements.
@@ -114,7 +124,7 @@ impl Parser<'_> {
     }
 
     /// The text of an expression without the brackets around it.
-    fn inside_brackets(&self, span: Span) -> &str {
+    pub(super) fn inside_brackets(&self, span: Span) -> &str {
         let text = self.slice(span);
         // `(a) + (b)` begins and ends with brackets that are no pair.
         let inner = text.strip_prefix('(').and_then(|it| it.strip_suffix(')'));
@@ -155,7 +165,7 @@ impl Parser<'_> {
         let diagnostic =
             Diagnostic::info("LEGACY_SYNTAX", options, "`options(..)` before a call is an older spelling")
                 .help(format!("write `options:` under the call:\n{replacement}"))
-                .fix(both, replacement, "move the options under the call");
+                .fix_all(self.replace(both, replacement), "move the options under the call");
         self.report(diagnostic);
     }
 }

@@ -45,7 +45,14 @@ impl Parser<'_> {
     /// A block of options, or a list written with a dash before each item.
     fn nested_option(&mut self, key: &str) -> OptionValue {
         if self.at(TokenKind::Indent) && self.nth(1) == TokenKind::Minus {
-            return OptionValue::Expr(self.dashed_list());
+            let colon = self.at.saturating_sub(2);
+            let list = self.dashed_list();
+            let items = self.code_since(colon + 1);
+            let text = format!(" {}", self.value_text(&list));
+            let after = self.span_since(colon).start + 1;
+            let edits = self.replace(Span { start: after, ..items }, &text);
+            self.legacy_edits(items, "a list with dashes", &format!("write `{key}:{text}`"), edits);
+            return OptionValue::Expr(list);
         }
         OptionValue::Block(self.option_lines(&format!("`{key}`")))
     }

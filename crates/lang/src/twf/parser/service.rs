@@ -1,7 +1,9 @@
 //! Nexus services and their operations.
 
+use super::legacy::{insertion, step};
 use super::place::Place;
 use super::{Parse, Parser};
+use crate::text::diagnostic::Edit;
 use crate::twf::ast::{Service, ServiceOperation};
 use crate::twf::token::TokenKind;
 
@@ -74,11 +76,12 @@ impl Parser<'_> {
         if is_old && (self.at(TokenKind::Newline) || self.at(TokenKind::End)) {
             let span = self.span_since(start);
             self.end_of_line()?;
-            self.legacy_note(
-                keyword,
-                "an operation without a body",
-                "write `sync` and a body, or `async NAME workflow W`",
-            );
+            let indent = self.indent_of(span.start);
+            let body = format!(":\n{indent}{}...", step(indent));
+            let word = Edit { span: keyword, replacement: "sync".to_string() };
+            let edits = vec![word, insertion(span, span.end, body)];
+            let help = "write `sync` and a body, or `async NAME workflow W`";
+            self.legacy_edits(keyword, "an operation without a body", help, edits);
             return Ok(ServiceOperation::Sync { name, params, result, body: None, span });
         }
         if is_old {

@@ -409,7 +409,9 @@ impl Parser<'_> {
             return;
         }
         let message = "these options have no effect: no call follows them";
-        self.report(Diagnostic::warning("LEGACY_SYNTAX", span, message));
+        let edit = self.remove_lines(span);
+        let diagnostic = Diagnostic::warning("LEGACY_SYNTAX", span, message);
+        self.report(diagnostic.help("leave them out").fix_all(vec![edit], "leave them out"));
     }
 }
 

@@ -1,7 +1,8 @@
 //! Deployment: workers, namespaces, endpoints.
 
-use super::{Parse, Parser};
+use super::{NamespaceBlock, Parse, Parser, Placement};
 use crate::text::diagnostic::Diagnostic;
+use crate::text::source::Span;
 use crate::twf::ast::{
     Definition, EndpointDef, Expr, ExprKind, Ident, NamespaceDef, OptionEntry, OptionValue, Unit, Worker,
 };
@@ -12,6 +13,8 @@ use crate::twf::token::TokenKind;
 struct Deployment {
     namespace: Option<Ident>,
     options: Vec<OptionEntry>,
+    /// The lines that say so.
+    lines: Vec<Span>,
 }
 
 impl Parser<'_> {
@@ -28,6 +31,9 @@ impl Parser<'_> {
             Worker { name, workflows: Vec::new(), activities: Vec::new(), services: Vec::new(), span };
         let mut deployment = Deployment::default();
         self.item_lines("the name of the worker", &mut |p| p.worker_line(&mut worker, &mut deployment));
+        if let Some(first) = deployment.lines.first().copied() {
+            self.old_deployment(first, &worker, &deployment);
+        }
         if let Some(namespace) = deployment.namespace {
             deploy(unit, namespace, (worker.name.clone(), deployment.options), worker.span);
         }
@@ -62,17 +68,13 @@ impl Parser<'_> {
     }
 
     fn old_worker_line(&mut self, deployment: &mut Deployment) -> Parse<()> {
-        let span = self.next_span();
+        let start = self.at;
         let is_namespace = self.at_word("namespace");
         let key = self.any_name("a key")?;
         self.eat(TokenKind::Colon);
         let value = self.name_or_string()?;
+        deployment.lines.push(self.span_since(start));
         self.end_of_line()?;
-        let diagnostic = Diagnostic::info("LEGACY_SYNTAX", span, "a worker that says where it is deployed")
-            .help(
-                "deploy it in a `namespace` block: `worker NAME` with `options:` and `task_queue:` under it",
-            );
-        self.report(diagnostic);
         if is_namespace {
             deployment.namespace = Some(value);
         } else {
@@ -80,6 +82,30 @@ impl Parser<'_> {
             deployment.options.push(OptionEntry { key, value: OptionValue::Expr(value) });
         }
         Ok(())
+    }
+
+    /// Moves the deployment of a worker to its namespace. One that names none, or registers nothing, stays: nothing
+    /// new says the same.
+    fn old_deployment(&mut self, first: Span, worker: &Worker, deployment: &Deployment) {
+        let diagnostic = Diagnostic::info("LEGACY_SYNTAX", first, "a worker that says where it is deployed")
+            .help(
+                "deploy it in a `namespace` block: `worker NAME` with `options:` and `task_queue:` under it",
+            );
+        let is_empty =
+            worker.workflows.is_empty() && worker.activities.is_empty() && worker.services.is_empty();
+        let Some(namespace) = deployment.namespace.as_ref().filter(|_| !is_empty) else {
+            return self.report(diagnostic);
+        };
+        let mut lines = vec![format!("worker {}", worker.name.name)];
+        if !deployment.options.is_empty() {
+            let options = self.options_at("options", &deployment.options, "    ");
+            lines.extend(format!("    {options}").lines().map(str::to_string));
+        }
+        let edits = deployment.lines.iter().map(|line| self.remove_lines(*line)).collect();
+        let above = self.comment_above(worker.span.start);
+        let home = self.span(above, above);
+        let namespace = namespace.name.to_string();
+        self.placements.push(Placement { namespace, lines, edits, home, diagnostic });
     }
 
     fn name_or_string(&mut self) -> Parse<Ident> {
@@ -99,7 +125,11 @@ impl Parser<'_> {
         self.colon_line("the name of the namespace");
         let span = self.header_span(start);
         let mut namespace = NamespaceDef { name, workers: Vec::new(), endpoints: Vec::new(), span };
+        let first = self.token(1);
         self.item_lines("the name of the namespace", &mut |p| p.namespace_line(&mut namespace));
+        let end = self.line_end_of(self.code_since(start).end);
+        let indent = self.indent_of(self.span_of(first).start).to_string();
+        self.namespaces.push(NamespaceBlock { name: namespace.name.name.to_string(), end, indent });
         Ok(namespace)
     }
 
@@ -127,19 +157,21 @@ impl Parser<'_> {
 
     /// `NL under?`; a colon and options without the word `options` are accepted.
     fn placement_options(&mut self) -> Parse<Vec<OptionEntry>> {
+        let end = self.span_since(self.at.saturating_sub(1)).end;
         let has_colon = self.eat(TokenKind::Colon);
         self.end_of_line()?;
         if self.at(TokenKind::Indent)
             && self.nth_word(1) != "options"
             && (has_colon || self.is_option_ahead())
         {
-            let span = self.span_of(self.token(1));
-            self.legacy_note(
-                span,
-                "options without `options:`",
-                "put `options:` above them and indent them under it",
-            );
-            return Ok(self.option_lines("the name"));
+            let start = self.at;
+            let options = self.option_lines("the name");
+            let lines = self.code_since(start);
+            let mut edits = self.under_options(lines);
+            edits.extend(has_colon.then(|| self.colon_after(end)));
+            let help = "put `options:` above them and indent them under it";
+            self.legacy_edits(lines, "options without `options:`", help, edits);
+            return Ok(options);
         }
         Ok(self.under())
     }
@@ -151,14 +183,8 @@ impl Parser<'_> {
     /// `'nexus_endpoint' NAME block( key ':' scalar )`: the seed writes an endpoint as YAML.
     pub(super) fn legacy_endpoint(&mut self) -> Parse<EndpointDef> {
         let start = self.at;
-        let keyword = self.next_span();
         self.bump();
         let name = self.deployment_name("the name of an endpoint")?;
-        let help = format!(
-            "write `nexus endpoint {}` inside the `namespace` that serves it, with its options under it",
-            name.name
-        );
-        self.legacy_note(keyword.to(name.span), "`nexus_endpoint` outside of a `namespace`", &help);
         self.colon_line("the name of the endpoint");
         let span = self.header_span(start);
         let mut options = Vec::new();
@@ -167,7 +193,36 @@ impl Parser<'_> {
             options.push(entry);
             Ok(())
         });
+        self.old_endpoint(self.code_since(start), &name, &options);
         Ok(EndpointDef { name, options, span })
+    }
+
+    /// Moves an endpoint to the namespace it names; one that names none stays.
+    fn old_endpoint(&mut self, whole: Span, name: &Ident, options: &[OptionEntry]) {
+        let help = format!(
+            "write `nexus endpoint {}` inside the `namespace` that serves it, with its options under it",
+            name.name
+        );
+        let message = "`nexus_endpoint` outside of a `namespace` is an older spelling";
+        let diagnostic =
+            Diagnostic::info("LEGACY_SYNTAX", Span { end: name.span.end, ..whole }, message).help(help);
+        let mut namespace = None;
+        let mut lines = vec![format!("nexus endpoint {}", name.name), "    options:".to_string()];
+        for option in options {
+            let OptionValue::Expr(value) = &option.value else { continue };
+            match (&*option.key.name, &value.kind) {
+                ("target_namespace", ExprKind::Str(text)) => namespace = Some(text.to_string()),
+                ("target_task_queue", _) => {
+                    lines.push(format!("        task_queue: {}", self.value_text(value)));
+                }
+                (key, _) => lines.push(format!("        {key}: {}", self.value_text(value))),
+            }
+        }
+        let Some(namespace) = namespace else { return self.report(diagnostic) };
+        if lines.len() == 2 {
+            lines.truncate(1);
+        }
+        self.placements.push(Placement { namespace, lines, edits: Vec::new(), home: whole, diagnostic });
     }
 
     fn yaml_entry(&mut self) -> Parse<OptionEntry> {

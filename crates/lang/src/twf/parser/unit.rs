@@ -3,7 +3,7 @@
 use super::{Parse, Parser};
 use crate::text::diagnostic::Diagnostic;
 use crate::text::suggest::nearest;
-use crate::twf::ast::{Annotation, Definition, Expr, ExprKind, Handler, Ident, Import, Unit};
+use crate::twf::ast::{Annotation, Definition, Expr, ExprKind, Ident, Import, Unit};
 use crate::twf::token::TokenKind;
 
 /// Words that begin a definition, for suggestions.
@@ -36,6 +36,7 @@ impl Parser<'_> {
             }
         }
         self.attach_handlers(&mut unit);
+        self.place_all(&unit);
         unit
     }
 
@@ -68,7 +69,6 @@ impl Parser<'_> {
             "worker" => return self.worker(unit),
             _ => {}
         }
-        let attached = self.attachments.len();
         let definition = match self.word() {
             "workflow" => Definition::Workflow(self.workflow(annotations, doc)?),
             "activity" => Definition::Activity(self.activity(annotations, doc)?),
@@ -79,9 +79,7 @@ impl Parser<'_> {
             "type" => Definition::Type(self.type_def(doc)?),
             _ => return Err(self.unexpected("a definition", "the annotation")),
         };
-        for (owner, _) in self.attachments.iter_mut().skip(attached) {
-            *owner = unit.definitions.len();
-        }
+        self.attachments.own(unit.definitions.len());
         unit.definitions.push(definition);
         Ok(())
     }
@@ -140,34 +138,6 @@ impl Parser<'_> {
             all.push(Annotation { name, args });
         }
         Ok(all)
-    }
-
-    /// The first dialect declared messages outside of workflows and listed them inside.
-    fn loose_handler(&mut self) -> Parse<()> {
-        let span = self.next_span();
-        let handler = self.handler()?;
-        let message =
-            format!("{} `{}` is declared outside of a workflow", self.slice(span), handler.name.name);
-        let diagnostic = Diagnostic::info("LEGACY_SYNTAX", span, message)
-            .help("declare it inside each workflow that takes it, before the first statement");
-        self.report(diagnostic);
-        self.loose_handlers.push(handler);
-        Ok(())
-    }
-
-    /// Gives each workflow the handlers that it lists by name.
-    fn attach_handlers(&mut self, unit: &mut Unit) {
-        for (owner, name) in std::mem::take(&mut self.attachments) {
-            let declared = self.loose_handlers.iter().find(|it| it.name.name == name.name);
-            let handler = declared.map(|it| Handler { name: name.clone(), ..it.clone() });
-            match (unit.definitions.get_mut(owner), handler) {
-                (Some(Definition::Workflow(workflow)), Some(handler)) => workflow.handlers.push(handler),
-                _ => {
-                    let message = format!("`{}` is declared nowhere in this file", name.name);
-                    let _reported = self.syntax(name.span, message);
-                }
-            }
-        }
     }
 
     fn stray_block(&mut self, is_lost: bool) {

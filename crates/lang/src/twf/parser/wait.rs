@@ -63,6 +63,7 @@ impl Parser<'_> {
 
     /// `'timer' '(' expr ')'`, older without brackets.
     fn timer_target(&mut self) -> Parse<Target> {
+        let start = self.at;
         self.bump();
         let is_bracketed = self.at(TokenKind::OpenParen);
         if is_bracketed {
@@ -70,8 +71,8 @@ impl Parser<'_> {
         }
         let duration = self.expr()?;
         if !is_bracketed {
-            let replacement = format!("({})", self.slice(duration.span));
-            self.legacy(duration.span, "`timer` without brackets", &replacement);
+            let replacement = format!("timer({})", self.slice(duration.span));
+            self.legacy(self.span_since(start), "`timer` without brackets", &replacement);
         }
         Ok(Target::Timer(duration))
     }
@@ -146,16 +147,23 @@ impl Parser<'_> {
         self.eat(TokenKind::Colon);
         let duration = self.expr()?;
         let whole = span.to(duration.span);
+        let indent = self.indent_of(span.start);
+        let inner = format!("{indent}{}", step(indent));
+        let (target_text, time) = (self.slice(span), self.inside_brackets(duration.span));
+        let cases = format!("one:\n{inner}{target_text}:\n{inner}timer({time})");
         let body = if self.at(TokenKind::Colon) {
+            let start = self.at + 1;
+            let body = self.block("`timeout`");
             let help = "write `await one:` with the target and a `timer(..)` as its cases";
-            self.legacy_note(whole, "`timeout` of an `await`", help);
-            self.block("`timeout`")
+            let mut edits = self.replace(whole, &cases);
+            let lines = self.code_since(start);
+            if lines.end > lines.start {
+                edits.extend(self.deeper(lines));
+            }
+            self.legacy_edits(whole, "`timeout` of an `await`", help, edits);
+            body
         } else {
-            let indent = self.indent_of(span.start);
-            let inner = format!("{indent}{}", step(indent));
-            let (target, time) = (self.slice(span), self.slice(duration.span));
-            let replacement = format!("one:\n{inner}{target}:\n{inner}timer({time}):");
-            self.legacy(whole, "`timeout` of an `await`", &replacement);
+            self.legacy(whole, "`timeout` of an `await`", &format!("{cases}:"));
             self.end_of_line()?;
             Vec::new()
         };
