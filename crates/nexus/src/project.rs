@@ -108,7 +108,9 @@ pub fn workflow_files(path: &Path) -> Result<Vec<PathBuf>, Error> {
     }
     let is_project = path.join(config::FILE).is_file() || path.join("workflows").is_dir();
     let folder = if is_project { "workflows" } else { "" };
-    Ok(list(path, folder, "twf").into_iter().map(|found| path.join(found)).collect())
+    // The folder that a command is run in need not be named.
+    let base = if path == Path::new(".") { Path::new("") } else { path };
+    Ok(list(path, folder, "twf").into_iter().map(|found| base.join(found)).collect())
 }
 
 /// All files of a kind under a folder of the project, in order of their paths.
