@@ -64,7 +64,7 @@ pub async fn check(global: &Global, args: &CheckArgs, output: Output) -> Result<
     for path in &paths {
         let mut project = Project::read(path)?;
         if args.fix {
-            fix::fix(path, &mut project, args.lenient, Mode::of(false, args.diff), output)?;
+            fix::fix(path, &mut project, (args.lenient, args.info), Mode::of(false, args.diff), output)?;
         }
         let (_, mut report) = build(&project, Some(&sandbox), args.lenient).await;
         if args.dialect == Dialect::Strict {

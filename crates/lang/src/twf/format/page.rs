@@ -18,6 +18,7 @@ pub(super) fn page(text: &str, marked: &Marked) -> String {
         end: 0,
         above: Above::Start,
         last: (0, false),
+        part: false,
     };
     page.fill();
     page.out
@@ -61,6 +62,8 @@ struct Page<'m> {
     above: Above,
     /// The level of the last line of code, and whether a block may follow it.
     last: (usize, bool),
+    /// Whether a blank line is due, so that the comment above does not document what follows.
+    part: bool,
 }
 
 impl<'m> Page<'m> {
@@ -191,11 +194,19 @@ impl<'m> Page<'m> {
     fn comments_up_to(&mut self, before: usize, next_depth: usize, next: Option<LineKind>) {
         let (above, opens) = self.last;
         let deepest = above + usize::from(opens);
+        let column = if next.is_some() { self.column_of(before) } else { usize::MAX };
         while let Some(found) = self.upcoming(before) {
             let start = found.span.start as usize;
-            let depth =
-                if next_depth > above { next_depth } else { self.depth_of(start, next_depth, deepest) };
+            let is_deeper = self.column_of(start) > column;
+            let mut depth = next_depth;
+            if next_depth <= above {
+                // What was deeper than the next line stays deeper, or it would come to document that line.
+                let lowest = (next_depth + usize::from(is_deeper)).min(deepest);
+                depth = self.depth_of(start, lowest, deepest);
+            }
+            self.part &= !is_deeper;
             self.separate(start, depth, next);
+            self.part = is_deeper && depth == next_depth;
             let text = comment::text(self.slice(found));
             self.out.push_str(&" ".repeat(depth * INDENT));
             self.out.push_str(&text);
@@ -224,8 +235,9 @@ impl<'m> Page<'m> {
             Above::Line(0, LineKind::Single) if next == Some(LineKind::Single) => has_blank,
             Above::Comment(_) | Above::Line(..) => has_blank || depth == 0,
         };
-        if is_due {
+        if is_due || std::mem::take(&mut self.part) {
             self.out.push('\n');
         }
+        self.part = false;
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Parser;
 use crate::text::source::Span;
+use crate::twf::lexer::blanks_width;
 
 /// Lines of documentation kept for one definition; a licence of a thousand lines is none.
 const DOC_LINES_MAX: usize = 200;
@@ -10,6 +11,7 @@ impl Parser<'_> {
     /// The comment lines directly above a byte, without a blank line between, joined by newlines.
     pub(super) fn doc_above(&self, start: u32) -> String {
         let mut below = start;
+        let level = blanks_width(self.indent_of(start));
         let mut lines = Vec::new();
         let before = self.comments.partition_point(|it| it.span.start < start);
         for comment in self.comments.iter().take(before).rev().take(DOC_LINES_MAX) {
@@ -17,8 +19,8 @@ impl Parser<'_> {
             let is_adjacent = gap.trim().is_empty() && gap.matches('\n').count() == 1;
             let line = self.comment_text(comment.span);
             // A deeper comment ends the block before.
-            let level = gap.rsplit('\n').next().unwrap_or("");
-            if !comment.own_line || !is_adjacent || self.indent_of(comment.span.start) != level {
+            let is_deeper = blanks_width(self.indent_of(comment.span.start)) > level;
+            if !comment.own_line || !is_adjacent || is_deeper {
                 break;
             }
             // What is meant for programs is no documentation, and may stand in the middle of it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use nexus_kernel::error::Error;
-use nexus_lang::text::diagnostic::{Diagnostic, Fix};
+use nexus_lang::text::diagnostic::{Diagnostic, Fix, Severity};
 use nexus_lang::text::edit::{ROUNDS_MAX, apply};
 use nexus_lang::text::source::SourceId;
 use nexus_lang::twf::compile_sources;
@@ -17,7 +17,7 @@ use crate::project::Project;
 pub(super) fn fix(
     path: &Path,
     project: &mut Project,
-    lenient: bool,
+    (lenient, info): (bool, bool),
     mode: Mode,
     output: Output,
 ) -> Result<(), Error> {
@@ -26,7 +26,7 @@ pub(super) fn fix(
         .iter()
         .map(|file| TextFile { path: on_disk(path, &file.path), text: file.text.clone() })
         .collect();
-    let titles = settle(project, lenient);
+    let titles = settle(project, lenient, info);
     for (file, new) in old.iter().zip(&project.workflows) {
         mode.carry_out(file, &new.text, "fixed", output)?;
     }
@@ -42,10 +42,12 @@ fn on_disk(path: &Path, file: &str) -> PathBuf {
 }
 
 /// Fixes the texts of a project until nothing is left to fix, and says what was done how often.
-fn settle(project: &mut Project, lenient: bool) -> BTreeMap<String, usize> {
+fn settle(project: &mut Project, lenient: bool, info: bool) -> BTreeMap<String, usize> {
     let mut titles = BTreeMap::new();
     for _ in 0..ROUNDS_MAX {
-        let found = compile_sources(&project.sources(), lenient).diagnostics;
+        let mut found = compile_sources(&project.sources(), lenient).diagnostics;
+        // What is not shown changes nothing, except that an older spelling and its twin are one.
+        found.retain(|it| info || it.severity != Severity::Info || it.code == "LEGACY_SYNTAX");
         let mut changed = false;
         for (at, file) in (0..).zip(&mut project.workflows) {
             let edited = apply(&file.text, sure_fixes(&found, SourceId(at)));
