@@ -9,6 +9,7 @@
 
 mod broken;
 mod checkout;
+mod dialects;
 mod format;
 mod migrate;
 mod robust;
