@@ -85,6 +85,9 @@ pub fn step(state: &mut KeyState, input: Input, context: &Context<'_>) -> Transi
             let event = Event::WorkflowExecutionSignaled { name, input, request_id };
             operator::to_open_run(state, run, context, event)
         }
+        Input::Update { run, id, name, input } => {
+            operator::update(state, run, context, operator::Update { id, name, input })
+        }
         Input::Cancel { run, reason } => {
             let event = Event::WorkflowExecutionCancelRequested { reason };
             operator::to_open_run(state, run, context, event)

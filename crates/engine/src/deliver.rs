@@ -10,6 +10,7 @@ use nexus_kernel::id::{Key, RunId, WorkflowId};
 use nexus_kernel::port::runs::RunStatus;
 use nexus_kernel::task;
 
+use crate::definition::Definition;
 use crate::endpoint;
 use crate::failures;
 use crate::input::{Input, Reply, Start};
@@ -23,7 +24,8 @@ pub(crate) fn deliver(shared: &Shared, key: &Key, run: &RunState, id: IntentId, 
     match intent {
         Intent::StartChild { .. } | Intent::StartOperation { .. } => {
             let IntentId::Start(seq) = id else { return };
-            let target = target(shared, key, run, seq, intent);
+            let deployed = shared.definitions.current();
+            let target = target(deployed.as_deref(), key, run, seq, intent);
             task::spawn(sender.start(seq, target));
         }
         Intent::Report => {
@@ -50,7 +52,7 @@ pub(crate) fn deliver(shared: &Shared, key: &Key, run: &RunState, id: IntentId, 
 }
 
 /// What a closed run reports.
-fn outcome(run: &RunState) -> Result<Json, Failure> {
+pub(crate) fn outcome(run: &RunState) -> Result<Json, Failure> {
     if run.status == RunStatus::Completed {
         Ok(run.result.clone())
     } else {
@@ -59,8 +61,8 @@ fn outcome(run: &RunState) -> Result<Json, Failure> {
 }
 
 /// Where a child or operation is to be started, and how.
-fn target(
-    shared: &Shared,
+pub(crate) fn target(
+    deployed: Option<&Definition>,
     key: &Key,
     run: &RunState,
     seq: u64,
@@ -71,13 +73,13 @@ fn target(
     let request_id = format!("{}/{seq}", run.run_id);
     match intent {
         Intent::StartChild { workflow, workflow_id, input, detached } => {
-            let task_queue = endpoint::task_queue(&shared.definitions, &key.namespace, &workflow)?;
+            let task_queue = endpoint::task_queue(deployed, &key.namespace, &workflow)?;
             let target = Key { namespace: key.namespace.clone(), workflow_id };
             let origin = origin(OriginKind::Child, !detached);
             Ok((target, Start { workflow, input, task_queue, request_id, origin, run_timeout_ms: None }))
         }
         Intent::StartOperation { target, workflow_id, input, detached } => {
-            let handler = endpoint::resolve(&shared.definitions, &key.namespace, &target)?;
+            let handler = endpoint::resolve(deployed, &key.namespace, &target)?;
             let workflow_id = match workflow_id {
                 Some(chosen) => chosen,
                 None => {
@@ -139,7 +141,7 @@ impl Sender {
 }
 
 /// A refused start as the program that asked for it sees it. Asking again cannot help.
-fn failure_of(error: &Error) -> Failure {
+pub(crate) fn failure_of(error: &Error) -> Failure {
     let type_name = if error.code() == &code::ALREADY_RUNNING {
         "WorkflowExecutionAlreadyStarted"
     } else if error.code() == &code::INPUT_INVALID {

@@ -6,7 +6,7 @@ use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::id::Namespace;
 use nexus_lang::twf::program::{Backing, Program};
 
-use crate::definition::Definitions;
+use crate::definition::Definition;
 use crate::failures::{NOT_FOUND, UNAUTHORIZED};
 use crate::record::OperationTarget;
 
@@ -23,11 +23,11 @@ pub(crate) struct Handler {
 
 /// Finds the handler of an operation and checks that the caller's namespace may use it.
 pub(crate) fn resolve(
-    definitions: &Definitions,
+    deployed: Option<&Definition>,
     caller: &Namespace,
     target: &OperationTarget,
 ) -> Result<Handler, Failure> {
-    let definition = definitions.current().ok_or_else(|| not_found("no project is deployed"))?;
+    let definition = deployed.ok_or_else(|| not_found("no project is deployed"))?;
     let program = &definition.program;
     match target {
         OperationTarget::Endpoint { endpoint, service, operation } => {
@@ -54,11 +54,11 @@ pub(crate) fn resolve(
 
 /// The queue on which a workflow is deployed in a namespace.
 pub(crate) fn task_queue(
-    definitions: &Definitions,
+    deployed: Option<&Definition>,
     namespace: &Namespace,
     workflow: &str,
 ) -> Result<String, Failure> {
-    let definition = definitions.current().ok_or_else(|| not_found("no project is deployed"))?;
+    let definition = deployed.ok_or_else(|| not_found("no project is deployed"))?;
     queue_in(&definition.program, namespace, workflow)
 }
 

@@ -163,8 +163,9 @@ impl EngineHandle {
             None => format!("{:016x}{:016x}", self.shared.rng.next_u64(), self.shared.rng.next_u64()),
         };
         let definitions = &self.shared.definitions;
-        let task_queue = endpoint::task_queue(definitions, &key.namespace, &request.workflow)
-            .map_err(|failure| Error::new(&code::WORKFLOW_UNKNOWN, failure.message))?;
+        let task_queue =
+            endpoint::task_queue(definitions.current().as_deref(), &key.namespace, &request.workflow)
+                .map_err(|failure| Error::new(&code::WORKFLOW_UNKNOWN, failure.message))?;
         let start = Start {
             workflow: request.workflow,
             input: request.input,

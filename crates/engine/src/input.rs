@@ -85,6 +85,17 @@ pub enum Input {
         /// Equal ids are one message.
         request_id: String,
     },
+    /// An update for the open run: refused at once, or answered by an event of the run's history.
+    Update {
+        /// Only this run, when given.
+        run: Option<RunId>,
+        /// Equal ids are one update.
+        id: String,
+        /// The update's name.
+        name: String,
+        /// Its arguments.
+        input: Json,
+    },
     /// A request to stop.
     Cancel {
         /// Only this run, when given.

@@ -187,6 +187,7 @@ fn identity(event: &Event) -> (&'static str, u64, &str, &str) {
         | Event::CommandCancelRequested { seq, at }
         | Event::WorkflowPropertiesModified { seq, at, .. }
         | Event::UpsertWorkflowSearchAttributes { seq, at, .. }
+        | Event::WorkflowExecutionUpdateCompleted { seq, at, .. }
         | Event::NexusOperationScheduled { seq, at, .. } => (*seq, "", at),
         Event::TimerCanceled { seq } => (*seq, "", ""),
         _ => (0, "", ""),
@@ -242,11 +243,24 @@ pub(crate) fn incoming(event: &Event) -> Option<ProgramEvent> {
         Event::WorkflowExecutionSignaled { name, input, .. } => {
             ProgramEvent::Signaled { name: name.clone(), input: input.clone() }
         }
+        Event::WorkflowExecutionUpdateAccepted { id, name, input } => {
+            ProgramEvent::Updated { id: id.clone(), name: name.clone(), input: input.clone() }
+        }
         Event::WorkflowExecutionCancelRequested { reason } => {
             ProgramEvent::CancelRequested { reason: reason.clone() }
         }
         _ => return None,
     })
+}
+
+/// The event that a command becomes, if any. The run is as it was when the command was made.
+pub(crate) fn event_of(
+    key: &Key,
+    run: &RunState,
+    definition: &Definition,
+    (at, command): (Timestamp, &Command),
+) -> Option<Event> {
+    Translate { key, run, definition, at }.event(command)
 }
 
 /// Turns a program's commands into events.
@@ -281,6 +295,13 @@ impl Translate<'_> {
             CommandKind::UpsertMemo { .. }
             | CommandKind::SetDetails { .. }
             | CommandKind::UpsertSearchAttributes { .. } => note(command, at)?,
+            CommandKind::CompleteUpdate { id, outcome } => Event::WorkflowExecutionUpdateCompleted {
+                seq,
+                id: id.clone(),
+                result: outcome.as_ref().map_or(Json::Null, Clone::clone),
+                failure: outcome.as_ref().err().map(from_program),
+                at,
+            },
             _ => return self.closing(command, at),
         })
     }

@@ -12,6 +12,7 @@ pub mod input;
 pub mod operations;
 pub mod record;
 pub mod shard;
+pub mod sim;
 pub mod state;
 pub mod view;
 

@@ -232,6 +232,18 @@ pub enum Event {
     },
     /// A message arrived.
     WorkflowExecutionSignaled { name: String, input: Json, request_id: String },
+    /// An update arrived and was not refused: its handler runs. One that is refused leaves no trace.
+    WorkflowExecutionUpdateAccepted { id: String, name: String, input: Json },
+    /// An update has its answer: a result, or why there is none.
+    WorkflowExecutionUpdateCompleted {
+        seq: u64,
+        id: String,
+        #[serde(default, skip_serializing_if = "Json::is_null")]
+        result: Json,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
+        at: String,
+    },
     /// The program took in everything before this event; what follows are its commands.
     WorkflowTaskCompleted {},
     /// The program could not go on; the run stays open.
@@ -387,6 +399,8 @@ impl Event {
             Event::WorkflowExecutionTerminated { .. } => "WorkflowExecutionTerminated",
             Event::WorkflowExecutionContinuedAsNew { .. } => "WorkflowExecutionContinuedAsNew",
             Event::WorkflowExecutionSignaled { .. } => "WorkflowExecutionSignaled",
+            Event::WorkflowExecutionUpdateAccepted { .. } => "WorkflowExecutionUpdateAccepted",
+            Event::WorkflowExecutionUpdateCompleted { .. } => "WorkflowExecutionUpdateCompleted",
             Event::WorkflowTaskCompleted {} => "WorkflowTaskCompleted",
             Event::WorkflowTaskFailed { .. } => "WorkflowTaskFailed",
             Event::ActivityTaskScheduled { .. } => "ActivityTaskScheduled",

@@ -64,6 +64,8 @@ pub struct RunState {
     pub blocked: Option<Failure>,
     /// Request ids of the signals that have arrived.
     pub signal_ids: BTreeSet<String>,
+    /// Ids of the updates that were accepted.
+    pub update_ids: BTreeSet<String>,
     /// Whether somebody asked it to stop.
     pub cancel_requested: bool,
     /// The program's state; absent after a restart until the run is needed.
@@ -275,6 +277,7 @@ impl RunState {
             outbox: BTreeMap::new(),
             blocked: None,
             signal_ids: BTreeSet::new(),
+            update_ids: BTreeSet::new(),
             cancel_requested: false,
             machine: None,
             unseen: Vec::new(),
@@ -296,6 +299,7 @@ impl RunState {
         match event {
             Event::WorkflowExecutionCancelRequested { .. } => self.cancel_requested,
             Event::WorkflowExecutionSignaled { request_id, .. } => self.signal_ids.contains(request_id),
+            Event::WorkflowExecutionUpdateAccepted { id, .. } => self.update_ids.contains(id),
             _ => false,
         }
     }
@@ -350,6 +354,9 @@ impl RunState {
             Event::WorkflowExecutionCancelRequested { .. } => self.cancel_requested = true,
             Event::WorkflowExecutionSignaled { request_id, .. } => {
                 self.signal_ids.insert(request_id.clone());
+            }
+            Event::WorkflowExecutionUpdateAccepted { id, .. } => {
+                self.update_ids.insert(id.clone());
             }
             Event::SignalExternalWorkflowExecutionInitiated { .. }
             | Event::RequestCancelExternalWorkflowExecutionInitiated { .. } => self.address(event),

@@ -148,14 +148,19 @@ async fn execute(inner: &Inner, dispatch: Dispatch, started_at: Timestamp) -> Re
     tokio::select! {
         biased;
         outcome = inner.activities.execute(dispatch.task) => outcome,
-        () = inner.clock.sleep_until(limit) => Err(if limit < own_limit {
-            timeout(Failure::SCHEDULE_TO_CLOSE, "the activity took longer than its schedule-to-close timeout allows")
-        } else {
-            timeout(Failure::START_TO_CLOSE, "the attempt took longer than its start-to-close timeout allows")
-        }),
+        () = inner.clock.sleep_until(limit) => Err(too_slow(limit < own_limit)),
     }
 }
 
 fn timeout(kind: &str, message: &str) -> Failure {
     Failure::new(FailureKind::Timeout, kind, message)
+}
+
+/// What an attempt fails with that has not ended by its limit: that of all attempts, or its own.
+pub(crate) fn too_slow(is_limit_of_all: bool) -> Failure {
+    if is_limit_of_all {
+        let message = "the activity took longer than its schedule-to-close timeout allows";
+        return timeout(Failure::SCHEDULE_TO_CLOSE, message);
+    }
+    timeout(Failure::START_TO_CLOSE, "the attempt took longer than its start-to-close timeout allows")
 }

@@ -77,6 +77,8 @@ codes! {
     WORKFLOW_AMBIGUOUS = "NX-2008", "several namespaces have this workflow", 409, Usage;
     /// The path exists, but not for this method.
     METHOD_UNKNOWN = "NX-2010", "the method is not allowed here", 405, Usage;
+    /// An update was refused by its run.
+    UPDATE_REFUSED = "NX-2011", "the run refuses the update", 422, Failed;
     /// The run failed.
     RUN_FAILED = "NX-3001", "the run failed", 422, Failed;
     /// The run was cancelled, terminated or ran out of time.

@@ -1,9 +1,13 @@
-//! What callers and operators do to an open run: signal, cancel, terminate.
+//! What callers and operators do to an open run: signal, update, cancel, terminate.
 
+use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_kernel::failure::Failure;
 use nexus_kernel::id::RunId;
+use nexus_lang::twf::machine::{CommandKind, Event as ProgramEvent, TaskInfo};
 
+use crate::convert::from_program;
 use crate::decide::{Context, Transition, on_run};
 use crate::input::Reply;
 use crate::record::Event;
@@ -31,4 +35,40 @@ pub(super) fn to_open_run(
         return Transition::reply(Reply::Done);
     }
     on_run(state, &run, context, |draft| draft.emit(event))
+}
+
+/// An update as it came.
+pub(super) struct Update {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) input: Json,
+}
+
+/// Gives an update to the open run, unless the run refuses it: a refusal leaves no trace (language page, H14).
+pub(super) fn update(
+    state: &mut KeyState,
+    wanted: Option<RunId>,
+    context: &Context<'_>,
+    update: Update,
+) -> Transition {
+    if let Some(failure) = state.open().and_then(|run| refusal(run, context, &update)) {
+        let message = format!("the run refuses update {}: {}", update.name, failure.message);
+        return Transition::refused(Error::new(&code::UPDATE_REFUSED, message).failure(failure));
+    }
+    let Update { id, name, input } = update;
+    to_open_run(state, wanted, context, Event::WorkflowExecutionUpdateAccepted { id, name, input })
+}
+
+/// Whether the program would refuse an update, tried on a copy. A program that cannot go on refuses nothing.
+fn refusal(run: &RunState, context: &Context<'_>, update: &Update) -> Option<Failure> {
+    let definition = (context.definition)(&run.started.definition)?;
+    let mut machine = run.machine.clone()?;
+    let info = TaskInfo { now_ms: context.now.millis(), replaying: true, ..TaskInfo::default() };
+    let Update { id, name, input } = update;
+    let event = ProgramEvent::Updated { id: id.clone(), name: name.clone(), input: input.clone() };
+    let commands = machine.task(&definition.program, &info, &[event]).ok()?;
+    commands.iter().find_map(|command| match &command.kind {
+        CommandKind::RejectUpdate { id: refused, failure } if refused == id => Some(from_program(failure)),
+        _ => None,
+    })
 }

@@ -1,0 +1,124 @@
+//! Effects on other keys, delivered at once and one after the other.
+
+use nexus_kernel::failure::{Failure, FailureKind};
+use nexus_kernel::id::{Key, RunId, WorkflowId};
+
+use super::answer::{Answer, Remote, RemoteKind};
+use super::{Wake, World};
+use crate::deliver::{failure_of, outcome, target};
+use crate::endpoint;
+use crate::failures::UNAUTHORIZED;
+use crate::input::{Input, Reply};
+use crate::record::{IntentId, OperationTarget};
+use crate::state::Intent;
+
+impl World<'_> {
+    pub(super) fn deliver(&mut self, key: &Key, run: &RunId, id: IntentId, intent: Intent) {
+        match intent {
+            Intent::StartChild { .. } | Intent::StartOperation { .. } => {
+                let IntentId::Start(seq) = id else { return };
+                self.start_remote(key, run, seq, intent);
+            }
+            Intent::Report => self.report(key, run, id),
+            Intent::Signal { key: target, run: wanted, name, input } => {
+                let IntentId::Signal(seq) = id else { return };
+                let request_id = format!("{run}/{seq}");
+                let signal = Input::Signal { run: wanted, name, input, request_id };
+                let failure = self.send_signal(&target, signal);
+                self.apply(key, Input::SignalSent { run: run.clone(), seq, failure });
+            }
+            Intent::Terminate(target, wanted) => {
+                let reason = "the run that started it has closed".to_owned();
+                self.apply(&target, Input::Terminate { run: Some(wanted), reason });
+                self.apply(key, Input::Delivered(run.clone(), id));
+            }
+            Intent::Cancel(target, wanted) => {
+                let reason = "asked for by the run that called it".to_owned();
+                self.apply(&target, Input::Cancel { run: wanted, reason });
+                self.apply(key, Input::Delivered(run.clone(), id));
+            }
+        }
+    }
+
+    /// A run that only its answer exists of takes every signal.
+    fn send_signal(&mut self, target: &Key, signal: Input) -> Option<Failure> {
+        if self.mocked.contains(target) {
+            return None;
+        }
+        match self.apply(target, signal) {
+            Reply::Refused(error) => {
+                let failure = Failure::new(FailureKind::Server, "SignalDeliveryFailed", error.message());
+                Some(failure.final_())
+            }
+            Reply::Done | Reply::Started { .. } => None,
+        }
+    }
+
+    fn report(&mut self, key: &Key, run: &RunId, id: IntentId) {
+        let found = self.cells.get(key).and_then(|cell| cell.state.run(run));
+        let ended = found.and_then(|run| Some((run.started.origin.clone()?, outcome(run))));
+        if let Some((origin, outcome)) = ended {
+            self.apply(&origin.key, Input::RemoteEnded { run: origin.run, seq: origin.seq, outcome });
+        }
+        self.apply(key, Input::Delivered(run.clone(), id));
+    }
+
+    fn start_remote(&mut self, key: &Key, run: &RunId, seq: u64, intent: Intent) {
+        if let Some((place, answer)) = self.mock(key, run, seq, &intent) {
+            return self.answer_remote(key, run, seq, (place, answer));
+        }
+        let Some(state) = self.cells.get(key).and_then(|cell| cell.state.run(run)) else { return };
+        let outcome = match target(Some(&self.definition), key, state, seq, intent) {
+            Err(failure) => Err(failure),
+            Ok((place, start)) => match self.apply(&place, Input::Start(Box::new(start))) {
+                Reply::Started { run, .. } => Ok((place, run)),
+                Reply::Refused(error) => Err(failure_of(&error)),
+                Reply::Done => return,
+            },
+        };
+        self.apply(key, Input::RemoteStarted { run: run.clone(), seq, outcome });
+    }
+
+    /// The answer of a call that is not run in place, and where it would have run. A caller whom an endpoint refuses
+    /// gets the refusal, whatever the answer would be.
+    fn mock(&mut self, key: &Key, run: &RunId, seq: u64, intent: &Intent) -> Option<(Key, Answer)> {
+        let (kind, name, input, place) = match intent {
+            Intent::StartChild { workflow, workflow_id, input, .. } => {
+                let place = Key { namespace: key.namespace.clone(), workflow_id: workflow_id.clone() };
+                (RemoteKind::Child, workflow.clone(), input, place)
+            }
+            Intent::StartOperation { target, workflow_id, input, .. } => {
+                let made = || WorkflowId::new(&format!("nexus-{run}/{seq}")).ok();
+                let workflow_id = workflow_id.clone().or_else(made)?;
+                let namespace = match endpoint::resolve(Some(&self.definition), &key.namespace, target) {
+                    Ok(handler) => handler.namespace,
+                    Err(failure) if failure.type_name == UNAUTHORIZED => return None,
+                    Err(_) => key.namespace.clone(),
+                };
+                (RemoteKind::Nexus, operation_name(target), input, Key { namespace, workflow_id })
+            }
+            _ => return None,
+        };
+        let call = Remote { kind, name: &name, input, caller: &key.namespace };
+        let answer = self.answers.remote(call, self.now)?;
+        Some((place, answer))
+    }
+
+    fn answer_remote(&mut self, key: &Key, run: &RunId, seq: u64, (place, answer): (Key, Answer)) {
+        let id = RunId::generate(self.now, &self.rng);
+        self.mocked.insert(place.clone());
+        let outcome = Ok((place, id));
+        self.apply(key, Input::RemoteStarted { run: run.clone(), seq, outcome });
+        if let Some(outcome) = answer.outcome {
+            let ended = Input::RemoteEnded { run: run.clone(), seq, outcome };
+            self.push(self.now.plus(answer.takes), Wake::Input(key.clone(), ended));
+        }
+    }
+}
+
+fn operation_name(target: &OperationTarget) -> String {
+    match target {
+        OperationTarget::Endpoint { service, operation, .. } => format!("{service}.{operation}"),
+        OperationTarget::Workflow { workflow, .. } => workflow.clone(),
+    }
+}
