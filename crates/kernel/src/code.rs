@@ -59,6 +59,10 @@ codes! {
     FILE_UNWRITABLE = "NX-1007", "a file cannot be written", 500, Failed;
     /// Nobody implements an activity that a workflow calls.
     ACTIVITY_UNBOUND = "NX-1101", "nobody implements this activity", 422, Usage;
+    /// Scenario files have errors.
+    TEST_INVALID = "NX-1102", "a scenario file has errors", 422, Usage;
+    /// There is no scenario to run.
+    TEST_MISSING = "NX-1103", "there is no scenario to run", 404, Usage;
     /// Input does not fit the schema.
     INPUT_INVALID = "NX-2001", "the input does not fit", 422, Usage;
     /// No such workflow.
@@ -85,6 +89,8 @@ codes! {
     RUN_STOPPED = "NX-3002", "the run was stopped", 409, TimedOut;
     /// The run's program cannot go on.
     RUN_BLOCKED = "NX-3003", "the run's program cannot go on", 500, Failed;
+    /// Scenarios failed.
+    TEST_FAILED = "NX-3004", "a scenario failed", 422, Failed;
     /// The address is in use.
     ADDRESS_IN_USE = "NX-4001", "the address is in use", 503, Unavailable;
     /// Another server uses the data folder.

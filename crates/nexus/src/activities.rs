@@ -231,6 +231,30 @@ pub fn checking() -> Result<Sandbox, Error> {
     start(options)
 }
 
+/// The functions of a project, called one after the other on a store of their own that is empty at first.
+pub struct OneByOne {
+    activities: ScriptActivities,
+}
+
+/// Compiles the functions of a project for calls one by one.
+pub async fn one_by_one(project: &Project) -> Result<OneByOne, Error> {
+    let (clock, rng): (SharedClock, SharedRng) = (Arc::new(SystemClock), Arc::new(SystemRng));
+    let sandbox = sandbox(project, Arc::new(MemoryStore::new()), &clock, &rng)?;
+    let (built, report) = crate::built::build(project, Some(&sandbox), false).await;
+    let built = built.ok_or_else(|| report.to_error())?;
+    let activities = ScriptActivities::new(sandbox, clock);
+    activities.bind(built.bindings);
+    Ok(OneByOne { activities })
+}
+
+impl OneByOne {
+    /// Carries out one attempt and waits for its end.
+    pub fn call(&self, task: ActivityTask) -> Result<Json, Failure> {
+        let work = self.activities.execute(task);
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work))
+    }
+}
+
 fn start(options: Options) -> Result<Sandbox, Error> {
     Sandbox::start(options).map_err(|error| {
         Error::internal(error.to_string())

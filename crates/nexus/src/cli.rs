@@ -8,6 +8,7 @@ pub mod migrate;
 pub mod new;
 pub mod rewrite;
 pub mod run;
+pub mod test;
 pub mod up;
 pub mod workflow;
 
@@ -73,6 +74,8 @@ pub enum Command {
     Run(run::RunArgs),
     /// Check a project, or a single .twf file, without running anything
     Check(check::CheckArgs),
+    /// Play the scenarios of tests/*.test.yaml on virtual time, killing and replaying every run
+    Test(test::TestArgs),
     /// Show what calls what and where it runs, or ask who uses a definition
     Graph(graph::GraphArgs),
     /// Lay out .twf files in the one canonical way
@@ -100,6 +103,7 @@ impl Cli {
             Command::Up(args) => up::up(&global, args, output).await,
             Command::Run(args) => run::run(&global, args, output).await,
             Command::Check(args) => check::check(&global, &args, output).await,
+            Command::Test(args) => test::test(&global, &args, output).await,
             Command::Graph(args) => graph::graph(&global, &args, output),
             Command::Fmt(args) => fmt::fmt(&global, &args, output),
             Command::Migrate(args) => migrate::migrate(&global, &args, output),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nexus_kernel::Json;
 
-use crate::answer::AnswerSet;
+use crate::answer::{AnswerSet, Run};
 use crate::expect::Expect;
 use crate::node::{self, Entry, Node, Value};
 use crate::problem::{Place, Problem};
@@ -61,6 +61,13 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// What is expected at the end.
     pub expect: Option<Expect>,
+}
+
+impl Scenario {
+    /// Whether some activity is to be carried out for real.
+    pub fn needs_real_activities(&self) -> bool {
+        self.answers.activities.values().flat_map(|(_, rules)| rules).any(|rule| rule.run == Run::Real)
+    }
 }
 
 /// Reads every scenario of a file.

@@ -287,8 +287,9 @@ impl<'a> Judge<'a> {
 
     fn never(&self, place: Place, name: &str) -> Option<Finding> {
         let kinds = [Kind::Activity, Kind::Child, Kind::Nexus];
-        let call = self.all.iter().flat_map(|run| kinds.iter().flat_map(|kind| self.calls_of(run, *kind)));
-        let call = call.filter(|call| call.name == name).next_back()?;
+        let mut calls =
+            self.all.iter().flat_map(|run| kinds.iter().flat_map(|kind| self.calls_of(run, *kind)));
+        let call = calls.rfind(|call| call.name == name)?;
         let mut finding = Finding::new(self.at(place), format!("{name} was called"));
         finding.details = vec![format!("input    {}", brief(&call.input))];
         finding.cause = Some(call.line);

@@ -9,9 +9,11 @@
 
 mod answer;
 mod answering;
+pub mod coverage;
 mod expect;
 mod file;
 mod judge;
+pub mod junit;
 mod matcher;
 mod node;
 mod problem;

@@ -6,7 +6,8 @@ use nexus_scenario::{Options, Report, run_text};
 pub(crate) fn reports(program: &str, scenarios: &str) -> Vec<Report> {
     let options = Options { coverage: true, transitions_max: 4_000, ..Options::default() };
     run_text(("w.twf", program), ("w.test.yaml", scenarios), &options)
-        .unwrap_or_else(|error| panic!("{error}"))
+        .map_err(|error| error.to_string())
+        .unwrap()
 }
 
 /// Everything that was not as expected, in lines; empty when all was.
@@ -25,5 +26,5 @@ pub(crate) fn findings(program: &str, scenarios: &str) -> String {
 /// What is wrong with a file.
 pub(crate) fn problems(program: &str, scenarios: &str) -> String {
     let ran = run_text(("w.twf", program), ("w.test.yaml", scenarios), &Options::default());
-    ran.map(|reports| format!("{} scenarios ran", reports.len())).unwrap_or_else(|error| error.to_string())
+    ran.map_or_else(|error| error.to_string(), |reports| format!("{} scenarios ran", reports.len()))
 }
