@@ -15,6 +15,7 @@ pub mod fault;
 pub mod format;
 pub mod graph;
 pub mod heap;
+pub mod infer;
 pub mod lexer;
 pub mod machine;
 pub mod migrate;

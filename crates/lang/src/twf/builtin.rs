@@ -6,6 +6,7 @@ mod collection;
 mod each;
 mod number;
 mod object;
+mod signature;
 mod text;
 pub mod time;
 
@@ -16,6 +17,8 @@ use super::eval::Eval;
 use super::fault::{Fault, Trouble};
 use super::value::Value;
 use crate::text::source::Span;
+
+pub use signature::{Gives, Kinds, Parameter, SIGNATURES, Signature, signature};
 
 /// A function over values.
 pub type Plain = fn(&mut Eval<'_>, &[Value]) -> Result<Value, Trouble>;

@@ -13,7 +13,7 @@ mod flow;
 mod handler;
 mod hole;
 mod import;
-mod index;
+pub(in crate::twf) mod index;
 mod loops;
 mod nexus;
 mod option;
@@ -61,6 +61,7 @@ pub fn check<'a>(units: &[ParsedUnit<'a>], sources: &'a Sources, options: CheckO
     checker.topology(units);
     checker.bodies(units);
     let mut diagnostics = checker.out;
+    diagnostics.append(&mut super::infer::mismatches(units, &index, sources));
     if options.lenient {
         soften(&mut diagnostics);
     }

@@ -15,47 +15,47 @@ const KNOWN_MAX: usize = 5_000;
 
 /// Definitions that see each other.
 #[derive(Default)]
-pub(super) struct Package<'a> {
-    pub(super) workflows: BTreeMap<&'a str, &'a Workflow>,
-    pub(super) activities: BTreeMap<&'a str, &'a Activity>,
-    pub(super) workers: BTreeMap<&'a str, &'a Worker>,
-    pub(super) services: BTreeMap<&'a str, &'a Service>,
+pub(in crate::twf) struct Package<'a> {
+    pub(in crate::twf) workflows: BTreeMap<&'a str, &'a Workflow>,
+    pub(in crate::twf) activities: BTreeMap<&'a str, &'a Activity>,
+    pub(in crate::twf) workers: BTreeMap<&'a str, &'a Worker>,
+    pub(in crate::twf) services: BTreeMap<&'a str, &'a Service>,
 }
 
 /// A file of the index.
-pub(super) struct File<'a> {
-    pub(super) unit: &'a Unit,
+pub(in crate::twf) struct File<'a> {
+    pub(in crate::twf) unit: &'a Unit,
     /// Index of its package.
-    pub(super) package: usize,
-    pub(super) imports: Vec<Imported<'a>>,
+    pub(in crate::twf) package: usize,
+    pub(in crate::twf) imports: Vec<Imported<'a>>,
 }
 
 /// An import with the packages it names; none when they are not among the files.
-pub(super) struct Imported<'a> {
-    pub(super) alias: &'a str,
-    pub(super) import: &'a Import,
-    pub(super) packages: Vec<usize>,
+pub(in crate::twf) struct Imported<'a> {
+    pub(in crate::twf) alias: &'a str,
+    pub(in crate::twf) import: &'a Import,
+    pub(in crate::twf) packages: Vec<usize>,
 }
 
 /// An endpoint with the namespace that serves it.
 #[derive(Clone, Copy)]
-pub(super) struct Endpoint<'a> {
-    pub(super) def: &'a EndpointDef,
-    pub(super) namespace: Option<&'a NamespaceDef>,
+pub(in crate::twf) struct Endpoint<'a> {
+    pub(in crate::twf) def: &'a EndpointDef,
+    pub(in crate::twf) namespace: Option<&'a NamespaceDef>,
 }
 
 /// A worker placed in a namespace.
 #[derive(Clone, Copy)]
-pub(super) struct Placement<'a> {
-    pub(super) namespace: &'a NamespaceDef,
-    pub(super) worker: &'a Worker,
-    pub(super) options: &'a [OptionEntry],
+pub(in crate::twf) struct Placement<'a> {
+    pub(in crate::twf) namespace: &'a NamespaceDef,
+    pub(in crate::twf) worker: &'a Worker,
+    pub(in crate::twf) options: &'a [OptionEntry],
     /// Index of the file the namespace stands in.
-    pub(super) file: usize,
+    pub(in crate::twf) file: usize,
 }
 
 /// What a reference leads to.
-pub(super) enum Found<T> {
+pub(in crate::twf) enum Found<T> {
     /// A definition and the index of its package.
     Here(T, usize),
     /// Nothing, though the package is known.
@@ -67,22 +67,22 @@ pub(super) enum Found<T> {
 }
 
 /// All files by name.
-pub(super) struct Index<'a> {
-    pub(super) files: Vec<File<'a>>,
-    pub(super) packages: Vec<Package<'a>>,
-    pub(super) endpoints: BTreeMap<&'a str, Endpoint<'a>>,
-    pub(super) placements: Vec<Placement<'a>>,
+pub(in crate::twf) struct Index<'a> {
+    pub(in crate::twf) files: Vec<File<'a>>,
+    pub(in crate::twf) packages: Vec<Package<'a>>,
+    pub(in crate::twf) endpoints: BTreeMap<&'a str, Endpoint<'a>>,
+    pub(in crate::twf) placements: Vec<Placement<'a>>,
     /// Which worker serves what where.
     pub(super) routes: Routes<'a>,
     /// Whether any namespace exists: without one, everything runs in `default`.
-    pub(super) has_namespaces: bool,
+    pub(in crate::twf) has_namespaces: bool,
 }
 
 /// A part of a package.
-pub(super) type Part<'a, T> = for<'x> fn(&'x Package<'a>) -> &'x BTreeMap<&'a str, T>;
+pub(in crate::twf) type Part<'a, T> = for<'x> fn(&'x Package<'a>) -> &'x BTreeMap<&'a str, T>;
 
 impl<'a> Index<'a> {
-    pub(super) fn new(units: &[ParsedUnit<'a>], sources: &Sources) -> Index<'a> {
+    pub(in crate::twf) fn new(units: &[ParsedUnit<'a>], sources: &Sources) -> Index<'a> {
         let mut keys: BTreeMap<(String, &str), usize> = BTreeMap::new();
         let mut index = Index {
             files: Vec::new(),
@@ -178,7 +178,7 @@ impl<'a> Index<'a> {
     }
 
     /// The definition that a name in a file refers to.
-    pub(super) fn find<T: Copy>(&self, file: usize, name: &QName, part: Part<'a, T>) -> Found<T> {
+    pub(in crate::twf) fn find<T: Copy>(&self, file: usize, name: &QName, part: Part<'a, T>) -> Found<T> {
         let Some(from) = self.files.get(file) else { return Found::Missing };
         let Some(qualifier) = &name.package else {
             return self.find_in(&[from.package], &name.name.name, part);
@@ -199,7 +199,7 @@ impl<'a> Index<'a> {
     }
 
     /// The names that a reference could have meant, for suggestions.
-    pub(super) fn known<T: 'a>(&self, file: usize, name: &QName, part: Part<'a, T>) -> Vec<&'a str> {
+    pub(in crate::twf) fn known<T: 'a>(&self, file: usize, name: &QName, part: Part<'a, T>) -> Vec<&'a str> {
         let Some(from) = self.files.get(file) else { return Vec::new() };
         let packages = match &name.package {
             None => vec![from.package],
@@ -216,7 +216,7 @@ impl<'a> Index<'a> {
 
     /// The namespaces in which a workflow runs: those of the workers that register it, `default` when no
     /// namespace exists at all.
-    pub(super) fn homes(&self, workflow: &Workflow) -> Vec<&'a str> {
+    pub(in crate::twf) fn homes(&self, workflow: &Workflow) -> Vec<&'a str> {
         if !self.has_namespaces {
             return vec!["default"];
         }
@@ -225,12 +225,12 @@ impl<'a> Index<'a> {
 }
 
 /// What tells definitions of one name apart.
-pub(super) fn address<T>(definition: &T) -> usize {
+pub(in crate::twf) fn address<T>(definition: &T) -> usize {
     std::ptr::from_ref(definition).addr()
 }
 
 /// The namespaces that a file defines.
-pub(super) fn namespaces(unit: &Unit) -> impl Iterator<Item = &NamespaceDef> {
+pub(in crate::twf) fn namespaces(unit: &Unit) -> impl Iterator<Item = &NamespaceDef> {
     unit.definitions.iter().filter_map(|definition| match definition {
         Definition::Namespace(namespace) => Some(namespace),
         _ => None,

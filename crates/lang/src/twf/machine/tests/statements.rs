@@ -134,10 +134,13 @@ fn faults_name_what_is_wrong() {
         ("x = [1]\ny = x[3]", "INDEX_RANGE position 3 is outside of a list of 1"),
         ("x = 1 / 0", "DIVISION_BY_ZERO division by zero"),
         ("x = 9223372036854775807 + 1", "OVERFLOW the result of `+` is too large"),
-        ("if (1):\n    pass", "TYPE_MISMATCH a condition must be true or false, not an int"),
-        ("x = 1 < \"a\"", "TYPE_MISMATCH an int and a string have no order"),
-        ("x = \"a\" * 2", "TYPE_MISMATCH `*` cannot be used between a string and an int"),
-        ("for (x in 5):\n    pass", "TYPE_MISMATCH `for` goes over a list or object, not an int"),
+        ("if (get({v: 1}, \"v\")):\n    pass", "TYPE_MISMATCH a condition must be true or false, not an int"),
+        ("x = 1 < get({v: \"a\"}, \"v\")", "TYPE_MISMATCH an int and a string have no order"),
+        ("x = get({v: \"a\"}, \"v\") * 2", "TYPE_MISMATCH `*` cannot be used between a string and an int"),
+        (
+            "for (x in get({v: 5}, \"v\")):\n    pass",
+            "TYPE_MISMATCH `for` goes over a list or object, not an int",
+        ),
         (
             "x = {}\nx.self = x\nclose complete(x)",
             "VALUE_TOO_DEEP the value nests deeper than 128 levels, or contains itself",
