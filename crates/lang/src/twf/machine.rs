@@ -89,6 +89,12 @@ impl Machine {
         &self.info
     }
 
+    /// The variables of the run, by slot, with what they hold.
+    #[cfg(test)]
+    pub(crate) fn variables(&self) -> (&Heap, &[Value]) {
+        (&self.heap, &self.globals)
+    }
+
     /// Whether the run has ended. A closed machine still answers queries.
     pub fn is_closed(&self) -> bool {
         self.closed

@@ -115,9 +115,14 @@ impl<'a> Body<'_, 'a> {
             return run_field(&field.name);
         }
         let whole = self.expr(base);
+        if optional && whole.members().contains(&Ty::Null) {
+            // `a?.b` of null is null, so it is never wrong for all that `a` may be.
+            let found = whole.members().iter().filter_map(|it| self.field_of_member(it, &field.name));
+            let ty = found.fold(Ty::Null, Ty::join);
+            return self.by_way_of(base, ty);
+        }
         let ty = self.field(&whole, field);
-        let ty = self.by_way_of(base, ty);
-        if optional && whole.members().contains(&Ty::Null) { ty.or_null() } else { ty }
+        self.by_way_of(base, ty)
     }
 
     /// What was written by other ways into what a variable shares is there, too.
