@@ -94,6 +94,7 @@ pub static RULES: &[Rule] = &[
     error("TASK_QUEUE_MISMATCH", Validate, "two workers of different types share a task queue"),
     warning("TIMER_RESTARTED_IN_LOOP", Lint, "a deadline begins anew in each round and never comes"),
     error("TOO_LARGE", Validate, "a workflow is too large to be compiled"),
+    error("TYPE_MISMATCH", Validate, "a value is of a type that its place does not take"),
     warning("UNBOUNDED_LOOP_NO_CAN", Lint, "an endless loop lets the history grow without bound"),
     warning("UNBOUND_ACTIVITY", Project, "nobody implements an activity"),
     error("UNBOUND_TEMPLATE_PARAM", Resolve, "nothing binds a `{parameter}`"),

@@ -37,10 +37,15 @@ activity Two() -> (int, string):
 /// Whether a type allows a value. Null stands for what is not there yet, so every type allows it.
 fn admits(types: &Types, heap: &Heap, ty: &Ty, value: &Value) -> bool {
     match (ty, value) {
-        (Ty::Any(_), _) | (_, Value::Null) | (Ty::Bool | Ty::Condition, Value::Bool(_)) => true,
-        (Ty::Int | Ty::Decimal, Value::Int(_)) | (Ty::Decimal, Value::Decimal(_)) => true,
-        (Ty::Str | Ty::Bytes, Value::Str(_)) | (Ty::Duration, Value::Duration(_)) => true,
-        (Ty::Timestamp, Value::Timestamp(_)) | (Ty::Promise(_), Value::Promise(_)) => true,
+        (Ty::Any(_), _)
+        | (_, Value::Null)
+        | (Ty::Bool | Ty::Condition, Value::Bool(_))
+        | (Ty::Int | Ty::Decimal, Value::Int(_))
+        | (Ty::Decimal, Value::Decimal(_))
+        | (Ty::Str | Ty::Bytes, Value::Str(_))
+        | (Ty::Duration, Value::Duration(_))
+        | (Ty::Timestamp, Value::Timestamp(_))
+        | (Ty::Promise(_), Value::Promise(_)) => true,
         (Ty::List(item), Value::List(at)) => heap.list(*at).iter().all(|it| admits(types, heap, item, it)),
         (Ty::Map(item), Value::Object(at)) => {
             heap.object(*at).unwrap().fields.values().all(|it| admits(types, heap, item, it))
@@ -63,7 +68,8 @@ fn admits(types: &Types, heap: &Heap, ty: &Ty, value: &Value) -> bool {
 }
 
 fn source(body: &[String]) -> String {
-    let lines: String = body.iter().map(|line| format!("    {line}\n")).collect();
+    let lines: Vec<String> = body.iter().map(|line| format!("    {line}\n")).collect();
+    let lines = lines.concat();
     format!("{HEAD}workflow W():\n    signal S(x: int, y: []string):\n        v0 = y\n{lines}    pass()\n")
 }
 
@@ -266,7 +272,7 @@ fn line(style: Style) -> BoxedStrategy<Vec<String>> {
     ]);
     let written = (written, 0..5_u8, prop::collection::vec(expr(style), 2))
         .prop_map(|(shape, v, parts)| vec![filled(&shape.replace('#', &v.to_string()), &parts)]);
-    if style != Style::Pure { prop_oneof![assigned, written].boxed() } else { assigned.boxed() }
+    if style == Style::Pure { assigned.boxed() } else { prop_oneof![assigned, written].boxed() }
 }
 
 fn headed(head: String, body: &[Vec<String>]) -> Vec<String> {
