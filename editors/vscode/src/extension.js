@@ -22,6 +22,7 @@ async function activate(context) {
     command('nexus.showGraph', showGraph),
     command('nexus.check', () => runTask('check')),
     command('nexus.test', () => runTask('test')),
+    command('nexus.testFile', () => runTask('test', vscode.window.activeTextEditor?.document.uri.fsPath)),
     vscode.tasks.registerTaskProvider('nexus', provider),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration('nexus.path')) own.restart();

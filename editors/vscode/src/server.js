@@ -6,6 +6,7 @@ const { LanguageClient, RevealOutputChannelOn, State } = require('vscode-languag
 
 const { trouble } = require('./program');
 const { program } = require('./project');
+const { middleware } = require('./tokens');
 
 const OPEN_SETTING = 'Open Setting';
 const TRY_AGAIN = 'Try Again';
@@ -42,6 +43,7 @@ class Server {
       documentSelector: [{ scheme: 'file', language: 'twf' }, { scheme: 'untitled', language: 'twf' }],
       outputChannel: this.output,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
+      middleware: middleware(() => this.client?.initializeResult?.capabilities.semanticTokensProvider?.legend.tokenTypes ?? []),
       // The client tells of a start that fails; trying again at once would only repeat it.
       initializationFailedHandler: () => false,
     });

@@ -31,16 +31,18 @@ const provider = {
 };
 
 /**
- * Runs a task now.
+ * Runs a task now, on one file or on the project.
  *
  * @param {string} command
+ * @param {string} [file]
  */
-async function runTask(command) {
+async function runTask(command, file) {
   if (!target()) {
     vscode.window.showInformationMessage(`Nexus: open a folder or a TWF file to ${command}.`);
     return;
   }
-  await vscode.tasks.executeTask(task({ type: 'nexus', command }, vscode.TaskScope.Workspace));
+  const definition = { type: 'nexus', command, ...(file && { args: [file] }) };
+  await vscode.tasks.executeTask(task(definition, vscode.TaskScope.Workspace));
 }
 
 module.exports = { provider, runTask };

@@ -147,6 +147,16 @@ test('the graph is drawn in the project of the open file, as a diagram and as te
   await window.extension.deactivate();
 });
 
+test('of the tokens of the server those of names are shown, in their places', async () => {
+  const window = start(small, { text: 'workflow A():\n    await p  "text"\n\n        x = 1\n' });
+  await window.extension.activate(window.context);
+  const provider = window.record.providers.get('tokens');
+  const { token } = new (/** @type {any} */ (window.module).CancellationTokenSource)();
+  const tokens = await provider.provideDocumentSemanticTokens(window.window.activeTextEditor?.document, token);
+  assert.deepEqual([...tokens.data], [1, 10, 3, 1, 2, 2, 8, 2, 1, 0]);
+  await window.extension.deactivate();
+});
+
 test('check and test are tasks in the project, with their problems', async () => {
   const window = start(small, { text: 'workflow A():\n    pass\n' });
   await window.extension.activate(window.context);
@@ -155,6 +165,9 @@ test('check and test are tasks in the project, with their problems', async () =>
   const { process: program, args, options } = task.execution;
   assert.deepEqual({ program, args, options }, { program: small, args: ['test'], options: { cwd: path.join(folder, 'shop') } });
   assert.equal(task.matcher, '$nexus');
+  await window.record.commands.get('nexus.testFile')?.();
+  const file = path.join(folder, 'shop/workflows/a.twf');
+  assert.deepEqual(window.record.tasks[1].execution.args, ['test', file]);
   const provider = window.record.providers.get('nexus');
   const offered = provider.provideTasks().map((/** @type {any} */ it) => it.name);
   assert.deepEqual(offered, ['check', 'test']);

@@ -103,6 +103,12 @@ class CancellationTokenSource {
   }
 }
 
+class SemanticTokens {
+  constructor(/** @type {Uint32Array} */ data) {
+    this.data = data;
+  }
+}
+
 class Task {
   constructor(
     /** @type {unknown} */ definition, /** @type {unknown} */ scope, /** @type {string} */ name,
@@ -185,6 +191,10 @@ function editor({ setting, answers, folder }) {
       const fits = (/** @type {any} */ it) => (!it.language || it.language === document.languageId) && (!it.scheme || it.scheme === document.uri.scheme);
       return [selectors].flat().some(fits) ? 10 : 0;
     },
+    registerDocumentSemanticTokensProvider: (/** @type {unknown} */ _, /** @type {unknown} */ provider) => {
+      record.providers.set('tokens', provider);
+      return new Disposable();
+    },
     createDiagnosticCollection: () => ({
       set: (/** @type {Uri} */ uri, /** @type {Diagnostic[]} */ found) => {
         record.diagnostics.set(uri.toString(), found);
@@ -211,7 +221,7 @@ function editor({ setting, answers, folder }) {
   const env = { appName: 'Editor', appHost: 'desktop', language: 'en', isTelemetryEnabled: false };
   /** @type {Record<string, unknown>} */
   const known = {
-    version: '1.91.0', Uri, Position, Range, Diagnostic, Disposable, EventEmitter: Emitter, CancellationTokenSource, Task, ProcessExecution,
+    version: '1.91.0', Uri, Position, Range, Diagnostic, Disposable, EventEmitter: Emitter, CancellationTokenSource, SemanticTokens, Task, ProcessExecution,
     window: open(window), workspace: open(workspace), languages: open(languages), commands, tasks, env: open(env), l10n: { t: String },
     extensions: { getExtension: () => undefined, onDidChange: never },
     LogLevel: { Off: 0, Trace: 1, Debug: 2, Info: 3, Warning: 4, Error: 5 },

@@ -13,9 +13,15 @@ function send(/** @type {object} */ message) {
   process.stdout.write(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }
 
+const legend = { tokenTypes: ['keyword', 'variable', 'string'], tokenModifiers: ['definition', 'modification'] };
+const capabilities = { textDocumentSync: { openClose: true, change: 2 }, semanticTokensProvider: { legend, full: true } };
+
 /** @type {Record<string, (params: any, id: number) => void>} */
 const answers = {
-  initialize: (_, id) => send({ id, result: { capabilities: { textDocumentSync: { openClose: true, change: 2 } } } }),
+  initialize: (_, id) => send({ id, result: { capabilities } }),
+  // `await`, a name and a string on one line, a name on the next but one.
+  'textDocument/semanticTokens/full': (_, id) =>
+    send({ id, result: { data: [1, 4, 5, 0, 0, 0, 6, 3, 1, 2, 0, 4, 5, 2, 0, 2, 8, 2, 1, 0] } }),
   'textDocument/didOpen': ({ textDocument: { uri, text } }) => {
     const lines = String(text).split('\n');
     const found = lines.flatMap((line, at) => (line.includes('wrong') ? [at] : []));
