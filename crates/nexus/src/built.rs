@@ -8,6 +8,7 @@ use nexus_kernel::error::Error;
 use nexus_lang::text::diagnostic::{Diagnostic, Severity};
 use nexus_lang::text::render;
 use nexus_lang::text::source::{Sources, Span, offset};
+use nexus_lang::twf::check::suppress::hide;
 use nexus_sandbox::Sandbox;
 
 use crate::activities::{Bindings, ScriptError};
@@ -71,7 +72,9 @@ pub async fn build(project: &Project, sandbox: Option<&Sandbox>, lenient: bool) 
         }
         if let Some(definition) = &definition {
             bindings.learn_parameters(&definition.program);
-            diagnostics.extend(unbound(definition, &bindings));
+            let mut unbound = unbound(definition, &bindings);
+            hide(&mut unbound, &sources);
+            diagnostics.extend(unbound);
         }
     }
     diagnostics.sort_by_key(|found| (found.span.map(|span| (span.source, span.start)), found.code));

@@ -63,6 +63,8 @@ pub enum Format {
     Dot,
     /// For Mermaid, in Markdown: graph.
     Mermaid,
+    /// For GitHub, which shows findings beside the code: check.
+    Github,
 }
 
 /// The commands.
@@ -118,7 +120,7 @@ impl Command {
     /// The formats of every command are `table` and `json`; some have more.
     fn accept(&self, format: Format) -> Result<(), Error> {
         let more: &[Format] = match self {
-            Command::Check(_) => &[Format::TwfJson],
+            Command::Check(_) => &[Format::TwfJson, Format::Github],
             Command::Graph(_) => &[Format::TwfJson, Format::Dot, Format::Mermaid],
             _ => &[],
         };

@@ -34,6 +34,11 @@ impl Output {
         self.format == Format::Json
     }
 
+    /// Whether findings are for GitHub.
+    pub fn is_github(&self) -> bool {
+        self.format == Format::Github
+    }
+
     /// Whether standard error may be coloured.
     pub fn has_color(&self) -> bool {
         self.color

@@ -12,6 +12,7 @@ mod checkout;
 mod dialects;
 mod format;
 mod migrate;
+mod pages;
 mod robust;
 mod rules;
 mod shop;

@@ -1,7 +1,7 @@
 //! Any text at all: no panic, spans inside the text, time and stack within bounds.
 
 use nexus_lang::text::diagnostic::Diagnostic;
-use nexus_lang::text::render::{concise, json, terminal};
+use nexus_lang::text::render::{concise, github, json, terminal};
 use nexus_lang::text::source::{SourceId, Sources};
 use nexus_lang::twf::check::{CheckOptions, diagnose};
 use nexus_lang::twf::dump;
@@ -31,6 +31,7 @@ fn examine(text: &str) -> (Parsed, Vec<Diagnostic>) {
     for it in all.iter().take(20) {
         assert!(terminal(it, &sources, false).contains(it.code));
         assert!(json(it, &sources).is_object());
+        assert_eq!(github(it, &sources).lines().count(), 1, "{it:?}");
     }
     let _shown = dump::unit(&parsed.unit);
     (parsed, all)

@@ -29,7 +29,7 @@ pub(crate) fn fences() -> Vec<Fence> {
     paths.iter().flat_map(|path| fences_of(path)).collect()
 }
 
-fn fences_of(path: &Path) -> Vec<Fence> {
+pub(crate) fn fences_of(path: &Path) -> Vec<Fence> {
     let name = path.file_name().unwrap().to_string_lossy().to_string();
     let text = fs::read_to_string(path).unwrap();
     let mut all = Vec::new();
@@ -56,7 +56,7 @@ impl Fence {
     }
 
     /// The files of the block: one, or those that `# file: path` lines begin.
-    fn files(&self) -> Vec<(String, String)> {
+    pub(crate) fn files(&self) -> Vec<(String, String)> {
         let mut files: Vec<(String, String)> = Vec::new();
         for line in self.text.lines() {
             if let Some(path) = line.strip_prefix("# file: ") {

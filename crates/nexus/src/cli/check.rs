@@ -73,6 +73,8 @@ pub async fn check(global: &Global, args: &CheckArgs, output: Output) -> Result<
         errors += report.count(Severity::Error);
         if output.is_json() {
             found.extend(report.diagnostics.iter().map(|one| render::json(one, &report.sources)));
+        } else if output.is_github() {
+            annotate(&report, args.info, output);
         } else {
             print(&report, args.info, &project, output);
         }
@@ -96,6 +98,14 @@ fn outcome(errors: usize) -> Result<(), Error> {
     }
     let plural = if errors == 1 { "" } else { "s" };
     Err(Error::new(&code::PROJECT_INVALID, format!("{errors} error{plural}")).help("mend the lines above"))
+}
+
+/// One line for each finding, to standard output, where GitHub reads it.
+fn annotate(report: &Report, with_info: bool, output: Output) {
+    let fits = |severity| with_info || severity != Severity::Info;
+    for found in report.diagnostics.iter().filter(|found| fits(found.severity)) {
+        output.text(&render::github(found, &report.sources));
+    }
 }
 
 fn print(report: &Report, with_info: bool, project: &Project, output: Output) {

@@ -49,6 +49,37 @@ fn a_syntax_error_has_its_line() {
 }
 
 #[test]
+fn findings_are_shown_where_github_reads_them() {
+    let project = hello();
+    project
+        .write("workflows/hello.twf", &WORKFLOW.replace("activity Greet(name) ->", "activity Gret(name) ->"));
+    let ran = project.nexus(&["check", "--format", "github"]);
+    assert_eq!(ran.code(), 2);
+    let head =
+        "::error file=workflows/hello.twf,line=2,endLine=2,col=14,endColumn=18,title=UNDEFINED_ACTIVITY::";
+    assert!(ran.stdout().lines().any(|line| line.starts_with(head)), "{}", ran.stdout());
+    let refused = project.nexus(&["workflow", "list", "--format", "github"]);
+    assert_eq!(refused.code(), 2);
+    holds(&refused.stderr(), &["github"]);
+}
+
+#[test]
+fn findings_are_explained_and_silenced() {
+    let project = hello();
+    for code in ["UNDEFINED_ACTIVITY", "unbound_activity"] {
+        holds(&project.nexus(&["explain", code]).ok().stdout(), &["## What to do", "```"]);
+    }
+    let listed = project.nexus(&["explain"]).ok().stdout();
+    holds(&listed, &["NX-1001", "UNDEFINED_ACTIVITY", "UNUSED_IGNORE"]);
+    let unbound = format!("{WORKFLOW}activity Later():\n    ...\n");
+    project.write("workflows/hello.twf", &unbound);
+    holds(&project.nexus(&["check"]).ok().stderr(), &["UNBOUND_ACTIVITY"]);
+    let silenced = unbound.replace("activity Later", "# twf:lint-ignore UNBOUND_ACTIVITY\nactivity Later");
+    project.write("workflows/hello.twf", &silenced);
+    assert!(!project.nexus(&["check", "--info"]).ok().stderr().contains("UN"));
+}
+
+#[test]
 fn an_unknown_activity_is_found_and_the_right_one_suggested() {
     let project = hello();
     project

@@ -189,11 +189,20 @@ impl<'a> Flow<'_, 'a> {
             marks = self.block(&all.body).marks;
         } else {
             for branch in &all.body {
-                marks = marks.and(self.stmt(branch).marks);
+                marks = marks.and(self.branch(branch).marks);
             }
         }
         let waits = if all.body.is_empty() { Marks::default() } else { Marks::WAITS };
         Ways::through(marks.and(waits))
+    }
+
+    /// A branch of `await all:`. A loop over elements is a branch for each, so its rounds are no rounds.
+    fn branch(&mut self, stmt: &'a Stmt) -> Ways {
+        let StmtKind::For(ForHead::Each(..), body) = &stmt.kind else { return self.stmt(stmt) };
+        self.loops += 1;
+        let inner = self.block(body);
+        self.loops -= 1;
+        Ways::through(inner.marks.without(Marks::BREAKS.and(Marks::BREAKS_FREELY)))
     }
 
     fn race(&mut self, cases: &'a [RaceCase]) -> Ways {
