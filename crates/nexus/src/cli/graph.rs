@@ -92,7 +92,7 @@ fn show(
         Format::Json => output.json(&graph::json(&view, &design.sources)),
         Format::Dot => output.text(&graph::dot(&view)),
         Format::Mermaid => output.text(&graph::mermaid(&view)),
-        Format::Table | Format::TwfJson => output.text(&graph::text(&view, &design.sources)),
+        Format::Table | Format::TwfJson | Format::Github => output.text(&graph::text(&view, &design.sources)),
     }
     Ok(())
 }

@@ -60,7 +60,7 @@ fn findings_are_shown_where_github_reads_them() {
     assert!(ran.stdout().lines().any(|line| line.starts_with(head)), "{}", ran.stdout());
     let refused = project.nexus(&["workflow", "list", "--format", "github"]);
     assert_eq!(refused.code(), 2);
-    holds(&refused.stderr(), &["github"]);
+    holds(&refused.stderr(), &["NX-2004", "no such format"]);
 }
 
 #[test]
