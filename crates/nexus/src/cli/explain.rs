@@ -12,7 +12,7 @@ use crate::pages;
 /// Flags.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The code, for example NX-2001 or UNDEFINED_ACTIVITY; without one, every code is listed
+    /// The code, for example NX-2001 or `UNDEFINED_ACTIVITY`; without one, every code is listed
     code: Option<String>,
 }
 
