@@ -35,6 +35,8 @@ fn log_to_stderr(cli: &Cli) {
             "nexus=debug,nexus_engine=debug,nexus_gateway=debug,nexus_sandbox=debug,nexus_store=debug,info"
         }
         (Command::Up(_), false) => "info",
+        // Attempts that fail are what many scenarios are about.
+        (Command::Test(_), false) => "error",
         _ => "warn",
     };
     let filter = EnvFilter::try_from_env("NEXUS_LOG").unwrap_or_else(|_| EnvFilter::new(level));

@@ -123,7 +123,23 @@ fn rule(node: &Node, (is_activity, is_last): (bool, bool), reader: &mut Reader<'
     rule
 }
 
+/// A mapping with keys of an answer and with others is one of the two, and nobody can tell which.
+fn is_mixed(node: &Node, reader: &mut Reader<'_>) -> bool {
+    let mut entries = node.entries().unwrap_or_default().iter();
+    let Some(other) = entries.find(|entry| !KEYS.contains(&entry.key.as_str())) else { return false };
+    let help = match nexus_kernel::suggest::nearest(&other.key, KEYS.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`? A value with such fields is written under `return:`"),
+        None => "a value with such fields is written under `return:`".to_owned(),
+    };
+    let message = format!("`{}` is no key of an answer, which are {}", other.key, KEYS.join(", "));
+    reader.wrong_help(other.place, message, help);
+    true
+}
+
 fn fields(node: &Node, is_activity: bool, rule: &mut Rule, reader: &mut Reader<'_>) {
+    if is_mixed(node, reader) {
+        return;
+    }
     for entry in node.entries().unwrap_or_default() {
         let value = &entry.value;
         match entry.key.as_str() {
@@ -137,11 +153,7 @@ fn fields(node: &Node, is_activity: bool, rule: &mut Rule, reader: &mut Reader<'
                 rule.when = Some(value.clone());
             }
             "run" => rule.run = run(value, is_activity, reader),
-            key => {
-                let help = "an answer that is a mapping with such a field is written under `return:`";
-                let message = format!("`{key}` is no key of an answer, which are {}", KEYS.join(", "));
-                reader.wrong_help(entry.place, message, help);
-            }
+            _ => {}
         }
     }
     let has = |key: &str| node.get(key).is_some();

@@ -21,6 +21,7 @@ const FILES: &[(&str, &str)] = &[
     ("workflows/greeting.twf", include_str!("../../template/workflows/greeting.twf")),
     ("activities/greeting.js", include_str!("../../template/activities/greeting.js")),
     ("data/greetings.json", include_str!("../../template/data/greetings.json")),
+    ("tests/greeting.test.yaml", include_str!("../../template/tests/greeting.test.yaml")),
     (".gitignore", ".nexus/\n"),
 ];
 
@@ -37,6 +38,7 @@ pub fn new(args: &NewArgs, output: Output) -> Result<(), Error> {
     let name = dir.display();
     output.note(&format!("made {name}"));
     output.note(&format!("  nexus run Greet --project {name} --input name=Ada"));
+    output.note(&format!("  nexus test {name}"));
     output.note(&format!("  nexus up {name}"));
     Ok(())
 }

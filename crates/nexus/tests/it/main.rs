@@ -16,4 +16,5 @@ mod orders;
 mod rewrite;
 mod seed;
 mod support;
+mod test;
 mod tidy;
