@@ -28,7 +28,9 @@ pub mod rules;
 pub mod schema;
 pub mod shape;
 pub mod stub;
+pub mod symbol;
 pub mod token;
+pub mod tree;
 pub mod value;
 
 pub use project::{Compiled, INTERPRETER_VERSION, compile_sources};

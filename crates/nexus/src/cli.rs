@@ -6,8 +6,10 @@ pub mod fmt;
 pub mod graph;
 pub mod migrate;
 pub mod new;
+pub mod parse;
 pub mod rewrite;
 pub mod run;
+pub mod symbols;
 pub mod test;
 pub mod up;
 pub mod workflow;
@@ -53,11 +55,11 @@ pub struct Global {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people.
-    #[value(alias = "text")]
+    #[value(aliases = ["text", "dump"])]
     Table,
     /// For programs.
     Json,
-    /// For tools that read the JSON of the public TWF tool: check, graph.
+    /// For tools that read the JSON of the public TWF tool: check, graph, parse, symbols.
     TwfJson,
     /// For Graphviz: graph.
     Dot,
@@ -84,6 +86,10 @@ pub enum Command {
     Fmt(fmt::FmtArgs),
     /// Replace older spellings in .twf files by the newest ones
     Migrate(migrate::MigrateArgs),
+    /// Show how files are read: their syntax trees
+    Parse(parse::ParseArgs),
+    /// List what files define, with signatures
+    Symbols(symbols::SymbolsArgs),
     /// Make a new project
     New(new::NewArgs),
     /// List and show workflows
@@ -109,6 +115,8 @@ impl Cli {
             Command::Graph(args) => graph::graph(&global, &args, output),
             Command::Fmt(args) => fmt::fmt(&global, &args, output),
             Command::Migrate(args) => migrate::migrate(&global, &args, output),
+            Command::Parse(args) => parse::parse(&global, &args, output),
+            Command::Symbols(args) => symbols::symbols(&global, &args, output),
             Command::New(args) => new::new(&args, output),
             Command::Workflow { verb } => workflow::workflow(&global, verb, output).await,
             Command::Explain(args) => explain::explain(&args, output),
@@ -121,6 +129,7 @@ impl Command {
     fn accept(&self, format: Format) -> Result<(), Error> {
         let more: &[Format] = match self {
             Command::Check(_) => &[Format::TwfJson, Format::Github],
+            Command::Parse(_) | Command::Symbols(_) => &[Format::TwfJson],
             Command::Graph(_) => &[Format::TwfJson, Format::Dot, Format::Mermaid],
             _ => &[],
         };

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use nexus_kernel::Json;
 use nexus_kernel::error::Error;
-use nexus_lang::text::diagnostic::{Diagnostic, Severity, sort};
+use nexus_lang::text::diagnostic::{Diagnostic, Severity};
 use nexus_lang::text::source::{SourceId, Sources};
-use nexus_lang::twf::ast::Unit;
-use nexus_lang::twf::check::{CheckOptions, ParsedUnit, check};
+use nexus_lang::twf::check::{CheckOptions, ParsedUnit, diagnose};
 use nexus_lang::twf::envelope::{self, Payload};
-use nexus_lang::twf::parser::parse;
+use nexus_lang::twf::parser::{Parsed, parse};
 
+use crate::cli::Global;
 use crate::project::{Project, SourceFile, twf_files};
 
 /// Files that were read.
@@ -21,7 +21,7 @@ pub struct Design {
     pub sources: Sources,
     /// What the parser and the checks noticed, in order.
     pub diagnostics: Vec<Diagnostic>,
-    units: Vec<(SourceId, Unit)>,
+    parsed: Vec<(SourceId, Parsed)>,
 }
 
 impl Design {
@@ -38,25 +38,28 @@ impl Design {
         Ok(Design::of(sources))
     }
 
+    /// Reads the paths of a command line, or the project when there are none.
+    pub fn of_paths(global: &Global, paths: &[PathBuf]) -> Result<Design, Error> {
+        if paths.is_empty() {
+            Design::read(std::slice::from_ref(&global.project))
+        } else {
+            Design::read(paths)
+        }
+    }
+
     /// Parses and checks files.
     pub fn of(sources: Sources) -> Design {
-        let mut diagnostics = Vec::new();
-        let mut units = Vec::new();
-        for (id, source) in sources.iter() {
-            let parsed = parse(id, &source.text);
-            diagnostics.extend(parsed.diagnostics);
-            units.push((id, parsed.unit));
-        }
-        let mut design = Design { sources, diagnostics, units };
-        let found = check(&design.units(), &design.sources, CheckOptions::default());
-        design.diagnostics.extend(found);
-        sort(&mut design.diagnostics);
-        design
+        let parsed: Vec<_> = sources.iter().map(|(id, source)| (id, parse(id, &source.text))).collect();
+        let diagnostics = diagnose(&parsed, &sources, CheckOptions::default());
+        Design { sources, diagnostics, parsed }
     }
 
     /// The trees.
     pub fn units(&self) -> Vec<ParsedUnit<'_>> {
-        self.units.iter().map(|(source, unit)| ParsedUnit { source: *source, unit }).collect()
+        self.parsed
+            .iter()
+            .map(|(source, parsed)| ParsedUnit { source: *source, unit: &parsed.unit })
+            .collect()
     }
 
     /// A JSON form of the public tool.
@@ -65,6 +68,11 @@ impl Design {
         let design =
             envelope::Design { units: &units, sources: &self.sources, diagnostics: &self.diagnostics };
         envelope::envelope(&design, payload)
+    }
+
+    /// Whether the text of some file could not be read.
+    pub fn is_broken(&self) -> bool {
+        self.diagnostics.iter().any(|it| it.is_error() && matches!(it.code, "LEX" | "SYNTAX"))
     }
 
     /// How many errors there are.

@@ -52,18 +52,48 @@ pub struct Source {
     /// The whole text.
     pub text: Arc<str>,
     line_starts: Arc<[u32]>,
+    /// Characters before every [`STEP`]th byte; empty when every character is one byte.
+    chars: Arc<[u32]>,
 }
+
+/// Bytes between two known numbers of characters: a column costs no more than this on however long a line.
+const STEP: usize = 1024;
 
 impl Source {
     fn new(path: &str, text: &str) -> Source {
         let starts = std::iter::once(0)
             .chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| offset(at + 1)));
-        Source { path: path.into(), text: text.into(), line_starts: starts.collect() }
+        let chars = if text.is_ascii() { Arc::default() } else { char_steps(text) };
+        Source { path: path.into(), text: text.into(), line_starts: starts.collect(), chars }
+    }
+
+    /// How many characters stand before a byte.
+    fn chars_before(&self, byte: usize) -> usize {
+        let step = byte / STEP;
+        let Some(known) = self.chars.get(step) else { return byte };
+        let rest = self.text.as_bytes().get(step * STEP..byte).unwrap_or_default();
+        *known as usize + rest.iter().filter(|byte| is_char_start(**byte)).count()
     }
 
     fn line_of(&self, byte: u32) -> usize {
         self.line_starts.partition_point(|start| *start <= byte).saturating_sub(1)
     }
+}
+
+fn is_char_start(byte: u8) -> bool {
+    byte & 0b1100_0000 != 0b1000_0000
+}
+
+fn char_steps(text: &str) -> Arc<[u32]> {
+    let mut before = 0;
+    let steps = text.as_bytes().chunks(STEP).map(|chunk| {
+        let known = offset(before);
+        before += chunk.iter().filter(|byte| is_char_start(**byte)).count();
+        known
+    });
+    let mut steps: Vec<u32> = steps.collect();
+    steps.push(offset(before));
+    steps.into()
 }
 
 /// A byte offset as spans hold it; a text longer than 4 GiB is cut off at that.
@@ -123,12 +153,13 @@ impl Sources {
         };
         let line = source.line_of(byte);
         let start = source.line_starts.get(line).copied().unwrap_or(0);
-        let before = source.text.get(start as usize..byte as usize).unwrap_or("");
-        Location {
-            path: source.path.to_string(),
-            line: offset(line + 1),
-            column: offset(before.chars().count() + 1),
-        }
+        let is_inside = start <= byte && source.text.is_char_boundary(byte as usize);
+        let before = if is_inside {
+            source.chars_before(byte as usize) - source.chars_before(start as usize)
+        } else {
+            0
+        };
+        Location { path: source.path.to_string(), line: offset(line + 1), column: offset(before + 1) }
     }
 }
 
@@ -145,5 +176,21 @@ mod tests {
         assert_eq!(at(3), "a.twf:1:3");
         assert_eq!(at(6), "a.twf:2:1");
         assert_eq!(at(8), "a.twf:2:3");
+    }
+    #[test]
+    fn columns_of_a_long_line_are_exact_and_cheap() {
+        let mut sources = Sources::new();
+        let text = format!("x\n{}", "aä€𝄞 ".repeat(102_400) + &"y".repeat(1022));
+        let id = sources.add("a.twf", &text);
+        for (column, (byte, _)) in text[2..].char_indices().enumerate() {
+            let start = offset(byte + 2);
+            let at = sources.locate(Span { source: id, start, end: start });
+            assert_eq!((at.line, at.column as usize), (2, column + 1));
+        }
+        assert_eq!(text.len() % STEP, 0, "the end is a step of its own");
+        let end = offset(text.len());
+        assert_eq!(sources.locate(Span { source: id, start: end, end }).column, 513_023);
+        let past = end + 9;
+        assert_eq!(sources.locate(Span { source: id, start: past, end: past }).column, 1);
     }
 }

@@ -2,7 +2,14 @@
 //!
 //! `docs/twf-json.md` says what is equal, what is added and what differs on purpose.
 
+mod block;
+mod call;
+mod definition;
 mod graph;
+mod options;
+mod source;
+mod stmt;
+mod symbol;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +19,7 @@ use crate::text::diagnostic::{Diagnostic, Severity};
 use crate::text::source::Sources;
 use crate::twf::ast::Definition;
 use crate::twf::check::ParsedUnit;
+use crate::twf::rules::{Rule, RuleKind};
 
 /// What an envelope is made from: files, and everything that was noticed about them.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +39,10 @@ pub enum Payload {
     Check,
     /// `graph`: the deployment graph in the public reading.
     Graph,
+    /// `definitions`: the syntax trees.
+    Parse,
+    /// `symbols`: what is defined, without bodies.
+    Symbols,
 }
 
 /// A design in an envelope.
@@ -39,6 +51,8 @@ pub fn envelope(design: &Design<'_>, payload: Payload) -> Value {
     let (key, value) = match payload {
         Payload::Check => return Value::Object(envelope),
         Payload::Graph => ("graph", graph::graph(design.units, design.sources)),
+        Payload::Parse => ("definitions", definition::definitions(design.units, design.sources)),
+        Payload::Symbols => ("symbols", symbol::symbols(design.units, design.sources)),
     };
     envelope.insert(key.to_string(), value);
     Value::Object(envelope)
@@ -107,31 +121,7 @@ fn is_name(text: &str) -> bool {
     is_start && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.{}".contains(&b))
 }
 
-/// The stage that finds a code: `parse`, `resolve`, `validate` or `graph`.
+/// The stage that finds a code: `parse`, `resolve`, `validate`, `graph`, `lint`, `project`.
 fn kind(code: &str) -> &'static str {
-    const PARSE: &[&str] =
-        &["LEX", "SYNTAX", "LEGACY_SYNTAX", "EXTENSION_SYNTAX", "RAW_STATEMENT", "OPAQUE_TYPE"];
-    const RESOLVE: &[&str] = &[
-        "CONDITION_RESULT_BINDING",
-        "ENDPOINT_PARAM_NOT_SUPERSET",
-        "NAMESPACE_UNDEFINED_WORKER",
-        "NEXUS_ASYNC_UNDEFINED_WORKFLOW",
-        "NEXUS_NO_OPERATION",
-        "QUALIFIED_REF_WITHOUT_IMPORT",
-        "UNBOUND_TEMPLATE_PARAM",
-        "UNKNOWN_FUNCTION",
-        "UNRESOLVED_IMPORT",
-        "UNUSED_IMPORT",
-    ];
-    const RESOLVE_STARTS: &[&str] =
-        &["DUPLICATE_", "UNDEFINED_", "SIGNAL_SEND_", "NEXUS_UNDEFINED_", "WORKER_UNDEFINED_"];
-    if PARSE.contains(&code) {
-        "parse"
-    } else if RESOLVE.contains(&code) || RESOLVE_STARTS.iter().any(|start| code.starts_with(start)) {
-        "resolve"
-    } else if code == "DISPATCH_NO_REACHABLE_DEPLOYMENT" {
-        "graph"
-    } else {
-        "validate"
-    }
+    Rule::find(code).map_or(RuleKind::Validate, |rule| rule.kind).word()
 }

@@ -8,7 +8,7 @@
 mod coarse;
 mod deploy;
 mod link;
-mod names;
+pub(in crate::twf) mod names;
 mod query;
 mod reach;
 mod render;
@@ -16,7 +16,6 @@ mod site;
 mod view;
 
 pub use query::{Found, Query};
-pub use reach::unreachable_dispatches;
 pub use render::{answer_json, answer_text, dot, json, mermaid, text};
 pub use view::{Focus, Part, View};
 

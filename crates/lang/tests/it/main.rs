@@ -9,6 +9,7 @@
 
 mod broken;
 mod checkout;
+mod designs;
 mod dialects;
 mod format;
 mod migrate;

@@ -54,8 +54,7 @@ struct Question {
 
 /// Shows the graph of all paths together. Files with errors give what could be read.
 pub fn graph(global: &Global, args: &GraphArgs, output: Output) -> Result<(), Error> {
-    let paths = if args.paths.is_empty() { vec![global.project.clone()] } else { args.paths.clone() };
-    let design = Design::read(&paths)?;
+    let design = Design::of_paths(global, &args.paths)?;
     if global.format == Format::TwfJson {
         output.json(&design.envelope(Payload::Graph));
         return Ok(());

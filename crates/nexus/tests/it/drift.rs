@@ -37,6 +37,8 @@ fn the_command_line() {
         &["graph"],
         &["fmt"],
         &["migrate"],
+        &["parse"],
+        &["symbols"],
         &["new"],
         &["workflow"],
         &["workflow", "list"],

@@ -54,11 +54,13 @@ impl<'a> Linker<'a, '_> {
         let places = self.deployed.by_item.get(&item).cloned().unwrap_or_default();
         for at in places {
             let Some(from) = self.deployed.all.get(at).copied() else { continue };
-            if from.namespace.is_none() && self.names.is_public() {
-                continue;
-            }
+            // The public tool says of what is not deployed only which operations have nothing behind them.
+            let is_quiet = from.namespace.is_none() && self.names.is_public();
             for site in &sites {
-                self.site(from, site);
+                let is_missing = matches!(site.aim, Aim::Nothing { .. });
+                if !is_quiet || (site.kind == EdgeKind::AsyncBacking && is_missing) {
+                    self.site(from, site);
+                }
             }
         }
     }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::{NodeKind, Reading};
 use crate::text::source::Span;
 use crate::twf::ast::{
-    Activity, Annotation, Definition, EndpointDef, Ident, Import, NamespaceDef, OptionEntry, QName, Service,
-    ServiceOperation, Unit, Worker, Workflow,
+    Activity, Annotation, Definition, EndpointDef, HandlerKind, Ident, Import, NamespaceDef, OptionEntry,
+    QName, Service, ServiceOperation, Unit, Worker, Workflow,
 };
 use crate::twf::check::ParsedUnit;
 use crate::twf::compile::option_word;
@@ -14,7 +14,7 @@ use crate::twf::options::OptionScope;
 
 /// The tree of a definition.
 #[derive(Clone, Copy)]
-pub(super) enum Tree<'a> {
+pub(in crate::twf) enum Tree<'a> {
     Workflow(&'a Workflow),
     Activity(&'a Activity),
     Operation(&'a ServiceOperation),
@@ -25,32 +25,32 @@ pub(super) enum Tree<'a> {
 
 /// A definition with its file.
 #[derive(Clone)]
-pub(super) struct Item<'a> {
-    pub(super) kind: NodeKind,
+pub(in crate::twf) struct Item<'a> {
+    pub(in crate::twf) kind: NodeKind,
     /// With its package where it has one.
-    pub(super) name: String,
-    pub(super) tree: Tree<'a>,
-    pub(super) file: usize,
-    pub(super) span: Span,
+    pub(in crate::twf) name: String,
+    pub(in crate::twf) tree: Tree<'a>,
+    pub(in crate::twf) file: usize,
+    pub(in crate::twf) span: Span,
     /// For a service, its operations; for an operation, its service.
-    pub(super) members: Vec<usize>,
+    pub(in crate::twf) members: Vec<usize>,
 }
 
 /// A namespace in one of its places: files may share one.
-pub(super) struct Place<'a> {
-    pub(super) item: usize,
-    pub(super) def: &'a NamespaceDef,
-    pub(super) file: usize,
+pub(in crate::twf) struct Place<'a> {
+    pub(in crate::twf) item: usize,
+    pub(in crate::twf) def: &'a NamespaceDef,
+    pub(in crate::twf) file: usize,
 }
 
 /// An endpoint with its namespace.
 #[derive(Clone)]
-pub(super) struct EndpointAt<'a> {
-    pub(super) item: usize,
-    pub(super) def: &'a EndpointDef,
+pub(in crate::twf) struct EndpointAt<'a> {
+    pub(in crate::twf) item: usize,
+    pub(in crate::twf) def: &'a EndpointDef,
     /// Name of the namespace; none for one that says nothing about it.
-    pub(super) namespace: Option<&'a str>,
-    pub(super) queue: Option<&'a str>,
+    pub(in crate::twf) namespace: Option<&'a str>,
+    pub(in crate::twf) queue: Option<&'a str>,
 }
 
 struct File<'a> {
@@ -59,14 +59,14 @@ struct File<'a> {
 }
 
 /// All names.
-pub(super) struct Names<'a> {
-    pub(super) reading: Reading,
-    pub(super) items: Vec<Item<'a>>,
-    pub(super) places: Vec<Place<'a>>,
+pub(in crate::twf) struct Names<'a> {
+    pub(in crate::twf) reading: Reading,
+    pub(in crate::twf) items: Vec<Item<'a>>,
+    pub(in crate::twf) places: Vec<Place<'a>>,
     /// Every line that declares an endpoint.
-    pub(super) endpoints: Vec<EndpointAt<'a>>,
+    pub(in crate::twf) endpoints: Vec<EndpointAt<'a>>,
     /// The endpoint that a name leads to: an index into `endpoints`.
-    pub(super) endpoint_by_name: HashMap<&'a str, usize>,
+    pub(in crate::twf) endpoint_by_name: HashMap<&'a str, usize>,
     files: Vec<File<'a>>,
     by_name: HashMap<(NodeKind, &'a str, &'a str), usize>,
     operations: HashMap<(usize, &'a str), usize>,
@@ -75,7 +75,7 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(units: &[ParsedUnit<'a>], reading: Reading) -> Names<'a> {
+    pub(in crate::twf) fn new(units: &[ParsedUnit<'a>], reading: Reading) -> Names<'a> {
         let mut names = Names {
             reading,
             items: Vec::new(),
@@ -114,7 +114,7 @@ impl<'a> Names<'a> {
         });
     }
 
-    pub(super) fn is_public(&self) -> bool {
+    pub(in crate::twf) fn is_public(&self) -> bool {
         self.reading == Reading::Public
     }
 
@@ -218,7 +218,7 @@ impl<'a> Names<'a> {
     }
 
     /// What a reference in a file leads to.
-    pub(super) fn find(&self, kind: NodeKind, file: usize, name: &QName) -> Option<usize> {
+    pub(in crate::twf) fn find(&self, kind: NodeKind, file: usize, name: &QName) -> Option<usize> {
         let from = self.files.get(file)?;
         let symbol = name.name.name.as_str();
         let Some(qualifier) = &name.package else {
@@ -230,25 +230,34 @@ impl<'a> Names<'a> {
     }
 
     /// The worker that a namespace of a file names.
-    pub(super) fn worker(&self, file: usize, name: &'a str) -> Option<usize> {
+    pub(in crate::twf) fn worker(&self, file: usize, name: &'a str) -> Option<usize> {
         let package = self.package_of(NodeKind::Worker, file);
         self.by_name.get(&(NodeKind::Worker, package, name)).copied()
     }
 
+    /// Whether a workflow handles a signal.
+    pub(in crate::twf) fn takes(&self, workflow: usize, signal: &str) -> bool {
+        let Some(Tree::Workflow(workflow)) = self.item(workflow).map(|item| item.tree) else {
+            return false;
+        };
+        let mut handlers = workflow.handlers.iter();
+        handlers.any(|handler| handler.kind == HandlerKind::Signal && handler.name.name == signal)
+    }
+
     /// What a definition of this name in a file would be called.
-    pub(super) fn qualified(&self, file: usize, name: &str) -> String {
+    pub(in crate::twf) fn qualified(&self, file: usize, name: &str) -> String {
         match self.files.get(file).map_or("", |file| file.package) {
             "" => name.to_string(),
             package => format!("{package}.{name}"),
         }
     }
 
-    pub(super) fn item(&self, at: usize) -> Option<&Item<'a>> {
+    pub(in crate::twf) fn item(&self, at: usize) -> Option<&Item<'a>> {
         self.items.get(at)
     }
 
     /// The operation of a service; the last of that name.
-    pub(super) fn operation(&self, service: usize, name: &str) -> Option<usize> {
+    pub(in crate::twf) fn operation(&self, service: usize, name: &str) -> Option<usize> {
         self.operations.get(&(service, name)).copied()
     }
 }
@@ -278,7 +287,7 @@ fn leaf(path: &str) -> &str {
 }
 
 /// The line that sets an option.
-pub(super) fn entry<'a>(
+pub(in crate::twf) fn entry<'a>(
     options: &'a [OptionEntry],
     scope: OptionScope,
     name: &str,
@@ -288,12 +297,16 @@ pub(super) fn entry<'a>(
 }
 
 /// The word or text that an option is set to; nothing for an empty one.
-pub(super) fn word<'a>(options: &'a [OptionEntry], scope: OptionScope, name: &str) -> Option<&'a str> {
+pub(in crate::twf) fn word<'a>(
+    options: &'a [OptionEntry],
+    scope: OptionScope,
+    name: &str,
+) -> Option<&'a str> {
     entry(options, scope, name).and_then(option_word).filter(|word| !word.is_empty())
 }
 
 /// The `{p}` holes of a name, each once, in order.
-pub(super) fn holes(name: &str) -> Vec<String> {
+pub(in crate::twf) fn holes(name: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for part in name.split('{').skip(1) {
         let Some((hole, _)) = part.split_once('}') else { continue };
@@ -305,7 +318,7 @@ pub(super) fn holes(name: &str) -> Vec<String> {
 }
 
 /// Whether `@entry` stands before a definition.
-pub(super) fn is_entry(tree: Tree<'_>) -> bool {
+pub(in crate::twf) fn is_entry(tree: Tree<'_>) -> bool {
     let annotations: &[Annotation] = match tree {
         Tree::Workflow(it) => &it.annotations,
         Tree::Activity(it) => &it.annotations,

@@ -6,8 +6,8 @@ use super::names::{Names, Tree, entry, word};
 use super::{EdgeKind, NodeKind, Reading, Via};
 use crate::text::source::Span;
 use crate::twf::ast::{
-    Block, Call, Callee, ExprKind, HandlerKind, Ident, Name, OptionEntry, OptionValue, QName, RaceKind,
-    SendTarget, ServiceOperation, Stmt, StmtKind, Target, Workflow,
+    Block, Call, Callee, ExprKind, HandlerKind, Ident, OptionEntry, OptionValue, QName, RaceKind, SendTarget,
+    ServiceOperation, Stmt, StmtKind, Target, Workflow,
 };
 use crate::twf::check::walk::each;
 use crate::twf::options::OptionScope;
@@ -219,7 +219,7 @@ impl<'a> Walk<'a, '_> {
             }
         };
         let found = workflow.and_then(|name| self.names.find(NodeKind::Workflow, self.file, name));
-        let takes = |item: &usize| signal.is_none_or(|signal| self.takes(*item, &signal.name));
+        let takes = |item: &usize| signal.is_none_or(|signal| self.names.takes(*item, &signal.name));
         let aim = found
             .filter(takes)
             .map_or_else(|| Aim::Nothing { name: shown.to_string(), wanted: NodeKind::Workflow }, Aim::Item);
@@ -240,15 +240,5 @@ impl<'a> Walk<'a, '_> {
         let before = all.partition_point(|(start, _)| *start <= at);
         let found = if self.names.is_public() { all.last() } else { all.get(before.saturating_sub(1)) };
         found.and_then(|(_, workflow)| *workflow)
-    }
-
-    fn takes(&self, workflow: usize, signal: &Name) -> bool {
-        let Some(Tree::Workflow(workflow)) = self.names.item(workflow).map(|item| item.tree) else {
-            return false;
-        };
-        workflow
-            .handlers
-            .iter()
-            .any(|handler| handler.kind == HandlerKind::Signal && handler.name.name == *signal)
     }
 }

@@ -83,10 +83,12 @@ fn the_queue_of_default_options_counts_for_the_engine_only() {
     assert!(engine.unreached.is_empty());
     let public = read(&files, Reading::Public);
     assert_eq!(edges(&public, EdgeKind::ActivityCall).len(), 1);
-    let found = unreachable_dispatches(&public);
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0].code, "DISPATCH_NO_REACHABLE_DEPLOYMENT");
-    assert_eq!(files.sources.locate(found[0].span.unwrap()).line, 3);
+    let [found] = public.unreached.as_slice() else { panic!("{:?}", public.unreached) };
+    assert_eq!(files.sources.locate(found.span).line, 3);
+    assert_eq!(
+        public.unreached_text(found),
+        "no deployment of activity `Far` polls the queue `near` that this goes to"
+    );
 }
 
 #[test]
