@@ -10,7 +10,9 @@
 mod broken;
 mod checkout;
 mod dialects;
+mod exact;
 mod format;
+mod golden;
 mod migrate;
 mod pages;
 mod robust;
