@@ -135,8 +135,12 @@ struct Drafted {
 struct Successor {
     run: RunId,
     input: nexus_kernel::Json,
-    tokens: Vec<(String, Vec<nexus_kernel::Json>)>,
+    tokens: Messages,
+    unread: Messages,
 }
+
+/// Messages that a run leaves to its successor.
+type Messages = Vec<(String, Vec<nexus_kernel::Json>)>;
 
 /// Writes events to a run: each is applied to the state and kept for the record.
 struct Draft<'a> {
@@ -186,12 +190,24 @@ impl<'a> Draft<'a> {
         for event in interpret::task(self.context.key, self.run, &definition, self.context.now) {
             self.append(event);
         }
+        // What was between two attempts when it was cancelled has ended; the program is waiting to hear of it.
+        let idle = self.run.idle_cancelled();
+        self.program_is_due = !idle.is_empty();
+        for (seq, name) in idle {
+            self.emit(progress::cancelled(seq, &name));
+        }
+        self.advance();
     }
 
     fn finish(self) -> Drafted {
         let successor = self.part.events.iter().find_map(|event| match event {
-            Event::WorkflowExecutionContinuedAsNew { new_run, input, tokens, .. } => {
-                Some(Successor { run: new_run.clone(), input: input.clone(), tokens: tokens.clone() })
+            Event::WorkflowExecutionContinuedAsNew { new_run, input, tokens, unread, .. } => {
+                Some(Successor {
+                    run: new_run.clone(),
+                    input: input.clone(),
+                    tokens: tokens.clone(),
+                    unread: unread.clone(),
+                })
             }
             _ => None,
         });

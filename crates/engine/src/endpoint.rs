@@ -32,7 +32,7 @@ pub(crate) fn resolve(
     match target {
         OperationTarget::Endpoint { endpoint, service, operation } => {
             let found = program
-                .endpoint(endpoint)
+                .find_endpoint(endpoint)
                 .ok_or_else(|| not_found(&format!("there is no endpoint {endpoint}")))?;
             authorise(caller, endpoint, &found.allowed_caller_namespaces)?;
             let backing = program
@@ -65,11 +65,10 @@ pub(crate) fn task_queue(
 /// A workflow that is deployed nowhere in the namespace still runs there, on the default queue, as long as it exists:
 /// the seed's namespaces need no declaration (language page, H18 and section 13).
 fn queue_in(program: &Program, namespace: &Namespace, workflow: &str) -> Result<String, Failure> {
-    let found = program
-        .workflow(workflow)
-        .ok_or_else(|| not_found(&format!("there is no workflow {workflow} in namespace {namespace}")))?;
-    let deployed = found.deployments.iter().find(|place| place.namespace == namespace.as_str());
-    Ok(deployed.map_or_else(|| "default".to_owned(), |place| place.task_queue.clone()))
+    if program.workflow(workflow).is_none() {
+        return Err(not_found(&format!("there is no workflow {workflow} in namespace {namespace}")));
+    }
+    Ok(program.queue_in(workflow, namespace.as_str()).unwrap_or_else(|| "default".to_owned()))
 }
 
 fn authorise(caller: &Namespace, endpoint: &str, allowed: &[String]) -> Result<(), Failure> {

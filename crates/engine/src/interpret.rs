@@ -30,7 +30,10 @@ pub(crate) fn begin(
 ) -> Result<Machine, InputError> {
     let program = &definition.program;
     let mut machine = Machine::start(program, run_info(key, run_id, started, at), &started.input)?;
-    machine.carry(program, &started.tokens).map_err(|fault| InputError::new("input", fault.message))?;
+    let carried = machine.carry(program, &started.tokens);
+    carried
+        .and_then(|()| machine.carry_unread(program, &started.unread))
+        .map_err(|fault| InputError::new("input", fault.message))?;
     Ok(machine)
 }
 
@@ -184,7 +187,7 @@ fn identity(event: &Event) -> (&'static str, u64, &str, &str) {
         Event::SignalExternalWorkflowExecutionInitiated { seq, name, at, .. } => (*seq, name, at),
         Event::TimerStarted { seq, at, .. }
         | Event::RequestCancelExternalWorkflowExecutionInitiated { seq, at, .. }
-        | Event::CommandCancelRequested { seq, at }
+        | Event::CommandCancelRequested { seq, at, .. }
         | Event::WorkflowPropertiesModified { seq, at, .. }
         | Event::UpsertWorkflowSearchAttributes { seq, at, .. }
         | Event::WorkflowExecutionUpdateCompleted { seq, at, .. }
@@ -287,7 +290,9 @@ impl Translate<'_> {
                 Event::TimerStarted { seq, fire_at: self.at.plus(wait), at }
             }
             CommandKind::CancelTimer { timer } => Event::TimerCanceled { seq: *timer },
-            CommandKind::RequestCancel { target } => Event::CommandCancelRequested { seq: *target, at },
+            CommandKind::RequestCancel { target, wait } => {
+                Event::CommandCancelRequested { seq: *target, wait: *wait, at }
+            }
             CommandKind::StartChild { .. } | CommandKind::ScheduleNexus { .. } => self.remote(command, at)?,
             CommandKind::SendSignal { .. } | CommandKind::CancelExternal { .. } => {
                 self.message(command, at)?
@@ -317,13 +322,14 @@ impl Translate<'_> {
             CommandKind::Fail { failure } => {
                 Event::WorkflowExecutionFailed { failure: from_program(failure), at }
             }
-            CommandKind::ContinueAsNew { input, tokens } => {
+            CommandKind::ContinueAsNew { input, tokens, unread } => {
                 // The successor's id follows from this run's, so that replay makes the same one.
                 let new_run = RunId::generate(self.at, &SeededRng::new(self.run.run_id.seed()));
                 Event::WorkflowExecutionContinuedAsNew {
                     new_run,
                     input: input.clone(),
                     tokens: tokens.clone(),
+                    unread: unread.clone(),
                     at,
                 }
             }
@@ -349,6 +355,7 @@ impl Translate<'_> {
                         .schedule_to_close_ms
                         .map(|ms| self.at.plus(Duration::from_millis(positive(ms)))),
                     detached: *detached,
+                    abandon: options.cancellation_type.as_deref() == Some("abandon"),
                     at,
                 }
             }

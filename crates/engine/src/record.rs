@@ -47,6 +47,11 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
 /// A change of state that history does not show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "note", rename_all = "snake_case")]
@@ -143,6 +148,9 @@ pub struct Started {
     /// Signals that arrived before and that nobody has awaited yet, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<(String, Vec<Json>)>,
+    /// Signals that the run before had not begun to handle, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<(String, Vec<Json>)>,
     /// The first run of the chain, when this one continues another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_run: Option<RunId>,
@@ -228,6 +236,9 @@ pub enum Event {
         /// Signals that nobody has awaited yet, by name.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         tokens: Vec<(String, Vec<Json>)>,
+        /// Signals whose handler had not begun, by name.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unread: Vec<(String, Vec<Json>)>,
         at: String,
     },
     /// A message arrived.
@@ -299,6 +310,9 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline: Option<Timestamp>,
         detached: bool,
+        /// Whether the operation is left alone when this run closes.
+        #[serde(default, skip_serializing_if = "is_false")]
+        abandon: bool,
         at: String,
     },
     /// The operation's handler runs.
@@ -338,8 +352,14 @@ pub enum Event {
     },
     /// The program set attributes that runs can be searched by.
     UpsertWorkflowSearchAttributes { seq: u64, attributes: Json, at: String },
-    /// The program no longer wants the outcome of a command; a best-effort request to stop it follows.
-    CommandCancelRequested { seq: u64, at: String },
+    /// The program asked for the cancellation of a command. Unless it waits for the end, it no longer wants the outcome.
+    CommandCancelRequested {
+        seq: u64,
+        /// Whether the program waits for the real end.
+        #[serde(default, skip_serializing_if = "is_false")]
+        wait: bool,
+        at: String,
+    },
 }
 
 impl Record {
@@ -456,6 +476,7 @@ mod tests {
             origin: Some(origin),
             continued_from: None,
             tokens: Vec::new(),
+            unread: Vec::new(),
             first_run: None,
             run_deadline: None,
         };
@@ -484,6 +505,7 @@ mod tests {
                 input: json!({}),
                 deadline: Some(Timestamp::from_millis(5)),
                 detached: false,
+                abandon: false,
                 at: "shop.twf:4:5".into(),
             },
             Event::ActivityTaskFailed {

@@ -93,6 +93,8 @@ pub struct Activity {
     pub next_at: Option<Timestamp>,
     /// Why the attempt before failed.
     pub last_failure: Option<Failure>,
+    /// Whether the program asked for its cancellation and waits for its end.
+    pub cancelled: bool,
 }
 
 /// A pending child or Nexus operation.
@@ -110,6 +112,8 @@ pub struct Remote {
     pub detached: bool,
     /// Whether it is to be stopped as soon as its run is known.
     pub stopping: bool,
+    /// Whether the program asked for its cancellation.
+    pub cancelled: bool,
 }
 
 /// The two ways to call another run.
@@ -128,6 +132,8 @@ pub enum RemoteCall {
         target: OperationTarget,
         /// When its time is up.
         deadline: Option<Timestamp>,
+        /// Whether it is left alone when this run closes.
+        abandon: bool,
     },
 }
 
@@ -350,7 +356,11 @@ impl RunState {
             }
             Event::WorkflowTaskCompleted {} => self.blocked = None,
             Event::WorkflowTaskFailed { failure } => self.blocked = Some(failure.clone()),
-            Event::CommandCancelRequested { seq, .. } => self.stop_command(*seq),
+            Event::CommandCancelRequested { seq, wait: false, .. } => {
+                self.remotes.entry(*seq).and_modify(|remote| remote.cancelled = true);
+                self.stop_command(*seq);
+            }
+            Event::CommandCancelRequested { seq, .. } => self.cancel_and_wait(*seq),
             Event::WorkflowExecutionCancelRequested { .. } => self.cancel_requested = true,
             Event::WorkflowExecutionSignaled { request_id, .. } => {
                 self.signal_ids.insert(request_id.clone());
@@ -446,6 +456,7 @@ impl RunState {
                     attempt: 1,
                     next_at: None,
                     last_failure: None,
+                    cancelled: false,
                 };
                 self.activities.insert(*seq, activity);
             }
@@ -485,9 +496,11 @@ impl RunState {
                 input,
                 deadline,
                 detached,
+                abandon,
                 at: place,
             } => {
-                let call = RemoteCall::Nexus { target: target.clone(), deadline: *deadline };
+                let (deadline, abandon) = (*deadline, *abandon);
+                let call = RemoteCall::Nexus { target: target.clone(), deadline, abandon };
                 let (target, workflow_id, input) = (target.clone(), workflow_id.clone(), input.clone());
                 (
                     seq,
@@ -501,7 +514,15 @@ impl RunState {
         };
         self.outbox.insert(IntentId::Start(*seq), intent);
         let (place, detached) = (place.clone(), *detached);
-        let remote = Remote { call, handler: None, at: place, scheduled_at: at, detached, stopping: false };
+        let remote = Remote {
+            call,
+            handler: None,
+            at: place,
+            scheduled_at: at,
+            detached,
+            stopping: false,
+            cancelled: false,
+        };
         self.remotes.insert(*seq, remote);
     }
 
@@ -513,9 +534,11 @@ impl RunState {
         if matches!(remote.call, RemoteCall::Child { .. }) {
             self.children.insert(seq, (key.clone(), run.clone()));
         }
-        remote.handler = Some((key, run.clone()));
+        remote.handler = Some((key.clone(), run.clone()));
         if remote.stopping {
             self.stop_remote(seq);
+        } else if remote.cancelled {
+            self.outbox.insert(IntentId::Cancel(seq), Intent::Cancel(key, Some(run.clone())));
         } else if remote.detached {
             self.remotes.remove(&seq);
         }
@@ -526,6 +549,26 @@ impl RunState {
         self.activities.remove(&seq);
         self.timers.remove(&seq);
         self.stop_remote(seq);
+    }
+
+    /// The program asked for a cancellation and waits for the end: an activity gets no further attempt, a remote run
+    /// is asked as soon as it is known.
+    fn cancel_and_wait(&mut self, seq: u64) {
+        if let Some(activity) = self.activities.get_mut(&seq) {
+            activity.cancelled = true;
+        }
+        let Some(remote) = self.remotes.get_mut(&seq) else { return };
+        remote.cancelled = true;
+        if let Some((key, run)) = remote.handler.clone() {
+            self.outbox.insert(IntentId::Cancel(seq), Intent::Cancel(key, Some(run)));
+        }
+    }
+
+    /// Cancelled activities that wait for their next attempt, with their names: they have ended.
+    pub fn idle_cancelled(&self) -> Vec<(u64, String)> {
+        let idle =
+            self.activities.iter().filter(|(_, activity)| activity.cancelled && activity.next_at.is_some());
+        idle.map(|(seq, activity)| (*seq, activity.name.clone())).collect()
     }
 
     /// Puts the request to stop into the outbox, or remembers to when the remote run is not known yet.
@@ -572,6 +615,8 @@ impl Remote {
     fn policy(&self) -> ParentClosePolicy {
         match &self.call {
             _ if self.detached => ParentClosePolicy::Abandon,
+            _ if self.cancelled => ParentClosePolicy::RequestCancel,
+            RemoteCall::Nexus { abandon: true, .. } => ParentClosePolicy::Abandon,
             RemoteCall::Child { policy, .. } => *policy,
             RemoteCall::Nexus { .. } => ParentClosePolicy::RequestCancel,
         }

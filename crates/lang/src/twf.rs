@@ -11,6 +11,7 @@ pub mod dump;
 pub mod envelope;
 pub mod eval;
 pub mod failure;
+pub mod family;
 pub mod fault;
 pub mod format;
 pub mod graph;

@@ -33,6 +33,11 @@ pub(super) fn activity_ended(draft: &mut Draft<'_>, ended: Ended) {
             draft.emit(Event::ActivityTaskStarted { seq, attempt, started_at });
             draft.emit(Event::ActivityTaskCompleted { seq, result });
         }
+        Err(failure) if activity.cancelled => {
+            let name = activity.name.clone();
+            draft.emit(Event::ActivityTaskStarted { seq, attempt, started_at });
+            draft.emit(last_event(seq, &name, failure, RetryState::CancelRequested));
+        }
         Err(failure) => {
             let policy = &activity.options.retry;
             match policy.decide(&failure, attempt, draft.context.now, deadline(activity)) {
@@ -49,6 +54,12 @@ pub(super) fn activity_ended(draft: &mut Draft<'_>, ended: Ended) {
             }
         }
     }
+}
+
+/// An activity that was cancelled between two attempts has ended.
+pub(super) fn cancelled(seq: u64, name: &str) -> Event {
+    let cause = failures::canceled("cancelled by its workflow before the next attempt");
+    last_event(seq, name, cause, RetryState::CancelRequested)
 }
 
 fn deadline(activity: &Activity) -> Option<Timestamp> {

@@ -36,6 +36,7 @@ pub(super) fn start(state: &mut KeyState, request: Start, context: &Context<'_>)
         origin: request.origin,
         continued_from: None,
         tokens: Vec::new(),
+        unread: Vec::new(),
         first_run: None,
         run_deadline: request.run_timeout_ms.map(|ms| context.now.plus(Duration::from_millis(ms))),
     };
@@ -55,6 +56,7 @@ pub(super) fn successor(state: &mut KeyState, context: &Context<'_>, next: Succe
     let started = Started {
         input: next.input,
         tokens: next.tokens,
+        unread: next.unread,
         definition: definition.hash.clone(),
         interpreter: INTERPRETER_VERSION,
         continued_from: Some(closed.run_id.clone()),

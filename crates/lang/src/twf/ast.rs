@@ -28,6 +28,8 @@ pub struct Unit {
     pub definitions: Vec<Definition>,
     /// `# twf: key=value` pragmas of the file, for example `race_losers=cancel`.
     pub pragmas: Vec<(String, String)>,
+    /// `@name(args)` lines before statements, each with the line it stands on: kept for people, without meaning.
+    pub statement_annotations: Vec<(Annotation, Span)>,
 }
 
 /// `import alias? "path"`.
@@ -263,6 +265,8 @@ pub struct NamespaceDef {
     pub workers: Vec<(Ident, Vec<OptionEntry>)>,
     /// Endpoints in it.
     pub endpoints: Vec<EndpointDef>,
+    /// `search_attributes:`: what its runs can be searched by, with the word for the type of each.
+    pub search_attributes: Vec<(Ident, Ident)>,
     /// Header line.
     pub span: Span,
 }
@@ -356,6 +360,8 @@ pub enum StmtKind {
     Detach(Box<Call>),
     /// `promise name <- target`, also `spawn … -> name`.
     Promise(Ident, Target),
+    /// `promise entry.child <- target`: the handle is kept in an object or list.
+    PromiseInto(Box<LValue>, Target),
     /// `await target -> bind`.
     Await(Target, Option<Bind>),
     /// `await all:` with concurrent children.
@@ -491,6 +497,10 @@ pub enum Target {
     Call(Box<Call>),
     /// The name of a promise or condition.
     Name(Ident),
+    /// The handle at `entry.child`.
+    Place(Box<LValue>),
+    /// `detach workflow W(..)` as a case of a race: done when it has started.
+    Detached(Box<Call>),
     /// `condition (expr)` or `(expr)`.
     Predicate(Expr),
     /// `all_handlers_finished`.
@@ -557,6 +567,8 @@ pub enum ForHead {
     While(Expr),
     /// `for (x in xs):` or `for (k, v in xs):`.
     Each(Ident, Option<Ident>, Expr),
+    /// `for await (r in promises):`: once for each promise, as they are done.
+    Await(Ident, Expr),
 }
 
 /// `try: catch e: finally:`.

@@ -87,6 +87,9 @@ pub enum Ex {
     If(Box<Expr>, Box<Expr>, Box<Expr>),
     /// Interpolated text: the parts one after another.
     Text(Vec<Expr>),
+    /// The parameter of a family of names that no variable binds: read off the namespace that the run is in, by the
+    /// patterns of the program's namespaces.
+    Family(Arc<str>, Arc<[Arc<str>]>),
     /// Could not be read when the file was parsed.
     Broken,
 }
@@ -220,6 +223,8 @@ pub enum Start {
 pub enum On {
     /// Something that is begun by waiting.
     Start(Start),
+    /// Something that is begun by waiting, and waited for until it has started.
+    Detached(Start),
     /// A promise.
     Promise(Expr),
     /// A condition or predicate.
@@ -257,6 +262,9 @@ pub struct All {
     pub branches: Vec<Branch>,
     /// `-> results`.
     pub bind: Option<Bind>,
+    /// Where the owner of the branches goes on when one of them leaves the handler or run, and blocks around the owner
+    /// have to run first.
+    pub landing: Option<Label>,
 }
 
 /// What a case of a race waits for.
@@ -340,6 +348,10 @@ pub enum Instr {
     Loop(Expr),
     /// Takes the next element, or drops the iteration and leaves.
     Next(Var, Option<Var>, Label),
+    /// Pushes an iteration over a list of promises.
+    LoopPromises(Expr),
+    /// Waits for the first of the promises that are left, or drops the iteration and leaves.
+    NextDone(Var, Label),
     /// Drops the control entries between this height and the one on top.
     Keep(u32),
     /// Drops control entries down to this height.
@@ -357,7 +369,7 @@ pub enum Instr {
     /// Starts and waits for the start only.
     Detach(Start),
     /// Starts, does not wait.
-    Promise(Var, Start),
+    Promise(Place, Start),
     /// Waits.
     Await(On, After),
     /// `await one:`.
@@ -374,12 +386,12 @@ pub enum Instr {
     Cancel(To),
     /// Evaluates how the run ends and keeps it on the control stack, so that `finally` runs before.
     PrepareClose(CloseCode),
-    /// Ends the run as prepared.
-    Close,
     /// Evaluates what a handler answers and keeps it on the control stack.
     PrepareReturn(Option<Expr>),
-    /// Ends the handler as prepared.
-    Return,
+    /// Ends the run or handler as prepared.
+    Leave,
+    /// Ends a branch; its owner drops the others and leaves as prepared.
+    HandOver,
     /// A validator refuses the update.
     Reject(Expr),
     /// The coroutine is done.
@@ -422,6 +434,10 @@ pub struct HandlerCode {
     pub slots: u32,
     /// Whether some statement awaits its arrival tokens.
     pub is_awaited: bool,
+    /// The slot of the id of an update.
+    pub id_slot: Option<u32>,
+    /// Whether a line is logged when the run ends before it has: `unfinished_policy`.
+    pub warns_unfinished: bool,
     /// Header line.
     pub span: Span,
 }

@@ -13,6 +13,7 @@ mod stmt;
 
 pub(crate) use body::{compile_operation, compile_workflow};
 pub(crate) use catalog::{Catalog, Entry, Home, param_fields};
+pub(crate) use names::any_stmt;
 pub(crate) use options::{definition_options, option_word};
 
 use std::sync::Arc;
@@ -59,6 +60,8 @@ pub(crate) struct Compiler<'a> {
     role: Role,
     /// The parameters of the handler that is being compiled.
     message: Vec<Arc<str>>,
+    /// Whether a `finally` stands around the `await all` whose branch is being compiled.
+    outer_finally: bool,
     /// How high the control stack is where the next instruction runs.
     depth: u32,
     controls: Vec<Control<'a>>,
@@ -95,6 +98,7 @@ impl<'a> Compiler<'a> {
             scope: Scope::new(names),
             role: Role::Main,
             message: Vec::new(),
+            outer_finally: false,
             depth: 0,
             controls: Vec::new(),
             diagnostics,

@@ -58,7 +58,10 @@ impl Points<'_> {
         let is_glue = matches!(
             instr,
             Instr::Jump(_) | Instr::Unwind(_) | Instr::Keep(_) | Instr::Try(_) | Instr::Rethrow | Instr::End
-        ) || matches!(instr, Instr::Close | Instr::Return | Instr::Catch(..) | Instr::Next(..));
+        ) || matches!(
+            instr,
+            Instr::Leave | Instr::HandOver | Instr::Catch(..) | Instr::Next(..) | Instr::NextDone(..)
+        );
         if !is_glue {
             let (kind, span, hits) = (PointKind::Statement, self.span(pc), self.trace.hits(pc));
             self.found.push(Point { kind, span, what: String::new(), hits });
@@ -83,6 +86,10 @@ impl Points<'_> {
             }
             Instr::Next(_, _, done) => {
                 self.branch(span, "loop body", self.trace.fell(pc));
+                self.branch(span, "end of the loop", self.jumped(pc, *done));
+            }
+            Instr::NextDone(_, done) => {
+                self.branch(span, "loop body", self.trace.hits(pc + 1) > 0);
                 self.branch(span, "end of the loop", self.jumped(pc, *done));
             }
             Instr::Switch(_, cases, default) => {

@@ -148,6 +148,9 @@ impl Lines {
 
     fn namespace(&mut self, it: &NamespaceDef) {
         self.within(&format!("namespace {}", it.name.name), |lines| {
+            for (name, word) in &it.search_attributes {
+                lines.line(&format!("search attribute {}: {}", name.name, word.name));
+            }
             for (worker, options) in &it.workers {
                 lines.within(&format!("worker {}", worker.name), |lines| lines.entries(options));
             }

@@ -11,8 +11,10 @@ use super::ast::BinaryOp;
 use super::boundary;
 use super::builtin::{Call, Run};
 use super::code::{Ex, Expr, Meta, Var};
+use super::family;
 use super::fault::{
-    ARITY_MISMATCH, BUSY_LOOP, Fault, NULL_FIELD, SYNTAX, Trouble, UNDEFINED_VARIABLE, UNKNOWN_FUNCTION,
+    ARITY_MISMATCH, BUSY_LOOP, Fault, NULL_FIELD, SYNTAX, Trouble, UNBOUND_TEMPLATE_PARAM,
+    UNDEFINED_VARIABLE, UNKNOWN_FUNCTION,
 };
 use super::heap::{Heap, Object};
 use super::machine::{CommandKind, RunInfo, TaskInfo};
@@ -137,6 +139,16 @@ impl Eval<'_> {
         let trouble = match &expr.kind {
             Ex::Call(builtin, args) => return self.call(builtin.run, args, expr),
             Ex::Text(parts) => return self.text(parts),
+            Ex::Family(param, patterns) => match self.family(param, patterns) {
+                Some(value) => return Ok(value),
+                None => Trouble::new(
+                    UNBOUND_TEMPLATE_PARAM,
+                    format!(
+                        "nothing binds `{param}`: no variable has that name, and namespace `{}` is no instance of a family with it",
+                        self.info.namespace
+                    ),
+                ),
+            },
             Ex::Undefined(name) => Trouble::new(
                 UNDEFINED_VARIABLE,
                 format!("`{name}` is not defined: nothing in this workflow assigns it"),
@@ -156,6 +168,15 @@ impl Eval<'_> {
             _ => Trouble::new(SYNTAX, "this expression could not be read"),
         };
         Err(trouble.at(expr.span))
+    }
+
+    /// What a parameter of a family of names stands for where this run is.
+    fn family(&self, param: &str, patterns: &[Arc<str>]) -> Option<Value> {
+        let namespace = &self.info.namespace;
+        patterns.iter().find_map(|pattern| {
+            let bound = family::instance(pattern, namespace)?;
+            bound.iter().find(|(name, _)| *name == param).map(|(_, value)| Value::text(*value))
+        })
     }
 
     fn variable(&self, var: Var) -> Value {

@@ -70,6 +70,8 @@ pub const DIVISION_BY_ZERO: &str = "DIVISION_BY_ZERO";
 pub const INDEX_RANGE: &str = "INDEX_RANGE";
 /// A name that nothing assigns.
 pub const UNDEFINED_VARIABLE: &str = "UNDEFINED_VARIABLE";
+/// A hole in a name that nothing fills.
+pub const UNBOUND_TEMPLATE_PARAM: &str = "UNBOUND_TEMPLATE_PARAM";
 /// A function that does not exist.
 pub const UNKNOWN_FUNCTION: &str = "UNKNOWN_FUNCTION";
 /// Too few or too many arguments.

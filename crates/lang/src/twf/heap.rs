@@ -156,6 +156,11 @@ impl Heap {
         }
     }
 
+    /// Whether everything that is in another arena is here too, at the same place and unchanged.
+    pub fn begins_like(&self, other: &Heap) -> bool {
+        self.cells.starts_with(&other.cells)
+    }
+
     /// Structural equality; labels do not count, numbers compare by value. None when nesting is too deep to say.
     pub fn equal(&self, a: &Value, b: &Value) -> Option<bool> {
         self.equal_at(a, b, 0)

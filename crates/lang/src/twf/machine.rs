@@ -26,7 +26,7 @@ mod wire;
 
 pub use crate::twf::boundary::InputError;
 pub use crate::twf::failure::Failure;
-pub use query::QueryError;
+pub use query::{Answer, QueryError};
 pub use trace::Trace;
 pub use wire::{
     ActivityOptions, Blocked, ChildOptions, Command, CommandKind, Event, NexusOptions, NexusTarget, Priority,

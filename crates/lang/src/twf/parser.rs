@@ -32,7 +32,7 @@ mod wait;
 
 use crate::text::diagnostic::Diagnostic;
 use crate::text::source::{SourceId, Span};
-use crate::twf::ast::{Expr, Handler, OptionEntry, Unit};
+use crate::twf::ast::{Annotation, Expr, Handler, OptionEntry, Unit};
 use crate::twf::lexer::{Comment, lex};
 use crate::twf::token::Token;
 use attach::Attachments;
@@ -113,6 +113,8 @@ struct Parser<'t> {
     old_nexus: Vec<OldNexusCall>,
     /// A role for each token; empty unless they are wanted.
     roles: Vec<Role>,
+    /// Annotations of statements, in the order of the file.
+    annotated: Vec<(Annotation, Span)>,
 }
 
 impl<'t> Parser<'t> {
@@ -139,6 +141,7 @@ impl<'t> Parser<'t> {
             namespaces: Vec::new(),
             old_nexus: Vec::new(),
             roles: Vec::new(),
+            annotated: Vec::new(),
         };
         parser.lex_errors = parser.diagnostics.iter().filter_map(|it| Some(it.span?.start)).collect();
         for diagnostic in &mut parser.diagnostics {

@@ -4,8 +4,8 @@ mod deploy;
 mod info;
 
 pub use info::{
-    ActivityInfo, Backing, Deployment, EndpointInfo, HandlerInfo, OperationInfo, ParamInfo, Resolved,
-    ServiceInfo, WorkflowInfo,
+    ActivityInfo, Backing, Deployment, EndpointInfo, HandlerInfo, NamespaceInfo, OperationInfo, ParamInfo,
+    Resolved, ServiceInfo, WorkflowInfo,
 };
 
 use std::collections::HashMap;
@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use super::ast::Unit;
 use super::code::WorkflowCode;
 use super::compile::{Catalog, compile_operation, compile_workflow};
+use super::family;
 use super::project::INTERPRETER_VERSION;
 use super::schema::synthesise;
 use super::shape::Types;
@@ -39,6 +40,7 @@ pub struct Program {
     activity_by_name: HashMap<String, usize>,
     services: Vec<ServiceInfo>,
     endpoints: Vec<EndpointInfo>,
+    namespaces: Vec<NamespaceInfo>,
 }
 
 impl Program {
@@ -87,6 +89,7 @@ impl Program {
             activity_by_name: HashMap::new(),
             services: info::services(&catalog, &deployed),
             endpoints: deployed.endpoints,
+            namespaces: info::namespaces(&units),
             types: catalog.types,
         };
         program.index();
@@ -154,6 +157,30 @@ impl Program {
     /// An endpoint by its full spelling.
     pub fn endpoint(&self, name: &str) -> Option<&EndpointInfo> {
         self.endpoints.iter().find(|endpoint| endpoint.name == name)
+    }
+
+    /// An endpoint as a call names it: by its full spelling, or as an instance of a family (rule H19).
+    pub fn find_endpoint(&self, name: &str) -> Option<EndpointInfo> {
+        let instance = || self.endpoints.iter().find_map(|endpoint| endpoint.instance(name));
+        self.endpoint(name).cloned().or_else(instance)
+    }
+
+    /// The queue that a workflow is deployed on in a namespace, which may be an instance of a family.
+    pub fn queue_in(&self, workflow: &str, namespace: &str) -> Option<String> {
+        let deployments = &self.workflow(workflow)?.deployments;
+        let exact = deployments.iter().find(|place| place.namespace == namespace);
+        let instance = || {
+            deployments.iter().find_map(|place| {
+                let bound = family::instance(&place.namespace, namespace)?;
+                family::filled(&place.task_queue, &bound)
+            })
+        };
+        exact.map(|place| place.task_queue.clone()).or_else(instance)
+    }
+
+    /// The namespaces in source order, families by their pattern.
+    pub fn namespaces(&self) -> impl Iterator<Item = &NamespaceInfo> {
+        self.namespaces.iter()
     }
 
     /// What serves an operation.

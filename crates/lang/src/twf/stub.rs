@@ -65,6 +65,9 @@ pub enum StubError {
     TooLong(&'static str),
 }
 
+/// Messages that a run leaves to the one that continues it.
+type Messages = [(String, Vec<Json>)];
+
 /// Who is told when a run ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Caller {
@@ -264,12 +267,14 @@ impl<'a> StubHost<'a> {
                 let caller = Caller { run: at, seq, is_nexus: true, detached };
                 self.start_nexus(caller, &target, &input)?;
             }
-            CommandKind::RequestCancel { target } => self.cancel(at, target),
+            CommandKind::RequestCancel { target, .. } => self.cancel(at, target),
             CommandKind::SendSignal { target, name, input } => self.signal(at, seq, (target, name, input)),
             CommandKind::Complete { result } => self.ended(at, Outcome::Completed(result)),
             CommandKind::Fail { failure } => self.ended(at, Outcome::Failed(failure)),
             CommandKind::Cancel { failure } => self.ended(at, Outcome::Canceled(failure)),
-            CommandKind::ContinueAsNew { input, tokens } => self.renew(at, &input, &tokens)?,
+            CommandKind::ContinueAsNew { input, tokens, unread } => {
+                self.renew(at, &input, (&tokens, &unread))?;
+            }
             _ => {}
         }
         Ok(())
@@ -423,7 +428,12 @@ impl<'a> StubHost<'a> {
     }
 
     /// The next run of a chain takes the place of the one before.
-    fn renew(&mut self, at: usize, input: &Json, tokens: &[(String, Vec<Json>)]) -> Result<(), StubError> {
+    fn renew(
+        &mut self,
+        at: usize,
+        input: &Json,
+        (tokens, unread): (&Messages, &Messages),
+    ) -> Result<(), StubError> {
         self.timers.retain(|_, (run, _)| *run != at);
         let Some(run) = self.runs.get_mut(at) else { return Ok(()) };
         let old = run.machine.info().clone();
@@ -437,7 +447,8 @@ impl<'a> StubHost<'a> {
             },
             input,
         )?;
-        let carried = renewed.carry(self.program, tokens);
+        let carried =
+            renewed.carry(self.program, tokens).and_then(|()| renewed.carry_unread(self.program, unread));
         carried
             .map_err(|fault| StubError::Fault { workflow: renewed.info().workflow_type.clone(), fault })?;
         run.machine = renewed;

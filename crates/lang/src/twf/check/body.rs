@@ -158,6 +158,11 @@ impl<'a> Checker<'a> {
                 let known = body.scope.conditions.iter().copied();
                 self.report(propose(diagnostic, name.span, &name.name, known));
             }
+            StmtKind::Promise(_, target) => self.promised(body, target),
+            StmtKind::PromiseInto(place, target) => {
+                self.place(body, place);
+                self.promised(body, target);
+            }
             StmtKind::Send(to, name, args) => self.send(body, to, name, args),
             StmtKind::Cancel(to) => self.cancel(body, to),
             StmtKind::Close(kind, args) => self.close(body, stmt.span, *kind, args),

@@ -35,6 +35,12 @@ impl<'a> Checker<'a> {
     }
 
     fn activity_call(&mut self, body: &Body<'a>, call: &'a Call, name: &'a QName, bind: Option<&'a Bind>) {
+        if is_reserved(name) {
+            let message =
+                format!("`twf.{}` is reserved for a built-in activity that is not there yet", name.name.name);
+            let help = "write an activity of your own that asks the server".to_string();
+            return self.report(Diagnostic::error("UNDEFINED_ACTIVITY", name.name.span, message).help(help));
+        }
         match self.index.find(body.file, name, |it| &it.activities) {
             Found::Here(activity, _) => {
                 self.arity(&format_args!("`{}`", name.name.name), call.span, &activity.params, &call.args);
@@ -130,6 +136,12 @@ impl<'a> Checker<'a> {
             self.report(Diagnostic::error("ARITY_MISMATCH", span, message));
         }
     }
+}
+
+/// `twf.update`, `twf.query` and `twf.list`: names for activities of the host.
+pub(super) fn is_reserved(name: &QName) -> bool {
+    name.package.as_ref().is_some_and(|it| it.name == "twf")
+        && matches!(name.name.name.as_str(), "update" | "query" | "list")
 }
 
 pub(super) fn count(number: usize, word: &str) -> String {

@@ -131,8 +131,11 @@ impl<'a> Checker<'a> {
             None if builtin::NAMES.contains(&name) && args.is_empty() => {}
             None => {
                 let message = format!("there is no function `{name}`");
-                let found = Diagnostic::error("UNKNOWN_FUNCTION", span, message)
-                    .help(format!("side effects belong into an activity: `activity {}(..)`", capital(name)));
+                let found = Diagnostic::error("UNKNOWN_FUNCTION", span, message).help(
+                    host_function(name).unwrap_or_else(|| {
+                        format!("side effects belong into an activity: `activity {}(..)`", capital(name))
+                    }),
+                );
                 self.report(propose(found, span, name, builtin::NAMES.iter().copied()));
             }
         }
@@ -199,6 +202,13 @@ fn is_unknown_name(body: &Body<'_>, base: &Expr, locals: &[&str]) -> bool {
         ExprKind::Name(name) => !locals.contains(&name.as_str()) && !body.scope.has_value(name),
         _ => false,
     }
+}
+
+/// Functions that exist while an activity runs only.
+fn host_function(name: &str) -> Option<String> {
+    let is_known = matches!(name, "heartbeat_details" | "do_not_complete" | "get_activity_task_token");
+    is_known
+        .then(|| "an activity's host offers it to its implementation; a workflow has no use for it".into())
 }
 
 fn article(word: &str) -> String {

@@ -93,6 +93,16 @@ enum Depth {
     Full,
 }
 
+/// What is around a statement that `break` and `continue` could act on. Branches run side by side: none of them can
+/// leave a loop around all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Around {
+    Nothing,
+    Loop,
+    /// One branch for each element.
+    FanOut,
+}
+
 /// What was found on the way through a body.
 pub(super) struct Found {
     pub(super) ways: Ways,
@@ -107,6 +117,7 @@ pub(super) struct Flow<'c, 'a> {
     scope: Option<&'c Scope<'a>>,
     /// How many loops are open.
     loops: u32,
+    around: Around,
     /// Reports about `break` and `continue`; void when a line could not be read, which may have been the header.
     strays: Vec<Diagnostic>,
     pub(super) endless: Vec<Diagnostic>,
@@ -116,8 +127,15 @@ impl<'a> Checker<'a> {
     /// Follows the ways through a body, reporting what is wrong with them. A body without a scope is documentation.
     pub(super) fn flow(&mut self, block: &'a Block, scope: Option<&Scope<'a>>) -> Found {
         let depth = if scope.is_some() { Depth::Full } else { Depth::Sketch };
-        let mut flow =
-            Flow { checker: self, depth, scope, loops: 0, strays: Vec::new(), endless: Vec::new() };
+        let mut flow = Flow {
+            checker: self,
+            depth,
+            scope,
+            loops: 0,
+            around: Around::Nothing,
+            strays: Vec::new(),
+            endless: Vec::new(),
+        };
         let ways = flow.block(block);
         let Flow { strays, endless, .. } = flow;
         if !ways.marks.has(Marks::TORN) {
@@ -184,25 +202,35 @@ impl<'a> Flow<'_, 'a> {
 
     /// Branches run side by side, so that none comes after another.
     fn all(&mut self, all: &'a AwaitAll) -> Ways {
+        let outer = std::mem::replace(&mut self.around, Around::Nothing);
         let mut marks = Marks::default();
         if all.each.is_some() {
+            self.around = Around::FanOut;
             marks = self.block(&all.body).marks;
         } else {
             for branch in &all.body {
                 marks = marks.and(self.branch(branch).marks);
             }
         }
+        self.around = outer;
+        // A branch cannot leave a loop around all of them; that was reported.
+        let marks = marks.without(Marks::BREAKS.and(Marks::BREAKS_FREELY));
         let waits = if all.body.is_empty() { Marks::default() } else { Marks::WAITS };
         Ways::through(marks.and(waits))
     }
 
     /// A branch of `await all:`. A loop over elements is a branch for each, so its rounds are no rounds.
     fn branch(&mut self, stmt: &'a Stmt) -> Ways {
-        let StmtKind::For(ForHead::Each(..), body) = &stmt.kind else { return self.stmt(stmt) };
-        self.loops += 1;
-        let inner = self.block(body);
-        self.loops -= 1;
-        Ways::through(inner.marks.without(Marks::BREAKS.and(Marks::BREAKS_FREELY)))
+        match &stmt.kind {
+            StmtKind::For(ForHead::Each(..), body) => {
+                self.around = Around::FanOut;
+                Ways::through(self.block(body).marks)
+            }
+            _ => {
+                self.around = Around::Nothing;
+                self.stmt(stmt)
+            }
+        }
     }
 
     fn race(&mut self, cases: &'a [RaceCase]) -> Ways {
@@ -242,15 +270,24 @@ impl<'a> Flow<'_, 'a> {
             Target::Name(name) => {
                 promised(&name.name).is_none_or(|it| matches!(it, Target::Signal(_) | Target::Update(_)))
             }
-            Target::Timer(_) | Target::Call(_) | Target::AllHandlersFinished(_) => false,
+            Target::Timer(_)
+            | Target::Call(_)
+            | Target::Detached(_)
+            | Target::Place(_)
+            | Target::AllHandlersFinished(_) => false,
         }
     }
 
     fn repeated(&mut self, stmt: &'a Stmt, head: &'a ForHead, body: &'a Block) -> Ways {
         self.loops += 1;
+        let outer = std::mem::replace(&mut self.around, Around::Loop);
         let inner = self.block(body);
+        self.around = outer;
         self.loops -= 1;
         let mut marks = inner.marks;
+        if matches!(head, ForHead::Await(..)) {
+            marks = marks.and(Marks::WAITS);
+        }
         if self.depth == Depth::Full {
             marks = marks.and(loops::judge(self, stmt, head, body, inner.marks));
         }
@@ -261,7 +298,13 @@ impl<'a> Flow<'_, 'a> {
 
     fn loop_exit(&mut self, stmt: &Stmt) -> Ways {
         let is_break = stmt.kind == StmtKind::Break;
-        if self.loops == 0 {
+        let has_loop = match self.around {
+            Around::Nothing => false,
+            // It ends the branch of its element.
+            Around::FanOut => !is_break,
+            Around::Loop => true,
+        };
+        if !has_loop {
             let word = if is_break { "break" } else { "continue" };
             let message = format!("`{word}` outside of a loop");
             let help = if is_break { "`return` or `close` ends what is not a loop" } else { "leave it out" };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::call::is_reserved;
 use super::index::File;
 use super::{Checker, walk};
 use crate::text::diagnostic::Diagnostic;
@@ -85,6 +86,7 @@ fn in_block<'a>(block: &'a [Stmt], all: &mut Vec<&'a QName>) {
     walk::each(block, &mut |stmt| {
         for (call, _) in walk::calls(stmt) {
             match &call.callee {
+                Callee::Activity(name) if is_reserved(name) => {}
                 Callee::Activity(name) | Callee::Workflow(name) | Callee::Nexus { service: name, .. } => {
                     all.push(name);
                 }

@@ -20,6 +20,9 @@ pub(super) fn judge<'a>(
         sequential(flow.checker, body);
         return Marks::default();
     }
+    if let ForHead::Await(..) = head {
+        return Marks::default();
+    }
     let is_torn = matches!(head, ForHead::While(Expr { kind: ExprKind::Error, .. }));
     if is_torn || marks.has(Marks::TORN.and(Marks::BUSY)) {
         return Marks::default();

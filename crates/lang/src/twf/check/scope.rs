@@ -100,6 +100,7 @@ impl<'a> Scope<'a> {
                 self.promises.insert(&name.name, target);
             }
             StmtKind::Assign(place, ..) => self.define(&place.root.name),
+            StmtKind::For(ForHead::Await(name, _), _) => self.define(&name.name),
             StmtKind::For(ForHead::Each(name, second, _), _) => {
                 self.define(&name.name);
                 self.define_all(second.iter().map(|name| name.name.as_str()));

@@ -7,7 +7,9 @@ use super::index::Found;
 use crate::text::diagnostic::Diagnostic;
 use crate::text::source::Span;
 use crate::text::suggest::propose;
-use crate::twf::ast::{Arg, Bind, Callee, Handler, HandlerKind, Ident, QName, SendTarget, Target, Workflow};
+use crate::twf::ast::{
+    Arg, Bind, Callee, Handler, HandlerKind, Ident, LValue, QName, SendTarget, Target, Workflow,
+};
 
 impl<'a> Checker<'a> {
     pub(super) fn target(&mut self, body: &Body<'a>, target: &'a Target, bind: Option<&'a Bind>) {
@@ -15,8 +17,41 @@ impl<'a> Checker<'a> {
             Target::Signal(name) => self.message(body, HandlerKind::Signal, name, bind),
             Target::Update(name) => self.message(body, HandlerKind::Update, name, bind),
             Target::Name(name) => self.promise_or_condition(body, name, bind),
-            Target::Timer(_) | Target::Call(_) | Target::Predicate(_) | Target::AllHandlersFinished(_) => {}
+            Target::Place(place) => self.place(body, place),
+            Target::Detached(call) if bind.is_some() => {
+                let message = "a detached call has no result to bind";
+                self.report(Diagnostic::error("SYNTAX", call.span, message));
+            }
+            Target::Timer(_)
+            | Target::Call(_)
+            | Target::Detached(_)
+            | Target::Predicate(_)
+            | Target::AllHandlersFinished(_) => {}
         }
+    }
+
+    /// A handle in an object or list: the variable that holds it has to be there.
+    pub(super) fn place(&mut self, body: &Body<'a>, place: &'a LValue) {
+        if !body.scope.has_value(&place.root.name) {
+            let message = format!("`{}` is assigned nowhere in this body", place.root.name);
+            let found = Diagnostic::error("UNDEFINED_VARIABLE", place.root.span, message);
+            self.report(propose(found, place.root.span, &place.root.name, body.scope.values()));
+        }
+    }
+
+    /// A promise is of something that is begun and ends once; a condition can be awaited as it is.
+    pub(super) fn promised(&mut self, body: &Body<'a>, target: &'a Target) {
+        let (span, what) = match target {
+            Target::Name(name) if body.scope.conditions.contains(name.name.as_str()) => {
+                (name.span, format!("`await {}`", name.name))
+            }
+            Target::Predicate(condition) => (condition.span, "`await (..)`".to_string()),
+            Target::AllHandlersFinished(span) => (*span, "`await all_handlers_finished`".to_string()),
+            _ => return,
+        };
+        let message = "a condition has no promise: it is not begun, and may become false again";
+        let help = format!("write {what} where its value is needed");
+        self.report(Diagnostic::error("SYNTAX", span, message).help(help));
     }
 
     fn message(&mut self, body: &Body<'a>, kind: HandlerKind, name: &'a Ident, bind: Option<&'a Bind>) {

@@ -46,7 +46,7 @@ fn race(stmt: &Stmt) -> &[RaceCase] {
 /// What a statement waits for or starts, with where the value goes.
 pub(super) fn targets(stmt: &Stmt) -> impl Iterator<Item = (&Target, Option<&Bind>)> {
     let own = match &stmt.kind {
-        StmtKind::Promise(_, target) => Some((target, None)),
+        StmtKind::Promise(_, target) | StmtKind::PromiseInto(_, target) => Some((target, None)),
         StmtKind::Await(target, bind) => Some((target, bind.as_ref())),
         _ => None,
     };
@@ -65,7 +65,7 @@ pub(super) fn calls(stmt: &Stmt) -> impl Iterator<Item = (&Call, Option<&Bind>)>
         _ => None,
     };
     let awaited = targets(stmt).filter_map(|(target, bind)| match target {
-        Target::Call(call) => Some((&**call, bind)),
+        Target::Call(call) | Target::Detached(call) => Some((&**call, bind)),
         _ => None,
     });
     own.into_iter().chain(awaited)
@@ -96,7 +96,9 @@ pub(super) fn exprs<'a>(stmt: &'a Stmt, visit: &mut dyn FnMut(&'a Expr)) {
         | StmtKind::Reject(value)
         | StmtKind::Return(Some(value))
         | StmtKind::Expr(value)
-        | StmtKind::For(ForHead::While(value) | ForHead::Each(_, _, value), _) => visit(value),
+        | StmtKind::For(ForHead::While(value) | ForHead::Each(_, _, value) | ForHead::Await(_, value), _) => {
+            visit(value);
+        }
         StmtKind::Switch(value, cases, _) => {
             visit(value);
             cases.iter().flat_map(|case| &case.values).for_each(&mut *visit);
@@ -111,6 +113,7 @@ pub(super) fn exprs<'a>(stmt: &'a Stmt, visit: &mut dyn FnMut(&'a Expr)) {
             indexes(place, visit);
             visit(value);
         }
+        StmtKind::PromiseInto(place, _) => indexes(place, visit),
         _ => {}
     }
     for bind in binds(stmt) {
@@ -119,8 +122,10 @@ pub(super) fn exprs<'a>(stmt: &'a Stmt, visit: &mut dyn FnMut(&'a Expr)) {
         }
     }
     for (target, _) in targets(stmt) {
-        if let Target::Timer(value) | Target::Predicate(value) = target {
-            visit(value);
+        match target {
+            Target::Timer(value) | Target::Predicate(value) => visit(value),
+            Target::Place(place) => indexes(place, visit),
+            _ => {}
         }
     }
     for case in race(stmt) {

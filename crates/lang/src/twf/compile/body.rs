@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use super::catalog::{Catalog, Entry};
 use super::names::{Names, any_stmt};
+use super::options::option_word;
 use super::scope::index;
 use super::{Compiler, Role};
 use crate::text::diagnostic::Diagnostic;
 use crate::text::source::Span;
 use crate::twf::ast::{
-    Block, CloseKind, Handler, Param, Service, ServiceOperation, StateItem, StmtKind, Workflow,
+    Block, CloseKind, Handler, HandlerKind, OptionEntry, Param, Service, ServiceOperation, StateItem,
+    StmtKind, Workflow,
 };
 use crate::twf::code::{Bind, HandlerCode, Instr, ParamCode, Place, Var, WorkflowCode};
 use crate::twf::shape::Shape;
@@ -47,6 +49,14 @@ pub(crate) fn compile_operation<'a>(
     Some(compiler.finish())
 }
 
+/// The variable that holds the id of the update that is being handled; no file can spell it.
+pub(super) const UPDATE_ID_VARIABLE: &str = "(id)";
+
+/// `unfinished_policy: abandon`.
+fn abandons_unfinished(entry: &OptionEntry) -> bool {
+    entry.key.name == "unfinished_policy" && option_word(entry) == Some("abandon")
+}
+
 impl<'a> Compiler<'a> {
     fn workflow(&mut self, node: &'a Workflow) {
         let main = self.label();
@@ -80,8 +90,10 @@ impl<'a> Compiler<'a> {
         }
         self.block(&node.body);
         self.emit(Instr::End, node.span);
-        self.code.renews =
-            any_stmt(&node.body, &|stmt| matches!(&stmt.kind, StmtKind::Close(CloseKind::ContinueAsNew, _)));
+        let handlers = node.handlers.iter().map(|handler| &handler.body);
+        self.code.renews = handlers.chain(&node.on_cancel).chain([&node.body]).any(|block| {
+            any_stmt(block, &|stmt| matches!(&stmt.kind, StmtKind::Close(CloseKind::ContinueAsNew, _)))
+        });
     }
 
     fn operation(&mut self, params: &'a [Param], body: &'a Block) {
@@ -134,12 +146,17 @@ impl<'a> Compiler<'a> {
             validator: None,
             slots: 0,
             is_awaited: false,
+            id_slot: None,
+            warns_unfinished: !node.options.iter().any(abandons_unfinished),
             span: node.span,
         }
     }
 
     fn handler(&mut self, at: usize, node: &'a Handler) {
-        self.scope.open(&Names::of_handler(node), &[]);
+        let mut own = Names::of_handler(node);
+        let has_id = node.kind == HandlerKind::Update;
+        own.extend(has_id.then(|| UPDATE_ID_VARIABLE.to_string()));
+        self.scope.open(&own, &[]);
         self.role = Role::Handler;
         self.message = node.params.iter().map(|param| param.name.name.as_str().into()).collect();
         let params: Vec<ParamCode> = node
@@ -155,8 +172,10 @@ impl<'a> Compiler<'a> {
         let validator = node.validator.as_ref().map(|block| self.handler_block(block, node.span));
         let entry = self.handler_block(&node.body, node.span);
         self.role = Role::Main;
+        let id_slot = has_id.then(|| self.scope.own_slot(UPDATE_ID_VARIABLE));
         let slots = self.scope.close();
         if let Some(handler) = self.code.handlers.get_mut(at) {
+            handler.id_slot = id_slot;
             (handler.params, handler.validator) = (params, validator);
             (handler.entry, handler.slots) = (entry, slots);
         }

@@ -8,6 +8,7 @@ use crate::twf::ast::{
     Activity, Definition, Expr, ExprKind, Param, QName, Service, ServiceOperation, Unit, Workflow,
 };
 use crate::twf::boundary::parse_decimal;
+use crate::twf::family::is_family;
 use crate::twf::moment::duration_text;
 use crate::twf::shape::{FieldShape, RecordShape, Shape, Types};
 
@@ -35,6 +36,8 @@ pub(crate) struct Catalog<'a> {
     pub(crate) workflows: Vec<Entry<'a, Workflow>>,
     pub(crate) services: Vec<Entry<'a, Service>>,
     by_name: Index,
+    /// The names of namespaces that have holes.
+    pub(crate) families: Arc<[Arc<str>]>,
     /// A name that no variable has is read as null instead of being a fault.
     pub(crate) lenient: bool,
 }
@@ -63,9 +66,11 @@ impl<'a> Catalog<'a> {
             workflows: Vec::new(),
             services: Vec::new(),
             by_name: Index::default(),
+            families: Arc::new([]),
             lenient,
         };
         let units: Vec<&Unit> = units.collect();
+        catalog.families = units.iter().flat_map(|unit| &unit.definitions).filter_map(family).collect();
         catalog.declare_types(&units);
         for (home, unit) in units.iter().enumerate() {
             catalog.homes.push(Home::of(unit, cancels_losers));
@@ -170,6 +175,14 @@ impl<'a> Catalog<'a> {
     /// The operation of a service.
     pub(crate) fn operation(service: &'a Service, name: &str) -> Option<&'a ServiceOperation> {
         service.operations.iter().find(|operation| operation.name().name == name)
+    }
+}
+
+/// The name of a namespace that stands for many.
+fn family(definition: &Definition) -> Option<Arc<str>> {
+    match definition {
+        Definition::Namespace(node) if is_family(&node.name.name) => Some(node.name.name.as_str().into()),
+        _ => None,
     }
 }
 

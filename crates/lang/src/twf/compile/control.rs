@@ -56,9 +56,10 @@ impl<'a> Compiler<'a> {
     fn for_stmt(&mut self, head: &'a ForHead, body: &'a Block, span: Span) {
         let outer = self.depth;
         let done = self.label();
-        if let ForHead::Each(_, _, items) = head {
+        if let ForHead::Each(_, _, items) | ForHead::Await(_, items) = head {
             let items = self.expr(items);
-            self.emit(Instr::Loop(items), span);
+            let is_await = matches!(head, ForHead::Await(..));
+            self.emit(if is_await { Instr::LoopPromises(items) } else { Instr::Loop(items) }, span);
             self.depth += 1;
         }
         let again = self.here();
@@ -72,6 +73,10 @@ impl<'a> Compiler<'a> {
                 let first = self.scope.bind(&first.name);
                 let second = second.as_ref().map(|name| self.scope.bind(&name.name));
                 self.emit(Instr::Next(first, second, done), span);
+            }
+            ForHead::Await(name, _) => {
+                let name = self.scope.bind(&name.name);
+                self.emit(Instr::NextDone(name, done), span);
             }
         }
         self.controls.push(Control::Loop { again, done, inner: self.depth, outer });

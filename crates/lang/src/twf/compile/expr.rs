@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Compiler;
+use super::body::UPDATE_ID_VARIABLE;
 use super::scope::{Meaning, index};
 use crate::text::diagnostic::Diagnostic;
 use crate::text::source::{Span, offset};
@@ -96,7 +97,23 @@ impl Compiler<'_> {
                 None => Ex::Undefined(format!("workflow.{}", name.name).into()),
             };
         }
+        if let Some(id) = self.update_id(object, &name.name) {
+            return Ex::Var(id);
+        }
         Ex::Field(self.boxed(object), name.name.as_str().into(), optional)
+    }
+
+    /// `update.id` in the handler of an update that has no parameter of that name.
+    fn update_id(&self, object: &ast::Expr, field: &str) -> Option<crate::twf::code::Var> {
+        let is_update = matches!(&object.kind, ExprKind::Name(name) if name == "update");
+        let is_free = self.scope.lookup("update").is_none() && !self.message.iter().any(|it| &**it == "id");
+        if field != "id" || !is_update || !is_free || !self.is_handler() {
+            return None;
+        }
+        match self.scope.lookup(UPDATE_ID_VARIABLE) {
+            Some(Meaning::Variable(var)) => Some(var),
+            _ => None,
+        }
     }
 
     /// `workflow` as in `workflow.id`, unless a variable has that name.
@@ -149,10 +166,24 @@ impl Compiler<'_> {
             && let ExprKind::Name(name) = &callee.kind
             && builtin::find(name).is_none()
         {
-            let args = args.iter().map(|arg| self.expr(&arg.value)).collect();
-            return ErrorCode::Named(name.as_str().into(), args);
+            return self.named_error(name, args);
         }
         ErrorCode::Value(self.expr(expr))
+    }
+
+    /// `T("message", detail)`, and `T("message", non_retryable: true)` with fields by name.
+    fn named_error(&mut self, name: &str, args: &[Arg]) -> ErrorCode {
+        if args.iter().all(|arg| arg.name.is_none()) {
+            let args = args.iter().map(|arg| self.expr(&arg.value)).collect();
+            return ErrorCode::Named(name.into(), args);
+        }
+        let mut fields = Vec::with_capacity(args.len());
+        for arg in args {
+            let name = arg.name.as_ref().map_or("message", |name| name.name.as_str());
+            fields.push((Arc::from(name), self.expr(&arg.value)));
+        }
+        let span = args.first().map_or(self.code.span, |arg| arg.value.span);
+        ErrorCode::Value(Expr { kind: Ex::Object(Some(name.into()), fields), span })
     }
 
     /// A string in the options of a call: `{x}` stands for the value of `x`, `{{` for a brace.
@@ -196,21 +227,31 @@ impl Compiler<'_> {
         self.expr(&expr)
     }
 
-    /// A name as text with the value of every `{x}` in it.
+    /// A name as text: a hole has the value of the variable of that name, else what it stands for in the namespace
+    /// that the run is in (rule H19).
     pub(super) fn template(&mut self, name: &Ident) -> Expr {
-        // A name has no quote before its first character.
-        let before = Span { start: name.span.start.saturating_sub(1), ..name.span };
-        let text = self.interpolated(&name.name, before);
-        if let Ex::Text(parts) = &text.kind {
-            let unbound = parts.iter().find_map(|part| match &part.kind {
-                Ex::Undefined(param) => Some(format!("nothing binds `{param}` of the name `{}`", name.name)),
-                _ => None,
-            });
-            if let Some(message) = unbound {
-                self.broken("UNBOUND_TEMPLATE_PARAM", message, name.span);
+        let span = name.span;
+        let mut parts = Vec::new();
+        let mut rest = name.name.as_str();
+        while let Some((literal, hole)) = rest.split_once('{') {
+            let Some((param, after)) = hole.split_once('}') else { break };
+            if !literal.is_empty() {
+                parts.push(Expr { kind: Ex::Str(literal.into()), span });
             }
+            let kind = match self.scope.lookup(param) {
+                Some(_) => self.name(param),
+                None => Ex::Family(param.into(), self.catalog.families.clone()),
+            };
+            parts.push(Expr { kind, span });
+            rest = after;
         }
-        text
+        if parts.is_empty() {
+            return Expr { kind: Ex::Str(rest.into()), span };
+        }
+        if !rest.is_empty() {
+            parts.push(Expr { kind: Ex::Str(rest.into()), span });
+        }
+        Expr { kind: Ex::Text(parts), span }
     }
 }
 

@@ -130,11 +130,15 @@ impl Names {
     }
 
     fn head(&mut self, head: &ForHead) {
-        if let ForHead::Each(first, second, _) = head {
-            self.add(first);
-            if let Some(second) = second {
-                self.add(second);
+        match head {
+            ForHead::Each(first, second, _) => {
+                self.add(first);
+                if let Some(second) = second {
+                    self.add(second);
+                }
             }
+            ForHead::Await(name, _) => self.add(name),
+            ForHead::Forever | ForHead::While(_) => {}
         }
     }
 
@@ -200,7 +204,7 @@ pub(super) fn blocks_of(stmt: &Stmt) -> Vec<&Block> {
 }
 
 /// Whether a body has a statement, at any depth, for which the test holds.
-pub(super) fn any_stmt(block: &Block, test: &dyn Fn(&Stmt) -> bool) -> bool {
+pub(crate) fn any_stmt(block: &Block, test: &dyn Fn(&Stmt) -> bool) -> bool {
     block.iter().any(|stmt| {
         let inside_all = match &stmt.kind {
             StmtKind::AwaitAll(all) => any_stmt(&all.body, test),

@@ -1,9 +1,9 @@
 //! `await all:` and `await one:`.
 
-use super::names::Names;
+use super::names::{Names, any_stmt};
 use super::{Compiler, Control, Role};
 use crate::text::source::Span;
-use crate::twf::ast::{AwaitAll, Block, ForHead, Ident, RaceCase, RaceKind, Stmt};
+use crate::twf::ast::{AwaitAll, Block, ForHead, Ident, RaceCase, RaceKind, Stmt, StmtKind};
 use crate::twf::code::{After, All, Branch, Case, CaseOn, Each, Expr, Instr, Label, Race};
 
 impl<'a> Compiler<'a> {
@@ -18,8 +18,25 @@ impl<'a> Compiler<'a> {
             }
             None => all.body.iter().map(|stmt| self.branch(stmt)).collect(),
         };
+        let landing = self.needs_landing(&all.body).then(|| {
+            let landing = self.here();
+            // What was prepared lies on top of whatever is on the control stack here.
+            self.leave_all(span);
+            self.leave(span);
+            landing
+        });
         self.place(past);
-        All { branches, bind: self.bind(all.bind.as_ref()) }
+        All { branches, bind: self.bind(all.bind.as_ref()), landing }
+    }
+
+    /// Whether a branch may leave through its owner.
+    fn needs_landing(&self, body: &Block) -> bool {
+        let has_finally =
+            self.outer_finally || self.controls.iter().any(|it| matches!(it, Control::Finally { .. }));
+        (self.is_handler() || has_finally)
+            && any_stmt(body, &|stmt| {
+                matches!(stmt.kind, StmtKind::Return(_) | StmtKind::ReturnWorkflow(_) | StmtKind::Close(..))
+            })
     }
 
     fn branch(&mut self, stmt: &'a Stmt) -> Branch {
@@ -51,7 +68,9 @@ impl<'a> Compiler<'a> {
 
     fn branch_code(&mut self, body: &'a [Stmt], is_fan_out: bool, span: Span) -> Label {
         let (role, depth) = (self.role, self.depth);
+        let outer_finally = self.outer_finally;
         let controls = std::mem::take(&mut self.controls);
+        self.outer_finally |= controls.iter().any(|it| matches!(it, Control::Finally { .. }));
         self.role = if self.is_handler() { Role::HandlerBranch } else { Role::Branch };
         self.depth = 0;
         let (entry, done) = (self.here(), self.label());
@@ -62,6 +81,7 @@ impl<'a> Compiler<'a> {
         self.place(done);
         self.emit(Instr::End, span);
         (self.role, self.depth, self.controls) = (role, depth, controls);
+        self.outer_finally = outer_finally;
         entry
     }
 

@@ -36,6 +36,12 @@ impl<'a> Compiler<'a> {
                 self.emit(Instr::Detach(start), span);
             }
             StmtKind::Promise(name, target) => self.promise(name, target, span),
+            StmtKind::PromiseInto(place, target) => {
+                if let Some((On::Start(start), _)) = self.on(target, span) {
+                    let place = self.lvalue(place);
+                    self.emit(Instr::Promise(place, start), span);
+                }
+            }
             StmtKind::Await(target, bind) => {
                 if let Some((on, capture)) = self.on(target, span) {
                     let bind = self.bind(bind.as_ref());
@@ -111,14 +117,15 @@ impl<'a> Compiler<'a> {
     fn promise(&mut self, name: &'a Ident, target: &'a Target, span: Span) {
         match self.on(target, span) {
             Some((On::Start(start), _)) => {
-                let var = self.scope.bind(&name.name);
-                self.emit(Instr::Promise(var, start), span);
+                let place = self.variable_place(&name.name, name.span);
+                self.emit(Instr::Promise(place, start), span);
             }
             Some((On::Promise(other), _)) => {
                 let place = self.variable_place(&name.name, name.span);
                 self.emit(Instr::Assign(place, ast::AssignOp::Set, other), span);
             }
-            Some(_) => self.unsupported("a promise of a condition", span),
+            // Refused by the checks.
+            Some(_) => self.broken(SYNTAX, "a condition has no promise".to_string(), span),
             None => {}
         }
     }
@@ -140,6 +147,11 @@ impl<'a> Compiler<'a> {
                     Some(_) => (On::Predicate(expr), false),
                     None => (On::Promise(expr), false),
                 }
+            }
+            Target::Place(place) => (On::Promise(self.place_value(place)), false),
+            Target::Detached(call) => {
+                let (start, capture) = self.call(call);
+                (On::Detached(start), capture)
             }
             Target::Predicate(condition) => (On::Predicate(self.expr(condition)), false),
             Target::AllHandlersFinished(_) => (On::HandlersFinished, false),
@@ -178,6 +190,19 @@ impl<'a> Compiler<'a> {
             .collect();
         let root = self.scope.bind(&place.root.name);
         Place { root, name: place.root.name.as_str().into(), path, span: place.root.span }
+    }
+
+    /// What stands at a place, as an expression.
+    fn place_value(&mut self, place: &LValue) -> Expr {
+        let span = place.root.span;
+        let root = self.expr(&ast::Expr { kind: ast::ExprKind::Name(place.root.name.clone()), span });
+        place.path.iter().fold(root, |holder, step| {
+            let kind = match step {
+                PathStep::Field(name) => Ex::Field(Box::new(holder), name.name.as_str().into(), false),
+                PathStep::Index(at) => Ex::Index(Box::new(holder), Box::new(self.expr(at))),
+            };
+            Expr { kind, span }
+        })
     }
 
     fn send(&mut self, to: &'a SendTarget, name: &'a Ident, args: &'a [Arg], span: Span) {
@@ -226,13 +251,23 @@ impl<'a> Compiler<'a> {
         let value = value.map(|value| self.expr(value));
         match self.role {
             Role::Main | Role::Branch => self.leave_run(CloseCode::Complete(value), span),
-            Role::Handler => {
+            Role::Handler | Role::HandlerBranch => {
                 self.emit(Instr::PrepareReturn(value), span);
                 self.leave_all(span);
-                self.emit(Instr::Return, span);
+                self.leave(span);
             }
-            Role::HandlerBranch => self.unsupported("`return` inside `await all` of a handler", span),
         }
+    }
+
+    /// What was prepared takes effect. A branch hands it to its owner where the owner has something left to do: the
+    /// `finally` around it, or the answer of a handler.
+    pub(super) fn leave(&mut self, span: Span) {
+        let hands_over = match self.role {
+            Role::Main | Role::Handler => false,
+            Role::Branch => self.outer_finally,
+            Role::HandlerBranch => true,
+        };
+        self.emit(if hands_over { Instr::HandOver } else { Instr::Leave }, span);
     }
 
     /// The backing workflow's result is the operation's answer.
@@ -249,11 +284,11 @@ impl<'a> Compiler<'a> {
     fn leave_run(&mut self, close: CloseCode, span: Span) {
         self.emit(Instr::PrepareClose(close), span);
         self.leave_all(span);
-        self.emit(Instr::Close, span);
+        self.leave(span);
     }
 
     /// Runs every `finally` around this statement, with what was prepared kept on top of the control stack.
-    fn leave_all(&mut self, span: Span) {
+    pub(super) fn leave_all(&mut self, span: Span) {
         let depth = self.depth;
         for at in (0..self.controls.len()).rev() {
             if let Some(Control::Finally { block, depth }) = self.controls.get(at).copied() {

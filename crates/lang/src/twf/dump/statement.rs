@@ -19,6 +19,9 @@ impl Lines {
             StmtKind::Detach(it) => self.with_options(&format!("detach {}", call(it)), it),
             StmtKind::ReturnWorkflow(it) => self.with_options(&format!("return {}", call(it)), it),
             StmtKind::Promise(name, of) => self.waiting(&format!("promise {} <- ", name.name), of, None),
+            StmtKind::PromiseInto(place, of) => {
+                self.waiting(&format!("promise {} <- ", lvalue(place)), of, None);
+            }
             StmtKind::Await(of, to) => self.waiting("await ", of, to.as_ref()),
             StmtKind::AwaitAll(it) => self.await_all(it),
             StmtKind::AwaitOne(cases) => self.within("await one", |lines| lines.cases(cases)),
@@ -42,7 +45,7 @@ impl Lines {
     fn waiting(&mut self, head: &str, of: &Target, to: Option<&Bind>) {
         let line = format!("{head}{}{}", target(of), bind(to));
         match of {
-            Target::Call(call) => self.with_options(&line, call),
+            Target::Call(call) | Target::Detached(call) => self.with_options(&line, call),
             _ => self.line(&line),
         }
     }
@@ -166,6 +169,8 @@ fn target(it: &Target) -> String {
         Target::Update(name) => format!("update {}", name.name),
         Target::Call(it) => call(it),
         Target::Name(name) => name.name.to_string(),
+        Target::Place(place) => lvalue(place),
+        Target::Detached(it) => format!("detach {}", call(it)),
         Target::Predicate(condition) => format!("({})", expr::expr(condition)),
         Target::AllHandlersFinished(_) => "all_handlers_finished".to_string(),
     }
@@ -186,6 +191,7 @@ fn for_head(it: &ForHead) -> String {
             let second = second.as_ref().map_or_else(String::new, |it| format!(", {}", it.name));
             format!("for {}{second} in {}", name.name, expr::expr(items))
         }
+        ForHead::Await(name, items) => format!("for await {} in {}", name.name, expr::expr(items)),
     }
 }
 

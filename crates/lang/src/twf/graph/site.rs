@@ -119,12 +119,16 @@ impl<'a> Walk<'a, '_> {
             StmtKind::Call(call, _) => self.call(call, Via::Call),
             StmtKind::Detach(call) => self.call(call, Via::Detach),
             StmtKind::ReturnWorkflow(call) => self.returned(call),
-            StmtKind::Promise(_, Target::Call(call)) => self.call(call, Via::Promise),
+            StmtKind::Promise(_, Target::Call(call)) | StmtKind::PromiseInto(_, Target::Call(call)) => {
+                self.call(call, Via::Promise);
+            }
             StmtKind::Await(Target::Call(call), _) => self.call(call, Via::Await),
             StmtKind::AwaitOne(cases) => {
                 for case in cases {
-                    if let RaceKind::Target(Target::Call(call), _) = &case.kind {
-                        self.call(call, Via::Race);
+                    match &case.kind {
+                        RaceKind::Target(Target::Call(call), _) => self.call(call, Via::Race),
+                        RaceKind::Target(Target::Detached(call), _) => self.call(call, Via::Detach),
+                        _ => {}
                     }
                 }
             }

@@ -269,6 +269,9 @@ fn loops<'a>(block: &'a [Stmt], names: &mut Vec<&'a str>) {
                     names.push(&first.name);
                     names.extend(second.iter().map(|it| it.name.as_str()));
                 }
+                if let ForHead::Await(name, _) = head {
+                    names.push(&name.name);
+                }
                 loops(body, names);
             }
             StmtKind::AwaitOne(cases) => {

@@ -167,7 +167,7 @@ impl<'a> Body<'_, 'a> {
     }
 
     /// What is at a place now.
-    fn read(&mut self, place: &'a LValue) -> Ty {
+    pub(super) fn read(&mut self, place: &'a LValue) -> Ty {
         let mut ty = self.root_ty(&place.root);
         for step in &place.path {
             ty = self.step(&ty, step);
@@ -187,7 +187,12 @@ impl<'a> Body<'_, 'a> {
     }
 
     /// A place gets a value; `value` is the expression when there is one, the roots are where it comes from.
-    fn assign_to(&mut self, place: &'a LValue, ty: Ty, (value, roots): (Option<&'a Expr>, &[Slot])) {
+    pub(super) fn assign_to(
+        &mut self,
+        place: &'a LValue,
+        ty: Ty,
+        (value, roots): (Option<&'a Expr>, &[Slot]),
+    ) {
         let slot = self.vars.slot(&place.root.name);
         let Some((last, before)) = place.path.split_last() else {
             return self.bind_slot(slot, &place.root, ty, roots);

@@ -89,6 +89,7 @@ impl<'a> Body<'_, 'a> {
             ForHead::Forever => {}
             ForHead::While(condition) => self.condition(condition),
             ForHead::Each(first, second, items) => self.each(first, second.as_ref(), items),
+            ForHead::Await(name, promises) => self.each_done(name, promises),
         }
     }
 

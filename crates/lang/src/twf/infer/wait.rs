@@ -9,7 +9,7 @@ use super::place::Given;
 use super::ty::Ty;
 use crate::text::diagnostic::Diagnostic;
 use crate::twf::ast::{
-    AwaitAll, Bind, Expr, ExprKind, ForHead, HandlerKind, RaceCase, RaceKind, Stmt, StmtKind, Target,
+    AwaitAll, Bind, Expr, ExprKind, ForHead, HandlerKind, Ident, RaceCase, RaceKind, Stmt, StmtKind, Target,
 };
 use crate::twf::builtin::Kinds;
 use crate::twf::moment::parse_duration;
@@ -26,6 +26,11 @@ impl<'a> Body<'_, 'a> {
                 self.bind(None, Given::fresh(Ty::Null));
             }
             StmtKind::Promise(name, target) => self.promise(name, target),
+            StmtKind::PromiseInto(place, target) => {
+                let given = self.target(target);
+                let ty = Ty::Promise(std::sync::Arc::new(list_of_tuple(given.ty)));
+                self.assign_to(place, ty, (None, &given.roots));
+            }
             StmtKind::Await(target, bind) => {
                 let given = self.target(target);
                 self.bind(bind.as_ref(), given);
@@ -53,6 +58,14 @@ impl<'a> Body<'_, 'a> {
                 self.see(name.span, &ty);
                 let ty = self.vars.seen_from(slot, promised(&ty));
                 Given { ty, parts: None, roots: vec![slot] }
+            }
+            Target::Place(place) => {
+                let (ty, slot) = (promised(&self.read(place)), self.vars.slot(&place.root.name));
+                Given { ty, parts: None, roots: vec![slot] }
+            }
+            Target::Detached(call) => {
+                self.call(call);
+                Given::fresh(Ty::Null)
             }
             Target::Predicate(condition) => {
                 self.condition(condition);
@@ -93,6 +106,12 @@ impl<'a> Body<'_, 'a> {
         let diagnostic = Diagnostic::error("TYPE_MISMATCH", duration.span, message)
             .help("write a duration such as `5m`, a number of seconds, or text such as `\"PT5M\"`");
         self.report(diagnostic);
+    }
+
+    /// `for await`: its name is what each promise gives.
+    pub(super) fn each_done(&mut self, name: &'a Ident, promises: &'a Expr) {
+        let ty = self.expr(promises);
+        self.bind_name(name, promised(&items_of(&ty)), Some(promises));
     }
 
     fn await_each(&mut self, promises: &'a Expr, bind: Option<&'a Bind>) {

@@ -1,10 +1,11 @@
 //! Instructions that may wait: how each begins.
 
 use super::run::{Flow, Task};
-use super::state::{Coroutine, WaitOn, What};
+use super::state::{Control, Coroutine, WaitOn, What};
 use super::wire::{CommandKind, SignalTarget};
 use crate::text::source::Span;
-use crate::twf::code::{Args, Expr, Instr, On, Start, To};
+use crate::twf::ast::AssignOp;
+use crate::twf::code::{Args, Expr, Instr, Label, On, Start, To, Var};
 use crate::twf::eval::display;
 use crate::twf::fault::{Fault, NOT_A_PROMISE, Trouble};
 use crate::twf::value::{Ref, Value};
@@ -28,12 +29,13 @@ impl Task<'_, '_> {
                 self.wait(id, co, vec![on], false)
             }
             Instr::Detach(start) => self.detach(id, co, start),
-            Instr::Promise(var, start) => {
-                let promise = self.start(co, start, (0, self.span(co)), true)?;
-                self.evaluator(co.scope).set(*var, Value::Promise(promise));
+            Instr::Promise(place, start) => {
+                let promise = Value::Promise(self.start(co, start, (0, self.span(co)), true)?);
+                self.evaluator(co.scope).assign(place, AssignOp::Set, promise)?;
                 co.pc += 1;
                 Ok(Flow::Next)
             }
+            Instr::NextDone(_, exit) => self.begin_next(id, co, *exit),
             Instr::Await(on, _) => {
                 let on = self.begin_on(co, on, (0, self.span(co)))?;
                 self.wait(id, co, vec![on], false)
@@ -55,6 +57,7 @@ impl Task<'_, '_> {
     pub(super) fn begin_on(&mut self, co: &Coroutine, on: &On, at: (u32, Span)) -> Result<WaitOn, Fault> {
         Ok(match on {
             On::Start(start) => self.begin_start(co, start, at)?,
+            On::Detached(start) => WaitOn::Started(self.start_detached(co, start, at)?),
             On::Promise(promise) => WaitOn::Item(self.promise_of(co.scope, promise)?),
             On::Predicate(_) => WaitOn::Predicate,
             On::HandlersFinished => WaitOn::HandlersFinished,
@@ -69,7 +72,7 @@ impl Task<'_, '_> {
     }
 
     fn detach(&mut self, id: u32, co: &mut Coroutine, start: &Start) -> Result<Flow, Fault> {
-        let item = self.start_detached(co, start)?;
+        let item = self.start_detached(co, start, (0, self.span(co)))?;
         self.wait(id, co, vec![WaitOn::Started(item)], false)
     }
 
@@ -98,21 +101,8 @@ impl Task<'_, '_> {
 
     /// `await all promises`: waits for every promise of a list.
     fn begin_each(&mut self, id: u32, co: &mut Coroutine, promises: &Expr) -> Result<Flow, Fault> {
-        let list = self.eval(co.scope, promises)?;
-        let Value::List(at) = list else {
-            let message = format!("`await all` needs a list of promises, this is {}", list.kind());
-            return Err(Trouble::mismatch(message).at(promises.span));
-        };
-        let mut on = Vec::new();
-        for item in self.m.heap.list(at) {
-            match item {
-                Value::Promise(item) => on.push(WaitOn::Item(*item)),
-                other => {
-                    let message = format!("`await all` needs a list of promises, it holds {}", other.kind());
-                    return Err(Trouble::new(NOT_A_PROMISE, message).at(promises.span));
-                }
-            }
-        }
+        let on: Vec<_> =
+            self.promises_of(co.scope, promises, "await all")?.into_iter().map(WaitOn::Item).collect();
         if on.is_empty() {
             let nothing = self.m.heap.new_list(Vec::new());
             let Instr::AwaitEach(_, bind) = self.instr(co) else { return Ok(Flow::Next) };
@@ -121,6 +111,63 @@ impl Task<'_, '_> {
             return Ok(Flow::Next);
         }
         self.wait(id, co, on, true)
+    }
+
+    /// The items behind a list of promises.
+    pub(super) fn promises_of(
+        &mut self,
+        scope: Option<Ref>,
+        expr: &Expr,
+        word: &str,
+    ) -> Result<Vec<u64>, Fault> {
+        let list = self.eval(scope, expr)?;
+        let Value::List(at) = list else {
+            let message = format!("`{word}` needs a list of promises, this is {}", list.kind());
+            return Err(Trouble::mismatch(message).at(expr.span));
+        };
+        let items = self.m.heap.list(at).iter().map(|item| match item {
+            Value::Promise(item) => Ok(*item),
+            other => {
+                let message = format!("`{word}` needs a list of promises, it holds {}", other.kind());
+                Err(Trouble::new(NOT_A_PROMISE, message).at(expr.span))
+            }
+        });
+        items.collect()
+    }
+
+    /// `for await`: waits for the first of the promises that are left, in the order of the list when several are done.
+    fn begin_next(&mut self, id: u32, co: &mut Coroutine, exit: Label) -> Result<Flow, Fault> {
+        let Some(Control::Promises(left)) = co.control.last() else {
+            return Err(Fault::internal("an iteration without its promises"));
+        };
+        if left.is_empty() {
+            co.control.pop();
+            return Ok(self.jump(co, exit));
+        }
+        let on = left.iter().map(|item| WaitOn::Item(*item)).collect();
+        self.wait(id, co, on, false)
+    }
+
+    /// One of the promises of a `for await` is done: the body runs for its value.
+    pub(super) fn next_done(
+        &mut self,
+        co: &mut Coroutine,
+        (var, at): (Var, usize),
+        on: WaitOn,
+    ) -> Result<Flow, Fault> {
+        if let Some(Control::Promises(left)) = co.control.last_mut()
+            && at < left.len()
+        {
+            left.remove(at);
+        }
+        match self.outcome(on, None)? {
+            Ok(value) => {
+                self.evaluator(co.scope).set(var, value);
+                co.pc += 1;
+                Ok(Flow::Next)
+            }
+            Err(failure) => self.raise(co, *failure),
+        }
     }
 
     fn send(

@@ -1,7 +1,7 @@
 //! Cancellation of a run, of what a promise holds, and of losers (rule H10).
 
 use super::run::{Flow, Task};
-use super::state::{Coroutine, ItemState, Role, WaitOn, What};
+use super::state::{Cancellation, Coroutine, ItemState, Role, WaitOn, What};
 use super::wire::CommandKind;
 use crate::text::source::Span;
 use crate::twf::failure::Failure;
@@ -60,7 +60,7 @@ impl Task<'_, '_> {
         }
     }
 
-    /// Asks for the cancellation of one item. A timer ends at once; for the rest the answer comes as an event.
+    /// Asks for the cancellation of one item. A timer ends at once, a call as its options say.
     pub(super) fn cancel_item(&mut self, id: u64, span: Span) {
         let Some(item) = self.m.items.get_mut(&id).filter(|item| item.is_pending()) else { return };
         let reason = if self.m.cancel_requested { CANCELED } else { "cancelled by the workflow itself" };
@@ -70,10 +70,25 @@ impl Task<'_, '_> {
                 self.resolve(id, ItemState::Failed(Failure::canceled(reason)));
             }
             What::Message(_) => self.resolve(id, ItemState::Failed(Failure::canceled(reason))),
-            What::Activity(_) | What::Child(_) | What::Nexus(_) => {
-                self.emit(span, CommandKind::RequestCancel { target: id });
-            }
+            What::Activity(_) | What::Child(_) | What::Nexus(_) => self.cancel_call(id, span, reason),
             What::Signal(_) => {}
+        }
+    }
+
+    /// What becomes of a call that is cancelled is up to its `cancellation_type`.
+    fn cancel_call(&mut self, id: u64, span: Span, reason: &str) {
+        let Some(item) = self.m.items.get_mut(&id) else { return };
+        let cancellation = item.cancellation;
+        match cancellation {
+            Cancellation::Asked => return,
+            Cancellation::Wait => item.cancellation = Cancellation::Asked,
+            Cancellation::Try | Cancellation::Abandon => {}
+        }
+        if cancellation != Cancellation::Abandon {
+            self.emit(span, CommandKind::RequestCancel { target: id, wait: cancellation.waits() });
+        }
+        if !cancellation.waits() {
+            self.resolve(id, ItemState::Failed(Failure::canceled(reason)));
         }
     }
 

@@ -32,7 +32,7 @@ const MESSAGE_FIELDS: [&str; 4] = ["message", "error", "reason", "status"];
 impl Task<'_, '_> {
     /// Raises a failure: the nearest guard takes it, or the coroutine ends.
     pub(super) fn raise(&mut self, co: &mut Coroutine, failure: Failure) -> Result<Flow, Fault> {
-        if failure.is_canceled() {
+        if failure.is_canceled() || (self.m.cancel_requested && failure.chain().any(Failure::is_canceled)) {
             // The cancellation has arrived; what is caught from here on may clean up undisturbed.
             co.cancel = false;
         }
@@ -48,7 +48,7 @@ impl Task<'_, '_> {
     fn uncaught(&mut self, co: &mut Coroutine, failure: Failure) -> Result<Flow, Fault> {
         let span = self.span(co);
         match &co.role {
-            Role::Main => Ok(self.main_failed(co, failure)),
+            Role::Main => self.main_failed(co, failure),
             Role::Branch { group, place } => {
                 let (group, place) = (*group, *place);
                 self.branch_done(group, place, Err(Box::new(failure)));
@@ -63,7 +63,7 @@ impl Task<'_, '_> {
                         Ok(Flow::Done)
                     }
                     None if failure.is_canceled() && self.m.cancel_requested => Ok(Flow::Done),
-                    None => Ok(self.close(span, CommandKind::Fail { failure })),
+                    None => self.close(co, CommandKind::Fail { failure }),
                 }
             }
             Role::Query => Err(crate::twf::fault::Trouble::new("RAISED", failure.message).at(span)),

@@ -129,7 +129,7 @@ fn start_of(instr: &Instr, case: u32) -> Option<&Start> {
         | Instr::Promise(_, start)
         | Instr::Await(On::Start(start), _) => Some(start),
         Instr::Race(race) => match &race.cases.get(case as usize)?.on {
-            CaseOn::On(On::Start(start)) => Some(start),
+            CaseOn::On(On::Start(start) | On::Detached(start)) => Some(start),
             _ => None,
         },
         _ => None,

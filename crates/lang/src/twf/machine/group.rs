@@ -3,7 +3,7 @@
 use super::run::{Flow, Task};
 use super::state::{Control, Coroutine, Group, Role, WaitOn};
 use super::wait::Outcome;
-use crate::twf::code::{All, Branch, Each};
+use crate::twf::code::{All, Branch, CaseOn, Each, Instr};
 use crate::twf::failure::Failure;
 use crate::twf::fault::Fault;
 use crate::twf::value::{Ref, Value};
@@ -89,6 +89,69 @@ impl Task<'_, '_> {
                 }
                 (Some(waiter), false) => self.wake(waiter),
                 (None, false) => {}
+            }
+        }
+    }
+
+    /// A branch leaves the handler or run: its owner drops the other branches and goes on where the `finally` blocks
+    /// around it are run before it leaves. Nobody waits for the branch of a lost case, so it closes the run itself.
+    pub(super) fn hand_over(&mut self, co: &mut Coroutine) -> Result<Flow, Fault> {
+        let prepared = co.control.pop();
+        let Role::Branch { group, .. } = co.role else { return Err(Fault::internal("no branch")) };
+        let waiter = self.m.groups.get(&group).and_then(|group| group.waiter);
+        let owner = waiter.filter(|(id, no)| self.m.coroutines.get(id).is_some_and(|owner| owner.waits(*no)));
+        let Some((id, _)) = owner else {
+            return match prepared {
+                Some(Control::Close(kind)) => self.close(co, *kind),
+                _ => Ok(Flow::Done),
+            };
+        };
+        let Some(mut owner) = self.m.coroutines.remove(&id) else { return Ok(Flow::Done) };
+        let landing = self.landing(&owner, group);
+        let on = owner.wait.take().map(|wait| wait.on).unwrap_or_default();
+        let others: Vec<WaitOn> = on.into_iter().filter(|on| *on != WaitOn::Group(group)).collect();
+        self.drop_losers(&others, None, false, self.span(co));
+        self.end_group(group);
+        owner.control.extend(prepared);
+        owner.pc = landing.ok_or_else(|| Fault::internal("nowhere to go on"))?;
+        if !std::mem::replace(&mut owner.queued, true) {
+            self.m.ready.push_back(id);
+        }
+        self.m.coroutines.insert(id, owner);
+        Ok(Flow::Done)
+    }
+
+    /// Where the owner of a group goes on when one of its branches leaves.
+    fn landing(&self, owner: &Coroutine, group: u32) -> Option<u32> {
+        let all = match self.instr(owner) {
+            Instr::All(all) => all,
+            Instr::Race(race) => {
+                let on = owner.wait.as_ref().map(|wait| &wait.on)?;
+                let at = on.iter().position(|on| *on == WaitOn::Group(group))?;
+                match &race.cases.get(at)?.on {
+                    CaseOn::All(all) => all,
+                    CaseOn::On(_) => return None,
+                }
+            }
+            _ => return None,
+        };
+        all.landing.map(|landing| self.code.target(landing))
+    }
+
+    /// Drops the branches of a group wherever they stand.
+    fn end_group(&mut self, group: u32) {
+        self.m.groups.remove(&group);
+        let is_branch = |co: &Coroutine| matches!(&co.role, Role::Branch { group: of, .. } if *of == group);
+        let ids: Vec<u32> =
+            self.m.coroutines.iter().filter(|(_, co)| is_branch(co)).map(|(id, _)| *id).collect();
+        for id in ids {
+            let Some(mut co) = self.m.coroutines.remove(&id) else { continue };
+            let span = self.span(&co);
+            for on in co.wait.take().map(|wait| wait.on).unwrap_or_default() {
+                match on {
+                    WaitOn::Group(inner) => self.end_group(inner),
+                    other => self.drop_losers(&[other], None, false, span),
+                }
             }
         }
     }

@@ -2,11 +2,12 @@
 
 use super::input::bind_message;
 use super::run::{Flow, Task};
-use super::state::{Coroutine, Item, ItemState, Role, TokenWaiter, What};
+use super::state::{Cancellation, Coroutine, Item, ItemState, Role, TokenWaiter, What};
 use super::wire::CommandKind;
 use super::{LOCAL_ITEMS, Machine};
+use crate::text::source::Span;
 use crate::twf::ast::HandlerKind;
-use crate::twf::boundary::{Importer, export, import};
+use crate::twf::boundary::{Importer, export};
 use crate::twf::code::{Bind, HandlerCode};
 use crate::twf::fault::{Fault, NOWHERE};
 use crate::twf::value::Value;
@@ -17,7 +18,7 @@ impl Task<'_, '_> {
     pub(super) fn signaled(&mut self, name: &str, input: &Json) -> Result<(), Fault> {
         let Some((at, handler)) = self.code.handler(HandlerKind::Signal, name) else {
             let message = format!("signal `{name}` is not declared by this workflow and was dropped");
-            self.context_log("warn", message);
+            self.context_log("warn", self.code.span, message);
             return Ok(());
         };
         let args = self.lenient_args(handler, input)?;
@@ -26,9 +27,9 @@ impl Task<'_, '_> {
     }
 
     /// A line about the run itself; silent on replay like every other.
-    fn context_log(&mut self, level: &str, message: String) {
+    pub(super) fn context_log(&mut self, level: &str, span: Span, message: String) {
         if !self.context.task.replaying {
-            self.context.effects.push(CommandKind::Log { level: level.to_string(), message });
+            self.emit_aside(span, CommandKind::Log { level: level.to_string(), message });
         }
     }
 
@@ -37,7 +38,7 @@ impl Task<'_, '_> {
         let given = match super::input::split(&handler.params, input) {
             Ok(given) => given,
             Err(error) => {
-                self.context_log("warn", format!("signal `{}`: {error}", handler.name));
+                self.context_log("warn", handler.span, format!("signal `{}`: {error}", handler.name));
                 vec![None; handler.params.len()]
             }
         };
@@ -67,7 +68,7 @@ impl Task<'_, '_> {
             self.emit_aside(self.code.span, refused(failure));
             return Ok(());
         };
-        if let Err(failure) = self.validate((at, handler), input)? {
+        if let Err(failure) = self.validate(handler, input, id)? {
             self.emit_aside(handler.span, refused(failure));
             return Ok(());
         }
@@ -90,15 +91,25 @@ impl Task<'_, '_> {
         args: Vec<Value>,
         update: Option<String>,
     ) {
-        let scope = self.message_scope(handler, &args);
+        let scope = self.message_scope(handler, &args, update.as_deref());
         let pc = self.code.target(handler.entry);
         self.m.handlers_running += 1;
         self.spawn(Coroutine::new(pc, Some(scope), Role::Handler { handler: at, args, update }));
     }
 
     /// A scope with the arguments in it.
-    pub(super) fn message_scope(&mut self, handler: &HandlerCode, args: &[Value]) -> crate::twf::value::Ref {
+    pub(super) fn message_scope(
+        &mut self,
+        handler: &HandlerCode,
+        args: &[Value],
+        update: Option<&str>,
+    ) -> crate::twf::value::Ref {
         let scope = self.m.heap.new_scope(None, handler.slots as usize);
+        if let (Some(slot), Some(id)) = (handler.id_slot, update)
+            && let Some(place) = self.m.heap.variable_mut(scope, 0, slot)
+        {
+            *place = Value::text(id);
+        }
         for (param, arg) in handler.params.iter().zip(args) {
             if let Some(place) = self.m.heap.variable_mut(scope, 0, param.slot) {
                 *place = arg.clone();
@@ -179,6 +190,7 @@ impl Task<'_, '_> {
             what: What::Message(handler),
             state: ItemState::Pending,
             started: true,
+            cancellation: Cancellation::Try,
             held: true,
             orphan: false,
             origin,
@@ -214,19 +226,64 @@ impl Task<'_, '_> {
     }
 }
 
+/// What stands before the name of an update among carried tokens. No name has a blank.
+const UPDATE_PREFIX: &str = "update ";
+
+impl Task<'_, '_> {
+    /// Messages that were handled and that no statement has awaited yet.
+    pub(super) fn unread_tokens(&self) -> Result<Vec<(String, Vec<Json>)>, Fault> {
+        let mut tokens = Vec::new();
+        for (handler, queue) in self.code.handlers.iter().zip(&self.m.queues) {
+            let prefix = if handler.kind == HandlerKind::Update { UPDATE_PREFIX } else { "" };
+            for token in &queue.tokens {
+                tokens.push((format!("{prefix}{}", handler.name), self.exported(handler, token)?));
+            }
+        }
+        Ok(tokens)
+    }
+
+    /// The arguments of a message as they leave the run.
+    pub(super) fn exported(&self, handler: &HandlerCode, args: &[Value]) -> Result<Vec<Json>, Fault> {
+        let args = args.iter().map(|arg| export(&self.m.heap, arg)).collect::<Result<_, _>>();
+        args.map_err(|trouble| trouble.at(handler.span))
+    }
+}
+
 impl Machine {
     /// Gives a run the arrival tokens that its predecessor in the chain left (rule H16); before its first task.
     pub fn carry(&mut self, program: &super::Program, tokens: &[(String, Vec<Json>)]) -> Result<(), Fault> {
         let Some(code) = program.code(&self.info.workflow_type) else { return Ok(()) };
         for (name, args) in tokens {
-            let Some((at, _)) = code.handler(HandlerKind::Signal, name) else { continue };
-            let mut values = Vec::with_capacity(args.len());
-            for json in args {
-                values.push(import(&mut self.heap, json).map_err(|trouble| trouble.at(NOWHERE))?);
+            let found = match name.strip_prefix(UPDATE_PREFIX) {
+                Some(update) => code.handler(HandlerKind::Update, update),
+                None => code.handler(HandlerKind::Signal, name),
+            };
+            let Some((at, handler)) = found else { continue };
+            let mut values = Vec::with_capacity(handler.params.len());
+            for (param, json) in handler.params.iter().zip(args.iter().chain(std::iter::repeat(&Json::Null)))
+            {
+                let mut importer = Importer { heap: &mut self.heap, types: program.types() };
+                let value = importer.import_leniently(json, &param.shape);
+                values.push(value.map_err(|trouble| trouble.at(NOWHERE))?);
             }
-            if let Some(queue) = self.queues.get_mut(at as usize) {
+            if let Some(queue) = self.queues.get_mut(at as usize).filter(|_| handler.is_awaited) {
                 queue.tokens.push_back(values);
             }
+        }
+        Ok(())
+    }
+
+    /// Gives a run the signals whose handlers its predecessor had not begun; before its first task. They are handled
+    /// after the body has run up to its first wait, like any that are there from the beginning.
+    pub fn carry_unread(
+        &mut self,
+        program: &super::Program,
+        signals: &[(String, Vec<Json>)],
+    ) -> Result<(), Fault> {
+        let latest = self.latest;
+        let mut task = Task::new(self, program, latest)?;
+        for (name, args) in signals {
+            task.signaled(name, &Json::Array(args.clone()))?;
         }
         Ok(())
     }

@@ -36,13 +36,22 @@ pub enum QueryError {
     Fault(#[from] Fault),
 }
 
+/// The answer to a query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// What was asked for.
+    pub value: Json,
+    /// Whether the handler wrote to a variable, list or object of the run. Nothing of that stays.
+    pub discarded_writes: bool,
+}
+
 /// The code that marks the refusal of a validator.
 const REJECTED: &str = "REJECTED";
 
 impl Machine {
     /// Answers a query from the state after the latest task; the state does not change.
     pub fn query(&self, program: &Program, name: &str, input: &Json) -> Result<Json, QueryError> {
-        self.ask(program, (name, input), None)
+        self.answer(program, name, input).map(|answer| answer.value)
     }
 
     /// The same, counting what ran.
@@ -53,7 +62,12 @@ impl Machine {
         input: &Json,
         trace: &mut Trace,
     ) -> Result<Json, QueryError> {
-        self.ask(program, (name, input), Some(trace))
+        self.ask(program, (name, input), Some(trace)).map(|answer| answer.value)
+    }
+
+    /// The same, saying whether the handler tried to change anything (rule H20).
+    pub fn answer(&self, program: &Program, name: &str, input: &Json) -> Result<Answer, QueryError> {
+        self.ask(program, (name, input), None)
     }
 
     fn ask(
@@ -61,7 +75,7 @@ impl Machine {
         program: &Program,
         (name, input): (&str, &Json),
         trace: Option<&mut Trace>,
-    ) -> Result<Json, QueryError> {
+    ) -> Result<Answer, QueryError> {
         let mut copy = self.clone();
         let info = TaskInfo { replaying: true, ..copy.latest };
         let mut task = Task { trace, ..Task::new(&mut copy, program, info)? };
@@ -72,15 +86,22 @@ impl Machine {
             return Err(QueryError::NotFound { name: name.to_string(), suggestion });
         };
         let args = bind_message(&mut task, handler, input)??;
-        let answer = task.run_aside(handler, handler.entry, &args)?;
-        export(&task.m.heap, &answer).map_err(|trouble| QueryError::Fault(trouble.at(handler.span)))
+        let answer = task.run_aside(handler, (handler.entry, None), &args)?;
+        let value = export(&task.m.heap, &answer).map_err(|trouble| trouble.at(handler.span))?;
+        let discarded_writes = copy.globals != self.globals || !copy.heap.begins_like(&self.heap);
+        Ok(Answer { value, discarded_writes })
     }
 }
 
 impl Task<'_, '_> {
     /// Runs a handler to its end at once.
-    fn run_aside(&mut self, handler: &HandlerCode, entry: Label, args: &[Value]) -> Result<Value, Fault> {
-        let scope = self.message_scope(handler, args);
+    fn run_aside(
+        &mut self,
+        handler: &HandlerCode,
+        (entry, update): (Label, Option<&str>),
+        args: &[Value],
+    ) -> Result<Value, Fault> {
+        let scope = self.message_scope(handler, args, update);
         let mut co = Coroutine::new(self.code.target(entry), Some(scope), Role::Query);
         while self.step(u32::MAX, &mut co)? == Flow::Next {}
         Ok(self.answer.take().unwrap_or_default())
@@ -89,8 +110,9 @@ impl Task<'_, '_> {
     /// Asks the validator of an update, on a copy of the run. The inner error is the refusal.
     pub(super) fn validate(
         &mut self,
-        (_, handler): (u32, &HandlerCode),
+        handler: &HandlerCode,
         input: &Json,
+        id: &str,
     ) -> Result<Result<(), Failure>, Fault> {
         let Some(validator) = handler.validator else { return Ok(Ok(())) };
         let mut copy = self.m.clone();
@@ -107,7 +129,7 @@ impl Task<'_, '_> {
             Ok(args) => args,
             Err(error) => return Ok(Err(super::error::bad_input(&error))),
         };
-        match aside.run_aside(handler, validator, &args) {
+        match aside.run_aside(handler, (validator, Some(id)), &args) {
             Ok(_) => Ok(Ok(())),
             Err(fault) if fault.code == REJECTED || fault.code == "RAISED" => Ok(Err(Failure {
                 non_retryable: true,

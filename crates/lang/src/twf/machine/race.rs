@@ -1,7 +1,7 @@
 //! `await one:`: every case is started, the first in source order that is ready wins.
 
 use super::run::{Flow, Task};
-use super::state::{Coroutine, ItemState, WaitOn, What};
+use super::state::{Cancellation, Coroutine, ItemState, WaitOn, What};
 use super::wire::CommandKind;
 use crate::text::source::Span;
 use crate::twf::code::{CaseOn, Race};
@@ -59,7 +59,8 @@ impl Task<'_, '_> {
                 WaitOn::Item(item) => self.drop_item(*item, cancel, span),
                 WaitOn::Token(handler) => self.offer(*handler),
                 WaitOn::Group(group) => self.drop_group(*group, cancel),
-                WaitOn::Started(_) | WaitOn::Predicate | WaitOn::HandlersFinished => {}
+                WaitOn::Started(item) => self.drop_item(*item, false, span),
+                WaitOn::Predicate | WaitOn::HandlersFinished => {}
             }
         }
     }
@@ -71,6 +72,7 @@ impl Task<'_, '_> {
             return;
         }
         let (is_pending, is_timer) = (item.state == ItemState::Pending, item.what == What::Timer);
+        let is_cancelled = cancel && item.cancellation != Cancellation::Abandon;
         if !is_pending || is_timer {
             self.m.items.remove(&id);
         } else if let Some(item) = self.m.items.get_mut(&id) {
@@ -78,8 +80,8 @@ impl Task<'_, '_> {
         }
         if is_pending && is_timer {
             self.emit(span, CommandKind::CancelTimer { timer: id });
-        } else if is_pending && cancel {
-            self.emit(span, CommandKind::RequestCancel { target: id });
+        } else if is_pending && is_cancelled {
+            self.emit(span, CommandKind::RequestCancel { target: id, wait: false });
         }
     }
 

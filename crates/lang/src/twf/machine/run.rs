@@ -81,7 +81,11 @@ impl<'m, 'p> Task<'m, 'p> {
         coroutine.queued = false;
         let mut flow = self.resume(&mut coroutine)?;
         while flow == Flow::Next {
+            let at = coroutine.pc;
             flow = self.step(id, &mut coroutine)?;
+            if !self.context.effects.is_empty() {
+                self.flush(self.code.spans.get(at as usize).copied().unwrap_or(self.code.span));
+            }
         }
         if flow == Flow::Wait {
             self.m.coroutines.insert(id, coroutine);
@@ -160,7 +164,7 @@ impl<'m, 'p> Task<'m, 'p> {
     /// The end of a coroutine's code.
     pub(super) fn end(&mut self, coroutine: &mut Coroutine) -> Result<Flow, Fault> {
         match &coroutine.role {
-            Role::Main => Ok(self.end_main(coroutine)),
+            Role::Main => self.end_main(coroutine),
             Role::Branch { group, place } => {
                 let (group, place) = (*group, *place);
                 self.branch_done(group, place, Ok(std::mem::take(&mut coroutine.last)));

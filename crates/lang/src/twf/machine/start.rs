@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::run::Task;
-use super::state::{Coroutine, Item, ItemState, What};
+use super::state::{Cancellation, Coroutine, Item, ItemState, What};
 use super::wire::{CommandKind, NexusTarget};
 use crate::text::source::Span;
 use crate::twf::boundary::export;
@@ -24,6 +24,7 @@ impl Task<'_, '_> {
         (case, span): (u32, Span),
         held: bool,
     ) -> Result<u64, Fault> {
+        let mut cancellation = Cancellation::Try;
         let (kind, what) = match start {
             Start::Message(handler) => return Ok(self.promise_message(*handler, (co.pc, case))),
             Start::Timer(duration) => {
@@ -31,18 +32,30 @@ impl Task<'_, '_> {
                 let duration_ms = to_duration(&value).map_err(|trouble| trouble.at(duration.span))?.max(0);
                 (CommandKind::StartTimer { duration_ms }, What::Timer)
             }
-            _ => self.call_command(co.scope, start, false)?,
+            _ => {
+                let (kind, what) = self.call_command(co.scope, start, false)?;
+                cancellation = Cancellation::of(cancellation_word(&kind));
+                (kind, what)
+            }
         };
         let seq = self.emit(span, kind);
         self.add_item(seq, what, (co.pc, case), held);
+        if let Some(item) = self.m.items.get_mut(&seq) {
+            item.cancellation = cancellation;
+        }
         Ok(seq)
     }
 
     /// `detach`: the statement waits for the start, nobody for the end.
-    pub(super) fn start_detached(&mut self, co: &Coroutine, start: &Start) -> Result<u64, Fault> {
+    pub(super) fn start_detached(
+        &mut self,
+        co: &Coroutine,
+        start: &Start,
+        (case, span): (u32, Span),
+    ) -> Result<u64, Fault> {
         let (kind, what) = self.call_command(co.scope, start, true)?;
-        let seq = self.emit(self.span(co), kind);
-        self.add_item(seq, what, (co.pc, 0), false);
+        let seq = self.emit(span, kind);
+        self.add_item(seq, what, (co.pc, case), false);
         Ok(seq)
     }
 
@@ -110,6 +123,7 @@ impl Task<'_, '_> {
             what,
             state: ItemState::Pending,
             started: false,
+            cancellation: Cancellation::Try,
             held,
             orphan: false,
             origin,
@@ -146,6 +160,15 @@ impl Task<'_, '_> {
             }
         }
         Ok(Json::Object(input))
+    }
+}
+
+fn cancellation_word(kind: &CommandKind) -> Option<&str> {
+    match kind {
+        CommandKind::ScheduleActivity { options, .. } => options.cancellation_type.as_deref(),
+        CommandKind::StartChild { options, .. } => options.cancellation_type.as_deref(),
+        CommandKind::ScheduleNexus { options, .. } => options.cancellation_type.as_deref(),
+        _ => None,
     }
 }
 

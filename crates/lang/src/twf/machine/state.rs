@@ -53,6 +53,8 @@ pub(super) enum Role {
 pub(super) enum Control {
     /// An iteration over keys and values as they were when it began.
     Loop { pairs: Vec<(Value, Value)>, next: usize, by_key: bool },
+    /// Promises that an iteration has not seen the end of.
+    Promises(Vec<u64>),
     /// Where a failure goes.
     Try(u32),
     /// A failure that is being handled.
@@ -100,6 +102,8 @@ pub(super) struct Item {
     pub(super) state: ItemState,
     /// Whether its start was confirmed.
     pub(super) started: bool,
+    /// What its cancellation means.
+    pub(super) cancellation: Cancellation,
     /// Whether a promise holds it, so that it is kept after its end.
     pub(super) held: bool,
     /// Whether nobody will ask for it any more: a race was lost.
@@ -110,6 +114,35 @@ pub(super) struct Item {
     pub(super) waiters: Vec<Waiter>,
     /// Who waits for its start.
     pub(super) start_waiters: Vec<Waiter>,
+}
+
+/// What the cancellation of an item means: the option `cancellation_type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Cancellation {
+    /// It is asked to stop, and counts as cancelled at once.
+    Try,
+    /// It is asked to stop, and its end is waited for.
+    Wait,
+    /// It was asked to stop, and its end is waited for.
+    Asked,
+    /// It is left alone, and counts as cancelled at once.
+    Abandon,
+}
+
+impl Cancellation {
+    /// By the word of the option; nothing was said when there is none.
+    pub(super) fn of(word: Option<&str>) -> Cancellation {
+        match word {
+            Some("wait_cancellation_completed") => Cancellation::Wait,
+            Some("abandon") => Cancellation::Abandon,
+            _ => Cancellation::Try,
+        }
+    }
+
+    /// Whether the end of a cancelled item is waited for.
+    pub(super) fn waits(self) -> bool {
+        matches!(self, Cancellation::Wait | Cancellation::Asked)
+    }
 }
 
 /// A waiting coroutine and the number of its wait.
@@ -212,6 +245,7 @@ impl Coroutine {
                     into.value(value);
                 }),
                 Control::Return(value) => into.value(value),
+                Control::Promises(items) => into.promises.extend(items.iter().copied()),
                 Control::Try(_) | Control::Failure(_) | Control::Close(_) => {}
             }
         }

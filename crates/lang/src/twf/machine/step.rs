@@ -54,6 +54,10 @@ impl Task<'_, '_> {
                     return Ok(self.jump(co, *exit));
                 }
             },
+            Instr::LoopPromises(promises) => {
+                let left = self.promises_of(co.scope, promises, "for await")?;
+                co.control.push(Control::Promises(left));
+            }
             Instr::Unwind(height) => co.control.truncate(*height as usize),
             Instr::Keep(height) => {
                 let top = co.control.pop();
@@ -104,20 +108,18 @@ impl Task<'_, '_> {
                 co.pc += 1;
                 Ok(Flow::Next)
             }
-            Instr::Close => match co.control.pop() {
-                Some(Control::Close(kind)) => Ok(self.close(self.span(co), *kind)),
-                _ => Err(Fault::internal("nothing was prepared to close with")),
+            Instr::Leave => match co.control.pop() {
+                Some(Control::Close(kind)) => self.close(co, *kind),
+                Some(Control::Return(value)) => self.handler_done(co, value),
+                _ => Err(Fault::internal("nothing was prepared to leave with")),
             },
+            Instr::HandOver => self.hand_over(co),
             Instr::PrepareReturn(value) => {
                 let value = value.as_ref().map_or(Ok(Value::Null), |value| self.eval(co.scope, value))?;
                 co.control.push(Control::Return(value));
                 co.pc += 1;
                 Ok(Flow::Next)
             }
-            Instr::Return => match co.control.pop() {
-                Some(Control::Return(value)) => self.handler_done(co, value),
-                _ => Err(Fault::internal("nothing was prepared to return")),
-            },
             Instr::Reject(reason) => self.reject(co, reason),
             Instr::End => self.end(co),
             Instr::Broken(code, message) => Err(Trouble::new(code, message.clone()).at(self.span(co))),

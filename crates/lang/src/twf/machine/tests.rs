@@ -3,6 +3,7 @@
 mod branches;
 mod cancel;
 mod determinism;
+mod extensions;
 mod failures;
 mod input;
 mod messages;
@@ -12,6 +13,7 @@ mod races;
 mod random;
 mod seed;
 mod statements;
+mod world;
 
 use serde_json::{Value as Json, json};
 
@@ -154,7 +156,9 @@ fn line(command: &Command) -> String {
             };
             format!("{seq} nexus {target}{input}{}", if *detached { " detached" } else { "" })
         }
-        CommandKind::RequestCancel { target } => format!("{seq} cancel {target}"),
+        CommandKind::RequestCancel { target, wait } => {
+            format!("{seq} cancel {target}{}", if *wait { " and wait" } else { "" })
+        }
         CommandKind::CancelExternal { workflow, workflow_id } => {
             format!("{seq} cancel external {workflow} {workflow_id}")
         }
@@ -174,7 +178,7 @@ fn line(command: &Command) -> String {
         CommandKind::Complete { result } => format!("{seq} complete {result}"),
         CommandKind::Fail { failure } => format!("{seq} fail {}: {}", failure.type_name, failure.message),
         CommandKind::Cancel { failure } => format!("{seq} canceled: {}", failure.message),
-        CommandKind::ContinueAsNew { input, tokens } => {
+        CommandKind::ContinueAsNew { input, tokens, .. } => {
             format!(
                 "{seq} continue {input}{}",
                 if tokens.is_empty() { String::new() } else { format!(" {tokens:?}") }

@@ -162,13 +162,21 @@ impl Task<'_, '_> {
         }
         match self.ready_case(co)? {
             Some(at) => self.finish_wait(co, at),
-            None if co.cancel => {
+            None if co.cancel && !self.sits_out(co) => {
                 let wait = co.wait.take();
                 self.drop_losers(&wait.map(|wait| wait.on).unwrap_or_default(), None, false, self.span(co));
                 self.raise_canceled(co)
             }
             None => Ok(Flow::Wait),
         }
+    }
+
+    /// Whether a cancelled wait goes on until what it waits for has really ended.
+    fn sits_out(&self, co: &Coroutine) -> bool {
+        co.wait.iter().flat_map(|wait| &wait.on).any(|on| match on {
+            WaitOn::Item(item) => self.m.items.get(item).is_some_and(|item| item.cancellation.waits()),
+            _ => false,
+        })
     }
 
     fn finish_wait(&mut self, co: &mut Coroutine, at: usize) -> Result<Flow, Fault> {
@@ -187,6 +195,7 @@ impl Task<'_, '_> {
                 let outcome = self.outcome(first, all.bind.as_ref())?;
                 self.proceed(co, outcome, &After { bind: all.bind.clone(), capture: false })
             }
+            Instr::NextDone(var, _) => self.next_done(co, (*var, at), first),
             Instr::AwaitEach(_, bind) => {
                 let outcome = self.each_outcome(&on)?;
                 self.proceed(co, outcome, &After { bind: bind.clone(), capture: false })

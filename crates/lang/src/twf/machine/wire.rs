@@ -199,10 +199,14 @@ pub enum CommandKind {
         /// Whether nobody waits for its end.
         detached: bool,
     },
-    /// Ask for the cancellation of an activity, child or operation. Its failure comes as an event.
+    /// Ask for the cancellation of an activity, child or operation.
     RequestCancel {
         /// The command that started it.
         target: u64,
+        /// Whether the program waits until it has really ended: its end has to be told then. Otherwise the program goes
+        /// on at once, and nothing more is told.
+        #[serde(default)]
+        wait: bool,
     },
     /// Ask for the cancellation of any workflow of the namespace. No event answers it.
     CancelExternal {
@@ -258,8 +262,12 @@ pub enum CommandKind {
     ContinueAsNew {
         /// Input of the new run.
         input: Json,
-        /// Signals that arrived and that nobody awaited yet: arrival tokens of the new run, per name in order.
+        /// Messages that were handled and that nobody awaited yet: arrival tokens of the new run, in order. The name
+        /// of an update has `update ` before it.
         tokens: Vec<(String, Vec<Json>)>,
+        /// Signals whose handler had not begun: the new run handles them.
+        #[serde(default)]
+        unread: Vec<(String, Vec<Json>)>,
     },
     /// Facts for people, merged into those the run has.
     UpsertMemo {
@@ -370,7 +378,7 @@ pub struct ActivityOptions {
     pub idempotency_key: Option<String>,
     /// A line for people.
     pub summary: Option<String>,
-    /// `try_cancel`, `wait_completed`, `abandon`.
+    /// `try_cancel`, `wait_cancellation_completed`, `abandon`.
     pub cancellation_type: Option<String>,
     /// Whether it may run in the process of the workflow.
     pub local: bool,

@@ -41,7 +41,7 @@ impl Parser<'_> {
         let indent = self.indent_of(span.start).to_string();
         let replacement = format!("{}{}", self.slice(case.span), self.options_under(&options, &indent));
         self.legacy_pair(span, span.to(case.span), &replacement);
-        if let RaceKind::Target(Target::Call(call), _) = &mut case.kind {
+        if let RaceKind::Target(Target::Call(call) | Target::Detached(call), _) = &mut case.kind {
             call.options.splice(0..0, options);
         }
     }
@@ -112,6 +112,11 @@ impl Parser<'_> {
             self.legacy(span, "`watch`", "condition");
             return Ok(Target::Predicate(self.expr()?));
         }
+        if self.at_word("detach") && !self.nth_word(1).is_empty() {
+            self.extension(self.next_span(), "a detached call as a case");
+            self.bump();
+            return Ok(Target::Detached(Box::new(self.call()?)));
+        }
         self.target()
     }
 
@@ -135,7 +140,7 @@ impl Parser<'_> {
         self.bump();
         self.nesting += 1;
         self.line_start = self.token(0).start;
-        if let Target::Call(call) = target
+        if let Target::Call(call) | Target::Detached(call) = target
             && self.at_word_then("options", TokenKind::Colon)
         {
             self.extension(self.next_span(), "`options:` of a case");

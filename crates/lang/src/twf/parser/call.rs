@@ -89,7 +89,9 @@ impl Parser<'_> {
         if !self.eat(TokenKind::Dot) {
             return Ok(QName { package: None, name });
         }
-        Ok(QName { package: Some(name), name: self.new_name(what)? })
+        // Activities of the host are called like what they do.
+        let symbol = if name.name == "twf" { self.any_name(what)? } else { self.new_name(what)? };
+        Ok(QName { package: Some(name), name: symbol })
     }
 
     /// `DEPNAME qname '.' NAME`, and the older `STRING 'workflow' NAME` and `NAME '/' NAME`.
@@ -164,6 +166,11 @@ impl Parser<'_> {
     /// `NAME ( '.' NAME | '[' expr ']' )*`.
     fn lvalue(&mut self) -> Parse<LValue> {
         let root = self.any_name("a variable")?;
+        Ok(LValue { root, path: self.path()? })
+    }
+
+    /// `( '.' NAME | '[' expr ']' )*`.
+    pub(super) fn path(&mut self) -> Parse<Vec<PathStep>> {
         let mut path = Vec::new();
         loop {
             if path.len() as u64 > u64::from(super::NESTING_MAX) {
@@ -178,19 +185,26 @@ impl Parser<'_> {
                 path.push(PathStep::Index(self.expr()?));
                 self.expect(TokenKind::CloseBracket, "the index")?;
             } else {
-                return Ok(LValue { root, path });
+                return Ok(path);
             }
         }
     }
 
-    /// `'promise' NAME '<-' target NL under?`.
+    /// `'promise' lvalue '<-' target NL under?`.
     pub(super) fn promise(&mut self) -> Parse<StmtKind> {
         self.bump();
         let name = self.new_name("the name of a promise")?;
+        let path = self.path()?;
+        if !path.is_empty() {
+            self.extension(name.span, "a promise in an object or list");
+        }
         self.expect(TokenKind::BackArrow, "the name of a promise")?;
         let mut target = self.target()?;
         self.end_of_target(&mut target)?;
-        Ok(StmtKind::Promise(name, target))
+        if path.is_empty() {
+            return Ok(StmtKind::Promise(name, target));
+        }
+        Ok(StmtKind::PromiseInto(Box::new(LValue { root: name, path }), target))
     }
 
     /// The older `spawn workflow W(a) -> h`.

@@ -91,6 +91,9 @@ impl Parser<'_> {
         if self.at(TokenKind::Colon) {
             return Ok(ForHead::Forever);
         }
+        if self.at_word_then("await", TokenKind::OpenParen) {
+            return self.for_await();
+        }
         if self.at(TokenKind::OpenParen) && self.is_each(1) {
             self.bump();
             let (name, second) = self.loop_names()?;
@@ -114,6 +117,18 @@ impl Parser<'_> {
             return Ok(ForHead::Each(name, second, items));
         }
         Ok(ForHead::While(self.condition("for")))
+    }
+
+    /// `'await' '(' NAME 'in' expr ')'`.
+    fn for_await(&mut self) -> Parse<ForHead> {
+        self.extension(self.next_span(), "`for await`");
+        self.bump();
+        self.bump();
+        let name = self.any_name("a loop variable")?;
+        self.expect_word("in", "the loop variable")?;
+        let items = self.expr()?;
+        self.expect(TokenKind::CloseParen, "the promises")?;
+        Ok(ForHead::Await(name, items))
     }
 
     /// Whether `NAME in` or `NAME, NAME in` stands so many tokens ahead.

@@ -56,14 +56,19 @@ impl Parser<'_> {
                     let _reported = self.syntax(self.next_span(), "unexpected indentation");
                     self.indented_statements(out);
                 }
-                TokenKind::At => {
-                    if self.annotations().is_err() {
-                        self.skip_line_and_block();
-                    }
-                }
+                TokenKind::At => self.statement_annotations(),
                 _ if self.at_word_then("options", TokenKind::OpenParen) => self.options_before(out),
                 _ => self.statement(out),
             }
+        }
+    }
+
+    /// `('@' NAME args? NL)*` before a statement.
+    fn statement_annotations(&mut self) {
+        let span = self.line_span();
+        match self.annotations() {
+            Ok(all) => self.annotated.extend(all.into_iter().map(|annotation| (annotation, span))),
+            Err(Broken) => self.skip_line_and_block(),
         }
     }
 

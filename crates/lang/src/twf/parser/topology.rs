@@ -8,6 +8,10 @@ use crate::twf::ast::{
 };
 use crate::twf::token::TokenKind;
 
+/// What a search attribute can be.
+const SEARCH_ATTRIBUTE_TYPES: &[&str] =
+    &["keyword", "text", "int", "double", "bool", "datetime", "keyword_list"];
+
 /// Where a worker of an older dialect says it is deployed.
 #[derive(Default)]
 struct Deployment {
@@ -124,7 +128,13 @@ impl Parser<'_> {
         let name = self.deployment_name("the name of a namespace")?;
         self.colon_line("the name of the namespace");
         let span = self.header_span(start);
-        let mut namespace = NamespaceDef { name, workers: Vec::new(), endpoints: Vec::new(), span };
+        let mut namespace = NamespaceDef {
+            name,
+            workers: Vec::new(),
+            endpoints: Vec::new(),
+            search_attributes: Vec::new(),
+            span,
+        };
         let first = self.token(1);
         self.item_lines("the name of the namespace", &mut |p| p.namespace_line(&mut namespace));
         let end = self.line_end_of(self.code_since(start).end);
@@ -150,9 +160,33 @@ impl Parser<'_> {
             namespace.endpoints.push(EndpointDef { name, options, span });
             return Ok(());
         }
-        let help = self.suggest(&["worker", "nexus"]);
+        if self.at_word_then("search_attributes", TokenKind::Colon) {
+            self.search_attributes(namespace);
+            return Ok(());
+        }
+        let help = self.suggest(&["worker", "nexus", "search_attributes"]);
         let message = format!("expected `worker` or `nexus endpoint`, found {}", self.found());
         Err(self.syntax_help(self.next_span(), message, help))
+    }
+
+    /// `'search_attributes' block( ( NAME ':' NAME NL )+ )`.
+    fn search_attributes(&mut self, namespace: &mut NamespaceDef) {
+        self.extension(self.next_span(), "`search_attributes`");
+        self.bump();
+        self.colon_line("`search_attributes`");
+        self.item_lines("`search_attributes`", &mut |p| {
+            let name = p.any_name("the name of a search attribute")?;
+            p.expect(TokenKind::Colon, "the name of the search attribute")?;
+            let word = p.any_name("the type of a search attribute")?;
+            if !SEARCH_ATTRIBUTE_TYPES.contains(&word.name.as_str()) {
+                let message = format!("`{}` is no type of a search attribute", word.name);
+                let help = format!("one of {}", SEARCH_ATTRIBUTE_TYPES.join(", "));
+                let _reported = p.syntax_help(word.span, message, Some(help));
+            }
+            p.end_of_line()?;
+            namespace.search_attributes.push((name, word));
+            Ok(())
+        });
     }
 
     /// `NL under?`; a colon and options without the word `options` are accepted.
@@ -284,6 +318,7 @@ fn deploy(
             name,
             workers: vec![placement],
             endpoints: Vec::new(),
+            search_attributes: Vec::new(),
             span,
         })),
     }

@@ -37,6 +37,7 @@ impl Parser<'_> {
         }
         self.attach_handlers(&mut unit);
         self.place_all(&unit);
+        unit.statement_annotations = std::mem::take(&mut self.annotated);
         unit
     }
 

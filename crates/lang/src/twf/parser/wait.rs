@@ -2,7 +2,7 @@
 
 use super::legacy::step;
 use super::{Parse, Parser};
-use crate::twf::ast::{AwaitAll, Bind, Ident, RaceCase, RaceKind, StmtKind, Target};
+use crate::twf::ast::{AwaitAll, Bind, Ident, LValue, RaceCase, RaceKind, StmtKind, Target};
 use crate::twf::token::TokenKind;
 
 /// Words that begin what can be awaited, for suggestions.
@@ -57,8 +57,19 @@ impl Parser<'_> {
                 let help = self.suggest(TARGET_WORDS);
                 Err(self.syntax_help(span, message, help))
             }
-            _ => Ok(Target::Name(self.new_name("the name of a promise or condition")?)),
+            _ => self.named_target(),
         }
+    }
+
+    /// `NAME`, or the path to a promise that is kept in an object or list.
+    fn named_target(&mut self) -> Parse<Target> {
+        let root = self.new_name("the name of a promise or condition")?;
+        let path = self.path()?;
+        if path.is_empty() {
+            return Ok(Target::Name(root));
+        }
+        self.extension(root.span, "a promise in an object or list");
+        Ok(Target::Place(Box::new(LValue { root, path })))
     }
 
     /// `'timer' '(' expr ')'`, older without brackets.

@@ -5,10 +5,12 @@ use serde_json::{Map, Value as Json};
 use super::deploy::Deployed;
 use crate::text::source::Span;
 use crate::twf::ast::{
-    Activity, Handler, HandlerKind, OptionEntry, Param, Service, ServiceOperation, Type, Workflow,
+    Activity, Annotation, Block, Definition, ExprKind, Handler, HandlerKind, NamespaceDef, OptionEntry,
+    Param, Service, ServiceOperation, StmtKind, Type, Unit, Workflow,
 };
 use crate::twf::code::{Ex, Expr, OptionCode, OptionExpr};
-use crate::twf::compile::{Catalog, Entry, definition_options, param_fields};
+use crate::twf::compile::{Catalog, Entry, any_stmt, definition_options, param_fields};
+use crate::twf::family;
 use crate::twf::moment::duration_text;
 use crate::twf::options::OptionScope;
 use crate::twf::schema::{input_schema, schema};
@@ -72,6 +74,8 @@ pub struct WorkflowInfo {
     pub result_schema: Json,
     /// Its message handlers.
     pub handlers: Vec<HandlerInfo>,
+    /// Whether `@entry` stands before it: it is meant to be started from outside.
+    pub is_entry: bool,
     /// `default_options` by canonical key; durations as ISO 8601.
     pub default_options: Json,
     /// Where it is deployed; `default` on queue `default` when its file says nothing about deployment.
@@ -97,6 +101,8 @@ pub struct ActivityInfo {
     pub result_schema: Json,
     /// `default_options` by canonical key; durations as ISO 8601. Calls have them merged in already.
     pub default_options: Json,
+    /// Whether its body says that it is completed from elsewhere, by its token or ids (rule H22).
+    pub completes_async: bool,
     /// Where it is deployed.
     pub deployments: Vec<Deployment>,
     /// Header line.
@@ -163,6 +169,59 @@ pub struct EndpointInfo {
     pub span: Span,
 }
 
+impl EndpointInfo {
+    /// The endpoint that a name means in the family this is; none when it is none of them.
+    pub(super) fn instance(&self, name: &str) -> Option<EndpointInfo> {
+        if !family::is_family(&self.name) {
+            return None;
+        }
+        let bound = family::instance(&self.name, name)?;
+        let filled = |text: &String| family::filled(text, &bound);
+        Some(EndpointInfo {
+            name: name.to_string(),
+            namespace: filled(&self.namespace)?,
+            task_queue: filled(&self.task_queue)?,
+            allowed_caller_namespaces: self
+                .allowed_caller_namespaces
+                .iter()
+                .map(filled)
+                .collect::<Option<_>>()?,
+            span: self.span,
+        })
+    }
+}
+
+/// A namespace that a file declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamespaceInfo {
+    /// Its name, by its full spelling; a family has `{param}` holes.
+    pub name: String,
+    /// What its runs can be searched by: the name and the word for the type.
+    pub search_attributes: Vec<(String, String)>,
+    /// Header line.
+    pub span: Span,
+}
+
+pub(super) fn namespaces(units: &[&Unit]) -> Vec<NamespaceInfo> {
+    let info = |node: &NamespaceDef| NamespaceInfo {
+        name: node.name.name.to_string(),
+        search_attributes: node
+            .search_attributes
+            .iter()
+            .map(|(name, word)| (name.name.to_string(), word.name.to_string()))
+            .collect(),
+        span: node.span,
+    };
+    units
+        .iter()
+        .flat_map(|unit| &unit.definitions)
+        .filter_map(|definition| match definition {
+            Definition::Namespace(node) => Some(info(node)),
+            _ => None,
+        })
+        .collect()
+}
+
 /// Where a Nexus call goes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Resolved<'a> {
@@ -218,10 +277,29 @@ fn workflow(catalog: &Catalog<'_>, deployed: &Deployed, entry: &Entry<'_, Workfl
         result: made.result,
         result_schema: made.result_schema,
         handlers: node.handlers.iter().map(|handler| handler_info(&catalog.types, handler)).collect(),
+        is_entry: is_entry(&node.annotations),
         default_options: options_json(&node.defaults, OptionScope::WorkflowDefaults),
         deployments: deployed.workflow(&entry.public, entry.home),
         span: node.span,
     }
+}
+
+fn is_entry(annotations: &[Annotation]) -> bool {
+    annotations.iter().any(|it| it.name.name == "entry")
+}
+
+/// `async_complete`, or the call that public files spell it by, on a line of its own at any depth.
+fn completes_async(body: &Block) -> bool {
+    any_stmt(body, &|stmt| match &stmt.kind {
+        StmtKind::Expr(expr) => match &expr.kind {
+            ExprKind::Call(callee, _) => matches!(
+                &callee.kind,
+                ExprKind::Name(name) if name == "async_complete" || name == "do_not_complete"
+            ),
+            _ => false,
+        },
+        _ => false,
+    })
 }
 
 fn handler_info(types: &Types, node: &Handler) -> HandlerInfo {
@@ -252,6 +330,7 @@ fn activity(catalog: &Catalog<'_>, deployed: &Deployed, entry: &Entry<'_, Activi
         result: made.result,
         result_schema: made.result_schema,
         default_options: options_json(&node.defaults, OptionScope::ActivityDefaults),
+        completes_async: completes_async(&node.body),
         deployments: deployed.activity(&entry.public, entry.home),
         span: node.span,
     }
@@ -329,6 +408,7 @@ pub(super) fn operation_runs(service: &ServiceInfo) -> Vec<WorkflowInfo> {
         result: operation.result.clone(),
         result_schema: operation.result_schema.clone(),
         handlers: Vec::new(),
+        is_entry: false,
         default_options: Json::Object(Map::new()),
         deployments: service.deployments.clone(),
         span: operation.span,

@@ -121,14 +121,72 @@ workflow W():
         await clock
     catch e: Canceled:
         pass
-    await slow -> r
-    close complete(r)
+    try:
+        await slow
+    catch e: Canceled:
+        close complete(e.message)
 ",
     );
     let mut run = Driven::new(&program, json!({}));
     assert_eq!(
         run.task(&[]),
-        ["1 A[1]", "2 timer 3600000", "3 cancel 1", "4 cancel timer 2", "5 cancel external Other id-{1}"]
+        [
+            "1 A[1]",
+            "2 timer 3600000",
+            "3 cancel 1",
+            "4 cancel timer 2",
+            "5 cancel external Other id-{1}",
+            r#"6 complete "cancelled by the workflow itself""#
+        ]
     );
-    assert_eq!(run.task(&[done(1, json!("done anyway"))]), [r#"6 complete "done anyway""#]);
+}
+
+#[test]
+fn the_cancellation_type_says_whether_the_end_is_waited_for() {
+    let program = program(
+        "
+workflow W():
+    promise slow <- activity A(1)
+        options:
+            cancellation_type: wait_cancellation_completed
+    promise left <- activity B(2)
+        options:
+            cancellation_type: abandon
+    cancel slow
+    cancel slow
+    cancel left
+    try:
+        await left
+    catch e: Canceled:
+        pass
+    await slow -> r
+    activity C(r)
+        options:
+            cancellation_type: wait_cancellation_completed
+    await timer(1h)
+",
+    );
+    let mut run = Driven::new(&program, json!({}));
+    assert_eq!(run.task(&[]), ["1 A[1]", "2 B[2]", "3 cancel 1 and wait"]);
+    assert_eq!(run.task(&[done(1, json!("done anyway"))]), [r#"4 C["done anyway"]"#]);
+    assert_eq!(run.task(&[cancel()]), ["5 cancel 4 and wait"]);
+    // What was waited for is done; the next wait is the one that is cancelled.
+    assert_eq!(run.task(&[done(4, json!(0))]), ["6 canceled: the run was cancelled"]);
+}
+
+#[test]
+fn a_cancelled_call_that_was_waited_for_cancels_the_run() {
+    let program = program(
+        "
+workflow W():
+    activity A(1)
+        options:
+            cancellation_type: wait_cancellation_completed
+",
+    );
+    let mut run = Driven::new(&program, json!({}));
+    run.task(&[]);
+    assert_eq!(run.task(&[cancel()]), ["2 cancel 1 and wait"]);
+    let ended = Event::ActivityFailed { seq: 1, failure: Failure::canceled("stopped") };
+    assert_eq!(run.task(&[ended]), ["3 canceled: activity A failed: stopped"]);
 }

@@ -19,7 +19,9 @@ workflow W():
     let events = [signal("Add", json!({"x": 5})), signal("Add", json!([6]))];
     assert_eq!(run.task(&events), ["1 A[1]", "2 B[1]", "3 B[2]"]);
     // From then on a handler runs before what a later event of the same batch wakes.
-    assert_eq!(run.task(&[signal("Add", json!(7)), done(1, json!(0))]), ["4 B[3]", "5 complete [5,6,7]"]);
+    let commands = run.task(&[signal("Add", json!(7)), done(1, json!(0))]);
+    let kept: Vec<_> = commands.iter().filter(|line| !line.starts_with("0 warn")).collect();
+    assert_eq!(kept, ["4 B[3]", "5 complete [5,6,7]"]);
 }
 
 #[test]
@@ -35,7 +37,10 @@ workflow W():
     );
     let mut run = Driven::new(&program, json!({}));
     run.task(&[]);
-    assert_eq!(run.task(&[done(1, json!(0)), signal("Note", json!(1))]), [r#"2 complete "end""#]);
+    assert_eq!(
+        run.task(&[done(1, json!(0)), signal("Note", json!(1))]),
+        ["0 warn the run ends before the handler of signal `Note` does", r#"2 complete "end""#]
+    );
 }
 
 #[test]
@@ -272,7 +277,7 @@ workflow W(round: int):
     run.task(&[signal("S", json!(8))]);
     let info = TaskInfo { now_ms: 1_000, ..TaskInfo::default() };
     let commands = run.machine.task(&program, &info, &[done(1, json!(0))]).unwrap();
-    let CommandKind::ContinueAsNew { input, tokens } = &commands[0].kind else { panic!("{commands:?}") };
+    let CommandKind::ContinueAsNew { input, tokens, .. } = &commands[0].kind else { panic!("{commands:?}") };
     let mut next = Machine::start(&program, super::info("W"), input).unwrap();
     next.carry(&program, tokens).unwrap();
     let commands = next.task(&program, &info, &[]).unwrap();

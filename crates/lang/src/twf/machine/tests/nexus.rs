@@ -190,10 +190,10 @@ worker kid:
 namespace tenant-{{region}}:
     worker kid
         options:
-            task_queue: \"q\"
+            task_queue: \"q-{{region}}\"
     nexus endpoint work-{{region}}
         options:
-            task_queue: \"q\"
+            task_queue: \"q-{{region}}\"
 
 workflow W({param}: string):
     nexus work-{{region}} Work.Do(1)
@@ -203,10 +203,20 @@ workflow W({param}: string):
     let bound = compile(&text("region"), true);
     let mut run = Driven::new(&bound, json!({"region": "eu"}));
     assert_eq!(run.task(&[]), [r#"1 nexus work-eu:Work.Do{"n":1}"#]);
-    let mut sources = Sources::new();
-    sources.add("test.twf", &text("other"));
-    if let Some(unbound) = compile_sources(&sources, false).program {
-        let fault = Driven::new(&unbound, json!({"other": "eu"})).fault(&[]);
-        assert_eq!(fault, "UNBOUND_TEMPLATE_PARAM nothing binds `region` of the name `work-{region}`");
-    }
+    // Where no variable has the name, the namespace that the run is in says what it stands for.
+    let unbound = compile(&text("other"), true);
+    let fault = Driven::new(&unbound, json!({"other": "eu"})).fault(&[]);
+    assert!(fault.starts_with("UNBOUND_TEMPLATE_PARAM nothing binds `region`"), "{fault}");
+    let here = RunInfo { namespace: "tenant-asia".into(), ..info("W") };
+    let mut machine = Machine::start(&unbound, here, &json!({"other": "eu"})).unwrap();
+    let commands = machine.task(&unbound, &TaskInfo::default(), &[]).unwrap();
+    assert_eq!(line(&commands[0]), r#"1 nexus work-asia:Work.Do{"n":1}"#);
+    let endpoint = unbound.find_endpoint("work-asia").unwrap();
+    assert_eq!(
+        (endpoint.namespace.as_str(), endpoint.task_queue.as_str()),
+        ("tenant-asia", "q-asia"),
+        "an instance of the family"
+    );
+    assert_eq!(unbound.queue_in("Kid", "tenant-asia").as_deref(), Some("q-asia"));
+    assert!(unbound.find_endpoint("work-").is_none() && unbound.queue_in("Kid", "other").is_none());
 }
