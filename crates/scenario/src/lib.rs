@@ -29,5 +29,5 @@ pub use file::{Scenario, parse};
 pub use problem::{Place, Problem};
 pub use report::{Finding, Replays, Report, spoken};
 pub use run::{Options, Real, run};
-pub use text::{TextError, run_text};
+pub use text::{TextError, run_files, run_text};
 pub use validate::validate;

@@ -40,14 +40,26 @@ impl fmt::Display for TextError {
 
 impl std::error::Error for TextError {}
 
-/// Compiles a program, reads its scenarios and runs them. Both texts come with the path that messages show.
+/// Compiles a program of one file, reads its scenarios and runs them. Both texts come with the path that messages
+/// show.
 pub fn run_text(
     program: (&str, &str),
     scenarios: (&str, &str),
     options: &Options<'_>,
 ) -> Result<Vec<Report>, TextError> {
+    run_files(&[(program.0.to_owned(), program.1.to_owned())], scenarios, options)
+}
+
+/// The same for a program of several files, each with its path.
+pub fn run_files(
+    program: &[(String, String)],
+    scenarios: (&str, &str),
+    options: &Options<'_>,
+) -> Result<Vec<Report>, TextError> {
     let mut sources = Sources::new();
-    sources.add(program.0, program.1);
+    for (path, text) in program {
+        sources.add(path, text);
+    }
     let (definition, sources, diagnostics) = Definition::compile(sources, false);
     let definition = definition.ok_or_else(|| {
         let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);

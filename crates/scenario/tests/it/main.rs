@@ -8,6 +8,7 @@
 )]
 
 mod activities;
+mod book;
 mod files;
 mod messages;
 mod remote;
