@@ -158,10 +158,4 @@ impl<'a> Compiler<'a> {
     fn is_handler(&self) -> bool {
         matches!(self.role, Role::Handler | Role::HandlerBranch)
     }
-
-    fn unsupported(&mut self, what: &str, span: Span) {
-        let message = format!("{what} cannot be executed yet");
-        self.diagnostics.push(Diagnostic::error("UNSUPPORTED", span, message.clone()));
-        self.emit(Instr::Broken("UNSUPPORTED", message), span);
-    }
 }

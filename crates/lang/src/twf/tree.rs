@@ -17,20 +17,28 @@ use crate::twf::check::ParsedUnit;
 /// Version of the shape: raised when a key changes its meaning or goes away, not when one is added.
 pub const VERSION: u32 = 1;
 
-/// A file: `path`, `package`, `imports`, `pragmas`, `definitions`.
+/// A file: `path`, `package`, `imports`, `pragmas`, `statementAnnotations`, `definitions`.
 pub fn file(unit: &ParsedUnit<'_>, sources: &Sources) -> Value {
     let trees = Trees { sources };
     let path = sources.get(unit.source).map_or("", |source| &*source.path);
-    let Unit { package, imports, definitions, pragmas } = unit.unit;
+    let Unit { package, imports, definitions, pragmas, statement_annotations } = unit.unit;
     let imports = imports.iter().map(|it| {
         let alias = it.alias.as_ref().map(|alias| alias.name.as_str());
         trees.node("import", it.span, json!({ "alias": alias, "path": it.path }))
+    });
+    let annotations = statement_annotations.iter().map(|(it, line)| {
+        trees.node(
+            "annotation",
+            *line,
+            json!({ "name": it.name.name.as_str(), "args": trees.args(&it.args) }),
+        )
     });
     json!({
         "path": path,
         "package": package.as_ref().map(|it| it.name.as_str()),
         "imports": imports.collect::<Vec<_>>(),
         "pragmas": pragmas.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect::<Vec<_>>(),
+        "statementAnnotations": annotations.collect::<Vec<_>>(),
         "definitions": definitions.iter().map(|it| trees.definition(it)).collect::<Vec<_>>(),
     })
 }

@@ -54,9 +54,10 @@ fn files(block: &Block) -> Vec<(String, String)> {
 }
 
 fn told(report: &Report) -> impl Iterator<Item = String> + '_ {
-    report.findings.iter().map(|finding| {
-        format!("{}: {}\n  {}", finding.at, finding.message, finding.details.join("\n  "))
-    })
+    report
+        .findings
+        .iter()
+        .map(|finding| format!("{}: {}\n  {}", finding.at, finding.message, finding.details.join("\n  ")))
 }
 
 /// What is wrong with a page.
@@ -92,5 +93,10 @@ fn every_program_of_the_book_does_what_it_says() {
 fn nearly_every_program_of_the_book_is_run() {
     let all: Vec<Block> = pages().iter().flat_map(|page| blocks(page)).collect();
     let count = |info: &str| all.iter().filter(|block| block.info == info).count();
-    assert!(count("yaml scenario") >= count("twf"), "{} programs, {} scenarios", count("twf"), count("yaml scenario"));
+    assert!(
+        count("yaml scenario") >= count("twf"),
+        "{} programs, {} scenarios",
+        count("twf"),
+        count("yaml scenario")
+    );
 }

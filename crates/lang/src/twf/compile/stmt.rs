@@ -270,11 +270,8 @@ impl<'a> Compiler<'a> {
         self.emit(if hands_over { Instr::HandOver } else { Instr::Leave }, span);
     }
 
-    /// The backing workflow's result is the operation's answer.
+    /// The backing workflow's result is the operation's answer. The parser lets it stand in operations only.
     fn return_workflow(&mut self, call: &'a Call, span: Span) {
-        if self.is_handler() {
-            return self.unsupported("`return workflow` in a handler", span);
-        }
         let (start, capture) = self.call(call);
         let (var, bind) = self.result_place(span);
         self.emit(Instr::Call(start, After { bind: Some(bind), capture }), span);

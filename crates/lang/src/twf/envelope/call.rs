@@ -121,8 +121,14 @@ impl<'a> Writer<'a, '_> {
                 self.put_bind(&mut map, "result", bind);
                 "ident"
             }
-            Target::Call(call) => {
-                self.put_call(&mut map, call, bind, "child");
+            Target::Place(place) => {
+                map.insert("name".to_string(), json!(self.place(place)));
+                self.put_bind(&mut map, "result", bind);
+                "ident"
+            }
+            Target::Call(call) | Target::Detached(call) => {
+                let mode = if matches!(it, Target::Detached(_)) { "detach" } else { "child" };
+                self.put_call(&mut map, call, bind, mode);
                 match &call.callee {
                     Callee::Activity(_) => "activity",
                     Callee::Workflow(_) => "workflow",

@@ -253,6 +253,11 @@ impl<'a> Writer<'a, '_> {
                 map.insert("iterable".to_string(), json!(self.file.span(items.span)));
                 ("iteration", Some(items))
             }
+            ForHead::Await(name, promises) => {
+                map.insert("variable".to_string(), json!(name.name.as_str()));
+                map.insert("iterable".to_string(), json!(self.file.span(promises.span)));
+                ("await", Some(promises))
+            }
         };
         map.insert("variant".to_string(), json!(variant));
         if let Some(value) = value {

@@ -114,7 +114,6 @@ pub static RULES: &[Rule] = &[
     warning("UNKNOWN_LINT", Lint, "a `lint-ignore` comment names a code that does not exist"),
     warning("UNREACHABLE_CODE", Validate, "a line is never reached"),
     warning("UNRESOLVED_IMPORT", Resolve, "an imported package is not among the files"),
-    error("UNSUPPORTED", Validate, "a form can be written but not be run yet"),
     info("UNUSED_IGNORE", Lint, "a `lint-ignore` comment silences nothing"),
     warning("UNUSED_IMPORT", Resolve, "an import is not used"),
     info("UNUSED_RESULT", Lint, "a result is never used"),

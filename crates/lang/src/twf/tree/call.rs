@@ -57,6 +57,8 @@ impl Trees<'_> {
             Target::Update(name) => self.node("update", name.span, json!({ "name": name.name.as_str() })),
             Target::Call(call) => self.call(call),
             Target::Name(name) => self.ident(name),
+            Target::Place(place) => self.place(place),
+            Target::Detached(call) => self.node("detach", call.span, json!({ "call": self.call(call) })),
             Target::Predicate(value) => json!({ "type": "predicate", "condition": self.expr(value) }),
             Target::AllHandlersFinished(span) => self.node("allHandlersFinished", *span, json!({})),
         }

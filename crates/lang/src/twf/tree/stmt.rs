@@ -136,6 +136,12 @@ impl Trees<'_> {
             ForHead::While(condition) => {
                 json!({ "variant": "conditional", "condition": self.expr(condition), "body": body })
             }
+            ForHead::Await(name, promises) => json!({
+                "variant": "await",
+                "variable": name.name.as_str(),
+                "items": self.expr(promises),
+                "body": body,
+            }),
             ForHead::Each(name, second, items) => json!({
                 "variant": "iteration",
                 "variable": name.name.as_str(),
