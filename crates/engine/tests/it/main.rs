@@ -11,5 +11,6 @@ mod crash;
 mod ids;
 mod remote;
 mod retry;
+mod sim;
 mod support;
 mod time;
