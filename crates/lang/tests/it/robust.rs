@@ -251,6 +251,33 @@ fn reading_is_linear() {
     }
 }
 
+/// The checks, too, take time in proportion to the text: many definitions, many statements, many comments.
+#[test]
+fn checking_is_linear() {
+    let units = [
+        "activity A#(x: int) -> (int):\n    ...\nworkflow W#(x: int) -> (int):\n    activity A#(x) -> r\n    return r\n",
+        "worker w#:\n    activity B\nnamespace n#:\n    worker w#\n        options:\n            task_queue: \"q\"\n",
+        "workflow L#(xs: []int):\n    await all:\n        for (x in xs):\n            activity B(x) -> r\n    log(r)\n",
+        "% twf:lint-ignore UNREACHABLE_CODE\nworkflow C#():\n    return\n    log(1)\n",
+    ];
+    for unit in units {
+        let nanos = |times: usize| {
+            let body: String =
+                (0..times).map(|at| unit.replace('#', &at.to_string()).replace('%', "#")).collect();
+            let text = format!("activity B(x: int?):\n    ...\n{body}");
+            let mut sources = Sources::new();
+            let source = sources.add("a.twf", &text);
+            let files = [(source, parse(source, &text))];
+            let started = thread_cpu();
+            drop(diagnose(&files, &sources, CheckOptions::default()));
+            thread_cpu() - started
+        };
+        let small = nanos(300).max(2_000_000);
+        let large = nanos(3_000);
+        assert!(large < small * 60, "{unit:?}: {small} ns, then {large} ns");
+    }
+}
+
 /// CPU time of this thread in nanoseconds, so that a busy machine does not matter.
 pub(crate) fn thread_cpu() -> u64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();

@@ -43,6 +43,8 @@ pub fn hide(diagnostics: &mut Vec<Diagnostic>, sources: &Sources) {
 struct Ignores {
     /// By file and start of their reach.
     all: Vec<Ignore>,
+    /// For each of them the one before it whose reach holds its own: reaches lie in one another as blocks do.
+    around: Vec<Option<usize>>,
 }
 
 /// One comment.
@@ -73,6 +75,7 @@ impl Ignores {
         for (id, source) in sources.iter().filter(|(_, source)| source.text.contains(MARK)) {
             ignores.read(id, source);
         }
+        ignores.nest();
         ignores
     }
 
@@ -106,12 +109,25 @@ impl Ignores {
         }
     }
 
-    /// Removes what is silenced. Comments are few, so each finding in a file that has some is held against them.
-    fn hide(&mut self, diagnostics: &mut Vec<Diagnostic>) {
-        if self.all.is_empty() {
-            return;
+    /// Puts the comments in order and finds out which lies in which.
+    fn nest(&mut self) {
+        self.all.sort_by_key(|it| (it.reach.source, it.reach.start, std::cmp::Reverse(it.reach.end)));
+        let mut open: Vec<usize> = Vec::new();
+        for (at, ignore) in self.all.iter().enumerate() {
+            let holds = |outer: &usize| {
+                let outer = self.all.get(*outer).map(|it| it.reach);
+                outer.is_some_and(|it| it.source == ignore.reach.source && it.end >= ignore.reach.end)
+            };
+            while open.last().is_some_and(|outer| !holds(outer)) {
+                open.pop();
+            }
+            self.around.push(open.last().copied());
+            open.push(at);
         }
-        self.all.sort_by_key(|ignore| (ignore.reach.source, ignore.reach.start));
+    }
+
+    /// Removes what is silenced.
+    fn hide(&mut self, diagnostics: &mut Vec<Diagnostic>) {
         diagnostics.retain(|diagnostic| !self.covers(diagnostic));
     }
 
@@ -122,14 +138,18 @@ impl Ignores {
         if !can {
             return false;
         }
-        let from = self.all.partition_point(|ignore| ignore.reach.source < span.source);
-        let to =
+        let before =
             self.all.partition_point(|it| (it.reach.source, it.reach.start) <= (span.source, span.start));
+        let mut next = before.checked_sub(1);
         let mut is_covered = false;
-        for ignore in self.all.iter_mut().take(to).skip(from) {
+        while let Some(at) = next {
+            let Some(ignore) = self.all.get_mut(at).filter(|it| it.reach.source == span.source) else {
+                break;
+            };
             if span.start < ignore.reach.end.max(ignore.reach.start.saturating_add(1)) {
                 is_covered |= ignore.silences(diagnostic);
             }
+            next = self.around.get(at).copied().flatten();
         }
         is_covered
     }

@@ -80,3 +80,9 @@ fn other_comments_are_no_directives() {
         assert_eq!(remains(text), [""; 0], "{text}");
     }
 }
+
+#[test]
+fn every_comment_around_a_finding_counts() {
+    let text = "# twf:lint-ignore-file UNREACHABLE_CODE\n# twf:lint-ignore EMPTY_WORKFLOW, UNREACHABLE_CODE\nworkflow W(a):\n    # twf:lint-ignore UNREACHABLE_CODE\n    if (a):\n        return a\n        log(a)  # twf:lint-ignore UNREACHABLE_CODE\n    log(a)  # twf:lint-ignore UNREACHABLE_CODE\n";
+    assert_eq!(remains(text), ["2 UNUSED_IGNORE", "8 UNUSED_IGNORE"]);
+}
