@@ -11,6 +11,7 @@ pub mod engine;
 pub mod input;
 pub mod operations;
 pub mod record;
+pub mod scenario;
 pub mod shard;
 pub mod sim;
 pub mod state;

@@ -11,6 +11,7 @@ mod crash;
 mod ids;
 mod remote;
 mod retry;
+mod scenario;
 mod sim;
 mod support;
 mod time;

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use nexus_engine::Definition;
+use nexus_engine::scenario::coverage::{Coverage, coverage};
+use nexus_engine::scenario::{Options, Problem, Report, Scenario, junit, run, validate};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_lang::twf::machine::Trace;
-use nexus_scenario::coverage::{Coverage, coverage};
-use nexus_scenario::{Options, Problem, Report, Scenario, junit, run, validate};
 
 use crate::activities;
 use crate::built::build;
@@ -108,7 +108,7 @@ async fn read(root: &Path, files: Vec<PathBuf>, args: &TestArgs, output: Output)
     let mut problems: Vec<Problem> = Vec::new();
     for file in files {
         let text = find::text(&file)?;
-        match nexus_scenario::parse(&find::shown(&file), &text) {
+        match nexus_engine::scenario::parse(&find::shown(&file), &text) {
             Ok(read) => scenarios.extend(read),
             Err(found) => problems.extend(found),
         }

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use nexus_engine::scenario::coverage::{Coverage, percent};
+use nexus_engine::scenario::junit::lines;
+use nexus_engine::scenario::{Report, Scenario, spoken};
 use nexus_kernel::Json;
-use nexus_scenario::coverage::{Coverage, percent};
-use nexus_scenario::junit::lines;
-use nexus_scenario::{Report, Scenario, spoken};
 use serde_json::json;
 
 use crate::output::Output;

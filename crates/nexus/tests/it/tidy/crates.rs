@@ -17,18 +17,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nexus-sandbox", &["nexus-kernel"]),
     ("nexus-gateway", &["nexus-kernel"]),
     ("nexus-engine", &["nexus-kernel", "nexus-lang"]),
-    ("nexus-scenario", &["nexus-kernel", "nexus-lang", "nexus-engine"]),
     (
         "nexus",
-        &[
-            "nexus-kernel",
-            "nexus-lang",
-            "nexus-store",
-            "nexus-sandbox",
-            "nexus-gateway",
-            "nexus-engine",
-            "nexus-scenario",
-        ],
+        &["nexus-kernel", "nexus-lang", "nexus-store", "nexus-sandbox", "nexus-gateway", "nexus-engine"],
     ),
     (
         "nexus-benches",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::report::{Finding, Report};
+use crate::scenario::report::{Finding, Report};
 
 /// One suite for each file, one case for each scenario. Times are virtual, in seconds.
 pub fn junit(reports: &[Report]) -> String {

@@ -1,6 +1,6 @@
 //! Runs texts and tells what came of them in lines.
 
-use nexus_scenario::{Options, Report, run_text};
+use nexus_engine::scenario::{Options, Report, run_text};
 
 /// The reports of a file's scenarios, counting what ran.
 pub(crate) fn reports(program: &str, scenarios: &str) -> Vec<Report> {

@@ -3,11 +3,11 @@
 use nexus_lang::twf::ast::HandlerKind;
 use nexus_lang::twf::program::{Program, WorkflowInfo};
 
-use crate::expect::{Calls, Expect};
-use crate::file::Scenario;
-use crate::problem::{Place, Problem};
-use crate::reader::Reader;
-use crate::step::{Message, StepKind};
+use crate::scenario::expect::{Calls, Expect};
+use crate::scenario::file::Scenario;
+use crate::scenario::problem::{Place, Problem};
+use crate::scenario::reader::Reader;
+use crate::scenario::step::{Message, StepKind};
 
 /// Every name in a scenario that the program does not have.
 pub fn validate(scenario: &Scenario, program: &Program) -> Vec<Problem> {

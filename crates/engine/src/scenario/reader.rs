@@ -5,8 +5,8 @@ use std::time::Duration;
 use nexus_kernel::suggest;
 use nexus_lang::twf::moment::{parse_duration, parse_timestamp};
 
-use crate::node::{Entry, Node, Value};
-use crate::problem::{Place, Problem};
+use crate::scenario::node::{Entry, Node, Value};
+use crate::scenario::problem::{Place, Problem};
 
 /// Collects what is wrong with one file.
 #[derive(Debug)]

@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-use nexus_engine::Definition;
+use crate::Definition;
 use nexus_lang::text::diagnostic::Severity;
 use nexus_lang::text::render;
 use nexus_lang::text::source::Sources;
 
-use crate::file::parse;
-use crate::problem::Problem;
-use crate::report::Report;
-use crate::run::{Options, run};
-use crate::validate::validate;
+use crate::scenario::file::parse;
+use crate::scenario::problem::Problem;
+use crate::scenario::report::Report;
+use crate::scenario::run::{Options, run};
+use crate::scenario::validate::validate;
 
 /// Why scenarios could not be run at all.
 #[derive(Debug, Clone, PartialEq, Eq)]

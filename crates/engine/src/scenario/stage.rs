@@ -1,6 +1,6 @@
 //! A scenario while it is played: its run is started, things happen to it, and it is looked at.
 
-use nexus_engine::sim::{Endless, UpdateAnswer, World};
+use crate::sim::{Endless, UpdateAnswer, World};
 use nexus_kernel::Json;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::Failure;
@@ -8,15 +8,15 @@ use nexus_kernel::id::{Key, Namespace, WorkflowId};
 use nexus_kernel::time::Timestamp;
 use serde_json::json;
 
-use crate::expect::{Expect, Waiting};
-use crate::file::Scenario;
-use crate::judge::{Judge, failure_json};
-use crate::matcher::{self, brief};
-use crate::node::Node;
-use crate::problem::Place;
-use crate::report::{Finding, spoken};
-use crate::run::at;
-use crate::step::{Message, Reaction, Step, StepKind};
+use crate::scenario::expect::{Expect, Waiting};
+use crate::scenario::file::Scenario;
+use crate::scenario::judge::{Judge, failure_json};
+use crate::scenario::matcher::{self, brief};
+use crate::scenario::node::Node;
+use crate::scenario::problem::Place;
+use crate::scenario::report::{Finding, spoken};
+use crate::scenario::run::at;
+use crate::scenario::step::{Message, Reaction, Step, StepKind};
 
 /// A scenario, its world, and what was not as expected so far.
 pub(crate) struct Stage<'a> {
@@ -274,7 +274,7 @@ impl<'a> Stage<'a> {
 
     fn differ(&mut self, what: &str, node: &Node, found: &Json) {
         let differences = matcher::compare(node, Some(found), "");
-        self.findings.extend(crate::judge::told(self.scenario, what, &differences, None));
+        self.findings.extend(crate::scenario::judge::told(self.scenario, what, &differences, None));
     }
 
     fn check_answer(&mut self, name: &str, reaction: &Reaction, answer: UpdateAnswer) {

@@ -6,18 +6,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexus_engine::Definition;
-use nexus_engine::sim::{Answer, Answers, Remote, RemoteKind};
+use crate::Definition;
+use crate::sim::{Answer, Answers, Remote, RemoteKind};
 use nexus_kernel::Json;
 use nexus_kernel::activity::ActivityTask;
 use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::time::Timestamp;
 use nexus_lang::twf::program::Backing;
 
-use crate::answer::{AnswerSet, Rule, Run};
-use crate::matcher;
-use crate::problem::Place;
-use crate::run::Real;
+use crate::scenario::answer::{AnswerSet, Rule, Run};
+use crate::scenario::matcher;
+use crate::scenario::problem::Place;
+use crate::scenario::run::Real;
 
 /// A call that no rule fits: place of the rules, and what is wrong.
 pub(crate) type Complaints = Rc<RefCell<Vec<(Place, String)>>>;

@@ -1,7 +1,7 @@
 //! Answers, retries, timeouts and failures of activities.
 
 use super::support::{findings, reports};
-use nexus_scenario::spoken;
+use nexus_engine::scenario::spoken;
 
 const PROGRAM: &str = "
 activity Charge(id: string, cents: int) -> (string):

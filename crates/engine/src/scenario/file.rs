@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use nexus_kernel::Json;
 
-use crate::answer::{AnswerSet, Run};
-use crate::expect::Expect;
-use crate::node::{self, Entry, Node, Value};
-use crate::problem::{Place, Problem};
-use crate::reader::Reader;
-use crate::step::{Step, steps};
+use crate::scenario::answer::{AnswerSet, Run};
+use crate::scenario::expect::Expect;
+use crate::scenario::node::{self, Entry, Node, Value};
+use crate::scenario::problem::{Place, Problem};
+use crate::scenario::reader::Reader;
+use crate::scenario::step::{Step, steps};
 
 /// Keys that a file gives defaults with, and that a scenario may repeat for itself.
 const SHARED: &[&str] = &[

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nexus_scenario::{Options, Report, TextError, run_files};
+use nexus_engine::scenario::{Options, Report, TextError, run_files};
 
 /// A block of code of a page.
 struct Block {

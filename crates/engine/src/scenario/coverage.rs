@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use nexus_engine::Definition;
+use crate::Definition;
 use nexus_kernel::Json;
 use nexus_lang::twf::coverage::PointKind;
 use nexus_lang::twf::machine::Trace;

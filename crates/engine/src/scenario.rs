@@ -1,7 +1,7 @@
 //! Tests of workflows.
 //!
 //! A scenario file says how calls are answered, what happens to a run, and what is expected. The runner plays it on
-//! virtual time with the engine's own transitions ([`nexus_engine::sim`]), kills and replays every run at every
+//! virtual time with the engine's own transitions ([`crate::sim`]), kills and replays every run at every
 //! event, and counts what was reached. `docs/testing.md` describes the files.
 //!
 //! [`parse`], then [`validate`] against a program, then [`run`]. [`run_text`] does all of it for one program and one

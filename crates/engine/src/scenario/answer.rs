@@ -6,10 +6,10 @@ use std::time::Duration;
 use nexus_kernel::Json;
 use nexus_kernel::failure::{Failure, FailureKind};
 
-use crate::matcher;
-use crate::node::{Node, Value};
-use crate::problem::Place;
-use crate::reader::Reader;
+use crate::scenario::matcher;
+use crate::scenario::node::{Node, Value};
+use crate::scenario::problem::Place;
+use crate::scenario::reader::Reader;
 
 /// Keys of an answer.
 pub(crate) const KEYS: &[&str] = &["return", "fail", "fail_times", "after", "when", "times", "run"];

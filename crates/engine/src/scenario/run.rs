@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use nexus_engine::Definition;
-use nexus_engine::sim::{Bounds, Mismatch, RunHistory, TRANSITIONS_MAX, World};
+use crate::Definition;
+use crate::sim::{Bounds, Mismatch, RunHistory, TRANSITIONS_MAX, World};
 use nexus_kernel::Json;
 use nexus_kernel::activity::ActivityTask;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::time::Timestamp;
 use nexus_lang::twf::machine::Trace;
 
-use crate::answering::{Answering, Complaints};
-use crate::file::Scenario;
-use crate::problem::Place;
-use crate::report::{Finding, Replays, Report};
-use crate::stage::Stage;
+use crate::scenario::answering::{Answering, Complaints};
+use crate::scenario::file::Scenario;
+use crate::scenario::problem::Place;
+use crate::scenario::report::{Finding, Replays, Report};
+use crate::scenario::stage::Stage;
 
 /// Who carries out activities for real.
 pub type Real<'a> = &'a dyn Fn(ActivityTask) -> Result<Json, Failure>;

@@ -9,9 +9,9 @@ use nexus_lang::twf::moment::{parse_duration, parse_timestamp};
 use regex::Regex;
 use rust_decimal::Decimal;
 
-use crate::node::{Entry, Node, Value};
-use crate::problem::Place;
-use crate::reader::Reader;
+use crate::scenario::node::{Entry, Node, Value};
+use crate::scenario::problem::Place;
+use crate::scenario::reader::Reader;
 
 /// The `$` words.
 const WORDS: &[&str] = &[
@@ -310,7 +310,7 @@ mod tests {
     use serde_json::json;
 
     fn node(text: &str) -> Node {
-        crate::node::read("t.yaml", text).unwrap().remove(0)
+        crate::scenario::node::read("t.yaml", text).unwrap().remove(0)
     }
 
     fn told(expected: &str, found: Json) -> Vec<String> {

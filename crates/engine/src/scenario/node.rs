@@ -8,7 +8,7 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number};
 use serde_saphyr::Spanned;
 
-use crate::problem::{Place, Problem};
+use crate::scenario::problem::{Place, Problem};
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,22 +1,22 @@
 //! Comparing a run with what was expected of it.
 
-use nexus_engine::record::{Event, OperationTarget};
-use nexus_engine::sim::{RunHistory, World};
+use crate::record::{Event, OperationTarget};
+use crate::sim::{RunHistory, World};
 use nexus_kernel::Json;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::Key;
 use nexus_kernel::port::runs::RunStatus;
 use serde_json::{Value, json};
 
-use crate::answering::input_of;
-use crate::expect::{CallExpect, Calls, Expect, Waiting};
-use crate::file::Scenario;
-use crate::matcher::{self, Difference, brief};
-use crate::node::Node;
-use crate::problem::Place;
-use crate::reader::duration_of;
-use crate::report::{Finding, spoken};
-use crate::run::at;
+use crate::scenario::answering::input_of;
+use crate::scenario::expect::{CallExpect, Calls, Expect, Waiting};
+use crate::scenario::file::Scenario;
+use crate::scenario::matcher::{self, Difference, brief};
+use crate::scenario::node::Node;
+use crate::scenario::problem::Place;
+use crate::scenario::reader::duration_of;
+use crate::scenario::report::{Finding, spoken};
+use crate::scenario::run::at;
 
 /// A call that a run made.
 struct Call {
@@ -350,7 +350,7 @@ impl<'a> Judge<'a> {
             .iter()
             .map(|run| json!({ "input": run.started.input, "status": status(run), "result": run.result }))
             .collect();
-        let is_list = matches!(node.value, crate::node::Value::List(_));
+        let is_list = matches!(node.value, crate::scenario::node::Value::List(_));
         let value = if is_list { Value::Array(runs) } else { json!(runs.len()) };
         self.differ("the chain of runs", node, &value, None)
     }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use nexus_kernel::Json;
 use nexus_kernel::failure::Failure;
 
-use crate::answer;
-use crate::expect::{self, Expect, Waiting};
-use crate::matcher;
-use crate::node::{Node, Value};
-use crate::problem::Place;
-use crate::reader::Reader;
+use crate::scenario::answer;
+use crate::scenario::expect::{self, Expect, Waiting};
+use crate::scenario::matcher;
+use crate::scenario::node::{Node, Value};
+use crate::scenario::problem::Place;
+use crate::scenario::reader::Reader;
 
 /// The words that steps begin with.
 pub(crate) const WORDS: &[&str] = &[

@@ -1,9 +1,9 @@
 //! Expectations, as a scenario file says them.
 
-use crate::matcher;
-use crate::node::{Node, Value};
-use crate::problem::Place;
-use crate::reader::Reader;
+use crate::scenario::matcher;
+use crate::scenario::node::{Node, Value};
+use crate::scenario::problem::Place;
+use crate::scenario::reader::Reader;
 
 /// Keys of an expectation.
 pub(crate) const KEYS: &[&str] = &[

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use nexus_engine::sim::Verified;
+use crate::sim::Verified;
 use nexus_lang::twf::machine::Trace;
 
 /// Something that is not as it was expected.
