@@ -12,6 +12,7 @@ mod bad;
 mod channels;
 mod drift;
 mod kill;
+mod lsp;
 mod orders;
 mod rewrite;
 mod seed;
