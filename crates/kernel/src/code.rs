@@ -107,6 +107,8 @@ codes! {
     STOPPING = "NX-4007", "the server is stopping", 503, Unavailable;
     /// The data folder was written by a newer version.
     DATA_NEWER = "NX-4008", "the data folder is from a newer version", 503, Unavailable;
+    /// The editor that a language server served is gone.
+    EDITOR_GONE = "NX-4009", "the editor left without a goodbye", 503, Failed;
     /// A function threw.
     FUNCTION_THREW = "NX-5001", "a function threw an error", 500, Failed;
     /// A function used up its processor time.

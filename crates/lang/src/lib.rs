@@ -4,5 +4,6 @@
 //! becomes a tree and diagnostics ([`twf::parser::parse`]), trees become further diagnostics
 //! ([`twf::check::check`]), and diagnostics become what people and programs read ([`text::render`]).
 
+pub mod ide;
 pub mod text;
 pub mod twf;

@@ -5,7 +5,7 @@ pub mod boundary;
 pub mod builtin;
 pub mod check;
 pub mod code;
-mod compile;
+pub(crate) mod compile;
 pub mod coverage;
 pub mod dump;
 pub mod envelope;

@@ -4,6 +4,7 @@ pub mod check;
 pub mod explain;
 pub mod fmt;
 pub mod graph;
+pub mod lsp;
 pub mod migrate;
 pub mod new;
 pub mod parse;
@@ -100,6 +101,8 @@ pub enum Command {
     },
     /// Explain an error code
     Explain(explain::ExplainArgs),
+    /// Serve an editor: the language server, over standard input and output
+    Lsp(lsp::LspArgs),
 }
 
 impl Cli {
@@ -120,6 +123,7 @@ impl Cli {
             Command::New(args) => new::new(&args, output),
             Command::Workflow { verb } => workflow::workflow(&global, verb, output).await,
             Command::Explain(args) => explain::explain(&args, output),
+            Command::Lsp(args) => lsp::lsp(&args),
         }
     }
 }

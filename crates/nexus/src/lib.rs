@@ -11,6 +11,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod design;
+pub mod lsp;
 pub mod node;
 pub mod output;
 pub mod pages;

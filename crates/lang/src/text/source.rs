@@ -75,8 +75,26 @@ impl Source {
         *known as usize + rest.iter().filter(|byte| is_char_start(**byte)).count()
     }
 
-    fn line_of(&self, byte: u32) -> usize {
+    /// The line a byte stands on, from 0.
+    pub fn line_of(&self, byte: u32) -> usize {
         self.line_starts.partition_point(|start| *start <= byte).saturating_sub(1)
+    }
+
+    /// The first byte of a line counted from 0; none behind the last line.
+    pub fn line_start(&self, line: usize) -> Option<u32> {
+        self.line_starts.get(line).copied()
+    }
+
+    /// The bytes of a line counted from 0, its line break left out.
+    pub fn line_text(&self, line: usize) -> &str {
+        let start = self.line_start(line).map_or(self.text.len(), |start| start as usize);
+        let end = self.line_start(line + 1).map_or(self.text.len(), |end| end as usize);
+        self.text.get(start..end).unwrap_or("").trim_end_matches(['\n', '\r'])
+    }
+
+    /// How many lines there are; a text that ends with a line break has an empty one behind it.
+    pub fn line_count(&self) -> usize {
+        self.line_starts.len()
     }
 }
 
@@ -118,6 +136,13 @@ impl Sources {
         let id = SourceId(offset(self.files.len()));
         self.files.push(Source::new(path, text));
         id
+    }
+
+    /// Gives a file another text; its id and path stay.
+    pub fn replace(&mut self, id: SourceId, text: &str) {
+        if let Some(file) = self.files.get_mut(id.0 as usize) {
+            *file = Source::new(&file.path, text);
+        }
     }
 
     /// The file of an id made by this collection.
@@ -177,6 +202,7 @@ mod tests {
         assert_eq!(at(6), "a.twf:2:1");
         assert_eq!(at(8), "a.twf:2:3");
     }
+
     #[test]
     fn columns_of_a_long_line_are_exact_and_cheap() {
         let mut sources = Sources::new();
@@ -192,5 +218,17 @@ mod tests {
         assert_eq!(sources.locate(Span { source: id, start: end, end }).column, 513_023);
         let past = end + 9;
         assert_eq!(sources.locate(Span { source: id, start: past, end: past }).column, 1);
+    }
+
+    #[test]
+    fn a_replaced_text_has_its_own_lines() {
+        let mut sources = Sources::new();
+        let id = sources.add("a.twf", "one");
+        sources.replace(id, "x\r\nyz\n");
+        let source = sources.get(id).unwrap();
+        assert_eq!((source.line_count(), source.line_of(4), source.line_start(1)), (3, 1, Some(3)));
+        assert_eq!((source.line_text(0), source.line_text(1), source.line_text(2)), ("x", "yz", ""));
+        assert_eq!((source.line_text(7), source.line_start(7)), ("", None));
+        assert_eq!(&*source.path, "a.twf");
     }
 }

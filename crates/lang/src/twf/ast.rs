@@ -190,7 +190,7 @@ pub enum StateItem {
 }
 
 /// Which message a handler takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HandlerKind {
     /// `signal`: no answer.
     Signal,

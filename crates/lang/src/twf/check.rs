@@ -13,7 +13,7 @@ mod flow;
 mod handler;
 mod hole;
 mod import;
-pub(in crate::twf) mod index;
+pub(crate) mod index;
 mod loops;
 mod nexus;
 mod option;
@@ -25,7 +25,7 @@ mod target;
 mod template;
 mod timeout;
 mod topology;
-pub(in crate::twf) mod walk;
+pub(crate) mod walk;
 
 use crate::text::diagnostic::{Diagnostic, Severity, sort};
 use crate::text::source::{SourceId, Sources, Span};

@@ -5,7 +5,7 @@ mod call;
 mod catalog;
 mod control;
 mod expr;
-mod names;
+pub(crate) mod names;
 mod options;
 mod race;
 mod scope;

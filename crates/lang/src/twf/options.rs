@@ -12,7 +12,7 @@ use keys::{
 };
 
 /// Where options stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OptionScope {
     /// Under a call of an activity.
     ActivityCall,

@@ -44,6 +44,7 @@ fn the_command_line() {
         &["workflow", "list"],
         &["workflow", "show"],
         &["explain"],
+        &["lsp"],
     ];
     let mut text = String::new();
     for command in commands {

@@ -13,6 +13,7 @@ mod channels;
 mod design;
 mod drift;
 mod kill;
+mod lsp;
 mod orders;
 mod rewrite;
 mod seed;

@@ -62,7 +62,7 @@ impl Project {
 }
 
 /// The binary with an environment of its own: no server from outside, one cache for all tests.
-fn command(folder: &Path) -> Command {
+pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nexus"));
     command.current_dir(folder).env_remove("NEXUS_SERVER").env("NO_COLOR", "1").env("COLUMNS", "100");
     command.env("NEXUS_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));

@@ -239,7 +239,7 @@ pub(in crate::twf) fn namespaces(unit: &Unit) -> impl Iterator<Item = &Namespace
 
 /// Files without a package clause are one package wherever they lie; others are one for each directory and
 /// name.
-fn package_key<'a>(unit: &'a Unit, path: &str) -> (String, &'a str) {
+pub(crate) fn package_key<'a>(unit: &'a Unit, path: &str) -> (String, &'a str) {
     match &unit.package {
         None => (String::new(), ""),
         Some(name) => {
@@ -250,7 +250,7 @@ fn package_key<'a>(unit: &'a Unit, path: &str) -> (String, &'a str) {
 }
 
 /// The last part of an import path, or the one before a version such as `v2`.
-fn leaf(path: &str) -> &str {
+pub(crate) fn leaf(path: &str) -> &str {
     let is_version = |part: &str| {
         part.strip_prefix('v')
             .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))

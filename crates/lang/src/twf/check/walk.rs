@@ -7,7 +7,7 @@ use crate::twf::ast::{
 };
 
 /// Every statement of a block and of the blocks in it, outer ones first.
-pub(in crate::twf) fn each<'a>(block: &'a [Stmt], visit: &mut dyn FnMut(&'a Stmt)) {
+pub(crate) fn each<'a>(block: &'a [Stmt], visit: &mut dyn FnMut(&'a Stmt)) {
     for stmt in block {
         visit(stmt);
         for inner in blocks(stmt) {
@@ -58,7 +58,7 @@ pub(super) fn targets(stmt: &Stmt) -> impl Iterator<Item = (&Target, Option<&Bin
 }
 
 /// The calls that a statement makes, with where their results go.
-pub(super) fn calls(stmt: &Stmt) -> impl Iterator<Item = (&Call, Option<&Bind>)> {
+pub(crate) fn calls(stmt: &Stmt) -> impl Iterator<Item = (&Call, Option<&Bind>)> {
     let own = match &stmt.kind {
         StmtKind::Call(call, bind) => Some((&**call, bind.as_ref())),
         StmtKind::Detach(call) | StmtKind::ReturnWorkflow(call) => Some((&**call, None)),

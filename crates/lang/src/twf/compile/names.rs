@@ -7,7 +7,7 @@ use crate::twf::ast::{
 
 /// Collects bound names in source order, each once.
 #[derive(Default)]
-pub(super) struct Names {
+pub(crate) struct Names {
     found: Vec<String>,
     /// Whether to look into the bodies of fan-outs, which have variables of their own.
     into_fan_outs: bool,
@@ -46,7 +46,7 @@ impl Names {
     }
 
     /// The names that belong to one call of a handler: its parameters and what its loops go over.
-    pub(super) fn of_handler(handler: &Handler) -> Vec<String> {
+    pub(crate) fn of_handler(handler: &Handler) -> Vec<String> {
         let mut names = Names::default();
         handler.params.iter().for_each(|param| names.add(&param.name));
         names.loops(&handler.body);
@@ -54,7 +54,7 @@ impl Names {
     }
 
     /// The names that the body of a fan-out binds, not those of fan-outs inside it.
-    pub(super) fn of_branch(body: &Block) -> Vec<String> {
+    pub(crate) fn of_branch(body: &Block) -> Vec<String> {
         let mut names = Names::default();
         names.block(body);
         names.found
@@ -183,7 +183,7 @@ impl Names {
 }
 
 /// Whether a statement directly inside `await all:` runs once for each element.
-pub(super) fn is_fan_out(stmt: &Stmt) -> bool {
+pub(crate) fn is_fan_out(stmt: &Stmt) -> bool {
     matches!(&stmt.kind, StmtKind::For(ForHead::Each(..), _))
 }
 
