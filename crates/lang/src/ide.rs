@@ -22,19 +22,22 @@ mod rename;
 mod show;
 mod signature;
 mod tokens;
+mod typing;
 mod vocabulary;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::text::diagnostic::{Diagnostic, sort};
 use crate::text::source::{Source, SourceId, Sources, Span};
 use crate::twf::check::suppress::suppress;
 use crate::twf::check::{CheckOptions, ParsedUnit, check, soften};
+use crate::twf::infer::Types;
 use crate::twf::program::Program;
 use file::File;
 use symbol::Table;
 
+pub use crate::twf::infer::Hint;
 pub use actions::{Action, ActionKind};
 pub use calls::{CallEdge, Caller};
 pub use complete::{Item, ItemKind};
@@ -112,13 +115,7 @@ impl Workspace {
     pub fn analysis(&self) -> Analysis {
         // By path, as a project is compiled: of two definitions of one name, the first one counts.
         let files = self.ids.values().filter_map(|id| self.files.get(id)).cloned().collect();
-        Analysis {
-            sources: self.sources.clone(),
-            files,
-            lenient: self.lenient,
-            table: OnceLock::new(),
-            diagnostics: OnceLock::new(),
-        }
+        Analysis::new(self.sources.clone(), files, self.lenient)
     }
 }
 
@@ -130,9 +127,16 @@ pub struct Analysis {
     lenient: bool,
     table: OnceLock<Table>,
     diagnostics: OnceLock<Vec<Diagnostic>>,
+    /// Inferred types of the files that were asked about.
+    types: Mutex<HashMap<SourceId, Arc<Types>>>,
 }
 
 impl Analysis {
+    fn new(sources: Sources, files: Vec<Arc<File>>, lenient: bool) -> Analysis {
+        let (table, diagnostics) = (OnceLock::new(), OnceLock::new());
+        Analysis { sources, files, lenient, table, diagnostics, types: Mutex::default() }
+    }
+
     /// The texts.
     pub fn sources(&self) -> &Sources {
         &self.sources

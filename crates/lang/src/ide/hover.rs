@@ -1,6 +1,7 @@
 //! What an editor shows about the name under the pointer.
 
 use super::Analysis;
+use super::names::Name;
 use super::show::Shown;
 use super::symbol::Symbol;
 use super::vocabulary;
@@ -29,7 +30,16 @@ impl Analysis {
             let span = symbols.first()?.0.span;
             return (!shown.is_empty()).then(|| Hover { span, markdown: shown.join("\n\n---\n\n") });
         }
-        self.word_hover(id, byte)
+        self.member_hover(id, byte).or_else(|| self.word_hover(id, byte))
+    }
+
+    /// A field that nobody declared, with the type that was seen in it.
+    fn member_hover(&self, id: SourceId, byte: u32) -> Option<Hover> {
+        let file = self.file(id)?;
+        let it = file.names_at(byte).into_iter().find(|it| it.name == Name::Member)?;
+        let ty = self.member_type(file, it)?;
+        let shown = Shown { code: format!("{}: {ty}", it.text), ..Shown::default() };
+        Some(Hover { span: it.span, markdown: shown.markdown() })
     }
 
     fn known(&self, symbol: &Symbol) -> Option<String> {

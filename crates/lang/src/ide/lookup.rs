@@ -46,6 +46,7 @@ impl Analysis {
     pub fn symbol(&self, file: &File, it: &Occurrence) -> Option<Symbol> {
         match &it.name {
             Name::Argument(callee) => self.parameter(file, callee, &it.text),
+            Name::Member => self.member(file, it),
             _ => self.table().symbol(file, it),
         }
     }
@@ -112,8 +113,11 @@ impl Analysis {
         };
         let files = self.files.iter().filter(move |file| only.is_none_or(|only| only == file.source));
         let text = symbol.text();
+        // Only types tell what stands behind a dot, and inferring them takes a while: it is done for fields alone.
+        let is_field = matches!(symbol, Symbol::Field(..));
+        let fits = move |it: &Occurrence| is_field || it.name != Name::Member;
         files.flat_map(move |file| {
-            let named = file.names.iter().filter(move |it| it.text == text || is_alias(it));
+            let named = file.names.iter().filter(move |it| (it.text == text || is_alias(it)) && fits(it));
             named
                 .filter(move |it| self.symbol(file, it).as_ref() == Some(symbol))
                 .map(move |it| (&**file, it))

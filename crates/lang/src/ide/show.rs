@@ -199,7 +199,10 @@ impl Analysis {
             Local::Promise => (line_text(file, target.name), "Promise"),
             Local::Variable => (line_text(file, target.name), "Variable"),
         };
-        Some(Shown::code(code).note(format!("{word} in `{owner}`.")))
+        let shown = Shown::code(code).note(format!("{word} in `{owner}`."));
+        // Parameters say their types themselves.
+        let ty = if word == "Parameter" || word == "Condition" { None } else { self.bound_type(target.name) };
+        Some(ty.into_iter().fold(shown, |shown, ty| shown.note(format!("Type: `{ty}`"))))
     }
 }
 

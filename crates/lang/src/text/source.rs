@@ -202,6 +202,7 @@ mod tests {
         assert_eq!(at(6), "a.twf:2:1");
         assert_eq!(at(8), "a.twf:2:3");
     }
+
     #[test]
     fn columns_of_a_long_line_are_exact_and_cheap() {
         let mut sources = Sources::new();

@@ -52,6 +52,7 @@ fn capabilities(encoding: Encoding) -> ServerCapabilities {
             }
             .into(),
         ),
+        inlay_hint_provider: Some(true.into()),
         folding_range_provider: Some(true.into()),
         selection_range_provider: Some(true.into()),
         document_link_provider: Some(DocumentLinkOptions::default()),

@@ -4,7 +4,7 @@ use gen_lsp_types::{
     CallHierarchyIncomingCallsRequest, CallHierarchyOutgoingCallsRequest, CallHierarchyPrepareRequest,
     CodeActionRequest, CompletionRequest, DefinitionRequest, DocumentFormattingRequest,
     DocumentHighlightRequest, DocumentLinkRequest, DocumentSymbolRequest, FoldingRangeRequest, HoverRequest,
-    PrepareRenameRequest, ReferencesRequest, RenameRequest, Request, SelectionRangeRequest,
+    InlayHintRequest, PrepareRenameRequest, ReferencesRequest, RenameRequest, Request, SelectionRangeRequest,
     SemanticTokensRangeRequest, SemanticTokensRequest, SignatureHelpRequest, WorkspaceSymbolRequest,
 };
 use lsp_server::{ErrorCode, ResponseError};
@@ -46,6 +46,7 @@ handlers! {
     DocumentSymbolRequest => "textDocument/documentSymbol", handler::symbols;
     FoldingRangeRequest => "textDocument/foldingRange", shape::folds;
     HoverRequest => "textDocument/hover", handler::hover;
+    InlayHintRequest => "textDocument/inlayHint", shape::hints;
     PrepareRenameRequest => "textDocument/prepareRename", handler::prepare_rename;
     ReferencesRequest => "textDocument/references", handler::references;
     RenameRequest => "textDocument/rename", handler::rename;

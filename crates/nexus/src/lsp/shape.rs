@@ -1,14 +1,15 @@
-//! Answers about the shape of a document: folds, selections, links, layout.
+//! Answers about the shape of a document: folds, selections, links, layout, hints.
 #![expect(clippy::unnecessary_wraps, reason = "every handler has the same shape, and some can fail")]
 
 use std::path::Path;
 
 use gen_lsp_types::{
     DocumentFormattingParams, DocumentLink, DocumentLinkParams, FoldingRange, FoldingRangeKind,
-    FoldingRangeParams, SelectionRange, SelectionRangeParams, TextEdit, Uri,
+    FoldingRangeParams, InlayHint, InlayHintKind, InlayHintParams, SelectionRange, SelectionRangeParams,
+    TextEdit, Uri,
 };
 use lsp_server::{ErrorCode, ResponseError};
-use nexus_lang::ide::{FoldKind, Link};
+use nexus_lang::ide::{FoldKind, Hint, Link};
 use nexus_lang::text::source::{SourceId, Span};
 
 use super::snapshot::{Snapshot, View};
@@ -73,6 +74,23 @@ fn target(view: &View, id: SourceId, link: &Link) -> Option<Uri> {
             Some(Uri(format!("{}{fragment}", uri::of_path(&found))))
         }
     }
+}
+
+/// Types of variables where they are bound first.
+pub(super) fn hints(snapshot: &Snapshot, params: InlayHintParams) -> Answer<Option<Vec<InlayHint>>> {
+    let Some((view, id)) = snapshot.document(&params.text_document.uri) else { return Ok(None) };
+    let Some(part) = view.span(id, params.range) else { return Ok(None) };
+    let hint = |it: Hint| InlayHint {
+        position: view.range(it.span()).start,
+        label: it.text.into(),
+        kind: Some(InlayHintKind::Type),
+        text_edits: None,
+        tooltip: None,
+        padding_left: None,
+        padding_right: None,
+        data: None,
+    };
+    Ok(Some(view.analysis.hints(part).into_iter().map(hint).collect()))
 }
 
 pub(super) fn format(snapshot: &Snapshot, params: DocumentFormattingParams) -> Answer<Option<Vec<TextEdit>>> {

@@ -8,8 +8,9 @@ use crate::ide::lookup::Signature;
 use crate::ide::names::{Local, Name, Occurrence, PRIMITIVES, Path, Role};
 use crate::ide::symbol::{Imported, Kind, Symbol};
 use crate::ide::vocabulary::{self, FUNCTIONS, RUN_FIELDS};
-use crate::text::source::offset;
+use crate::text::source::{Span, offset};
 use crate::twf::ast::{Callee, Definition, HandlerKind, Param, Target};
+use crate::twf::infer::FieldInfo;
 use crate::twf::token::TokenKind;
 
 impl Cursor<'_> {
@@ -132,10 +133,45 @@ impl Cursor<'_> {
         }
     }
 
-    /// Functions as methods. A number before the dot has none.
+    /// The fields of a value, and functions as methods.
     fn value_members(&self) -> Vec<Item> {
+        let fields = self.fields().into_iter().map(|field| Item {
+            detail: field.ty.to_string(),
+            doc: field.doc,
+            rank: 1,
+            ..self.item(&field.name, ItemKind::Field)
+        });
         let methods = FUNCTIONS.iter().filter(|it| !it.params.is_empty());
-        methods.map(|it| Item { rank: 6, ..self.function(it.name, it) }).collect()
+        fields.chain(methods.map(|it| Item { rank: 6, ..self.function(it.name, it) })).collect()
+    }
+
+    /// The fields of what stands before the dot, when it is a chain of names that begins with a variable.
+    fn fields(&self) -> Vec<FieldInfo> {
+        let mut names: Vec<&str> = Vec::new();
+        for pair in self.line.rchunks(2) {
+            let [name, dot] = pair else { break };
+            if name.kind != TokenKind::Name || !matches!(dot.kind, TokenKind::Dot | TokenKind::OptDot) {
+                break;
+            }
+            names.push(self.file.word(name));
+        }
+        let Some(root) = names.pop() else { return Vec::new() };
+        names.reverse();
+        let roots: Vec<Span> = self.bound(root).map(|it| it.span).collect();
+        let start = self.line.first().map_or(self.word.start, |token| token.start);
+        let line = self.file.span(start, self.file.line_end(self.word.end));
+        self.analysis.fields_without(line, &roots, &names)
+    }
+
+    /// Where a variable that is in scope gets its values.
+    fn bound<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s Occurrence> {
+        let owner = self.definition.map_or(u32::MAX, |(at, _)| offset(at));
+        self.file.names.iter().filter(move |it| match it.name {
+            Name::Local(of, scope, _) => {
+                of == owner && it.role != Role::Read && it.text == name && self.in_scope(it, scope)
+            }
+            _ => false,
+        })
     }
 
     fn run_fields(&self) -> Vec<Item> {

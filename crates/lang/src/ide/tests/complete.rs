@@ -178,3 +178,14 @@ fn values_in_expressions() {
     has(&shop_with(last, "    activity Find($0)"), &["again:", "order"], &[]);
     assert_eq!(names(&shop_with(last, "    x = tries $0")), ["and", "in", "not", "or"]);
 }
+
+#[test]
+fn fields_by_their_types() {
+    let last = "    close complete(Order{id: order.id})";
+    let found = shop_with(last, "    x = found.$0");
+    let fields: Vec<_> = found.iter().filter(|item| item.kind == ItemKind::Field).collect();
+    assert_eq!(names(&found)[..2], ["id", "total"]);
+    assert_eq!((fields[0].detail.as_str(), fields[0].doc.as_str()), ("string", "Its number."));
+    let text = "type A:\n    b: B\n\ntype B:\n    c: []int\n\nworkflow W(a: A):\n    x = {deep: a}\n    y = 1 + x.deep.b.$0\n";
+    assert_eq!(labels(text)[0], "c");
+}

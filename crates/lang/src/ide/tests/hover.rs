@@ -87,3 +87,18 @@ fn the_run_and_missing_packages_are_explained() {
     let (id, byte) = fixture.mark('1');
     assert!(fixture.analysis.hover(id, byte).unwrap().markdown.contains("not among the files"));
 }
+
+#[test]
+fn inferred_types_are_shown() {
+    let found = shown("found)\n    await one");
+    assert!(found.ends_with("Variable in `Checkout`.\n\nType: `Order`"), "{found}");
+    let fixture = Fixture::new("workflow W():\n    x = {deep: {n: 1}}\n    y = x.de$0ep.n\n");
+    let (id, byte) = fixture.cursor();
+    assert_eq!(fixture.analysis.hover(id, byte).unwrap().markdown, "```twf\ndeep: {n: int}\n```");
+    let text = "workflow W():\n    x = 1\n    y = [x]\n";
+    let fixture = Fixture::new(&format!("{text}$0"));
+    let (id, end) = fixture.cursor();
+    let hints = fixture.analysis.hints(crate::text::source::Span { source: id, start: 0, end });
+    let shown: Vec<_> = hints.iter().map(|it| (it.at, it.text.as_str())).collect();
+    assert_eq!(shown, [(19, ": int"), (29, ": []int")]);
+}

@@ -122,7 +122,7 @@ fn renaming_changes_every_use_and_nothing_else() {
     assert!(renamed(&shop, "money").unwrap().contains("import money \"shop/billing\""));
     let shop = shop_at("id: string\n    total");
     let text = renamed(&shop, "number").unwrap();
-    assert!(text.contains("    number: string") && text.contains("Order{number: order.id}"), "{text}");
+    assert!(text.contains("    number: string") && text.contains("Order{number: order.number}"), "{text}");
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn what_cannot_be_renamed_says_why() {
     );
     assert_eq!(why("Deliver(order", "Checkout"), "`Checkout` exists already");
     assert_eq!(why("tries = 0", "found"), "`found` exists already");
-    assert_eq!(why("price)", "x").split(':').next(), Some("the fields of `price` cannot be renamed here"));
+    assert!(why("price)", "x").starts_with("the fields of `price` cannot be renamed here"));
     let shop = shop_at("Deliver(order");
     let (id, byte) = shop.cursor();
     assert_eq!(shop.show(shop.analysis.prepare_rename(id, byte).unwrap()), "orders/orders.twf:48:10 Deliver");

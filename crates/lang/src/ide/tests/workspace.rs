@@ -2,16 +2,20 @@
 
 use crate::ide::Workspace;
 
+fn errors(analysis: &crate::ide::Analysis) -> Vec<&'static str> {
+    analysis.diagnostics().iter().filter(|it| it.is_error()).map(|it| it.code).collect()
+}
+
 #[test]
 fn only_what_changed_is_read_again() {
     let mut workspace = Workspace::new(false);
     workspace.set("a.twf", "workflow A():\n    activity B()\n");
     workspace.set("b.twf", "activity C():\n    ...\n");
     let before = workspace.analysis();
-    assert_eq!(before.diagnostics().iter().map(|it| it.code).collect::<Vec<_>>(), ["UNDEFINED_ACTIVITY"]);
+    assert_eq!(errors(&before), ["UNDEFINED_ACTIVITY"]);
     let b = workspace.set("b.twf", "activity B():\n    ...\n");
     let after = workspace.analysis();
-    assert!(after.diagnostics().is_empty(), "{:?}", after.diagnostics());
+    assert!(errors(&after).is_empty(), "{:?}", after.diagnostics());
     let read = |analysis: &crate::ide::Analysis| -> Vec<usize> {
         analysis.files().map(|file| std::sync::Arc::as_ptr(file).addr()).collect()
     };
@@ -21,7 +25,7 @@ fn only_what_changed_is_read_again() {
     assert_eq!(before.file(b).unwrap().text.lines().next(), Some("activity C():"));
     workspace.remove("b.twf");
     assert_eq!((workspace.len(), workspace.id("b.twf")), (1, None));
-    assert_eq!(workspace.analysis().diagnostics().len(), 1);
+    assert_eq!(errors(&workspace.analysis()), ["UNDEFINED_ACTIVITY"]);
     assert_eq!(workspace.set("b.twf", ""), b);
 }
 

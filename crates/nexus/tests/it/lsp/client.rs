@@ -130,13 +130,13 @@ impl Editor {
         }
     }
 
-    /// The codes of a document's diagnostics with their lines from 1.
+    /// The codes of a document's errors and warnings with their lines from 1.
     pub(super) fn codes(&mut self, path: &str, version: Option<i32>) -> Vec<String> {
         let found = self.diagnostics(path, version);
         let code = |it: &Json| {
             format!("{}:{}", it["range"]["start"]["line"].as_u64().unwrap() + 1, it["code"].as_str().unwrap())
         };
-        found.iter().map(code).collect()
+        found.iter().filter(|it| it["severity"].as_i64() < Some(3)).map(code).collect()
     }
 
     /// Forgets what the server has told, to wait for news.

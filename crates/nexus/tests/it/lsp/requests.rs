@@ -252,7 +252,7 @@ fn extra() -> serde_json::Map<String, Json> {
     let range = json!({ "start": place, "end": { "line": 5, "character": 0 } });
     let fields = json!({
         "newName": "other",
-        "context": { "includeDeclaration": true, "diagnostics": [], "triggerKind": 1 },
+        "context": { "includeDeclaration": true, "diagnostics": [], "triggerKind": 1, "isRetrigger": false },
         "range": range,
         "positions": [place],
         "options": { "tabSize": 4, "insertSpaces": true },
