@@ -15,6 +15,7 @@ mod expect;
 mod expr;
 mod fit;
 mod function;
+mod hash;
 mod join;
 mod ops;
 mod place;
@@ -24,7 +25,6 @@ mod ty;
 mod vars;
 mod wait;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::text::diagnostic::Diagnostic;
@@ -37,6 +37,8 @@ use crate::twf::check::ParsedUnit;
 use crate::twf::check::index::{Found, Index, address};
 use body::Body;
 use declared::{Declared, Signature};
+use hash::QuickMap;
+use vars::Vars;
 
 pub use table::{DefinitionTypes, FieldInfo, Hint, Types, Variable};
 pub use ty::{Name, Record, Ty};
@@ -51,7 +53,10 @@ pub(in crate::twf) fn mismatches<'a>(
     let mut found = Vec::new();
     for (file, unit) in units.iter().enumerate() {
         for definition in &unit.unit.definitions {
-            world.each_body(file, definition, &mut |body, _| found.append(&mut body.found));
+            world.each_body(file, definition, &mut |body, _| {
+                found.append(&mut body.found);
+                body.world.spare = std::mem::take(&mut body.vars);
+            });
         }
     }
     found.append(&mut world.defaults());
@@ -67,16 +72,26 @@ struct World<'a> {
     sources: &'a Sources,
     declared: Declared<'a>,
     /// By the address of the definition.
-    signatures: HashMap<usize, Arc<Signature<'a>>>,
+    signatures: QuickMap<usize, Arc<Signature<'a>>>,
     units: Vec<ParsedUnit<'a>>,
     /// The file whose expressions are noted with their types.
     noted: Option<SourceId>,
+    /// The room that the variables of the last body took.
+    spare: Vars<'a>,
 }
 
 impl<'a> World<'a> {
     fn new(units: &[ParsedUnit<'a>], index: &'a Index<'a>, sources: &'a Sources) -> World<'a> {
         let declared = Declared::new(units);
-        World { index, sources, declared, signatures: HashMap::new(), units: units.to_vec(), noted: None }
+        World {
+            index,
+            sources,
+            declared,
+            signatures: QuickMap::default(),
+            units: units.to_vec(),
+            noted: None,
+            spare: Vars::default(),
+        }
     }
 
     fn records(&self, file: usize) -> bool {

@@ -1,10 +1,10 @@
 //! One workflow, operation or activity: its statements are gone through until nothing new becomes known.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::World;
 use super::declared::Signature;
+use super::hash::QuickMap;
 use super::ty::Ty;
 use super::vars::{Slot, Vars};
 use crate::text::diagnostic::Diagnostic;
@@ -53,7 +53,7 @@ pub(super) struct Body<'w, 'a> {
     pub(super) lambdas: Vec<Bound<'a>>,
     pub(super) handlers: &'a [Handler],
     /// The own variables of each handler.
-    pub(super) own: Vec<HashMap<&'a str, Slot>>,
+    pub(super) own: Vec<QuickMap<&'a str, Slot>>,
     /// What `return` gives here.
     pub(super) answer: Option<Answer<'a>>,
     /// What the run gives.
@@ -62,7 +62,7 @@ pub(super) struct Body<'w, 'a> {
     /// What the workflow takes when it continues as new.
     pub(super) own_signature: Option<Arc<Signature<'a>>>,
     /// What promises stand for, by name; nothing for a name that stands for several things.
-    pub(super) promises: HashMap<&'a str, Option<&'a Target>>,
+    pub(super) promises: QuickMap<&'a str, Option<&'a Target>>,
     pub(super) branches: Vec<Branch>,
     pub(super) found: Vec<Diagnostic>,
     /// The types of expressions by place, when they are asked for.
@@ -74,10 +74,12 @@ pub(super) struct Body<'w, 'a> {
 impl<'w, 'a> Body<'w, 'a> {
     pub(super) fn new(world: &'w mut World<'a>, file: usize, params: &'a [Param]) -> Body<'w, 'a> {
         let records = world.records(file);
+        let mut vars = std::mem::take(&mut world.spare);
+        vars.clear();
         Body {
             world,
             file,
-            vars: Vars::default(),
+            vars,
             lambdas: Vec::new(),
             handlers: &[],
             own: Vec::new(),
@@ -85,7 +87,7 @@ impl<'w, 'a> Body<'w, 'a> {
             result: None,
             params,
             own_signature: None,
-            promises: HashMap::new(),
+            promises: QuickMap::default(),
             branches: Vec::new(),
             found: Vec::new(),
             seen: records.then(Vec::new),
@@ -111,11 +113,11 @@ impl<'w, 'a> Body<'w, 'a> {
         }
         self.settle(&mut |body| {
             body.state(&node.state);
+            body.block(&node.body);
+            node.on_cancel.iter().for_each(|block| body.block(block));
             for (at, handler) in node.handlers.iter().enumerate() {
                 body.handler(at, handler);
             }
-            node.on_cancel.iter().for_each(|block| body.block(block));
-            body.block(&node.body);
         });
         self
     }
@@ -160,7 +162,7 @@ impl<'w, 'a> Body<'w, 'a> {
     /// The names that belong to each call of a handler: its parameters and what its loops go over.
     fn own_names(&mut self, handler: &'a Handler) {
         let signature = self.world.handler(handler);
-        let mut own = HashMap::new();
+        let mut own = QuickMap::default();
         for (param, ty) in &signature.params {
             let slot = self.vars.fresh(&param.name.name);
             self.param(slot, param, ty);
@@ -179,17 +181,16 @@ impl<'w, 'a> Body<'w, 'a> {
     /// last round knows all.
     fn settle(&mut self, walk: &mut dyn FnMut(&mut Self)) {
         for round in 0..=ROUNDS_MAX + 1 {
+            if !self.vars.next_round() {
+                break;
+            }
             if round == ROUNDS_MAX {
                 self.vars.give_up();
             }
-            self.vars.changed = false;
             self.found.clear();
             self.seen.iter_mut().for_each(Vec::clear);
             self.defaults();
             walk(self);
-            if !self.vars.changed {
-                break;
-            }
         }
     }
 

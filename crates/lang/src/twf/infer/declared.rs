@@ -1,8 +1,8 @@
 //! Declared types: `type` blocks, and the signatures of what can be called.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::hash::QuickMap;
 use super::ty::{Name, Ty};
 use crate::text::source::Span;
 use crate::twf::ast::{Definition, Param, Type, TypeDef, TypeField, TypeKind};
@@ -26,7 +26,7 @@ pub(super) struct TypeOf<'a> {
     pub(super) fields: Vec<FieldOf<'a>>,
     /// How many of them a constructor must give.
     pub(super) required: usize,
-    places: HashMap<&'a str, usize>,
+    places: QuickMap<&'a str, usize>,
 }
 
 impl<'a> TypeOf<'a> {
@@ -45,7 +45,7 @@ impl<'a> TypeOf<'a> {
 /// program is put together from.
 #[derive(Debug, Default)]
 pub(super) struct Declared<'a> {
-    types: HashMap<&'a str, Option<TypeOf<'a>>>,
+    types: QuickMap<&'a str, Option<TypeOf<'a>>>,
 }
 
 impl<'a> Declared<'a> {
@@ -55,7 +55,7 @@ impl<'a> Declared<'a> {
         for definition in units.iter().flat_map(|unit| &unit.unit.definitions) {
             let Definition::Type(node) = definition else { continue };
             let name = node.name.name.clone();
-            let made = TypeOf { name, node, fields: Vec::new(), required: 0, places: HashMap::new() };
+            let made = TypeOf { name, node, fields: Vec::new(), required: 0, places: QuickMap::default() };
             let is_new = !declared.types.contains_key(node.name.name.as_str());
             declared.types.insert(&node.name.name, is_new.then_some(made));
             nodes.push(node);

@@ -351,7 +351,7 @@ impl<'a> Body<'_, 'a> {
 }
 
 /// The variable that a path starts at.
-fn root(expr: &Expr) -> Option<&str> {
+pub(super) fn root(expr: &Expr) -> Option<&str> {
     match &expr.kind {
         ExprKind::Name(name) => Some(name),
         ExprKind::Field(base, _) | ExprKind::OptField(base, _) | ExprKind::Index(base, _) => root(base),

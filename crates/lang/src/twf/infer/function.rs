@@ -12,18 +12,29 @@ use crate::text::source::Span;
 use crate::twf::ast::{Arg, Expr, ExprKind};
 use crate::twf::builtin::{Gives, Kinds, Signature, signature};
 
+/// The arguments of a function; of a method, its receiver is the first.
+struct Given<'a> {
+    receiver: Option<&'a Expr>,
+    args: &'a [Arg],
+}
+
+impl<'a> Given<'a> {
+    fn all(&self) -> impl Iterator<Item = &'a Expr> + use<'a> {
+        self.receiver.into_iter().chain(self.args.iter().map(|arg| &arg.value))
+    }
+}
+
 impl<'a> Body<'_, 'a> {
     pub(super) fn call_expr(&mut self, callee: &'a Expr, args: &'a [Arg], span: Span) -> Ty {
         match &callee.kind {
             ExprKind::Name(name) => match signature(name) {
-                Some(function) => self.builtin(function, args.iter().map(|arg| &arg.value).collect(), span),
+                Some(function) => self.builtin(function, &Given { receiver: None, args }, span),
                 None => self.unknown(None, args),
             },
             ExprKind::Field(base, method) if args.is_empty() && self.is_run(base) => run_field(&method.name),
             ExprKind::Field(base, method) | ExprKind::OptField(base, method) => {
                 let Some(function) = signature(&method.name) else { return self.unknown(Some(base), args) };
-                let all = std::iter::once(&**base).chain(args.iter().map(|arg| &arg.value)).collect();
-                let ty = self.builtin(function, all, span);
+                let ty = self.builtin(function, &Given { receiver: Some(base), args }, span);
                 if matches!(callee.kind, ExprKind::OptField(..)) { ty.or_null() } else { ty }
             }
             _ => self.unknown(Some(callee), args),
@@ -39,15 +50,15 @@ impl<'a> Body<'_, 'a> {
         Ty::ANY
     }
 
-    fn builtin(&mut self, function: &'static Signature, args: Vec<&'a Expr>, span: Span) -> Ty {
-        let mut types: Vec<Ty> = Vec::with_capacity(args.len());
+    fn builtin(&mut self, function: &'static Signature, args: &Given<'a>, span: Span) -> Ty {
+        let mut types: Vec<Ty> = Vec::with_capacity(args.args.len() + 1);
         let mut made: Option<Ty> = None;
-        for (at, arg) in args.iter().enumerate() {
+        for (at, arg) in args.all().enumerate() {
             let param = function.param(at);
             if let (ExprKind::Lambda(params, body), Some(first)) = (&arg.kind, types.first()) {
                 let item = items_of(first);
                 let mut roots = Vec::new();
-                args.first().iter().for_each(|list| self.roots(list, &mut roots));
+                args.all().take(1).for_each(|list| self.roots(list, &mut roots));
                 made = Some(self.lambda(params, body, (item, &roots)));
                 types.push(Ty::Lambda);
             } else {
@@ -58,7 +69,7 @@ impl<'a> Body<'_, 'a> {
                 self.argument(function, (param.kinds, param.ty), (arg, &ty));
             }
         }
-        self.grow(function, &args, &mut types);
+        self.grow(function, args, &mut types);
         self.gives(function.gives, &types, made, span)
     }
 
@@ -73,13 +84,14 @@ impl<'a> Body<'_, 'a> {
     }
 
     /// Functions that add to the list they are given.
-    fn grow(&mut self, function: &Signature, args: &[&'a Expr], types: &mut [Ty]) {
-        let (Some(list), Some(more)) = (args.first(), args.get(1)) else { return };
+    fn grow(&mut self, function: &Signature, args: &Given<'a>, types: &mut [Ty]) {
         let item = match (function.name, types.get(1)) {
             ("append", Some(ty)) => ty.clone(),
             ("extend", Some(ty)) => items_of(ty),
             _ => return,
         };
+        let mut all = args.all();
+        let (Some(list), Some(more)) = (all.next(), all.next()) else { return };
         self.write_expr(list, Step::Item, (&item, Some(more)));
         if let Some(first) = types.first_mut() {
             *first = lists_of(first).join(Ty::list(item)).bounded();

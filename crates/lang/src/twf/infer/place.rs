@@ -13,6 +13,9 @@ use crate::text::diagnostic::Diagnostic;
 use crate::text::source::Span;
 use crate::twf::ast::{AssignOp, BinaryOp, Bind, Expr, ExprKind, Ident, LValue, PathStep};
 
+/// How often an assignment that changes what it uses is gone through at once.
+const AGAIN_MAX: usize = 4;
+
 /// A step into a list or object.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
@@ -82,9 +85,10 @@ impl<'a> Body<'_, 'a> {
             }
         }
         self.vars.bind(slot, ty, Some(name.span));
-        if self.seen.is_some() {
-            let ty = self.vars.ty(slot);
-            self.see(name.span, &ty);
+        if let Some(seen) = &mut self.seen
+            && let Some(var) = self.vars.get(slot)
+        {
+            seen.push((name.span, var.ty.clone()));
         }
     }
 
@@ -117,6 +121,27 @@ impl<'a> Body<'_, 'a> {
     }
 
     pub(super) fn assign(&mut self, place: &'a LValue, op: AssignOp, value: &'a Expr, span: Span) {
+        let slot = self.vars.slot(&place.root.name);
+        self.again(slot, &mut |body| body.assign_once(place, op, value, span));
+    }
+
+    /// `total = total + price` may make more of `total` than it was, and then gives more: it is gone through again at
+    /// once, so that this alone does not take another round through the body.
+    pub(super) fn again(&mut self, slot: Slot, walk: &mut dyn FnMut(&mut Self)) {
+        let (found, seen) = (self.found.len(), self.seen.as_ref().map_or(0, Vec::len));
+        for _ in 0..AGAIN_MAX {
+            let mark = self.vars.mark(slot);
+            self.found.truncate(found);
+            self.seen.iter_mut().for_each(|it| it.truncate(seen));
+            walk(self);
+            if !self.vars.has_fed_itself(slot, &mark) {
+                return;
+            }
+        }
+        self.vars.ask_again();
+    }
+
+    fn assign_once(&mut self, place: &'a LValue, op: AssignOp, value: &'a Expr, span: Span) {
         let ty = match operator(op) {
             None => match self.declared_at(place) {
                 Some((wanted, of, name, declared)) => {
@@ -322,6 +347,8 @@ impl<'a> Body<'_, 'a> {
             && let Some(last) = steps.last()
         {
             self.vars.write(slot, written(last, ty));
+        } else {
+            self.vars.wrote_alone(slot);
         }
     }
 }

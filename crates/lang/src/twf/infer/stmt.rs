@@ -2,7 +2,7 @@
 
 use super::body::{Answer, Body};
 use super::expect::Place;
-use super::expr::{failure, kinds_of};
+use super::expr::{failure, kinds_of, root};
 use super::function::items_of;
 use super::ty::Ty;
 use crate::text::diagnostic::Diagnostic;
@@ -35,9 +35,7 @@ impl<'a> Body<'_, 'a> {
     pub(super) fn stmt(&mut self, stmt: &'a Stmt) {
         match &stmt.kind {
             StmtKind::Assign(place, op, value) => self.assign(place, *op, value, stmt.span),
-            StmtKind::Expr(expr) => {
-                self.expr(expr);
-            }
+            StmtKind::Expr(expr) => self.expr_stmt(expr),
             StmtKind::If(condition, then, otherwise) => {
                 self.condition(condition);
                 self.inner(then);
@@ -74,6 +72,24 @@ impl<'a> Body<'_, 'a> {
             StmtKind::Cancel(SendTarget::External(_, args)) | StmtKind::Heartbeat(args) => self.loose(args),
             StmtKind::Error => self.torn(stmt),
             _ => self.waiting(stmt),
+        }
+    }
+
+    /// A call for its effect, for example `items.append(x)`.
+    fn expr_stmt(&mut self, expr: &'a Expr) {
+        let written = match &expr.kind {
+            ExprKind::Call(callee, args) => match &callee.kind {
+                ExprKind::Field(base, _) | ExprKind::OptField(base, _) => root(base),
+                _ => args.first().and_then(|list| root(&list.value)),
+            },
+            _ => None,
+        };
+        let walk = &mut |body: &mut Self| {
+            body.expr(expr);
+        };
+        match written.and_then(|name| self.vars.lookup(name)) {
+            Some(slot) => self.again(slot, walk),
+            None => walk(self),
         }
     }
 

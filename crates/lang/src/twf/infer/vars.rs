@@ -1,7 +1,8 @@
 //! The variables of one body: what they have been found to be, and which of them share lists and objects.
 
-use std::collections::HashMap;
+use std::cell::Cell;
 
+use super::hash::QuickMap;
 use super::join::Written;
 use super::ty::Ty;
 use crate::text::source::Span;
@@ -26,17 +27,29 @@ pub(super) struct Var<'a> {
     written: Written,
     /// Of the one that stands for a group: whether two ways lead to one value.
     shared: bool,
+    /// Of the one that stands for a group: whether something was written while only one way led there.
+    alone: bool,
+    /// The round in which it was read last.
+    read: Cell<u32>,
+}
+
+/// What was known about a variable.
+pub(super) struct Mark {
+    ty: Ty,
+    is_read: bool,
+    news: u32,
 }
 
 /// All variables of a body. A name has one variable for the whole workflow; handlers have some of their own.
 #[derive(Debug, Default)]
 pub(super) struct Vars<'a> {
     all: Vec<Var<'a>>,
-    names: HashMap<&'a str, Slot>,
+    names: QuickMap<&'a str, Slot>,
     /// The own variables of the handler that is being looked at.
-    pub(super) local: HashMap<&'a str, Slot>,
-    /// Whether anything became known since this was last cleared.
-    pub(super) changed: bool,
+    pub(super) local: QuickMap<&'a str, Slot>,
+    /// How often something became known in this round that was asked for earlier in it.
+    news: u32,
+    round: u32,
 }
 
 impl<'a> Vars<'a> {
@@ -67,6 +80,8 @@ impl<'a> Vars<'a> {
             members: 1,
             written: Written::default(),
             shared: false,
+            alone: false,
+            read: Cell::new(u32::MAX),
         });
         slot
     }
@@ -84,9 +99,50 @@ impl<'a> Vars<'a> {
         self.all.iter()
     }
 
-    /// What a variable is as far as is known.
+    /// What a variable is as far as is known. Should it be more by the end of the round, there will be another one.
     pub(super) fn ty(&self, slot: Slot) -> Ty {
-        self.get(slot).map_or(Ty::ANY, |var| var.ty.clone())
+        let Some(var) = self.get(slot) else { return Ty::ANY };
+        var.read.set(self.round);
+        var.ty.clone()
+    }
+
+    /// What is known about a variable before a statement that may use and assign it.
+    pub(super) fn mark(&self, slot: Slot) -> Mark {
+        let var = self.get(slot);
+        let is_read = var.is_some_and(|var| var.read.get() == self.round);
+        Mark { ty: var.map_or(Ty::Never, |var| var.ty.clone()), is_read, news: self.news }
+    }
+
+    /// Whether the one thing that the statement made known is about the variable, and nobody but the statement itself
+    /// has asked for that: then it is forgotten as news, and the statement is to be gone through again.
+    pub(super) fn has_fed_itself(&mut self, slot: Slot, mark: &Mark) -> bool {
+        let Some(var) = self.get(slot) else { return false };
+        let has = !mark.is_read && self.news == mark.news + 1 && var.ty != mark.ty;
+        if has {
+            var.read.set(0);
+            self.news = mark.news;
+        }
+        has
+    }
+
+    /// This round cannot be the last.
+    pub(super) fn ask_again(&mut self) {
+        self.news += 1;
+    }
+
+    /// Begins a round; false when nothing that was read in the one before has become more since, so that one was the
+    /// last. Most bodies name what they use before they use it, and are done after one round.
+    pub(super) fn next_round(&mut self) -> bool {
+        self.round += 1;
+        self.round == 1 || std::mem::take(&mut self.news) > 0
+    }
+
+    /// Forgets all variables, but not the room they took.
+    pub(super) fn clear(&mut self) {
+        self.all.clear();
+        self.names.clear();
+        self.local.clear();
+        (self.news, self.round) = (0, 0);
     }
 
     /// Whether something binds this name.
@@ -108,10 +164,13 @@ impl<'a> Vars<'a> {
         if var.ty == ty {
             return;
         }
-        let joined = var.ty.clone().join(ty).bounded();
+        let joined = match var.ty {
+            Ty::Never => ty,
+            _ => var.ty.clone().join(ty).bounded(),
+        };
         if joined != var.ty {
             var.ty = joined;
-            self.changed = true;
+            self.news += u32::from(var.read.get() == self.round);
         }
     }
 
@@ -142,7 +201,8 @@ impl<'a> Vars<'a> {
         if a == b {
             if let Some(head) = self.get_mut(a).filter(|head| !head.shared) {
                 head.shared = true;
-                self.changed = true;
+                let alone = head.alone;
+                self.news += u32::from(alone);
             }
             return;
         }
@@ -151,19 +211,30 @@ impl<'a> Vars<'a> {
         let (head, other) = if members(a) >= members(b) { (a, b) } else { (b, a) };
         let taken = self.get_mut(other).map(|other| {
             other.group = head;
-            (other.members, std::mem::take(&mut other.written))
+            (other.members, std::mem::take(&mut other.written), other.alone)
         });
-        if let (Some(head), Some((members, written))) = (self.get_mut(head), taken) {
+        if let (Some(head), Some((members, written, alone))) = (self.get_mut(head), taken) {
             head.shared = true;
             head.members += members;
+            head.alone |= alone;
+            // What was written before has to be noted, and what was noted holds for more variables.
+            let is_news = head.alone || !written.is_empty() || !head.written.is_empty();
             head.written.absorb(written);
+            self.news += u32::from(is_news);
         }
-        self.changed = true;
     }
 
     /// Whether what a variable holds may be reached in more than one way.
     pub(super) fn is_shared(&self, slot: Slot) -> bool {
         self.get(self.head(slot)).is_some_and(|head| head.shared)
+    }
+
+    /// Something was written into what only this variable holds so far.
+    pub(super) fn wrote_alone(&mut self, slot: Slot) {
+        let head = self.head(slot);
+        if let Some(head) = self.get_mut(head) {
+            head.alone = true;
+        }
     }
 
     /// Something was written into what a variable shares with others.
@@ -173,6 +244,6 @@ impl<'a> Vars<'a> {
         let before = head.written.clone();
         head.written.absorb(written);
         let is_new = head.written != before;
-        self.changed |= is_new;
+        self.news += u32::from(is_new);
     }
 }
