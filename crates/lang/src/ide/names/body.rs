@@ -27,6 +27,10 @@ impl<'a> Collector<'a> {
                 self.target(target);
                 self.local(name, Local::Promise, Role::Definition);
             }
+            StmtKind::PromiseInto(place, target) => {
+                self.target(target);
+                self.place(place);
+            }
             StmtKind::Await(target, bind) => {
                 self.target(target);
                 self.bind(bind.as_ref());
@@ -68,6 +72,10 @@ impl<'a> Collector<'a> {
                     ForHead::Each(first, second, items) => {
                         self.expr(items);
                         self.loop_names(first, second.as_ref());
+                    }
+                    ForHead::Await(name, promises) => {
+                        self.expr(promises);
+                        self.loop_names(name, None);
                     }
                 }
                 self.block(body);
@@ -146,7 +154,8 @@ impl<'a> Collector<'a> {
             Target::Timer(value) | Target::Predicate(value) => self.expr(value),
             Target::Signal(name) => self.own_message(HandlerKind::Signal, name),
             Target::Update(name) => self.own_message(HandlerKind::Update, name),
-            Target::Call(call) => self.call(call),
+            Target::Call(call) | Target::Detached(call) => self.call(call),
+            Target::Place(place) => self.place(place),
             Target::Name(name) => self.local(name, Local::Variable, Role::Read),
             Target::AllHandlersFinished(_) => {}
         }
