@@ -26,7 +26,7 @@ pub struct Design {
 
 impl Design {
     /// Reads `.twf` files, projects, and all `.twf` files under other folders.
-    pub fn read(paths: &[PathBuf]) -> Result<Design, Error> {
+    pub fn read(paths: &[PathBuf], options: CheckOptions) -> Result<Design, Error> {
         let mut sources = Sources::new();
         let mut seen = BTreeSet::new();
         for file in paths.iter().map(|path| files(path)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten()
@@ -35,22 +35,19 @@ impl Design {
                 sources.add(&file.path, &file.text);
             }
         }
-        Ok(Design::of(sources))
+        Ok(Design::of(sources, options))
     }
 
     /// Reads the paths of a command line, or the project when there are none.
     pub fn of_paths(global: &Global, paths: &[PathBuf]) -> Result<Design, Error> {
-        if paths.is_empty() {
-            Design::read(std::slice::from_ref(&global.project))
-        } else {
-            Design::read(paths)
-        }
+        let paths = if paths.is_empty() { std::slice::from_ref(&global.project) } else { paths };
+        Design::read(paths, CheckOptions::default())
     }
 
     /// Parses and checks files.
-    pub fn of(sources: Sources) -> Design {
+    pub fn of(sources: Sources, options: CheckOptions) -> Design {
         let parsed: Vec<_> = sources.iter().map(|(id, source)| (id, parse(id, &source.text))).collect();
-        let diagnostics = diagnose(&parsed, &sources, CheckOptions::default());
+        let diagnostics = diagnose(&parsed, &sources, options);
         Design { sources, diagnostics, parsed }
     }
 

@@ -9,6 +9,7 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_lang::text::diagnostic::Severity;
 use nexus_lang::text::render;
+use nexus_lang::twf::check::CheckOptions;
 use nexus_lang::twf::check::harden;
 use nexus_lang::twf::envelope::Payload;
 use serde_json::json;
@@ -57,7 +58,7 @@ pub async fn check(global: &Global, args: &CheckArgs, output: Output) -> Result<
     let paths = if args.paths.is_empty() { vec![global.project.clone()] } else { args.paths.clone() };
     let sandbox = activities::checking()?;
     if global.format == Format::TwfJson {
-        return envelope(&paths, output);
+        return envelope(&paths, args.lenient, output);
     }
     let mut errors = 0;
     let mut found = Vec::new();
@@ -86,8 +87,8 @@ pub async fn check(global: &Global, args: &CheckArgs, output: Output) -> Result<
 }
 
 /// The public tool knows the notation only, so scripts and bindings are not looked at.
-fn envelope(paths: &[PathBuf], output: Output) -> Result<(), Error> {
-    let design = Design::read(paths)?;
+fn envelope(paths: &[PathBuf], lenient: bool, output: Output) -> Result<(), Error> {
+    let design = Design::read(paths, CheckOptions { lenient })?;
     output.json(&design.envelope(Payload::Check));
     outcome(design.errors())
 }
