@@ -40,6 +40,12 @@ impl<'a> Writer<'a, '_> {
                 map.insert("target".to_string(), self.target(target, None, span));
                 Value::Object(map)
             }
+            StmtKind::PromiseInto(place, target) => {
+                let mut map = self.node("promise", span.start);
+                map.insert("name".to_string(), json!(self.place(place)));
+                map.insert("target".to_string(), self.target(target, None, span));
+                Value::Object(map)
+            }
             StmtKind::Await(target, bind) => {
                 let mut map = self.node("await", span.start);
                 map.insert("target".to_string(), self.target(target, bind.as_ref(), span));

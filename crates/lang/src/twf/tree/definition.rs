@@ -118,6 +118,11 @@ impl Trees<'_> {
         let fields = json!({
             "name": it.name.name.as_str(),
             "workers": workers.collect::<Vec<_>>(),
+            "searchAttributes": it
+                .search_attributes
+                .iter()
+                .map(|(name, ty)| json!({ "name": name.name.as_str(), "type": ty.name.as_str() }))
+                .collect::<Vec<_>>(),
             "endpoints": it.endpoints.iter().map(|it| self.endpoint(it)).collect::<Vec<_>>(),
         });
         self.node("namespace", it.span, fields)

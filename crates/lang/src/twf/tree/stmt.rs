@@ -53,6 +53,9 @@ impl Trees<'_> {
             StmtKind::Promise(name, target) => {
                 ("promise", json!({ "name": name.name.as_str(), "target": self.target(target) }))
             }
+            StmtKind::PromiseInto(place, target) => {
+                ("promise", json!({ "place": self.place(place), "target": self.target(target) }))
+            }
             StmtKind::Await(target, bind) => {
                 ("await", json!({ "target": self.target(target), "bind": self.bind(bind.as_ref()) }))
             }
