@@ -62,9 +62,7 @@ workflow Between() -> (any):
 ";
 
 fn activities() -> Scripted {
-    Scripted::default()
-        .with("Do", echo)
-        .with("Retried", |_| Err(Failure::application("Flaky", "again")))
+    Scripted::default().with("Do", echo).with("Retried", |_| Err(Failure::application("Flaky", "again")))
 }
 
 #[tokio::test]
