@@ -17,9 +17,6 @@ impl<'a> Writer<'a, '_> {
             Callee::Nexus { .. } | Callee::NexusWorkflow { .. } => "nexusCall",
         };
         let mut map = self.node(kind, span.start);
-        if kind == "nexusCall" && mode == "detach" {
-            map.insert("detach".to_string(), json!(true));
-        }
         self.put_call(&mut map, it, bind, mode);
         Value::Object(map)
     }
@@ -33,9 +30,11 @@ impl<'a> Writer<'a, '_> {
                 self.put_callee(map, NodeKind::Workflow, name);
             }
             Callee::Nexus { endpoint, service, operation } => {
+                put_detach(map, mode);
                 self.put_nexus(map, (endpoint, service, operation));
             }
             Callee::NexusWorkflow { namespace, workflow } => {
+                put_detach(map, mode);
                 map.insert("namespace".to_string(), json!(namespace.name.as_str()));
                 let name = QName { package: None, name: workflow.clone() };
                 map.insert("workflow".to_string(), json!(workflow.name.as_str()));
@@ -155,6 +154,13 @@ impl<'a> Writer<'a, '_> {
         map.insert("name".to_string(), json!(name.name.as_str()));
         self.put_bind(map, "params", bind);
         kind
+    }
+}
+
+/// Workflows say it by their `mode`.
+fn put_detach(map: &mut Map<String, Value>, mode: &str) {
+    if mode == "detach" {
+        map.insert("detach".to_string(), json!(true));
     }
 }
 
