@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use super::input::check_input;
 use super::run::{Flow, Task};
 use super::state::{Control, Coroutine, Role};
 use super::wire::CommandKind;
@@ -9,7 +10,7 @@ use crate::twf::ast::HandlerKind;
 use crate::twf::boundary::export;
 use crate::twf::code::{CloseCode, HandlerCode};
 use crate::twf::failure::Failure;
-use crate::twf::fault::Fault;
+use crate::twf::fault::{Fault, Trouble};
 use crate::twf::value::Value;
 
 /// What the caller of an update hears when the run ends before its handler.
@@ -118,11 +119,13 @@ impl<'p> Task<'_, 'p> {
                 CommandKind::Complete { result }
             }
             CloseCode::Fail(error) => CommandKind::Fail { failure: self.error(co.scope, error)? },
-            CloseCode::ContinueAsNew(args) => CommandKind::ContinueAsNew {
-                input: self.object_input(co.scope, args)?,
-                tokens: Vec::new(),
-                unread: Vec::new(),
-            },
+            CloseCode::ContinueAsNew(args) => {
+                let input = self.object_input(co.scope, args)?;
+                // An input that the next run would refuse must not end this one.
+                check_input(self.code, self.types, &input)
+                    .map_err(|error| Trouble::mismatch(error.to_string()).at(self.span(co)))?;
+                CommandKind::ContinueAsNew { input, tokens: Vec::new(), unread: Vec::new() }
+            }
         })
     }
 }

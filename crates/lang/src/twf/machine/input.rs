@@ -14,7 +14,7 @@ use crate::twf::eval::{Context, Eval};
 use crate::twf::fault::Fault;
 use crate::twf::heap::Heap;
 use crate::twf::program::Program;
-use crate::twf::shape::Shape;
+use crate::twf::shape::{Shape, Types};
 use crate::twf::value::Value;
 
 /// Which JSON belongs to which parameter: an object by name, a list by position, or the value of the only parameter.
@@ -141,6 +141,23 @@ fn missing(param: &ParamCode) -> Result<Value, InputError> {
         return Ok(Value::Null);
     }
     Err(InputError::new(&*param.name, format!("is missing ({})", param.shape.text())))
+}
+
+/// Whether a run of this workflow can begin with an input.
+pub(super) fn check_input(code: &WorkflowCode, types: &Types, input: &Json) -> Result<(), InputError> {
+    let mut heap = Heap::default();
+    for (param, json) in code.params.iter().zip(split(&code.params, input)?) {
+        match json {
+            Some(json) => {
+                Importer { heap: &mut heap, types }.import(json, &param.shape, &param.name)?;
+            }
+            None if param.default.is_some() => {}
+            None => {
+                missing(param)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The arguments of a message that is answered: the first that does not fit is told to the caller.

@@ -256,6 +256,23 @@ workflow W(sum: decimal):
 }
 
 #[test]
+fn an_input_that_the_next_run_would_refuse_does_not_end_this_one() {
+    let program = program(
+        "
+workflow W(n: int):
+    activity A(n) -> next
+    close continue_as_new(next)
+",
+    );
+    let mut run = Driven::new(&program, json!({"n": 1}));
+    run.task(&[]);
+    assert_eq!(
+        run.fault(&[done(1, json!("many"))]),
+        "TYPE_MISMATCH n: expected int, got the string \"many\""
+    );
+}
+
+#[test]
 fn a_query_that_writes_is_told_apart() {
     let program = compile(
         "
