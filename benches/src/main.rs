@@ -1,10 +1,11 @@
 //! Measurements that print their figures; nothing here passes or fails.
 //!
-//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang store engine sandbox rest process`) only
+//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store engine sandbox rest process`) only
 //! those. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
 
 mod engine;
 mod lang;
+mod lsp;
 mod measure;
 mod process;
 mod rest;
@@ -20,7 +21,7 @@ fn out(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}"); // a reader that has gone away wants no more lines
 }
 
-const ALL: [&str; 6] = ["lang", "store", "engine", "sandbox", "rest", "process"];
+const ALL: [&str; 7] = ["lang", "lsp", "store", "engine", "sandbox", "rest", "process"];
 
 fn main() -> Result<()> {
     let given: Vec<String> = std::env::args().skip(1).collect();
@@ -30,6 +31,7 @@ fn main() -> Result<()> {
         out(&format!("\n== {name}"));
         match name {
             "lang" => lang::run()?,
+            "lsp" => lsp::run()?,
             "store" => runtime()?.block_on(store::run())?,
             "engine" => runtime()?.block_on(engine::run())?,
             "sandbox" => runtime()?.block_on(sandbox::run())?,

@@ -47,7 +47,7 @@ pub(crate) fn run() -> Result<()> {
 }
 
 /// The server beside this program, as one build makes both.
-fn binary() -> Result<PathBuf> {
+pub(crate) fn binary() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let path = own.parent().context("a program has a folder")?.join("nexus");
     anyhow::ensure!(path.exists(), "build the server first: cargo build --release -p nexus");
