@@ -109,6 +109,24 @@ class SemanticTokens {
   }
 }
 
+class CodeActionKind {
+  constructor(/** @type {string} */ value) {
+    this.value = value;
+  }
+
+  append(/** @type {string} */ part) {
+    return new CodeActionKind(this.value ? `${this.value}.${part}` : part);
+  }
+
+  static Empty = new CodeActionKind('');
+}
+
+for (const kind of ['QuickFix', 'Refactor', 'RefactorExtract', 'RefactorInline', 'RefactorRewrite', 'Source', 'SourceFixAll', 'SourceOrganizeImports']) {
+  const parts = kind.split(/(?=[A-Z])/).map((part) => part[0].toLowerCase() + part.slice(1));
+  const value = kind === 'QuickFix' ? 'quickfix' : kind === 'SourceFixAll' ? 'source.fixAll' : kind === 'SourceOrganizeImports' ? 'source.organizeImports' : parts.join('.');
+  Object.assign(CodeActionKind, { [kind]: new CodeActionKind(value) });
+}
+
 class Task {
   constructor(
     /** @type {unknown} */ definition, /** @type {unknown} */ scope, /** @type {string} */ name,
@@ -221,7 +239,7 @@ function editor({ setting, answers, folder }) {
   const env = { appName: 'Editor', appHost: 'desktop', language: 'en', isTelemetryEnabled: false };
   /** @type {Record<string, unknown>} */
   const known = {
-    version: '1.91.0', Uri, Position, Range, Diagnostic, Disposable, EventEmitter: Emitter, CancellationTokenSource, SemanticTokens, Task, ProcessExecution,
+    version: '1.91.0', Uri, Position, Range, Diagnostic, Disposable, EventEmitter: Emitter, CancellationTokenSource, CodeActionKind, SemanticTokens, Task, ProcessExecution,
     window: open(window), workspace: open(workspace), languages: open(languages), commands, tasks, env: open(env), l10n: { t: String },
     extensions: { getExtension: () => undefined, onDidChange: never },
     LogLevel: { Off: 0, Trace: 1, Debug: 2, Info: 3, Warning: 4, Error: 5 },
