@@ -129,7 +129,7 @@ fn read_once(text: &str) -> (f64, f64) {
     let found = check(&[unit], &sources, CheckOptions::default());
     let checked = process_cpu();
     drop(found);
-    ((read - begun).as_secs_f64(), (checked - read).as_secs_f64())
+    (read.saturating_sub(begun).as_secs_f64(), checked.saturating_sub(read).as_secs_f64())
 }
 
 /// Runs a loop of simple statements.
