@@ -299,3 +299,19 @@ fn ten_thousand_definitions_take_the_time_of_ten_thousand() {
     let view = graph.view(None, Part::All);
     assert!(dot(&view).lines().count() > 20_000 && mermaid(&view).lines().count() > 20_000);
 }
+
+#[test]
+fn long_names_break_lines_at_eighty_columns() {
+    let long = "Long".repeat(9);
+    let head = format!("workflow {long}A(x: int):\n    nexus Endpoint{long} Service.{long}(x) -> r\n\n");
+    let service = format!("nexus service Service:\n    async {long} workflow {long}A\n\n");
+    let worker = format!("worker w:\n    workflow {long}A\n\nworker v:\n    nexus service Service\n\n");
+    let place = |name: &str| format!("    {name}\n        options:\n            task_queue: \"q\"\n");
+    let endpoint = place(&format!("nexus endpoint Endpoint{long}"));
+    let namespace = format!("namespace n:\n{}{}{endpoint}", place("worker w"), place("worker v"));
+    let files = files(&[&format!("{head}{service}{worker}{namespace}")]);
+    let graph = read(&files, Reading::Engine);
+    let shown = text(&graph.view(None, Part::All), &files.sources);
+    assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+    assert!(shown.contains("\n      through Endpoint"), "{shown}");
+}

@@ -115,9 +115,9 @@ fn calls(out: &mut String, view: &View<'_>, sources: &Sources) {
         let _ = writeln!(out, "\n{} {}{}", node.kind.title(), node.name, place(view.graph, node));
         for it in bundles {
             let Some(to) = view.graph.nodes.get(it.to) else { continue };
-            let what =
-                format!("  → {}{}{}", relation(it.kind, to), through(view.graph, &it), away(view, node, to));
-            let _ = writeln!(out, "{}", columns(&what, &places(&it, sources)));
+            let what = format!("  → {}", relation(it.kind, to));
+            let parts = [what, through(view.graph, &it), away(view, node, to)];
+            let _ = writeln!(out, "{}", wrapped(&parts, &places(&it, sources)));
         }
     }
 }
@@ -244,9 +244,33 @@ fn phrase(kind: EdgeKind, via: Option<Via>) -> String {
     }
 }
 
-/// Two columns, the right one flush with the edge of the terminal when both fit.
+/// Two columns, the right one flush with the edge of the terminal; under the left one when both do not fit.
 fn columns(left: &str, right: &str) -> String {
-    let used = left.chars().count() + right.chars().count();
-    let gap = WIDTH.saturating_sub(used).max(2);
-    format!("{left}{}{right}", " ".repeat(gap))
+    wrapped(&[left.to_string()], right)
+}
+
+/// Parts of a line, broken between them where it gets too long, with a column at the right.
+fn wrapped(parts: &[String], right: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        match lines.last_mut() {
+            Some(line) if width(line) + width(part) <= WIDTH => line.push_str(part),
+            Some(_) => lines.push(format!("      {}", part.trim_start())),
+            None => lines.push(part.clone()),
+        }
+    }
+    let used = lines.last().map_or(0, |line| width(line));
+    if used + 2 + width(right) > WIDTH {
+        lines.push(String::new());
+    }
+    if let Some(line) = lines.last_mut() {
+        let gap = WIDTH.saturating_sub(width(line) + width(right));
+        line.push_str(&" ".repeat(gap));
+        line.push_str(right);
+    }
+    lines.join("\n")
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
 }
