@@ -76,9 +76,46 @@ impl Analysis {
     /// The proposals at a byte, in the order to list them. An editor filters them by what has been typed.
     pub fn complete(&self, id: SourceId, byte: u32) -> Vec<Item> {
         let Some(cursor) = Cursor::new(self, id, byte) else { return Vec::new() };
-        let mut items = cursor.items();
-        items.sort_by(|a, b| (a.rank, a.kind, &a.label).cmp(&(b.rank, b.kind, &b.label)));
-        items.dedup_by(|a, b| a.label == b.label && a.kind == b.kind);
-        items
+        sorted(cursor.items())
     }
+
+    /// The same right after a blank has been typed: only what the word before it asks for, because nobody wants to be
+    /// interrupted after every word.
+    pub fn complete_after_blank(&self, id: SourceId, byte: u32) -> Vec<Item> {
+        match Cursor::new(self, id, byte) {
+            Some(cursor) if cursor.is_asked() => sorted(cursor.items()),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Item {
+    /// The text to insert without its holes, for editors that know none.
+    pub fn plain(&self) -> String {
+        if self.is_snippet { without_holes(&self.insert) } else { self.insert.clone() }
+    }
+}
+
+fn sorted(mut items: Vec<Item>) -> Vec<Item> {
+    items.sort_by(|a, b| (a.rank, a.kind, &a.label).cmp(&(b.rank, b.kind, &b.label)));
+    items.dedup_by(|a, b| a.label == b.label && a.kind == b.kind);
+    items
+}
+
+/// `$1` and `$0` are nothing, `${1:name}` is what it proposes.
+fn without_holes(snippet: &str) -> String {
+    let mut out = String::with_capacity(snippet.len());
+    let mut rest = snippet;
+    while let Some((before, hole)) = rest.split_once('$') {
+        out.push_str(before);
+        rest = match hole.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+            Some((inner, after)) => {
+                out.push_str(inner.split_once(':').map_or("", |(_, proposed)| proposed));
+                after
+            }
+            None => hole.trim_start_matches(|c: char| c.is_ascii_digit()),
+        };
+    }
+    out.push_str(rest);
+    out
 }

@@ -145,8 +145,12 @@ pub(super) fn symbol_kind(kind: ide::OutlineKind) -> SymbolKind {
 }
 
 pub(super) fn completion(view: &View, at: usize, it: &ide::Item) -> CompletionItem {
-    let format = if it.is_snippet { InsertTextFormat::Snippet } else { InsertTextFormat::PlainText };
-    let text_edit = TextEdit { range: view.range(it.replace), new_text: it.insert.clone() };
+    let is_snippet = it.is_snippet && view.has_snippets;
+    let format = if is_snippet { InsertTextFormat::Snippet } else { InsertTextFormat::PlainText };
+    let text_edit = TextEdit {
+        range: view.range(it.replace),
+        new_text: if is_snippet { it.insert.clone() } else { it.plain() },
+    };
     let detail = it.detail.lines().next().unwrap_or("").to_owned();
     let is_shape = detail.starts_with('(');
     CompletionItem {

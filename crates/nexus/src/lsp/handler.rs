@@ -92,7 +92,11 @@ pub(super) fn completion(
     let Some((view, id, byte)) = place(snapshot, &params.text_document_position_params) else {
         return Ok(None);
     };
-    let found = view.analysis.complete(id, byte);
+    let typed = params.context.as_ref().and_then(|it| it.trigger_character.as_deref());
+    let found = match typed {
+        Some(" ") => view.analysis.complete_after_blank(id, byte),
+        _ => view.analysis.complete(id, byte),
+    };
     let items: Vec<CompletionItem> =
         found.iter().enumerate().map(|(at, it)| convert::completion(view, at, it)).collect();
     Ok(Some(CompletionList { is_incomplete: false, items, ..CompletionList::default() }.into()))

@@ -18,6 +18,8 @@ pub(super) struct View {
     /// The names the editor uses for them.
     pub(super) uris: Arc<HashMap<SourceId, String>>,
     pub(super) encoding: Encoding,
+    /// Whether the editor knows texts with holes.
+    pub(super) has_snippets: bool,
 }
 
 /// Everything that is open.

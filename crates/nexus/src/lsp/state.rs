@@ -49,6 +49,7 @@ pub(super) struct State {
     encoding: Option<Encoding>,
     lenient: bool,
     can_watch: bool,
+    has_snippets: bool,
     folders: Vec<PathBuf>,
     projects: BTreeMap<Group, Project>,
     /// Open documents by key.
@@ -71,6 +72,7 @@ impl State {
         let offered = general.and_then(|it| it.position_encodings.as_deref());
         self.encoding = Some(Encoding::choose(offered));
         self.can_watch = can_watch(&params.capabilities);
+        self.has_snippets = has_snippets(&params.capabilities);
         let options = params.initialization_options.as_ref();
         self.lenient = options.and_then(|it| it.get("lenient")?.as_bool()).unwrap_or(false);
         self.folders = folders(params);
@@ -131,7 +133,18 @@ impl State {
     /// A document has been opened.
     pub(super) fn open(&mut self, uri: &str, version: i32, text: &str) {
         self.open.insert(uri::key(uri), Document { uri: uri.to_owned(), version });
+        self.load_around(uri);
         self.set(uri, text);
+    }
+
+    /// A document of a project that no open folder holds brings the other files of its program along.
+    fn load_around(&mut self, uri: &str) {
+        let group = self.group(uri);
+        if group.alone.is_none() && !self.projects.contains_key(&group) {
+            for path in discover::files(&group.root.join("workflows")) {
+                self.reload(&path);
+            }
+        }
     }
 
     /// A document has been changed by an edit of its text.
@@ -152,9 +165,9 @@ impl State {
     pub(super) fn close(&mut self, uri: &str) {
         let Some(document) = self.open.remove(&uri::key(uri)) else { return };
         let path = uri::to_path(uri);
-        let is_ours =
-            path.as_ref().is_some_and(|path| self.folders.iter().any(|folder| path.starts_with(folder)));
-        match path.filter(|_| is_ours) {
+        let is_part = self.group(uri).alone.is_none();
+        let is_open = |path: &PathBuf| self.folders.iter().any(|folder| path.starts_with(folder));
+        match path.filter(|path| is_part || is_open(path)) {
             Some(path) => self.reload(&path),
             None => self.take_out(&document.uri),
         }
@@ -202,7 +215,8 @@ impl State {
                     snapshot.places.insert(uri::key(uri), (at, file.source));
                 }
             }
-            snapshot.views.push(View { analysis, uris: project.uris.clone(), encoding });
+            let (uris, has_snippets) = (project.uris.clone(), self.has_snippets);
+            snapshot.views.push(View { analysis, uris, encoding, has_snippets });
         }
         let snapshot = Arc::new(snapshot);
         self.snapshot = Some(snapshot.clone());
@@ -239,7 +253,8 @@ impl State {
         if project.generation.load(Ordering::Acquire) != found.generation {
             return Vec::new();
         }
-        let view = View { analysis: found.analysis.clone(), uris: project.uris.clone(), encoding };
+        let (analysis, uris) = (found.analysis.clone(), project.uris.clone());
+        let view = View { analysis, uris, encoding, has_snippets: self.has_snippets };
         let news = convert::diagnostics(&view);
         let gone: BTreeSet<String> =
             project.told.keys().filter(|uri| !news.contains_key(*uri)).cloned().collect();
@@ -308,4 +323,10 @@ fn can_watch(capabilities: &ClientCapabilities) -> bool {
     let workspace = capabilities.workspace.as_ref();
     let watching = workspace.and_then(|it| it.did_change_watched_files.as_ref());
     watching.and_then(|it| it.dynamic_registration).unwrap_or(false)
+}
+
+fn has_snippets(capabilities: &ClientCapabilities) -> bool {
+    let document = capabilities.text_document.as_ref();
+    let item = document.and_then(|it| it.completion.as_ref()).and_then(|it| it.completion_item.as_ref());
+    item.and_then(|it| it.snippet_support).unwrap_or(false)
 }

@@ -33,6 +33,16 @@ impl Cursor<'_> {
         self.after_word(place).unwrap_or_else(|| self.expression())
     }
 
+    /// Whether the word before the cursor wants something particular behind it.
+    pub(super) fn is_asked(&self) -> bool {
+        let words = [
+            "activity", "workflow", "nexus", "signal", "update", "await", "set", "unset", "cancel", "detach",
+            "close", "raise", "worker", "service", "<-", "external", ":",
+        ];
+        words.contains(&self.back(0))
+            || self.file.nexus_words(&self.line).is_some_and(|words| words.is_empty())
+    }
+
     /// What can begin a line.
     fn beginnings(&self, place: Place) -> Vec<Item> {
         let mut items = self.line_words(place);

@@ -189,3 +189,23 @@ fn fields_by_their_types() {
     let text = "type A:\n    b: B\n\ntype B:\n    c: []int\n\nworkflow W(a: A):\n    x = {deep: a}\n    y = 1 + x.deep.b.$0\n";
     assert_eq!(labels(text)[0], "c");
 }
+
+#[test]
+fn a_blank_asks_only_behind_words_that_want_something() {
+    let asked = |line: &str| {
+        let fixture = Fixture::new(&format!("workflow W(x: int):\n    {line}$0\n"));
+        let (id, byte) = fixture.cursor();
+        !fixture.analysis.complete_after_blank(id, byte).is_empty()
+    };
+    assert!(asked("await ") && asked("workflow ") && asked("close ") && asked("promise p <- "));
+    assert!(!asked("x = 1 ") && !asked("") && !asked("log(x, ") && !asked("if "));
+}
+
+#[test]
+fn holes_are_left_out_for_editors_that_know_none() {
+    for item in items(&Fixture::new("$0")) {
+        assert!(!item.plain().contains('$'), "{}", item.plain());
+    }
+    let found = shop_with("    close complete(Order{id: order.id})", "    activity $0");
+    assert_eq!(found[0].plain(), "Find(id, again) -> result");
+}

@@ -43,7 +43,12 @@ impl Editor {
 
     /// Starts one that has the project open, as an editor of today does.
     pub(super) fn open(project: &Project) -> Editor {
-        Editor::open_with(project, json!({ "general": { "positionEncodings": ["utf-8", "utf-16"] } }))
+        let completion = json!({ "completionItem": { "snippetSupport": true } });
+        let general = json!({ "positionEncodings": ["utf-8", "utf-16"] });
+        Editor::open_with(
+            project,
+            json!({ "general": general, "textDocument": { "completion": completion } }),
+        )
     }
 
     pub(super) fn open_with(project: &Project, capabilities: Json) -> Editor {

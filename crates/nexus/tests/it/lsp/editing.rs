@@ -121,3 +121,17 @@ fn a_document_without_a_file_is_served_too() {
     assert!(hover["contents"]["value"].as_str().unwrap().contains("workflow Order(id: string)"), "{hover}");
     editor.close();
 }
+
+#[test]
+fn a_document_of_a_project_that_is_not_open_brings_the_other_files_along() {
+    let project = project();
+    let mut editor = Editor::start(&project);
+    editor.ask("initialize", json!({ "processId": null, "rootUri": null, "capabilities": {} }));
+    editor.notify("initialized", json!({}));
+    editor.show("workflows/orders.twf", ORDERS);
+    assert_eq!(editor.codes("workflows/orders.twf", Some(1)), Vec::<String>::new());
+    let at = editor.at("workflows/orders.twf", 1, 14);
+    let found = editor.ask("textDocument/definition", at);
+    assert_eq!(found[0]["uri"], editor.uri("workflows/deep/activities.twf"));
+    editor.close();
+}

@@ -286,3 +286,18 @@ fn editor_requests(capabilities: &Json) -> Vec<String> {
     let offered = methods.iter().filter(|(capability, _)| !capabilities[*capability].is_null());
     offered.map(|(_, method)| format!("textDocument/{method}")).collect()
 }
+
+#[test]
+fn editors_without_snippets_get_plain_text() {
+    let project = Project::with(&[("workflows/a.twf", "workflow W(x: int) -> (any):\n    workflow \n")]);
+    let mut editor = Editor::open_with(&project, json!({}));
+    let mut at = editor.at("workflows/a.twf", 1, 13);
+    let found = editor.ask("textDocument/completion", at.clone());
+    assert_eq!(found["items"][0]["textEdit"]["newText"], "W(x) -> result");
+    assert_eq!(found["items"][0]["insertTextFormat"], 1);
+    at["position"] = json!({ "line": 0, "character": 9 });
+    at["context"] = json!({ "triggerKind": 2, "triggerCharacter": " " });
+    let found = editor.ask("textDocument/completion", at);
+    assert_eq!(found["items"], json!([]), "a new name cannot be guessed");
+    editor.close();
+}
