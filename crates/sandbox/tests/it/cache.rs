@@ -38,7 +38,11 @@ async fn code_is_kept_private_and_damaged_or_foreign_files_are_ignored() {
     let mut code = fs::read(&kept[0]).unwrap();
     let middle = code.len() / 2;
     code[middle] ^= 0xff;
-    fs::write(&kept[0], &code).unwrap();
+    // A new file takes its place: the old one may still be mapped, and must not change under its reader.
+    let damaged = home.path().join("damaged");
+    fs::write(&damaged, &code).unwrap();
+    fs::set_permissions(&damaged, facts.permissions()).unwrap();
+    fs::rename(&damaged, &kept[0]).unwrap();
     let name = kept[0].file_name().unwrap().to_str().unwrap();
     let (prefix, _) = name.rsplit_once('-').unwrap();
     fs::write(folder.join(format!("{prefix}-00.cwasm")), b"not machine code").unwrap();
