@@ -1,6 +1,6 @@
 //! Expressions and types as text, with all their brackets.
 
-use crate::twf::ast::{Arg, BinaryOp, Expr, ExprKind, Ident, Type, TypeKind};
+use crate::twf::ast::{Arg, Expr, ExprKind, Ident, Type, TypeKind};
 
 /// An expression on one line.
 pub fn expr(it: &Expr) -> String {
@@ -21,7 +21,7 @@ pub fn expr(it: &Expr) -> String {
         ExprKind::Call(callee, arguments) => format!("{}({})", expr(callee), args(arguments)),
         ExprKind::Neg(inner) => format!("(- {})", expr(inner)),
         ExprKind::Not(inner) => format!("(not {})", expr(inner)),
-        ExprKind::Binary(op, left, right) => format!("({} {} {})", expr(left), sign(*op), expr(right)),
+        ExprKind::Binary(op, left, right) => format!("({} {} {})", expr(left), op.symbol(), expr(right)),
         ExprKind::If(condition, then, otherwise) => {
             format!("({} if {} else {})", expr(then), expr(condition), expr(otherwise))
         }
@@ -48,29 +48,6 @@ pub(super) fn args(args: &[Arg]) -> String {
 
 fn join(parts: impl Iterator<Item = String>) -> String {
     parts.collect::<Vec<_>>().join(", ")
-}
-
-fn sign(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Coalesce => "??",
-        BinaryOp::Or => "or",
-        BinaryOp::And => "and",
-        BinaryOp::Eq => "==",
-        BinaryOp::Ne => "!=",
-        BinaryOp::Lt => "<",
-        BinaryOp::Le => "<=",
-        BinaryOp::Gt => ">",
-        BinaryOp::Ge => ">=",
-        BinaryOp::In => "in",
-        BinaryOp::NotIn => "not in",
-        BinaryOp::Range => "..",
-        BinaryOp::Add => "+",
-        BinaryOp::Sub => "-",
-        BinaryOp::Mul => "*",
-        BinaryOp::Div => "/",
-        BinaryOp::IntDiv => "//",
-        BinaryOp::Rem => "%",
-    }
 }
 
 /// A type on one line.

@@ -296,7 +296,7 @@ impl<'a> Body<'_, 'a> {
         if let Some(ty) = ops::binary(op, left, right) {
             return ty;
         }
-        let word = ops::word(op);
+        let word = op.symbol();
         let (message, help) = match op {
             BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => {
                 (format!("`{left}` and `{right}` have no order"), None)

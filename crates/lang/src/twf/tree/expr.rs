@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Trees;
-use crate::twf::ast::{Arg, BinaryOp, Expr, ExprKind, Ident};
+use crate::twf::ast::{Arg, Expr, ExprKind, Ident};
 
 impl Trees<'_> {
     /// An expression.
@@ -40,7 +40,7 @@ impl Trees<'_> {
             ExprKind::Neg(of) => ("unary", json!({ "op": "-", "of": self.expr(of) })),
             ExprKind::Not(of) => ("unary", json!({ "op": "not", "of": self.expr(of) })),
             ExprKind::Binary(op, left, right) => {
-                ("binary", json!({ "op": sign(*op), "left": self.expr(left), "right": self.expr(right) }))
+                ("binary", json!({ "op": op.symbol(), "left": self.expr(left), "right": self.expr(right) }))
             }
             ExprKind::If(condition, then, otherwise) => (
                 "conditional",
@@ -81,28 +81,5 @@ impl Trees<'_> {
             })
         };
         all.iter().map(arg).collect()
-    }
-}
-
-fn sign(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Coalesce => "??",
-        BinaryOp::Or => "or",
-        BinaryOp::And => "and",
-        BinaryOp::Eq => "==",
-        BinaryOp::Ne => "!=",
-        BinaryOp::Lt => "<",
-        BinaryOp::Le => "<=",
-        BinaryOp::Gt => ">",
-        BinaryOp::Ge => ">=",
-        BinaryOp::In => "in",
-        BinaryOp::NotIn => "not in",
-        BinaryOp::Range => "..",
-        BinaryOp::Add => "+",
-        BinaryOp::Sub => "-",
-        BinaryOp::Mul => "*",
-        BinaryOp::Div => "/",
-        BinaryOp::IntDiv => "//",
-        BinaryOp::Rem => "%",
     }
 }
