@@ -15,6 +15,7 @@ pub mod family;
 pub mod fault;
 pub mod format;
 pub mod graph;
+mod hash;
 pub mod heap;
 pub mod infer;
 pub mod lexer;

@@ -29,7 +29,8 @@ pub(crate) mod walk;
 
 use crate::text::diagnostic::{Diagnostic, Severity, sort};
 use crate::text::source::{SourceId, Sources, Span};
-use crate::twf::ast::Unit;
+use crate::twf::ast::{Ident, Unit};
+use crate::twf::infer::Mismatches;
 use crate::twf::parser::Parsed;
 use index::Index;
 use timeout::Timeouts;
@@ -53,15 +54,23 @@ pub struct CheckOptions {
 /// Checks files together and reports by place.
 pub fn check<'a>(units: &[ParsedUnit<'a>], sources: &'a Sources, options: CheckOptions) -> Vec<Diagnostic> {
     let index = Index::new(units, sources);
-    let mut checker =
-        Checker { index: &index, sources, out: Vec::new(), timeouts: Timeouts::new(), misread: Vec::new() };
+    let mut checker = Checker::new(&index, sources);
     checker.duplicates(units);
-    checker.imports();
-    checker.empties(units);
     checker.topology(units);
-    checker.bodies(units);
+    let mut mismatches = Mismatches::new(units, &index, sources);
+    // All that is to be done with one definition is done while its tree is near: the way to memory is what takes long.
+    for (file, unit) in units.iter().enumerate() {
+        for definition in &unit.unit.definitions {
+            checker.empty(definition);
+            checker.duplicates_inside(definition);
+            checker.bodies(file, definition);
+            mismatches.definition(file, definition);
+        }
+    }
+    checker.imports();
+    checker.timeouts(units);
     let mut diagnostics = checker.out;
-    diagnostics.append(&mut super::infer::mismatches(units, &index, sources));
+    diagnostics.append(&mut mismatches.finish());
     if options.lenient {
         soften(&mut diagnostics);
     }
@@ -113,9 +122,22 @@ struct Checker<'a> {
     timeouts: Timeouts,
     /// Values of the statement's options that were reported as no expressions at all.
     misread: Vec<Span>,
+    /// The qualifiers of the calls seen so far, each with the index of its file.
+    qualifiers: Vec<(usize, &'a Ident)>,
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    fn new(index: &'a Index<'a>, sources: &'a Sources) -> Checker<'a> {
+        Checker {
+            index,
+            sources,
+            out: Vec::new(),
+            timeouts: Timeouts::default(),
+            misread: Vec::new(),
+            qualifiers: Vec::new(),
+        }
+    }
+
     fn report(&mut self, diagnostic: Diagnostic) {
         self.out.push(diagnostic);
     }

@@ -15,7 +15,6 @@ mod expect;
 mod expr;
 mod fit;
 mod function;
-mod hash;
 mod join;
 mod ops;
 mod place;
@@ -35,32 +34,44 @@ use crate::twf::ast::{
 };
 use crate::twf::check::ParsedUnit;
 use crate::twf::check::index::{Found, Index, address};
+use crate::twf::hash::QuickMap;
 use body::Body;
 use declared::{Declared, Signature};
-use hash::QuickMap;
 use vars::Vars;
 
 pub use table::{DefinitionTypes, FieldInfo, Hint, Types, Variable};
 pub use ty::{Name, Record, Ty};
 
-/// Reports values of wrong types.
-pub(in crate::twf) fn mismatches<'a>(
-    units: &[ParsedUnit<'a>],
-    index: &'a Index<'a>,
-    sources: &'a Sources,
-) -> Vec<Diagnostic> {
-    let mut world = World::new(units, index, sources);
-    let mut found = Vec::new();
-    for (file, unit) in units.iter().enumerate() {
-        for definition in &unit.unit.definitions {
-            world.each_body(file, definition, &mut |body, _| {
-                found.append(&mut body.found);
-                body.world.spare = std::mem::take(&mut body.vars);
-            });
-        }
+/// Finds values of wrong types, one definition at a time.
+pub(in crate::twf) struct Mismatches<'a> {
+    world: World<'a>,
+    found: Vec<Diagnostic>,
+}
+
+impl<'a> Mismatches<'a> {
+    pub(in crate::twf) fn new(
+        units: &[ParsedUnit<'a>],
+        index: &'a Index<'a>,
+        sources: &'a Sources,
+    ) -> Mismatches<'a> {
+        Mismatches { world: World::new(units, index, sources), found: Vec::new() }
     }
-    found.append(&mut world.defaults());
-    found
+
+    /// Looks into the bodies of a definition.
+    pub(in crate::twf) fn definition(&mut self, file: usize, definition: &'a Definition) {
+        let found = &mut self.found;
+        self.world.each_body(file, definition, &mut |body, _| {
+            found.append(&mut body.found);
+            body.world.spare = std::mem::take(&mut body.vars);
+        });
+    }
+
+    /// What was found in all of them, and in the defaults of types.
+    pub(in crate::twf) fn finish(mut self) -> Vec<Diagnostic> {
+        let mut defaults = self.world.defaults();
+        self.found.append(&mut defaults);
+        self.found
+    }
 }
 
 /// What is done with a body: the name of its definition, and that of an operation of it.

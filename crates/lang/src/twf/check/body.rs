@@ -6,7 +6,7 @@ use super::flow::Marks;
 use super::result::Uses;
 use super::route::Home;
 use super::scope::Scope;
-use super::{Checker, ParsedUnit, walk};
+use super::{Checker, walk};
 use crate::text::diagnostic::Diagnostic;
 use crate::text::source::Span;
 use crate::text::suggest::propose;
@@ -30,18 +30,14 @@ pub(super) struct Body<'a> {
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn bodies(&mut self, units: &[ParsedUnit<'a>]) {
-        for (file, unit) in units.iter().enumerate() {
-            for definition in &unit.unit.definitions {
-                match definition {
-                    Definition::Workflow(it) => self.workflow(file, it),
-                    Definition::Activity(it) => self.activity(it),
-                    Definition::Service(it) => self.service(file, it),
-                    _ => {}
-                }
-            }
+    /// The bodies of a definition.
+    pub(super) fn bodies(&mut self, file: usize, definition: &'a Definition) {
+        match definition {
+            Definition::Workflow(it) => self.workflow(file, it),
+            Definition::Activity(it) => self.activity(it),
+            Definition::Service(it) => self.service(file, it),
+            _ => {}
         }
-        self.timeouts(units);
     }
 
     fn workflow(&mut self, file: usize, workflow: &'a Workflow) {

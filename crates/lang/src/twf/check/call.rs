@@ -22,6 +22,7 @@ impl<'a> Checker<'a> {
         self.options(scope, &call.options);
         self.option_words(body, scope, &call.options);
         self.holes(body, &call.options);
+        self.note_qualifier(body.file, &call.callee);
         match &call.callee {
             Callee::Activity(name) => self.activity_call(body, call, name, bind),
             Callee::Workflow(name) => self.workflow_call(body, call, name, bind),

@@ -1,6 +1,5 @@
 //! Names that are defined twice.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::{Checker, ParsedUnit, walk};
@@ -9,18 +8,18 @@ use crate::text::source::Span;
 use crate::twf::ast::{
     Block, Definition, HandlerKind, Ident, Param, Service, StateItem, StmtKind, TypeDef, Workflow,
 };
+use crate::twf::hash::QuickMap;
 
 /// The first place of each name.
-type Places<'a, K> = HashMap<K, Span>;
+type Places<K> = QuickMap<K, Span>;
 
 impl<'a> Checker<'a> {
     pub(super) fn duplicates(&mut self, units: &[ParsedUnit<'a>]) {
         let index = self.index;
-        let mut seen = Places::new();
+        let mut seen = Places::default();
         for (unit, file) in units.iter().zip(&index.files) {
             for definition in &unit.unit.definitions {
                 self.duplicate_definition(definition, file.package, &mut seen);
-                self.duplicates_inside(definition);
             }
         }
     }
@@ -29,7 +28,7 @@ impl<'a> Checker<'a> {
         &mut self,
         definition: &'a Definition,
         package: usize,
-        seen: &mut Places<'a, (usize, &'static str, &'a str)>,
+        seen: &mut Places<(usize, &'static str, &'a str)>,
     ) {
         let (code, what, name) = match definition {
             Definition::Workflow(it) => ("DUPLICATE_WORKFLOW", "the workflow", &it.name),
@@ -49,7 +48,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Endpoints are known in the whole cluster, so packages do not keep them apart.
-    fn duplicate_endpoint(&mut self, name: &'a Ident, seen: &mut Places<'a, (usize, &'static str, &'a str)>) {
+    fn duplicate_endpoint(&mut self, name: &'a Ident, seen: &mut Places<(usize, &'static str, &'a str)>) {
         let code = "DUPLICATE_ENDPOINT";
         self.once((usize::MAX, code, name.name.as_str()), name, (code, "the endpoint"), seen);
     }
@@ -59,7 +58,7 @@ impl<'a> Checker<'a> {
         key: K,
         name: &Ident,
         (code, what): (&'static str, &str),
-        seen: &mut HashMap<K, Span>,
+        seen: &mut Places<K>,
     ) {
         match seen.entry(key) {
             Entry::Vacant(free) => {
@@ -75,7 +74,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn duplicates_inside(&mut self, definition: &'a Definition) {
+    pub(super) fn duplicates_inside(&mut self, definition: &'a Definition) {
         match definition {
             Definition::Workflow(it) => self.duplicates_in_workflow(it),
             Definition::Activity(it) => self.duplicate_params(&it.params),
@@ -87,7 +86,7 @@ impl<'a> Checker<'a> {
 
     fn duplicates_in_workflow(&mut self, workflow: &'a Workflow) {
         self.duplicate_params(&workflow.params);
-        let mut handlers = HashMap::new();
+        let mut handlers = Places::default();
         for handler in &workflow.handlers {
             self.duplicate_params(&handler.params);
             let what = match handler.kind {
@@ -97,19 +96,19 @@ impl<'a> Checker<'a> {
             };
             self.once((what, &handler.name.name), &handler.name, ("DUPLICATE_HANDLER", what), &mut handlers);
         }
-        let mut conditions = HashMap::new();
+        let mut conditions = Places::default();
         for item in &workflow.state {
             let (StateItem::Condition(name) | StateItem::Init(name, _)) = item;
             self.once(&name.name, name, ("DUPLICATE_CONDITION", "the state"), &mut conditions);
         }
-        let mut promises = HashMap::new();
+        let mut promises = Places::default();
         self.duplicate_promises(&workflow.body, &mut promises);
         for handler in &workflow.handlers {
             self.duplicate_promises(&handler.body, &mut promises);
         }
     }
 
-    fn duplicate_promises(&mut self, block: &'a Block, seen: &mut HashMap<&'a str, Span>) {
+    fn duplicate_promises(&mut self, block: &'a Block, seen: &mut Places<&'a str>) {
         let mut names = Vec::new();
         walk::each(block, &mut |stmt| {
             if let StmtKind::Promise(name, _) = &stmt.kind {
@@ -123,7 +122,7 @@ impl<'a> Checker<'a> {
     }
 
     fn duplicate_params(&mut self, params: &'a [Param]) {
-        let mut seen = HashMap::new();
+        let mut seen = Places::default();
         for param in params {
             let name = &param.name;
             self.once(&name.name, name, ("DUPLICATE_PARAMETER", "the parameter"), &mut seen);
@@ -131,7 +130,7 @@ impl<'a> Checker<'a> {
     }
 
     fn duplicate_operations(&mut self, service: &'a Service) {
-        let mut seen = HashMap::new();
+        let mut seen = Places::default();
         for operation in &service.operations {
             let name = operation.name();
             self.once(&name.name, name, ("DUPLICATE_NEXUS_OPERATION", "the operation"), &mut seen);
@@ -139,7 +138,7 @@ impl<'a> Checker<'a> {
     }
 
     fn duplicate_fields(&mut self, definition: &'a TypeDef) {
-        let mut seen = HashMap::new();
+        let mut seen = Places::default();
         for field in &definition.fields {
             let name = &field.name;
             self.once(&name.name, name, ("DUPLICATE_FIELD", "the field"), &mut seen);

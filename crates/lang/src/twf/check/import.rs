@@ -2,26 +2,43 @@
 
 use std::collections::BTreeSet;
 
+use super::Checker;
 use super::call::is_reserved;
 use super::index::File;
-use super::{Checker, walk};
 use crate::text::diagnostic::Diagnostic;
 use crate::text::source::Span;
 use crate::text::suggest::propose;
-use crate::twf::ast::{Callee, Definition, QName, ServiceOperation, Stmt, Unit};
+use crate::twf::ast::{Callee, Definition, Ident, QName, ServiceOperation, Unit};
 
 impl<'a> Checker<'a> {
-    pub(super) fn imports(&mut self) {
-        let index = self.index;
-        for file in &index.files {
-            self.imports_of(file);
+    /// Keeps the qualifier of a call for when its whole file has been seen.
+    pub(super) fn note_qualifier(&mut self, file: usize, callee: &'a Callee) {
+        match callee {
+            Callee::Activity(name) if is_reserved(name) => {}
+            Callee::Activity(name) | Callee::Workflow(name) | Callee::Nexus { service: name, .. } => {
+                self.qualifiers.extend(name.package.as_ref().map(|package| (file, package)));
+            }
+            Callee::NexusWorkflow { .. } => {}
         }
     }
 
-    fn imports_of(&mut self, file: &File<'a>) {
+    /// Judges the imports of all files once every call has been seen.
+    pub(super) fn imports(&mut self) {
+        let index = self.index;
+        let mut called = std::mem::take(&mut self.qualifiers);
+        called.sort_by_key(|(file, package)| (*file, package.span.start));
+        let mut rest = called.as_slice();
+        for (at, file) in index.files.iter().enumerate() {
+            let (here, later) = rest.split_at(rest.partition_point(|(file, _)| *file <= at));
+            rest = later;
+            let named = qualified(file.unit).into_iter().filter_map(|name| name.package.as_ref());
+            self.imports_of(file, here.iter().map(|(_, package)| *package).chain(named));
+        }
+    }
+
+    fn imports_of(&mut self, file: &File<'a>, qualifiers: impl Iterator<Item = &'a Ident>) {
         let mut used = BTreeSet::new();
-        for name in qualified(file.unit) {
-            let Some(package) = &name.package else { continue };
+        for package in qualifiers {
             if file.imports.iter().any(|it| it.alias == package.name) {
                 used.insert(package.name.as_str());
                 continue;
@@ -51,47 +68,22 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// All references of a file that may carry a qualifier.
+/// The references of a file outside of bodies that may carry a qualifier.
 fn qualified(unit: &Unit) -> Vec<&QName> {
     let mut all = Vec::new();
     for definition in &unit.definitions {
         match definition {
-            Definition::Workflow(it) => {
-                in_block(&it.body, &mut all);
-                it.handlers.iter().for_each(|handler| in_block(&handler.body, &mut all));
-                it.on_cancel.iter().for_each(|block| in_block(block, &mut all));
-            }
             Definition::Worker(it) => {
                 all.extend(it.workflows.iter().chain(&it.activities).chain(&it.services));
             }
             Definition::Service(it) => {
-                for operation in &it.operations {
-                    match operation {
-                        ServiceOperation::Async { workflow, .. } => all.push(workflow),
-                        ServiceOperation::Sync { body, .. } => {
-                            if let Some(block) = body {
-                                in_block(block, &mut all);
-                            }
-                        }
-                    }
-                }
+                all.extend(it.operations.iter().filter_map(|operation| match operation {
+                    ServiceOperation::Async { workflow, .. } => Some(workflow),
+                    ServiceOperation::Sync { .. } => None,
+                }));
             }
             _ => {}
         }
     }
     all
-}
-
-fn in_block<'a>(block: &'a [Stmt], all: &mut Vec<&'a QName>) {
-    walk::each(block, &mut |stmt| {
-        for (call, _) in walk::calls(stmt) {
-            match &call.callee {
-                Callee::Activity(name) if is_reserved(name) => {}
-                Callee::Activity(name) | Callee::Workflow(name) | Callee::Nexus { service: name, .. } => {
-                    all.push(name);
-                }
-                Callee::NexusWorkflow { .. } => {}
-            }
-        }
-    });
 }

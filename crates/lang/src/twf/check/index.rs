@@ -9,6 +9,7 @@ use crate::twf::ast::{
     Activity, Definition, EndpointDef, Import, NamespaceDef, OptionEntry, QName, Service, Unit, Worker,
     Workflow,
 };
+use crate::twf::hash::QuickIndex;
 
 /// Names offered to suggestions at most.
 const KNOWN_MAX: usize = 5_000;
@@ -16,10 +17,10 @@ const KNOWN_MAX: usize = 5_000;
 /// Definitions that see each other.
 #[derive(Default)]
 pub(in crate::twf) struct Package<'a> {
-    pub(in crate::twf) workflows: BTreeMap<&'a str, &'a Workflow>,
-    pub(in crate::twf) activities: BTreeMap<&'a str, &'a Activity>,
-    pub(in crate::twf) workers: BTreeMap<&'a str, &'a Worker>,
-    pub(in crate::twf) services: BTreeMap<&'a str, &'a Service>,
+    pub(in crate::twf) workflows: QuickIndex<&'a str, &'a Workflow>,
+    pub(in crate::twf) activities: QuickIndex<&'a str, &'a Activity>,
+    pub(in crate::twf) workers: QuickIndex<&'a str, &'a Worker>,
+    pub(in crate::twf) services: QuickIndex<&'a str, &'a Service>,
 }
 
 /// A file of the index.
@@ -79,7 +80,7 @@ pub(in crate::twf) struct Index<'a> {
 }
 
 /// A part of a package.
-pub(in crate::twf) type Part<'a, T> = for<'x> fn(&'x Package<'a>) -> &'x BTreeMap<&'a str, T>;
+pub(in crate::twf) type Part<'a, T> = for<'x> fn(&'x Package<'a>) -> &'x QuickIndex<&'a str, T>;
 
 impl<'a> Index<'a> {
     pub(in crate::twf) fn new(units: &[ParsedUnit<'a>], sources: &Sources) -> Index<'a> {

@@ -1,12 +1,11 @@
 //! Activities without a timeout, and heartbeats that nobody waits for.
 
-use std::collections::HashMap;
-
 use super::index::address;
 use super::{Checker, ParsedUnit, walk};
 use crate::text::diagnostic::{Diagnostic, Edit};
 use crate::text::source::{Span, offset};
 use crate::twf::ast::{Activity, Call, Definition, OptionEntry, StmtKind};
+use crate::twf::hash::QuickMap;
 use crate::twf::options::OptionScope;
 
 /// How the calls of an activity bound it.
@@ -19,7 +18,7 @@ pub(super) struct Bounds {
 }
 
 /// By the address of the activity.
-pub(super) type Timeouts = HashMap<usize, Bounds>;
+pub(super) type Timeouts = QuickMap<usize, Bounds>;
 
 impl<'a> Checker<'a> {
     pub(super) fn note_timeouts(&mut self, activity: &'a Activity, call: &'a Call) {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::World;
 use super::declared::Signature;
-use super::hash::QuickMap;
 use super::ty::Ty;
 use super::vars::{Slot, Vars};
 use crate::text::diagnostic::Diagnostic;
@@ -13,6 +12,7 @@ use crate::twf::ast::{
     Activity, Block, ForHead, Handler, HandlerKind, Param, StateItem, Stmt, StmtKind, Target, Workflow,
 };
 use crate::twf::check::walk;
+use crate::twf::hash::QuickMap;
 
 /// Rounds until nothing is said about the variables of a body whose types go on changing.
 const ROUNDS_MAX: usize = 6;

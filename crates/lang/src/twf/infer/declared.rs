@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::hash::QuickMap;
 use super::ty::{Name, Ty};
 use crate::text::source::Span;
 use crate::twf::ast::{Definition, Param, Type, TypeDef, TypeField, TypeKind};
 use crate::twf::check::ParsedUnit;
+use crate::twf::hash::QuickMap;
 
 /// A field of a declared type.
 #[derive(Debug)]

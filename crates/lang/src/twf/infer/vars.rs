@@ -2,10 +2,10 @@
 
 use std::cell::Cell;
 
-use super::hash::QuickMap;
 use super::join::Written;
 use super::ty::Ty;
 use crate::text::source::Span;
+use crate::twf::hash::QuickMap;
 
 /// A variable's number.
 pub(super) type Slot = u32;

@@ -3,12 +3,17 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+use indexmap::IndexMap;
+
 /// A map with the quick hash.
-pub(super) type QuickMap<K, V> = HashMap<K, V, Quick>;
+pub(in crate::twf) type QuickMap<K, V> = HashMap<K, V, Quick>;
+
+/// A map with the quick hash that keeps the order in which keys came.
+pub(in crate::twf) type QuickIndex<K, V> = IndexMap<K, V, Quick>;
 
 /// Makes hashers that all begin with one secret number, so that no file can be written to make names collide.
 #[derive(Debug, Clone)]
-pub(super) struct Quick(u64);
+pub(in crate::twf) struct Quick(u64);
 
 impl Default for Quick {
     fn default() -> Quick {
@@ -26,7 +31,7 @@ impl BuildHasher for Quick {
 
 /// Eight bytes a step: xor, rotate, multiply.
 #[derive(Debug)]
-pub(super) struct QuickHasher(u64);
+pub(in crate::twf) struct QuickHasher(u64);
 
 /// Odd, with about as many ones as zeros: the golden ratio.
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
