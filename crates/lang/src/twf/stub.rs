@@ -84,6 +84,9 @@ struct Run {
     outcome: Option<Outcome>,
     events: u64,
     children: BTreeMap<u64, usize>,
+    /// Whether its first task is still to come. A start only notes that: were it to run the task, a workflow that
+    /// starts itself would use up the stack.
+    is_new: bool,
 }
 
 /// A simulation.
@@ -186,18 +189,23 @@ impl<'a> StubHost<'a> {
             return Err(StubError::TooLong("10 000 runs"));
         }
         let machine = Machine::start(self.program, info, input)?;
-        let run =
-            Run { machine, inbox: Vec::new(), caller, outcome: None, events: 1, children: BTreeMap::new() };
-        self.runs.push(run);
-        let at = self.runs.len() - 1;
-        self.task(at)?;
-        Ok(at)
+        self.runs.push(Run {
+            machine,
+            inbox: Vec::new(),
+            caller,
+            outcome: None,
+            events: 1,
+            children: BTreeMap::new(),
+            is_new: true,
+        });
+        Ok(self.runs.len() - 1)
     }
 
     /// Gives every run its next task; false when no run had anything new.
     fn run_ready(&mut self) -> Result<bool, StubError> {
+        let is_ready = |run: &Run| run.is_new || !run.inbox.is_empty();
         let ready: Vec<usize> =
-            self.runs.iter().enumerate().filter(|(_, run)| !run.inbox.is_empty()).map(|(at, _)| at).collect();
+            self.runs.iter().enumerate().filter(|(_, run)| is_ready(run)).map(|(at, _)| at).collect();
         for at in &ready {
             self.task(*at)?;
         }
@@ -211,6 +219,7 @@ impl<'a> StubHost<'a> {
         }
         let Some(run) = self.runs.get_mut(at) else { return Ok(()) };
         let events = std::mem::take(&mut run.inbox);
+        run.is_new = false;
         if run.machine.is_closed() {
             return Ok(());
         }
@@ -437,11 +446,13 @@ impl<'a> StubHost<'a> {
         self.timers.retain(|_, (run, _)| *run != at);
         let Some(run) = self.runs.get_mut(at) else { return Ok(()) };
         let old = run.machine.info().clone();
+        let seed = old.seed.wrapping_add(1);
+        let chain = old.run_id.split('+').next().unwrap_or_default();
         let mut renewed = Machine::start(
             self.program,
             RunInfo {
-                run_id: format!("{}+", old.run_id),
-                seed: old.seed.wrapping_add(1),
+                run_id: format!("{chain}+{seed}"),
+                seed,
                 started_at_ms: self.now_ms,
                 ..old
             },
@@ -454,10 +465,11 @@ impl<'a> StubHost<'a> {
         run.machine = renewed;
         run.events = 1;
         run.children.clear();
+        run.is_new = true;
         if at == 0 {
             self.batches.clear();
         }
-        self.task(at)
+        Ok(())
     }
 
     /// Lets time pass until the next timer or scripted message; false when nothing is left.

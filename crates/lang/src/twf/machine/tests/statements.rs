@@ -101,6 +101,18 @@ workflow W(n: int, note: string = \"-\"):
 }
 
 #[test]
+fn a_simulation_that_never_ends_is_stopped_and_not_the_process() {
+    for (body, what) in [
+        ("workflow W(n) -> child", "10 000 runs"),
+        ("close continue_as_new(n)", "100 000 workflow tasks"),
+    ] {
+        let program = program(&format!("\nworkflow W(n: int):\n    {body}\n"));
+        let stopped = StubHost::new(&program).run("W", &json!({"n": 0})).unwrap_err();
+        assert!(stopped.to_string().contains(what), "{stopped}");
+    }
+}
+
+#[test]
 fn logs_stand_before_what_follows_and_are_silent_on_replay() {
     let program =
         program("\nworkflow W():\n    log(\"a\", 1)\n    activity A(1)\n    log(\"warn\", \"end\")\n");
