@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Analysis;
-use super::file::{File, name};
+use super::file::File;
 use super::lookup::Target;
 use super::names::{Name, Occurrence, Role};
 use super::outline::OutlineKind;
@@ -77,7 +77,7 @@ impl Analysis {
     /// The workflow, activity or operation that a byte stands in.
     fn enclosing(&self, file: &File, byte: u32) -> Option<Symbol> {
         let (_, definition) = file.definition_at(byte)?;
-        let at = name(definition).span.start;
+        let at = definition.name().span.start;
         let symbol = self.symbols_at(file.source, at).into_iter().next().map(|(_, symbol)| symbol)?;
         let Definition::Service(service) = definition else {
             let calls = matches!(definition, Definition::Workflow(_) | Definition::Activity(_));

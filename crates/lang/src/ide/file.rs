@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::layout::Layout;
 use super::names::{Occurrence, collect};
 use crate::text::source::{Source, SourceId, Span};
-use crate::twf::ast::{Definition, Ident};
+use crate::twf::ast::Definition;
 use crate::twf::lexer::{Comment, lex};
 use crate::twf::parser::{Parsed, parse};
 use crate::twf::token::{Token, TokenKind};
@@ -154,18 +154,5 @@ pub fn header(definition: &Definition) -> Span {
         Definition::Service(it) => it.span,
         Definition::Endpoint(it) => it.span,
         Definition::Type(it) => it.span,
-    }
-}
-
-/// The name of a definition.
-pub fn name(definition: &Definition) -> &Ident {
-    match definition {
-        Definition::Workflow(it) => &it.name,
-        Definition::Activity(it) => &it.name,
-        Definition::Worker(it) => &it.name,
-        Definition::Namespace(it) => &it.name,
-        Definition::Service(it) => &it.name,
-        Definition::Endpoint(it) => &it.name,
-        Definition::Type(it) => &it.name,
     }
 }

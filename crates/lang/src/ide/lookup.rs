@@ -1,7 +1,7 @@
 //! From a place to what stands there, and from there to where it is defined and used.
 
 use super::Analysis;
-use super::file::{File, header, name};
+use super::file::{File, header};
 use super::names::{Callee, Name, Occurrence, Path, Role};
 use super::symbol::{Kind, Place, Symbol, operation_scope};
 use crate::text::source::{SourceId, Span, offset};
@@ -249,7 +249,7 @@ impl Analysis {
     pub(super) fn top(&self, symbol: &Symbol) -> Option<(&File, &Definition, Span)> {
         let place = *self.table().places(symbol).first()?;
         let (file, definition) = self.at(place)?;
-        (name(definition).name == symbol.text()).then(|| (file, definition, header(definition)))
+        (definition.name().name == symbol.text()).then(|| (file, definition, header(definition)))
     }
 }
 

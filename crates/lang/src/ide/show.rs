@@ -191,7 +191,7 @@ impl Analysis {
             Name::Local(_, _, kind) => Some(kind),
             _ => None,
         });
-        let owner = file.parsed.unit.definitions.get(*owner as usize).map(super::file::name);
+        let owner = file.parsed.unit.definitions.get(*owner as usize).map(Definition::name);
         let owner = owner.map(|name| name.name.clone()).unwrap_or_default();
         let (code, word) = match kind? {
             Local::Parameter => (param_text(file, target.name), "Parameter"),

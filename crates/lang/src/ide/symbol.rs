@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::file::{File, name};
+use super::file::File;
 use super::names::{Callee, Name, Occurrence, Owner, Path};
 use crate::text::source::{SourceId, offset};
 use crate::twf::ast::{Definition, HandlerKind, Name as Text, ServiceOperation};
@@ -145,7 +145,7 @@ impl Table {
             }
         };
         let names = self.globals.entry((kind, package)).or_default();
-        names.entry(name(definition).name.clone()).or_default().push(place);
+        names.entry(definition.name().name.clone()).or_default().push(place);
     }
 
     fn link(&mut self, file: &File) {
@@ -262,7 +262,7 @@ impl Table {
         match owner {
             Owner::Here(at) => {
                 let definition = file.parsed.unit.definitions.get(*at as usize)?;
-                let path = Path { qualifier: None, name: name(definition).name.clone() };
+                let path = Path { qualifier: None, name: definition.name().name.clone() };
                 Some(self.global(Kind::Workflow, &path, file.source))
             }
             Owner::Workflow(path) => Some(self.global(Kind::Workflow, path, file.source)),

@@ -62,6 +62,21 @@ pub enum Definition {
     Type(TypeDef),
 }
 
+impl Definition {
+    /// What it is called.
+    pub fn name(&self) -> &Ident {
+        match self {
+            Definition::Workflow(it) => &it.name,
+            Definition::Activity(it) => &it.name,
+            Definition::Worker(it) => &it.name,
+            Definition::Namespace(it) => &it.name,
+            Definition::Service(it) => &it.name,
+            Definition::Endpoint(it) => &it.name,
+            Definition::Type(it) => &it.name,
+        }
+    }
+}
+
 /// `@name(args)` before a definition; kept, without meaning to the language.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Annotation {

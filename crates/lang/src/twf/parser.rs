@@ -18,6 +18,7 @@ mod line;
 mod literal;
 mod message;
 mod old_call;
+mod old_nexus;
 mod options;
 mod place;
 mod placement;
@@ -36,8 +37,10 @@ use crate::twf::ast::{Annotation, Expr, Handler, OptionEntry, Unit};
 use crate::twf::lexer::{Comment, lex};
 use crate::twf::token::Token;
 use attach::Attachments;
+use old_nexus::OldNexusCall;
+pub(in crate::twf) use old_nexus::{Behind, Neighbours};
 use place::Place;
-use placement::{Block as NamespaceBlock, OldNexusCall, Placement};
+use placement::{Block as NamespaceBlock, Placement};
 use role::Role;
 pub(crate) use role::{Marked, Role as TokenRole, parse_marked, push_gap};
 
@@ -59,8 +62,14 @@ pub struct Parsed {
 
 /// Reads a file. Any text gives a tree, in time linear in its length.
 pub fn parse(source: SourceId, text: &str) -> Parsed {
+    parse_among(source, text, &Neighbours::NONE)
+}
+
+/// Reads a file whose older Nexus calls are to be declared with those of others.
+pub(in crate::twf) fn parse_among(source: SourceId, text: &str, neighbours: &Neighbours) -> Parsed {
     let mut parser = Parser::new(source, text, 0);
     let unit = parser.unit();
+    parser.place_all(&unit, neighbours);
     let diagnostics = parser.finish();
     Parsed { unit, diagnostics }
 }

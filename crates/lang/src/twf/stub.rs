@@ -450,12 +450,7 @@ impl<'a> StubHost<'a> {
         let chain = old.run_id.split('+').next().unwrap_or_default();
         let mut renewed = Machine::start(
             self.program,
-            RunInfo {
-                run_id: format!("{chain}+{seed}"),
-                seed,
-                started_at_ms: self.now_ms,
-                ..old
-            },
+            RunInfo { run_id: format!("{chain}+{seed}"), seed, started_at_ms: self.now_ms, ..old },
             input,
         )?;
         let carried =

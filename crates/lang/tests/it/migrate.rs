@@ -5,11 +5,11 @@ use std::path::Path;
 
 use nexus_lang::text::diagnostic::{Diagnostic, Severity};
 use nexus_lang::text::edit::settle;
-use nexus_lang::text::source::SourceId;
-use nexus_lang::twf::check::harden;
+use nexus_lang::text::source::{SourceId, Sources};
+use nexus_lang::twf::check::{CheckOptions, diagnose, harden};
 use nexus_lang::twf::dump;
 use nexus_lang::twf::lexer::lex;
-use nexus_lang::twf::migrate::{fixes, migrate};
+use nexus_lang::twf::migrate::{fixes, migrate, migrate_all};
 use nexus_lang::twf::parser::parse;
 use proptest::prelude::*;
 
@@ -242,5 +242,51 @@ proptest! {
     #[test]
     fn damaged_files_are_migrated_or_refused(text in damaged()) {
         keeps_its_promises("damaged", &text);
+    }
+}
+
+/// Files that call one namespace the oldest way share what is declared for it: in the file with its block, or else in
+/// the first that calls it.
+#[test]
+fn a_namespace_that_several_files_call_is_served_once() {
+    let caller = |name: &str, target: &str| {
+        format!(
+            "workflow {name}():\n    nexus \"billing\" workflow {target}(1) -> x\n    close complete(x)\n"
+        )
+    };
+    let other = "workflow Charge(n):\n    close complete(n)\n";
+    let block = "worker Rest:\n    workflow Charge\n\nnamespace billing:\n    worker Rest\n        options:\n            task_queue: \"rest\"\n";
+    let (a, b) = (caller("A", "Charge"), caller("B", "Refund"));
+    for texts in [[a.as_str(), b.as_str(), other], [&a, &b, &format!("{other}\n{block}")]] {
+        let new: Vec<String> = migrate_all(&texts).into_iter().map(|it| it.unwrap().text).collect();
+        let mut sources = Sources::new();
+        let parsed: Vec<_> = new
+            .iter()
+            .enumerate()
+            .map(|(at, text)| {
+                let source = sources.add(&format!("{at}.twf"), text);
+                (source, parse(source, text))
+            })
+            .collect();
+        let found = diagnose(&parsed, &sources, CheckOptions::default());
+        let wrong: Vec<_> = found.iter().filter(|it| it.is_error()).map(|it| it.code).collect();
+        // `Refund` is no workflow of these files.
+        assert_eq!(wrong, ["NEXUS_ASYNC_UNDEFINED_WORKFLOW"], "{new:#?}\n{found:#?}");
+        let all = new.concat();
+        for once in
+            ["nexus service BillingWorkflows:", "namespace billing:", "nexus endpoint BillingEndpoint"]
+        {
+            assert_eq!(all.matches(once).count(), 1, "{once}\n{all}");
+        }
+        assert!(
+            all.contains("    async Charge workflow Charge\n    async Refund workflow Refund\n"),
+            "{all}"
+        );
+        assert!(new[1].contains("nexus BillingEndpoint BillingWorkflows.Refund(1) -> x"), "{}", new[1]);
+        let texts: Vec<&str> = new.iter().map(String::as_str).collect();
+        assert!(
+            migrate_all(&texts).into_iter().all(|it| it.unwrap().changes == 0),
+            "the second time changes something"
+        );
     }
 }

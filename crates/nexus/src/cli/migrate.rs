@@ -7,7 +7,7 @@ use nexus_kernel::error::Error;
 use nexus_lang::text::render;
 use nexus_lang::text::source::Sources;
 use nexus_lang::twf::format::format;
-use nexus_lang::twf::migrate::{Migrated, migrate as migrated};
+use nexus_lang::twf::migrate::{Migrated, migrate_all};
 
 use crate::cli::Global;
 use crate::cli::rewrite::{self, Mode, TextFile};
@@ -34,9 +34,11 @@ pub fn migrate(global: &Global, args: &MigrateArgs, output: Output) -> Result<()
     let mode = Mode::of(args.check, args.diff);
     let paths = if args.paths.is_empty() { vec![global.project.clone()] } else { args.paths.clone() };
     let (mut changed, mut refused) = (0, 0);
-    for file in rewrite::files(&paths)? {
-        match migrated(&file.text) {
-            Ok(new) => changed += usize::from(carry_out(mode, args.fmt, &file, new, output)?),
+    let files = rewrite::files(&paths)?;
+    let texts: Vec<&str> = files.iter().map(|file| file.text.as_str()).collect();
+    for (file, migrated) in files.iter().zip(migrate_all(&texts)) {
+        match migrated {
+            Ok(new) => changed += usize::from(carry_out(mode, args.fmt, file, new, output)?),
             Err(errors) => {
                 rewrite::refuse(&file.path, &file.text, &errors, output);
                 refused += 1;

@@ -2,9 +2,28 @@
 
 use crate::text::source::Span;
 use crate::twf::ast::{
-    Arg, AwaitAll, Bind, Block, Call, Expr, ExprKind, ForHead, Ident, LValue, OptionEntry, OptionValue,
-    PathStep, RaceCase, RaceKind, SendTarget, Stmt, StmtKind, SwitchCase, Target,
+    Arg, AwaitAll, Bind, Block, Call, Definition, Expr, ExprKind, ForHead, Ident, LValue, OptionEntry,
+    OptionValue, PathStep, RaceCase, RaceKind, SendTarget, ServiceOperation, Stmt, StmtKind, SwitchCase,
+    Target,
 };
+
+/// The blocks of a definition that run: an activity's body is documentation.
+pub(in crate::twf) fn bodies(definition: &Definition) -> Vec<&Block> {
+    match definition {
+        Definition::Workflow(it) => {
+            let handled = it.handlers.iter().flat_map(|it| std::iter::once(&it.body).chain(&it.validator));
+            std::iter::once(&it.body).chain(handled).chain(&it.on_cancel).collect()
+        }
+        Definition::Service(it) => {
+            let bodies = it.operations.iter().filter_map(|it| match it {
+                ServiceOperation::Sync { body, .. } => body.as_ref(),
+                ServiceOperation::Async { .. } => None,
+            });
+            bodies.collect()
+        }
+        _ => Vec::new(),
+    }
+}
 
 /// Every statement of a block and of the blocks in it, outer ones first.
 pub(crate) fn each<'a>(block: &'a [Stmt], visit: &mut dyn FnMut(&'a Stmt)) {

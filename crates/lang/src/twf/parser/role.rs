@@ -1,6 +1,6 @@
 //! What the parser knows about single tokens that their kind does not tell: how a formatter sets them.
 
-use super::{Parsed, Parser};
+use super::{Neighbours, Parsed, Parser};
 use crate::text::source::SourceId;
 use crate::twf::lexer::Comment;
 use crate::twf::token::{Token, TokenKind};
@@ -43,6 +43,7 @@ pub(crate) fn parse_marked(source: SourceId, text: &str) -> Marked {
     // As the lexer made them: the parser may cut one in two.
     let tokens = parser.tokens.clone();
     let unit = parser.unit();
+    parser.place_all(&unit, &Neighbours::NONE);
     let roles = std::mem::take(&mut parser.roles);
     let comments = std::mem::take(&mut parser.comments);
     let parsed = Parsed { unit, diagnostics: parser.finish() };

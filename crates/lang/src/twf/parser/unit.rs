@@ -36,7 +36,6 @@ impl Parser<'_> {
             }
         }
         self.attach_handlers(&mut unit);
-        self.place_all(&unit);
         unit.statement_annotations = std::mem::take(&mut self.annotated);
         unit
     }

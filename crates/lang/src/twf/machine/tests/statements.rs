@@ -102,10 +102,9 @@ workflow W(n: int, note: string = \"-\"):
 
 #[test]
 fn a_simulation_that_never_ends_is_stopped_and_not_the_process() {
-    for (body, what) in [
-        ("workflow W(n) -> child", "10 000 runs"),
-        ("close continue_as_new(n)", "100 000 workflow tasks"),
-    ] {
+    for (body, what) in
+        [("workflow W(n) -> child", "10 000 runs"), ("close continue_as_new(n)", "100 000 workflow tasks")]
+    {
         let program = program(&format!("\nworkflow W(n: int):\n    {body}\n"));
         let stopped = StubHost::new(&program).run("W", &json!({"n": 0})).unwrap_err();
         assert!(stopped.to_string().contains(what), "{stopped}");
