@@ -29,7 +29,12 @@ fn files() -> Vec<PathBuf> {
 
 fn compiled(name: &str, text: &str) -> (Program, Sources) {
     let mut sources = Sources::new();
-    sources.add(name, text);
+    // `#: file NAME` begins another file of the same project.
+    for part in text.split("\n#: file ") {
+        let (name, text) =
+            if sources.iter().next().is_none() { (name, part) } else { part.split_once('\n').unwrap() };
+        sources.add(name, text);
+    }
     // What a strict check refuses has a meaning all the same.
     let compiled = compile_sources(&sources, text.starts_with("#: lenient"));
     match compiled.program {

@@ -28,7 +28,7 @@ pub(super) enum End {
 #[derive(Debug, Default)]
 pub(super) struct Script {
     pub(super) workflow: String,
-    pub(super) namespace: String,
+    pub(super) namespace: Option<String>,
     pub(super) input: Json,
     /// Answers by name, taken in order; the last one is repeated.
     pub(super) answers: BTreeMap<String, Vec<Answer>>,
@@ -41,12 +41,8 @@ pub(super) struct Script {
 impl Script {
     /// Reads the `#:` lines of a file.
     pub(super) fn read(name: &str, text: &str) -> Script {
-        let mut script = Script {
-            workflow: "W".into(),
-            namespace: "default".into(),
-            input: Json::Object(serde_json::Map::new()),
-            ..Script::default()
-        };
+        let mut script =
+            Script { workflow: "W".into(), input: Json::Object(serde_json::Map::new()), ..Script::default() };
         for line in text.lines().filter_map(|line| line.strip_prefix("#:")) {
             assert!(script.line(line.trim()).is_some(), "{name}: cannot read `{line}`");
         }
@@ -57,8 +53,8 @@ impl Script {
         let (word, rest) = line.split_once(' ')?;
         match word {
             "input" => self.input = serde_json::from_str(rest).ok()?,
-            "lenient" => {}
-            "namespace" => self.namespace = rest.to_string(),
+            "lenient" | "file" => {}
+            "namespace" => self.namespace = Some(rest.to_string()),
             "at" => self.message(rest)?,
             "call" => {
                 let (name, answers) = rest.split_once(": ")?;

@@ -110,17 +110,29 @@ impl<'a> World<'a> {
         let _infallible = writeln!(self.text, "{line}");
     }
 
+    /// The namespace and task queue of the runs: what the script says, else the first that the files give the workflow.
+    fn home(&self) -> (String, String) {
+        let workflow = self.program.workflow(&self.script.workflow).unwrap();
+        let wanted = self.script.namespace.as_ref();
+        let mut all = workflow.deployments.iter();
+        match all.find(|it| wanted.is_none_or(|wanted| it.namespace == *wanted)) {
+            Some(place) => (place.namespace.clone(), place.task_queue.clone()),
+            None => (wanted.unwrap().clone(), "main".into()),
+        }
+    }
+
     /// The whole history as text.
     pub(super) fn run(&mut self) -> String {
         let mut next: Option<Beginning> = Some((self.script.input.clone(), Vec::new(), Vec::new()));
         while let Some((input, tokens, unread)) = next.take() {
             let number = self.lives.len() + 1;
+            let (namespace, task_queue) = self.home();
             let info = RunInfo {
-                namespace: self.script.namespace.clone(),
+                namespace,
                 workflow_id: "w".into(),
                 run_id: format!("run-{number}"),
                 workflow_type: self.script.workflow.clone(),
-                task_queue: "main".into(),
+                task_queue,
                 attempt: 1,
                 started_at_ms: self.now_ms,
                 seed: number as u64,
