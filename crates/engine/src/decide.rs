@@ -32,6 +32,9 @@ pub struct Context<'a> {
     pub definition: &'a dyn Fn(&nexus_kernel::port::blob::Hash) -> Option<Arc<Definition>>,
     /// The definition that new runs get.
     pub current: Option<Arc<Definition>>,
+    /// Whether a run whose program cannot go on fails, instead of staying open until somebody mends it: tests may want
+    /// that (language page, H6).
+    pub panic_fails: bool,
 }
 
 /// What a step decides.
@@ -188,7 +191,15 @@ impl<'a> Draft<'a> {
             return;
         };
         for event in interpret::task(self.context.key, self.run, &definition, self.context.now) {
+            let failed = match &event {
+                Event::WorkflowTaskFailed { failure } if self.context.panic_fails => Some(failure.clone()),
+                _ => None,
+            };
             self.append(event);
+            if let Some(failure) = failed {
+                let at = failure.at.clone().unwrap_or_default();
+                self.append(Event::WorkflowExecutionFailed { failure, at });
+            }
         }
         // What was between two attempts when it was cancelled has ended; the program is waiting to hear of it.
         let idle = self.run.idle_cancelled();

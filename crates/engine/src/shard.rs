@@ -290,6 +290,7 @@ impl Shard {
             rng: &*self.shared.rng,
             definition: &|hash| definitions.loaded(hash),
             current: definitions.current(),
+            panic_fails: false,
         };
         let state = self.keys.entry(key.clone()).or_default();
         decide::step(state, input, &context)

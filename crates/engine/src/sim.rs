@@ -95,6 +95,8 @@ pub struct World<'a> {
     fingerprints: BTreeMap<RunId, BTreeMap<u64, u64>>,
     keeps_fingerprints: bool,
     traces: Option<BTreeMap<String, Trace>>,
+    /// Whether runs fail whose programs cannot go on.
+    panic_fails: bool,
 }
 
 /// The simulation was given up: too many transitions.
@@ -124,7 +126,13 @@ impl<'a> World<'a> {
             fingerprints: BTreeMap::new(),
             keeps_fingerprints: false,
             traces: None,
+            panic_fails: false,
         }
+    }
+
+    /// Fails the runs whose programs cannot go on.
+    pub fn failing_on_panic(self) -> World<'a> {
+        World { panic_fails: true, ..self }
     }
 
     /// Gives up after so many transitions.
@@ -256,6 +264,7 @@ impl<'a> World<'a> {
             rng: &self.rng,
             definition: &|_| Some(Arc::clone(&definition)),
             current: Some(Arc::clone(&definition)),
+            panic_fails: self.panic_fails,
         };
         let transition = decide::step(&mut cell.state, input, &context);
         if let Some(record) = transition.record {

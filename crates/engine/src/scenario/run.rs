@@ -37,6 +37,8 @@ pub struct Options<'a> {
     pub coverage: bool,
     /// Transitions after which a scenario is given up.
     pub transitions_max: usize,
+    /// Whether a run whose program cannot go on fails instead of being blocked.
+    pub panic_fails: bool,
 }
 
 impl Default for Options<'_> {
@@ -48,6 +50,7 @@ impl Default for Options<'_> {
             real: None,
             coverage: false,
             transitions_max: TRANSITIONS_MAX,
+            panic_fails: false,
         }
     }
 }
@@ -72,6 +75,9 @@ pub fn run(definition: &Arc<Definition>, scenario: &Scenario, options: &Options<
     }
     if options.coverage {
         world = world.tracing();
+    }
+    if options.panic_fails {
+        world = world.failing_on_panic();
     }
     let (mut world, mut findings) = Stage::play(scenario, world);
     findings.extend(

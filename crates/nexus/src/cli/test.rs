@@ -47,6 +47,9 @@ pub struct TestArgs {
     /// Do not kill and replay the runs
     #[arg(long)]
     no_replay: bool,
+    /// What becomes of a run whose program cannot go on
+    #[arg(long, value_enum, value_name = "POLICY", default_value_t = PanicPolicy::Block)]
+    panic: PanicPolicy,
     /// Use this seed in place of those of the scenarios
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -61,6 +64,15 @@ pub enum CoverageFormat {
     Json,
     /// A tracefile of lcov.
     Lcov,
+}
+
+/// What a mistake in a program does to its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PanicPolicy {
+    /// The run stays open until a corrected definition is deployed, as on a server.
+    Block,
+    /// The run fails, so that its callers hear of it.
+    Fail,
 }
 
 /// A project, its scenarios, and what came of them.
@@ -151,8 +163,13 @@ fn nothing(root: &Path, args: &TestArgs) -> Error {
 /// Runs the scenarios of one project, in the order of their files.
 async fn play(suite: &Suite, args: &TestArgs) -> Result<(Vec<Report>, Coverage), Error> {
     let Suite { project, definition, scenarios } = suite;
-    let options =
-        Options { replay: !args.no_replay, seed: args.seed, coverage: args.coverage, ..Options::default() };
+    let options = Options {
+        replay: !args.no_replay,
+        seed: args.seed,
+        coverage: args.coverage,
+        panic_fails: matches!(args.panic, PanicPolicy::Fail),
+        ..Options::default()
+    };
     let mut traces: BTreeMap<String, Trace> = BTreeMap::new();
     let mut reports = Vec::with_capacity(scenarios.len());
     for scenario in scenarios {

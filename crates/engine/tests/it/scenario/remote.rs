@@ -1,5 +1,7 @@
 //! Children and Nexus operations: run in place or answered, allowed or refused, cancelled with their caller.
 
+use nexus_engine::scenario::{Options, run_text};
+
 use super::support::findings;
 
 const PROGRAM: &str = "
@@ -102,4 +104,38 @@ expect: {status: completed, duration: 1m, children: {Kid: 1}}
 ";
     let told = findings(PROGRAM, scenarios);
     assert!(told.contains("the cancellation could not be delivered: there is no open run"), "{told}");
+}
+
+/// A mistake in a child: it stays open and its parent waits, or, when that is wanted, it fails and the parent hears of it.
+#[test]
+fn a_mistake_blocks_its_run_or_fails_it() {
+    let program = "
+workflow Broken(n: any):
+    x = n.name.first
+    close complete(x)
+
+workflow Parent():
+    try:
+        workflow Broken({name: null}) -> r
+    catch e:
+        r = e.message
+    close complete(r)
+";
+    let failed = "
+workflow: Parent
+scenarios:
+  - {name: told, expect: {result: {$contains: 'null'}}}
+  - {name: alone, workflow: Broken, input: {n: {name: null}}, expect: {status: failed}}
+";
+    let options = Options { panic_fails: true, ..Options::default() };
+    let reports = run_text(("w.twf", program), ("w.test.yaml", failed), &options).unwrap();
+    for report in reports {
+        assert!(report.findings.is_empty() && report.replays.is_some(), "{report:#?}");
+    }
+    let blocked = "
+scenarios:
+  - {name: told, workflow: Parent, expect: {status: running}}
+  - {name: alone, workflow: Broken, input: {n: {name: null}}, expect: {status: blocked}}
+";
+    assert_eq!(findings(program, blocked), "");
 }
