@@ -195,4 +195,6 @@ fn refuse(what: &str, wanted: &str, got: &Value) -> Trouble {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -24,7 +24,8 @@ mod spacing;
 
 use crate::text::diagnostic::Diagnostic;
 use crate::text::source::SourceId;
-use crate::twf::parser::parse_marked;
+use crate::twf::dump;
+use crate::twf::parser::{Marked, parse_marked};
 
 /// Columns of a line at most, where brackets allow to keep to it.
 pub const WIDTH_MAX: usize = 100;
@@ -36,13 +37,26 @@ pub const INDENT: usize = 4;
 ///
 /// # Errors
 ///
-/// The `LEX` and `SYNTAX` errors of the file: where it is not known what was meant, nothing is moved. Every other
-/// finding leaves the layout alone.
+/// The `LEX` and `SYNTAX` errors of the file: where it is not known what was meant, nothing is moved. Lines that are no
+/// statements are kept as they are; where that cannot be done because brackets in them run on, they are errors too. Every
+/// other finding leaves the layout alone.
 pub fn format(text: &str) -> Result<String, Vec<Diagnostic>> {
     let marked = parse_marked(SourceId(0), text);
-    let refused = |it: &&Diagnostic| it.is_error() && matches!(it.code, "LEX" | "SYNTAX");
-    let errors: Vec<Diagnostic> = marked.parsed.diagnostics.iter().filter(refused).cloned().collect();
-    if errors.is_empty() { Ok(page::page(text, &marked)) } else { Err(errors) }
+    let mut found = marked.parsed.diagnostics.clone();
+    let is_serious = |it: &Diagnostic| it.is_error() && matches!(it.code, "LEX" | "SYNTAX");
+    found.retain(|it| is_serious(it) || it.code == "RAW_STATEMENT");
+    if found.iter().any(is_serious) {
+        found.retain(is_serious);
+        return Err(found);
+    }
+    let page = page::page(text, &marked);
+    if found.is_empty() || is_same(&marked, &page) { Ok(page) } else { Err(found) }
+}
+
+/// Whether a laid out file reads as it did before, and is laid out already.
+fn is_same(before: &Marked, page: &str) -> bool {
+    let after = parse_marked(SourceId(0), page);
+    dump::unit(&after.parsed.unit) == dump::unit(&before.parsed.unit) && page::page(page, &after) == page
 }
 
 #[cfg(test)]

@@ -154,16 +154,15 @@ pub(super) fn sorted(eval: &mut Eval<'_>, call: &Call<'_>) -> Result {
         keyed.push((key, item));
     }
     eval.context.spend(keyed.len().saturating_mul(16)).map_err(|trouble| trouble.at(call.span))?;
-    let mut trouble = None;
+    // Keys that have an order with the first one have one with each other; sorting relies on that.
+    if let Some(((first, _), rest)) = keyed.split_first() {
+        for (key, _) in rest {
+            ops::compare(first, key).map_err(|trouble| trouble.at(call.span))?;
+        }
+    }
     keyed.sort_by(|(a, _), (b, _)| {
-        let order = ops::compare(a, b).unwrap_or_else(|it| {
-            trouble.get_or_insert(it);
-            Ordering::Equal
-        });
+        let order = ops::compare(a, b).unwrap_or(Ordering::Equal);
         if descending { order.reverse() } else { order }
     });
-    match trouble {
-        Some(trouble) => Err(trouble.at(call.span)),
-        None => Ok(eval.heap.new_list(keyed.into_iter().map(|(_, item)| item).collect())),
-    }
+    Ok(eval.heap.new_list(keyed.into_iter().map(|(_, item)| item).collect()))
 }

@@ -112,7 +112,7 @@ fn lists() {
         ("pop([])", "INDEX_RANGE `pop`: the list has no position -1"),
         ("chunk(xs, 0)", "TYPE_MISMATCH `chunk` needs a size of at least 1"),
         ("range(0, 5, 0)", "TYPE_MISMATCH the step of a range cannot be 0"),
-        ("sorted([1, \"a\"])", "TYPE_MISMATCH a string and an int have no order"),
+        ("sorted([1, \"a\"])", "TYPE_MISMATCH an int and a string have no order"),
         ("len(5)", "TYPE_MISMATCH `len` needs a list, object or string, got an int"),
     ]);
 }

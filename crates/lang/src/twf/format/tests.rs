@@ -121,6 +121,15 @@ fn text_that_is_not_read_stays() {
 }
 
 #[test]
+fn lines_that_are_no_statements_stay_or_nothing_is_moved() {
+    let sketch = "activity A():\n  ask the   bank (twice)\n  wait\n";
+    assert_eq!(format(sketch).unwrap(), "activity A():\n    ask the   bank (twice)\n    wait\n");
+    // The bracket runs on over a carriage return that is no end of a line.
+    let odd = "query r:\n '(\n'\r')";
+    assert_eq!(format(odd).unwrap_err().first().map(|it| it.code), Some("RAW_STATEMENT"));
+}
+
+#[test]
 fn files_with_errors_of_syntax_are_refused_and_others_are_not() {
     let errors = format("workflow A(:\n  pass\n").unwrap_err();
     assert!(errors.iter().all(|it| matches!(it.code, "LEX" | "SYNTAX")) && !errors.is_empty());
