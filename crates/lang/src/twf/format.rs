@@ -43,7 +43,6 @@ pub const INDENT: usize = 4;
 pub fn format(text: &str) -> Result<String, Vec<Diagnostic>> {
     let marked = parse_marked(SourceId(0), text);
     let mut found = marked.parsed.diagnostics.clone();
-    let is_serious = |it: &Diagnostic| it.is_error() && matches!(it.code, "LEX" | "SYNTAX");
     found.retain(|it| is_serious(it) || it.code == "RAW_STATEMENT");
     if found.iter().any(is_serious) {
         found.retain(is_serious);
@@ -56,7 +55,13 @@ pub fn format(text: &str) -> Result<String, Vec<Diagnostic>> {
 /// Whether a laid out file reads as it did before, and is laid out already.
 fn is_same(before: &Marked, page: &str) -> bool {
     let after = parse_marked(SourceId(0), page);
-    dump::unit(&after.parsed.unit) == dump::unit(&before.parsed.unit) && page::page(page, &after) == page
+    !after.parsed.diagnostics.iter().any(is_serious)
+        && dump::unit(&after.parsed.unit) == dump::unit(&before.parsed.unit)
+        && page::page(page, &after) == page
+}
+
+fn is_serious(it: &Diagnostic) -> bool {
+    it.is_error() && matches!(it.code, "LEX" | "SYNTAX")
 }
 
 #[cfg(test)]

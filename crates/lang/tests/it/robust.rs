@@ -283,3 +283,11 @@ pub(crate) fn thread_cpu() -> u64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     text.split_whitespace().next().and_then(|it| it.parse().ok()).unwrap_or(0)
 }
+
+/// What fuzzing has found.
+#[test]
+fn places_of_fixes_lie_in_the_text_in_older_spellings_too() {
+    examine(
+        "workflow A(x: int):\n    r = activity B(x)\n    await signal Done timeout: 1h\n\nactivity B(x: int) -> (int):\n    pass\n",
+    );
+}

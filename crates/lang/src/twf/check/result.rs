@@ -150,7 +150,12 @@ impl<'a> Checker<'a> {
         for (name, call) in uses.bound {
             if body.scope.reads(&name.name) == 0 && !name.name.starts_with('_') {
                 let message = format!("`{}` is never read", name.name);
-                let arrow = Span { start: call.end, end: name.span.end, ..call };
+                // Older spellings have the name before the call: `r = activity A()`.
+                let arrow = if name.span.start < call.start {
+                    Span { end: call.start, ..name.span }
+                } else {
+                    Span { start: call.end, end: name.span.end, ..call }
+                };
                 let found = Diagnostic::info("UNUSED_RESULT", name.span, message)
                     .help(format!("leave out `-> {}` when the result does not matter", name.name))
                     .fix(arrow, "", format!("remove `-> {}`", name.name));

@@ -125,8 +125,9 @@ fn lines_that_are_no_statements_stay_or_nothing_is_moved() {
     let sketch = "activity A():\n  ask the   bank (twice)\n  wait\n";
     assert_eq!(format(sketch).unwrap(), "activity A():\n    ask the   bank (twice)\n    wait\n");
     // The bracket runs on over a carriage return that is no end of a line.
-    let odd = "query r:\n '(\n'\r')";
-    assert_eq!(format(odd).unwrap_err().first().map(|it| it.code), Some("RAW_STATEMENT"));
+    for odd in ["query r:\n '(\n'\r')", "query A:\n ('\n)'"] {
+        assert_eq!(format(odd).unwrap_err().first().map(|it| it.code), Some("RAW_STATEMENT"), "{odd}");
+    }
 }
 
 #[test]
