@@ -4,6 +4,7 @@
 
 mod operator;
 mod progress;
+mod schedule;
 mod start;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::effect::{self, Effect};
 use crate::input::{Due, Input, Reply};
 use crate::interpret;
 use crate::record::{Event, IntentId, Note, Record, RunPart, VERSION};
+use crate::schedule::Happening;
 use crate::state::{KeyState, RunState};
 
 /// What a step may look at beside the state.
@@ -66,6 +68,11 @@ impl Transition {
 pub fn step(state: &mut KeyState, input: Input, context: &Context<'_>) -> Transition {
     match input {
         Input::Start(start) => start::start(state, *start, context),
+        Input::Schedule(happening) => schedule::schedule(state, *happening, context),
+        Input::Due(_, Due::Schedule) => schedule::schedule(state, Happening::Due, context),
+        Input::RemoteEnded { seq, outcome, .. } if state.schedule.is_some() => {
+            schedule::schedule(state, Happening::Ended { seq, outcome }, context)
+        }
         Input::ActivityEnded { run, seq, attempt, started_at, outcome } => {
             let ended = progress::Ended { seq, attempt, started_at, outcome };
             on_run(state, &run, context, |draft| progress::activity_ended(draft, ended))
@@ -247,5 +254,5 @@ fn conclude(
     if runs.is_empty() {
         return Transition { record: None, effects, reply };
     }
-    Transition { record: Some(Record { v: VERSION, at: context.now, runs }), effects, reply }
+    Transition { record: Some(Record { v: VERSION, at: context.now, runs, schedule: None }), effects, reply }
 }

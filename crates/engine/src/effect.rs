@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::input::Due;
 use crate::record::{Event, IntentId, Note, RunPart};
+use crate::schedule::{self, Errand, Schedule};
 use crate::state::{Intent, RemoteCall, RunState};
 
 /// One effect.
@@ -18,6 +19,8 @@ pub enum Effect {
     Arm(Timestamp, RunId, Due),
     /// Deliver an effect on another key.
     Deliver(RunId, IntentId, Intent),
+    /// Start or stop a run of a schedule.
+    Errand(Errand),
     /// Tell whoever waits for the run.
     Closed(RunId),
     /// Tell whoever waits that the program cannot go on.
@@ -92,6 +95,13 @@ pub fn of_state(key: &Key, run: &RunState) -> Vec<Effect> {
         run.outbox.iter().map(|(intent_id, intent)| Effect::Deliver(id(), *intent_id, intent.clone())),
     );
     effects
+}
+
+/// The effects that a schedule waits for.
+pub(crate) fn of_schedule(schedule: &Schedule) -> Vec<Effect> {
+    let errands = schedule.errands().into_iter().map(Effect::Errand);
+    let wake = schedule::wake(schedule).map(|at| Effect::Arm(at, schedule.instance().clone(), Due::Schedule));
+    errands.chain(wake).collect()
 }
 
 /// The attempt of a pending activity that is to run now.

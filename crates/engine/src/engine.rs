@@ -138,7 +138,7 @@ pub struct Started {
 /// The way into an engine. Cheap to clone.
 #[derive(Clone)]
 pub struct EngineHandle {
-    shared: Shared,
+    pub(crate) shared: Shared,
     admission: Arc<Semaphore>,
 }
 
@@ -183,7 +183,7 @@ impl EngineHandle {
         match reply.await.map_err(|_| stopping())? {
             Reply::Started { run, existing } => Ok(Started { key, run_id: run, existing, end }),
             Reply::Refused(error) => Err(error),
-            Reply::Done => Err(Error::internal("a start was not answered as one")),
+            Reply::Done | Reply::Schedule(_) => Err(Error::internal("a start was not answered as one")),
         }
     }
 
@@ -301,7 +301,7 @@ impl EngineHandle {
     }
 }
 
-fn stopping() -> Error {
+pub(crate) fn stopping() -> Error {
     Error::new(&code::STOPPING, "the server is stopping; the run goes on when it is started again")
         .help("ask again with the run id, or with the same idempotency key")
 }

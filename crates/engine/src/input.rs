@@ -7,6 +7,7 @@ use nexus_kernel::id::{Key, RunId};
 use nexus_kernel::time::Timestamp;
 
 use crate::record::{IntentId, Origin};
+use crate::schedule::{Happening, Schedule};
 
 /// A request to start a run.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub struct Start {
 /// Something that happens to a key.
 #[derive(Debug, Clone)]
 pub enum Input {
+    /// Something happens to a schedule.
+    Schedule(Box<Happening>),
     /// Start a run.
     Start(Box<Start>),
     /// An attempt ended.
@@ -123,6 +126,8 @@ pub enum Due {
     Operation(u64),
     /// The end of the run's time.
     Run,
+    /// The next moment of a schedule.
+    Schedule,
 }
 
 /// What whoever sent an input is told, once the transition is durable.
@@ -135,6 +140,8 @@ pub enum Reply {
         /// Whether an earlier request with the same id started it.
         existing: bool,
     },
+    /// A schedule as it is now.
+    Schedule(Box<Schedule>),
     /// Done, or there was nothing to do.
     Done,
     /// Refused.

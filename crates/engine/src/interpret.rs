@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::convert::{close_policy, from_program, operation_target, positive, retry_policy, to_program};
 use crate::definition::Definition;
-use crate::record::{ActivityOptions, Event, Record, Started};
+use crate::record::{ActivityOptions, Event, OriginKind, Record, Started};
 use crate::state::RunState;
 
 /// Longest attempt of an activity whose call gives no timeout, in milliseconds (language page, H8).
@@ -37,9 +37,31 @@ pub(crate) fn begin(
     Ok(machine)
 }
 
+/// Whether a workflow of a definition takes an input.
+pub(crate) fn accepts(
+    (key, run_id): (&Key, &RunId),
+    (workflow, input): (&str, &Json),
+    definition: &Definition,
+) -> Result<(), InputError> {
+    let info = RunInfo {
+        namespace: key.namespace.to_string(),
+        workflow_id: key.workflow_id.to_string(),
+        run_id: run_id.to_string(),
+        workflow_type: workflow.to_owned(),
+        task_queue: String::new(),
+        attempt: 1,
+        started_at_ms: 0,
+        seed: 0,
+        parent_id: None,
+        caller: None,
+    };
+    Machine::start(&definition.program, info, input).map(|_| ())
+}
+
 /// What a program is told about its run.
 fn run_info(key: &Key, run_id: &RunId, started: &Started, at: Timestamp) -> RunInfo {
-    let origin = started.origin.as_ref();
+    // A schedule is no run that could be signalled, and no caller of an operation.
+    let origin = started.origin.as_ref().filter(|origin| origin.kind != OriginKind::Schedule);
     RunInfo {
         namespace: key.namespace.to_string(),
         workflow_id: key.workflow_id.to_string(),

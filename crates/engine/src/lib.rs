@@ -12,6 +12,7 @@ pub mod input;
 pub mod operations;
 pub mod record;
 pub mod scenario;
+pub mod schedule;
 pub mod shard;
 pub mod sim;
 pub mod state;

@@ -1,5 +1,7 @@
 //! What the engine contributes to the catalogue: a verb or two for each noun, and one operation for each workflow.
 
+mod schedule;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +32,7 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
         run_terminate(engine),
     ];
     operations.extend([workflow_list(engine), workflow_show(engine)]);
+    operations.extend(schedule::schedules(engine));
     for workflow in definition.program.workflows() {
         for place in &workflow.deployments {
             let namespace = Namespace::new(&place.namespace)?;

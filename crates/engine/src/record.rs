@@ -12,6 +12,8 @@ use nexus_kernel::retry::{RetryPolicy, RetryState};
 use nexus_kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::schedule::Schedule;
+
 /// The version this code writes. A record of another version is refused, never guessed at.
 pub const VERSION: u8 = 1;
 
@@ -23,7 +25,11 @@ pub struct Record {
     /// When it was decided.
     pub at: Timestamp,
     /// What happened, run by run; two runs when one continues as another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<RunPart>,
+    /// What a schedule has become, when the key is that of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Box<Schedule>>,
 }
 
 /// What a transition did to one run.
@@ -122,6 +128,8 @@ pub enum OriginKind {
     Child,
     /// As a Nexus operation.
     Nexus,
+    /// By a schedule, whose instance stands for the run and whose action's number for the command.
+    Schedule,
 }
 
 /// What a started event holds.
@@ -522,6 +530,7 @@ mod tests {
             v: VERSION,
             at: Timestamp::from_millis(7),
             runs: vec![RunPart { run, first: 1, events, notes }],
+            schedule: None,
         }
     }
 

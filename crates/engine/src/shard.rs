@@ -11,7 +11,7 @@ use std::sync::Arc;
 use nexus_kernel::Json;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::Failure;
-use nexus_kernel::id::{Key, Partition, RunId};
+use nexus_kernel::id::{Key, Namespace, Partition, RunId};
 use nexus_kernel::port::SharedStore;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::log::{Append, Epoch, LiveKey, Refused};
@@ -26,6 +26,7 @@ use crate::deliver;
 use crate::effect::Effect;
 use crate::input::{Input, Reply};
 use crate::record::Event;
+use crate::schedule::{self, Schedule};
 use crate::state::KeyState;
 use crate::timers::Timers;
 use crate::worker::Workers;
@@ -77,6 +78,8 @@ pub enum Mail {
     For(Message),
     /// Recovery has seen every key.
     Recovered,
+    /// Somebody wants to see all schedules.
+    Schedules(oneshot::Sender<Vec<(Namespace, Schedule)>>),
 }
 
 impl Message {
@@ -138,6 +141,17 @@ impl Router {
         }
     }
 
+    /// The schedules of every shard; nothing when one has stopped.
+    pub(crate) async fn schedules(&self) -> Option<Vec<(Namespace, Schedule)>> {
+        let mut all = Vec::new();
+        for mailbox in self.shards.iter() {
+            let (sender, answer) = oneshot::channel();
+            mailbox.send(Mail::Schedules(sender)).ok()?;
+            all.append(&mut answer.await.ok()?);
+        }
+        Some(all)
+    }
+
     /// Sends an input and waits for its reply; nothing when the shard has stopped.
     pub async fn ask(&self, key: Key, input: Input) -> Option<Reply> {
         let (message, reply) = Message::ask(key, input);
@@ -167,6 +181,8 @@ pub struct Shard {
     watchers: HashMap<RunId, Vec<oneshot::Sender<Outcome>>>,
     /// Inputs for keys whose optimistic start is not decided yet, and those of a lost race.
     deferred: Vec<Mail>,
+    /// Who wants to see all schedules once recovery has brought them.
+    listings: Vec<oneshot::Sender<Vec<(Namespace, Schedule)>>>,
     /// Keys settled since the process began, while recovery may still bring old records of them.
     settled: Option<HashSet<Key>>,
 }
@@ -194,7 +210,15 @@ impl Shard {
             watchers: HashMap::new(),
             deferred: Vec::new(),
             settled: Some(HashSet::new()),
+            listings: Vec::new(),
         }
+    }
+
+    fn schedules(&self) -> Vec<(Namespace, Schedule)> {
+        let schedule = |(key, state): (&Key, &KeyState)| {
+            state.schedule.as_deref().map(|it| (key.namespace.clone(), it.clone()))
+        };
+        self.keys.iter().filter_map(schedule).collect()
     }
 
     /// Runs until shutdown, or until the store fails: a failed write is never tried again.
@@ -237,9 +261,23 @@ impl Shard {
         let mut assumed = HashSet::new();
         let mut pending = Vec::with_capacity(mail.len());
         for mail in mail {
-            let Mail::For(message) = mail else {
-                self.settled = None;
-                continue;
+            let message = match mail {
+                Mail::For(message) => message,
+                Mail::Recovered => {
+                    self.settled = None;
+                    for asker in std::mem::take(&mut self.listings) {
+                        let _ = asker.send(self.schedules()); // an asker that has gone away needs no list
+                    }
+                    continue;
+                }
+                Mail::Schedules(asker) if self.settled.is_none() => {
+                    let _ = asker.send(self.schedules());
+                    continue;
+                }
+                Mail::Schedules(asker) => {
+                    self.listings.push(asker);
+                    continue;
+                }
             };
             if assumed.contains(&message.key) {
                 self.deferred.push(Mail::For(message));
@@ -370,6 +408,11 @@ impl Shard {
             Effect::Blocked(run) => {
                 tracing::error!(%run, "the run's program cannot go on; `nexus run show` says why");
                 self.tell_watchers(key, &run);
+            }
+            Effect::Errand(errand) => {
+                if let Some(schedule) = self.keys.get(key).and_then(|state| state.schedule.as_deref()) {
+                    schedule::deliver(&self.shared, key, schedule, errand);
+                }
             }
             Effect::Closed(run) => {
                 self.shared.workers.abandon(&run);

@@ -193,7 +193,7 @@ impl<'a> World<'a> {
         let start = Start { workflow, input, task_queue, request_id, origin: None, run_timeout_ms: None };
         match self.apply(&key, Input::Start(Box::new(start))) {
             Reply::Refused(error) => Err(error),
-            Reply::Started { .. } | Reply::Done => Ok(key),
+            Reply::Started { .. } | Reply::Done | Reply::Schedule(_) => Ok(key),
         }
     }
 
@@ -306,7 +306,8 @@ impl<'a> World<'a> {
                 self.push(self.now, Wake::Deliver(key.clone(), run, id, intent));
             }
             Effect::Closed(run) => self.held.retain(|held| held.run != run),
-            Effect::Blocked(_) => {}
+            // Scenarios play runs; nobody makes a schedule in one.
+            Effect::Blocked(_) | Effect::Errand(_) => {}
         }
     }
 

@@ -15,6 +15,7 @@ use crate::failures;
 use crate::record::{
     ActivityOptions, Event, IntentId, Note, OperationTarget, ParentClosePolicy, Record, RunPart, Started,
 };
+use crate::schedule::Schedule;
 
 /// Everything known of one key: its records' head and the runs that still matter.
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub struct KeyState {
     pub head: u64,
     /// Runs in order of their start: the latest, and older ones with undelivered effects.
     pub runs: Vec<RunState>,
+    /// The schedule, when the key is that of one.
+    pub schedule: Option<Box<Schedule>>,
     /// The run that each request started, settled runs included: a repetition may come late.
     pub requests: BTreeMap<String, RunId>,
 }
@@ -191,9 +194,17 @@ impl KeyState {
                 state.apply_part(namespace, record.at, part);
             }
             state.count_bytes(&record, stored.record.len());
+            if let Some(schedule) = record.schedule {
+                state.keep_schedule(schedule);
+            }
             state.head = stored.sequence;
         }
         Ok(state)
+    }
+
+    /// Takes in what a schedule has become.
+    pub fn keep_schedule(&mut self, schedule: Box<Schedule>) {
+        self.schedule = (!schedule.removed).then_some(schedule);
     }
 
     /// Adds a run that was just started.
@@ -258,7 +269,7 @@ impl KeyState {
 
     /// Whether there is anything left to do for this key.
     pub fn is_live(&self) -> bool {
-        self.runs.iter().any(|run| !run.is_settled())
+        self.schedule.is_some() || self.runs.iter().any(|run| !run.is_settled())
     }
 }
 

@@ -83,6 +83,16 @@ codes! {
     METHOD_UNKNOWN = "NX-2010", "the method is not allowed here", 405, Usage;
     /// An update was refused by its run.
     UPDATE_REFUSED = "NX-2011", "the run refuses the update", 422, Failed;
+    /// No such schedule.
+    SCHEDULE_UNKNOWN = "NX-2101", "there is no such schedule", 404, NotFound;
+    /// A schedule does not make sense, or would never act.
+    SCHEDULE_INVALID = "NX-2102", "the schedule makes no sense", 422, Usage;
+    /// A schedule is not at the version that the request was made for.
+    SCHEDULE_CHANGED = "NX-2103", "the schedule has changed meanwhile", 409, Usage;
+    /// There is a schedule of this id.
+    SCHEDULE_EXISTS = "NX-2104", "there is such a schedule already", 409, Usage;
+    /// An id that only schedules have.
+    ID_RESERVED = "NX-2105", "the id is reserved", 422, Usage;
     /// The run failed.
     RUN_FAILED = "NX-3001", "the run failed", 422, Failed;
     /// The run was cancelled, terminated or ran out of time.

@@ -13,12 +13,19 @@ use crate::definition::Definition;
 use crate::input::{Reply, Start};
 use crate::interpret;
 use crate::record::{Event, Started};
+use crate::schedule;
 use crate::state::{KeyState, RunState};
 
 /// Starts a run. A closed run of the same id is no obstacle; an open one is, unless the request is a repetition.
 pub(super) fn start(state: &mut KeyState, request: Start, context: &Context<'_>) -> Transition {
     if let Some(repeated) = state.requests.get(&request.request_id) {
         return Transition::reply(Reply::Started { run: repeated.clone(), existing: true });
+    }
+    if schedule::is_schedule(context.key) {
+        let message = format!("workflow ids that begin with `{}` belong to schedules", schedule::KEY_PREFIX);
+        return Transition::refused(
+            Error::new(&code::ID_RESERVED, message).help("choose another workflow id"),
+        );
     }
     if let Some(open) = state.open() {
         return Transition::refused(already_running(context, open));

@@ -39,7 +39,8 @@ impl Shard {
     fn adopt(&mut self, key: &Key, records: &[Stored]) -> Result<(), Error> {
         let mut state = KeyState::fold(&key.namespace, records).map_err(|why| damaged(key, &why))?;
         state.forget_settled();
-        let effects: Vec<_> = state.runs.iter().flat_map(|run| effect::of_state(key, run)).collect();
+        let mut effects: Vec<_> = state.runs.iter().flat_map(|run| effect::of_state(key, run)).collect();
+        effects.extend(state.schedule.iter().flat_map(|schedule| effect::of_schedule(schedule)));
         self.keys.insert(key.clone(), state);
         for effect in effects {
             self.perform(key, effect);

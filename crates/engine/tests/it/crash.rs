@@ -21,9 +21,9 @@ use serde_json::json;
 use crate::support::{Scripted, World, echo, request};
 
 /// A store that lets this many appends through, then fails: the process has died with its last commit on the disk.
-struct Mortal {
-    inner: Arc<MemoryStore>,
-    left: AtomicUsize,
+pub(crate) struct Mortal {
+    pub(crate) inner: Arc<MemoryStore>,
+    pub(crate) left: AtomicUsize,
 }
 
 impl Log for Mortal {

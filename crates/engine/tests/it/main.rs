@@ -13,6 +13,7 @@ mod ids;
 mod remote;
 mod retry;
 mod scenario;
+mod schedule;
 mod sim;
 mod support;
 mod time;
