@@ -1,7 +1,7 @@
 //! Measurements that print their figures; nothing here passes or fails.
 //!
 //! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store engine sandbox rest process`) only
-//! those. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
+//! those; `simulate COUNT [FROM]` lives through the worlds of that many seeds instead. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
 
 mod engine;
 mod lang;
@@ -10,6 +10,7 @@ mod measure;
 mod process;
 mod rest;
 mod sandbox;
+mod simulate;
 mod store;
 
 use std::io::Write;
@@ -25,6 +26,9 @@ const ALL: [&str; 7] = ["lang", "lsp", "store", "engine", "sandbox", "rest", "pr
 
 fn main() -> Result<()> {
     let given: Vec<String> = std::env::args().skip(1).collect();
+    if given.first().is_some_and(|name| name == "simulate") {
+        return simulate::run(given.get(1..).unwrap_or_default());
+    }
     let names: Vec<&str> =
         if given.is_empty() { ALL.to_vec() } else { given.iter().map(String::as_str).collect() };
     for name in names {

@@ -295,6 +295,12 @@ impl EngineHandle {
         }
     }
 
+    /// The way to the shards, for tests that speak to them directly.
+    #[cfg(feature = "testing")]
+    pub(crate) fn router(&self) -> &Router {
+        &self.shared.router
+    }
+
     /// Attempts that run or wait for a slot.
     pub fn activities_in_flight(&self) -> usize {
         self.shared.workers.in_flight()

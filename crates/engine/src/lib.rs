@@ -16,6 +16,8 @@ pub mod schedule;
 pub mod shard;
 pub mod sim;
 pub mod state;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod view;
 
 mod convert;

@@ -259,7 +259,7 @@ impl Shard {
     /// One batch: load, decide, commit, act.
     async fn turn(&mut self, mail: Vec<Mail>) -> Result<(), Error> {
         let mut assumed = HashSet::new();
-        let mut pending = Vec::with_capacity(mail.len());
+        let (mut pending, mut watches) = (Vec::with_capacity(mail.len()), Vec::new());
         for mail in mail {
             let message = match mail {
                 Mail::For(message) => message,
@@ -279,6 +279,10 @@ impl Shard {
                     continue;
                 }
             };
+            if matches!(message.body, Body::Watch(_)) {
+                watches.push(message);
+                continue;
+            }
             if assumed.contains(&message.key) {
                 self.deferred.push(Mail::For(message));
                 continue;
@@ -287,7 +291,13 @@ impl Shard {
                 pending.push(decided);
             }
         }
-        self.commit(pending).await
+        self.commit(pending).await?;
+        // What a watcher is told must be durable, so it looks when the batch is.
+        let mut watching = Vec::new();
+        for message in watches {
+            watching.extend(self.decide(message, &mut assumed).await?);
+        }
+        self.commit(watching).await
     }
 
     /// Decides one message, reading its key's state when it is not in memory.

@@ -1,20 +1,22 @@
 //! Shutdown and the group of tasks that heeds it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// Tells the parts of a process to stop. Cheap to clone; every clone is the same switch.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Shutdown {
-    sender: Arc<watch::Sender<bool>>,
+    switch: Arc<Switch>,
 }
 
-impl Default for Shutdown {
-    fn default() -> Shutdown {
-        Shutdown { sender: Arc::new(watch::Sender::new(false)) }
-    }
+#[derive(Debug, Default)]
+struct Switch {
+    thrown: AtomicBool,
+    /// Wakes whoever waits in the order in which they came, which simulations rely on.
+    waiting: Notify,
 }
 
 impl Shutdown {
@@ -25,19 +27,22 @@ impl Shutdown {
 
     /// Throws the switch.
     pub fn begin(&self) {
-        self.sender.send_replace(true);
+        self.switch.thrown.store(true, Ordering::SeqCst);
+        self.switch.waiting.notify_waiters();
     }
 
     /// Whether it has been thrown.
     pub fn has_begun(&self) -> bool {
-        *self.sender.borrow()
+        self.switch.thrown.load(Ordering::SeqCst)
     }
 
     /// Resolves when it is thrown, at once when it has been.
     pub async fn begun(&self) {
-        let mut receiver = self.sender.subscribe();
-        // An error would mean that the sender is gone, which this very value keeps alive.
-        let _ = receiver.wait_for(|begun| *begun).await;
+        // A waiter hears of every throw after this line, whether it is polled by then or not.
+        let thrown = self.switch.waiting.notified();
+        if !self.has_begun() {
+            thrown.await;
+        }
     }
 }
 
@@ -47,5 +52,9 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
+    #[cfg(feature = "testing")]
+    if let Some(pace) = crate::testing::pace::current() {
+        return tokio::spawn(crate::testing::pace::Paced::new(pace, part));
+    }
     tokio::spawn(part)
 }

@@ -1,4 +1,8 @@
-//! Test bodies that every version of a port must pass, so that a double in memory and the real thing cannot drift
-//! apart. Compiled with the feature `testing` only.
+//! What tests of every crate share: bodies that every version of a port must pass, so that a double in memory and the
+//! real thing cannot drift apart, and the means to make a world unkind in a way that a seed repeats. Compiled with the
+//! feature `testing` only.
 
+pub mod dice;
+pub mod faults;
+pub mod pace;
 pub mod store_contract;

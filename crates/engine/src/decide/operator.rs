@@ -20,6 +20,11 @@ pub(super) fn to_open_run(
     context: &Context<'_>,
     event: Event,
 ) -> Transition {
+    // A sender that lost its acknowledgement may come again when the run that took the signal has closed.
+    let is_signal = matches!(event, Event::WorkflowExecutionSignaled { .. });
+    if is_signal && state.runs.iter().any(|run| run.knows(&event)) {
+        return Transition::reply(Reply::Done);
+    }
     // A caller that knows the first run of a chain means whichever run is open now.
     let fits = |run: &&RunState| {
         wanted.as_ref().is_none_or(|wanted| *wanted == run.run_id || wanted == run.first_run())

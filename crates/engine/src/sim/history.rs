@@ -3,12 +3,13 @@
 use nexus_kernel::Json;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Key, RunId};
+use nexus_kernel::port::log::Stored;
 use nexus_kernel::port::runs::RunStatus;
 use nexus_kernel::time::Timestamp;
 use serde_json::Map;
 
 use super::World;
-use crate::record::{Event, Note, Started};
+use crate::record::{Event, Note, Record, Started};
 use crate::state::{KeyState, RunState};
 
 /// An event with its circumstances.
@@ -83,33 +84,15 @@ impl RunHistory {
         })
     }
 
-    fn merged(&self, fields: impl Fn(&Event) -> Option<&Json>) -> Map<String, Json> {
-        let objects = self.events.iter().filter_map(|entry| fields(&entry.event)?.as_object());
-        objects.flatten().map(|(name, value)| (name.clone(), value.clone())).collect()
-    }
-}
-
-impl World<'_> {
-    /// Every run in the order of their starts.
-    pub fn histories(&self) -> Vec<RunHistory> {
-        let mut all: Vec<RunHistory> = self.order.iter().flat_map(|key| self.chain(key)).collect();
-        all.sort_by_key(|run| run.started_at);
-        all
-    }
-
-    /// The runs of a key, first to last.
-    pub fn chain(&self, key: &Key) -> Vec<RunHistory> {
+    /// The runs of a key, first to last, from its stored records.
+    pub fn of_records(key: &Key, stored: &[Stored]) -> Result<Vec<RunHistory>, String> {
         let mut runs: Vec<(RunHistory, RunState, u64)> = Vec::new();
-        let Some(cell) = self.cells.get(key) else { return Vec::new() };
-        for (record, stored) in cell.records.iter().zip(&cell.stored) {
+        for stored in stored {
+            let record = Record::decode(&stored.record)?;
             for part in &record.runs {
                 if let Some(Event::WorkflowExecutionStarted(started)) = part.events.first() {
-                    let state = RunState::new(
-                        key.namespace.clone(),
-                        part.run.clone(),
-                        (**started).clone(),
-                        record.at,
-                    );
+                    let (namespace, started) = (key.namespace.clone(), (**started).clone());
+                    let state = RunState::new(namespace, part.run.clone(), started, record.at);
                     runs.push((begun(key, &state), state, 0));
                 }
                 let Some((run, state, bytes)) = runs.iter_mut().find(|(run, ..)| run.run_id == part.run)
@@ -126,7 +109,27 @@ impl World<'_> {
                 *bytes += stored.record.len() as u64;
             }
         }
-        runs.into_iter().map(|(run, state, _)| ended(run, state)).collect()
+        Ok(runs.into_iter().map(|(run, state, _)| ended(run, state)).collect())
+    }
+
+    fn merged(&self, fields: impl Fn(&Event) -> Option<&Json>) -> Map<String, Json> {
+        let objects = self.events.iter().filter_map(|entry| fields(&entry.event)?.as_object());
+        objects.flatten().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
+impl World<'_> {
+    /// Every run in the order of their starts.
+    pub fn histories(&self) -> Vec<RunHistory> {
+        let mut all: Vec<RunHistory> = self.order.iter().flat_map(|key| self.chain(key)).collect();
+        all.sort_by_key(|run| run.started_at);
+        all
+    }
+
+    /// The runs of a key, first to last.
+    pub fn chain(&self, key: &Key) -> Vec<RunHistory> {
+        let stored = self.cells.get(key).map(|cell| cell.stored.as_slice()).unwrap_or_default();
+        RunHistory::of_records(key, stored).unwrap_or_default() // a world reads what it has written itself
     }
 
     /// The state of a key that its records add up to.

@@ -15,5 +15,6 @@ mod retry;
 mod scenario;
 mod schedule;
 mod sim;
+mod simulation;
 mod support;
 mod time;

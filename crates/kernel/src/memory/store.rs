@@ -42,6 +42,14 @@ impl MemoryStore {
         MemoryStore::default()
     }
 
+    /// Every key that has records, in order of creation.
+    pub fn keys(&self) -> Vec<Key> {
+        let inner = self.lock();
+        let mut keys: Vec<_> = inner.keys.iter().map(|(key, log)| (log.cursor, key.clone())).collect();
+        keys.sort();
+        keys.into_iter().map(|(_, key)| key).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
