@@ -70,7 +70,7 @@ impl Search {
                     *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(violation);
                 }
             }
-            if seed % TOLD_EVERY == 0 {
+            if seed.is_multiple_of(TOLD_EVERY) {
                 out(&format!("  at seed {seed}"));
             }
         }
