@@ -8,8 +8,8 @@ mod calendar;
 mod cron;
 mod deliver;
 mod handle;
+mod record;
 mod spec;
-mod state;
 mod step;
 mod view;
 
@@ -18,8 +18,8 @@ use nexus_kernel::id::{Key, Namespace, WorkflowId};
 
 pub use calendar::Calendar;
 pub use handle::NewSchedule;
+pub use record::{Action, Definition, Overlap, Policies, Schedule};
 pub use spec::{Interval, Spec};
-pub use state::{Action, Definition, Overlap, Policies, Schedule};
 
 pub(crate) use deliver::deliver;
 pub use step::{Errand, Happening, Request};

@@ -10,6 +10,7 @@ pub mod new;
 pub mod parse;
 pub mod rewrite;
 pub mod run;
+pub mod schedule;
 pub mod symbols;
 pub mod test;
 pub mod up;
@@ -99,6 +100,12 @@ pub enum Command {
         #[command(subcommand)]
         verb: workflow::WorkflowVerb,
     },
+    /// Start runs when their time comes
+    Schedule {
+        /// What to do.
+        #[command(subcommand)]
+        verb: schedule::ScheduleVerb,
+    },
     /// Explain an error code
     Explain(explain::ExplainArgs),
     /// Serve an editor: the language server, over standard input and output
@@ -122,6 +129,7 @@ impl Cli {
             Command::Symbols(args) => symbols::symbols(&global, &args, output),
             Command::New(args) => new::new(&args, output),
             Command::Workflow { verb } => workflow::workflow(&global, verb, output).await,
+            Command::Schedule { verb } => schedule::schedule(&global, verb, output).await,
             Command::Explain(args) => explain::explain(&args, output),
             Command::Lsp(args) => lsp::lsp(&args),
         }

@@ -5,8 +5,8 @@ use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::id::{Key, RunId, WorkflowId};
 use nexus_kernel::task;
 
+use super::record::Schedule;
 use super::spec::duration;
-use super::state::Schedule;
 use super::step::{Errand, Happening};
 use crate::definition::Definition;
 use crate::deliver::failure_of;

@@ -5,7 +5,7 @@ use nexus_kernel::error::Error;
 use nexus_kernel::id::{Namespace, RunId};
 use nexus_kernel::time::Timestamp;
 
-use super::state::{Definition, Overlap, Schedule};
+use super::record::{Definition, Overlap, Schedule};
 use super::step::{Happening, Request};
 use crate::engine::{EngineHandle, stopping};
 use crate::input::{Input, Reply};

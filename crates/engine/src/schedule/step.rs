@@ -8,16 +8,16 @@ use nexus_kernel::id::{Key, RunId};
 use nexus_kernel::time::Timestamp;
 use std::time::Duration;
 
-use super::spec::Compiled;
-use super::state::{
+use super::record::{
     BUFFER_MAX, Counts, Definition, Overlap, RECENT_MAX, Running, Schedule, Stop, Taken, Waiting,
 };
+use super::spec::Compiled;
 
 /// Moments that one transition deals with; the rest follow in the next.
 const MOMENTS_MAX: usize = 1_000;
 
 /// How long a schedule stays that will never act again.
-const IDLE: Duration = Duration::from_secs(7 * 86_400);
+const IDLE: Duration = Duration::from_hours(7 * 24);
 
 /// What an operator asks for.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use nexus_kernel::Json;
 use nexus_kernel::id::Namespace;
 use serde_json::json;
 
-use super::state::Schedule;
+use super::record::Schedule;
 
 /// Moments to come that are shown.
 const UPCOMING_MAX: usize = 10;

@@ -16,6 +16,7 @@ mod kill;
 mod lsp;
 mod orders;
 mod rewrite;
+mod schedule;
 mod seed;
 mod support;
 mod test;
