@@ -44,6 +44,12 @@ impl Definition {
         self.sources.locate(span).to_string()
     }
 
+    /// The line that a span starts on, without the blanks around it.
+    pub fn source_line(&self, span: Span) -> String {
+        let source = self.sources.get(span.source);
+        source.map_or_else(String::new, |it| it.line_text(it.line_of(span.start)).trim().to_owned())
+    }
+
     /// Compiles sources. The definition is absent when there are errors.
     pub fn compile(sources: Sources, lenient: bool) -> (Option<Arc<Definition>>, Sources, Vec<Diagnostic>) {
         let bytes = bundle(&sources, lenient);

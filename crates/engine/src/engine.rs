@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::definition::{Definition, Definitions};
 use crate::endpoint;
 use crate::input::{Input, Reply, Start};
+use crate::playback;
 use crate::recovery;
 use crate::shard::{Mail, Message, Outcome, Router, Shard, Shared};
 use crate::view::{self, HistoryView, RunView};
@@ -258,6 +259,11 @@ impl EngineHandle {
     /// The history of a run.
     pub async fn history(&self, run: &RunId) -> Result<HistoryView, Error> {
         view::history(&self.shared, self.row(run).await?).await
+    }
+
+    /// A run played back, up to an event or to its latest: what every event changed, then how things stood.
+    pub async fn playback(&self, run: &RunId, to: Option<u64>) -> Result<Json, Error> {
+        playback::playback(&self.shared, self.row(run).await?, to).await
     }
 
     /// Asks an open run to stop; its program may clean up first.

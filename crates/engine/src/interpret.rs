@@ -131,10 +131,20 @@ pub(crate) fn replay(
     definition: &Definition,
     records: &[Stored],
 ) -> Result<(Machine, Vec<ProgramEvent>), ReplayError> {
+    replay_observed(key, run, (definition, records), &mut |_, _| {})
+}
+
+/// The same, with somebody who looks at the program after each task: the id of the event that ended it comes along.
+pub(crate) fn replay_observed(
+    key: &Key,
+    run: &RunState,
+    (definition, records): (&Definition, &[Stored]),
+    observe: &mut dyn FnMut(u64, &Machine),
+) -> Result<(Machine, Vec<ProgramEvent>), ReplayError> {
     let mut machine = begin(key, &run.run_id, &run.started, definition, run.started_at).map_err(|error| {
         ReplayError::Program(Failure::new(FailureKind::Server, "InputInvalid", error.to_string()))
     })?;
-    let mut replay = Replay { key, run, definition, seen: 0, bytes: 0, unseen: Vec::new() };
+    let mut replay = Replay { key, run, definition, seen: 0, bytes: 0, unseen: Vec::new(), observe };
     for stored in records {
         let record = Record::decode(&stored.record).map_err(ReplayError::Damaged)?;
         for part in record.runs.iter().filter(|part| part.run == run.run_id) {
@@ -152,6 +162,7 @@ struct Replay<'a> {
     seen: u64,
     bytes: u64,
     unseen: Vec<ProgramEvent>,
+    observe: &'a mut dyn FnMut(u64, &Machine),
 }
 
 impl Replay<'_> {
@@ -159,7 +170,9 @@ impl Replay<'_> {
         let mut events = events.iter();
         while let Some(event) = events.next() {
             if matches!(event, Event::WorkflowTaskCompleted {}) {
+                let id = self.seen + 1;
                 self.batch(machine, at, &mut events)?;
+                (self.observe)(id, machine);
             } else {
                 self.unseen.extend(incoming(event));
             }

@@ -25,6 +25,7 @@ mod deliver;
 mod endpoint;
 mod failures;
 mod interpret;
+mod playback;
 mod recovery;
 mod timers;
 mod worker;

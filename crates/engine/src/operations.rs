@@ -1,5 +1,6 @@
 //! What the engine contributes to the catalogue: a verb or two for each noun, and one operation for each workflow.
 
+mod playback;
 mod schedule;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
         run_terminate(engine),
     ];
     operations.extend([workflow_list(engine), workflow_show(engine)]);
+    operations.push(playback::run_replay(engine));
     operations.extend(schedule::schedules(engine));
     for workflow in definition.program.workflows() {
         for place in &workflow.deployments {

@@ -80,9 +80,23 @@ impl Output {
 
     /// Data: the events of a run as a timeline.
     pub fn timeline(&self, history: &Json) {
-        for row in timeline::lines(history, io::stdout().is_terminal() && self.color) {
+        for row in self.timeline_lines(history) {
             line(&mut io::stdout().lock(), &row);
         }
+    }
+
+    /// Data: a page that takes the place of the one before, on a terminal; elsewhere the pages follow each other.
+    pub fn page(&self, text: &str) {
+        let mut out = io::stdout().lock();
+        if io::stdout().is_terminal() {
+            let _ = write!(out, "\u{1b}[H\u{1b}[2J"); // the reader has gone away: `line` has no more to say either
+        }
+        line(&mut out, text.trim_end());
+    }
+
+    /// The events of a run as lines of a timeline, in colour where standard output shows it.
+    pub fn timeline_lines(&self, history: &Json) -> Vec<String> {
+        timeline::lines(history, io::stdout().is_terminal() && self.color)
     }
 
     /// A remark for people.

@@ -136,6 +136,8 @@ pub(super) struct Waiting {
 /// An action that was taken.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Taken {
+    /// The number of the action.
+    pub(super) seq: u64,
     pub(super) nominal: Timestamp,
     pub(super) at: Timestamp,
     pub(super) workflow_id: String,

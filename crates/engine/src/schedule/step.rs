@@ -297,6 +297,7 @@ impl Schedule {
         self.next_seq += 1;
         self.counts.actions += 1;
         self.recent.push(Taken {
+            seq,
             nominal,
             at: now,
             workflow_id: workflow_id.clone(),
@@ -309,18 +310,19 @@ impl Schedule {
     }
 
     fn started(&mut self, seq: u64, outcome: Result<(Key, RunId), Failure>, now: Timestamp) {
-        let Some(running) = self.running.iter_mut().find(|it| it.seq == seq && it.run.is_none()) else {
-            return;
-        };
-        let nominal = running.nominal;
-        let taken = self.recent.iter_mut().rev().find(|it| it.nominal == nominal);
+        // A short run may have ended before the news of its start is here.
+        let running = self.running.iter_mut().find(|it| it.seq == seq && it.run.is_none());
+        let taken = self.recent.iter_mut().find(|it| it.seq == seq);
         match outcome {
             Ok((key, run)) => {
                 if let Some(taken) = taken {
                     taken.run = Some(run.clone());
                 }
-                running.run = Some((key, run));
+                if let Some(running) = running {
+                    running.run = Some((key, run));
+                }
             }
+            Err(_) if running.is_none() => {}
             Err(failure) => {
                 if let Some(taken) = taken {
                     taken.failure = Some(failure.clone());

@@ -10,6 +10,7 @@
 mod cancel;
 mod crash;
 mod ids;
+mod playback;
 mod remote;
 mod retry;
 mod scenario;

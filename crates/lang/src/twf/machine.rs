@@ -21,6 +21,7 @@ mod start;
 mod state;
 mod step;
 mod trace;
+mod variables;
 mod wait;
 mod wire;
 

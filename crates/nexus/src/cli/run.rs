@@ -1,6 +1,8 @@
 //! `nexus run WORKFLOW`, and `nexus run list|show|history`.
 
 pub(in crate::cli) mod input;
+mod replay;
+mod watch;
 
 use clap::{Args, Subcommand};
 use nexus_kernel::Json;
@@ -87,6 +89,22 @@ pub enum RunVerb {
     History {
         /// The run
         run: String,
+    },
+    /// Follow a run live until it has ended
+    Watch {
+        /// The run
+        run: String,
+    },
+    /// Step through a run in time: its variables, what each event changed, where it waited
+    Replay {
+        /// The run
+        run: String,
+        /// Only up to this event
+        #[arg(long, value_name = "EVENT")]
+        to: Option<u64>,
+        /// One event after the other, with the keyboard
+        #[arg(long)]
+        step: bool,
     },
     /// Ask a run to stop; its program may clean up first
     Cancel {
@@ -184,6 +202,8 @@ async fn on_runs(global: &Global, verb: RunVerb, output: Output) -> Result<(), E
                 if output.is_json() { output.json(&history) } else { output.timeline(&history) }
             })
         }
+        RunVerb::Watch { run } => watch::watch(&client, &run, output).await,
+        RunVerb::Replay { run, to, step } => replay::replay(&client, &run, (to, step), output).await,
         RunVerb::Cancel { run, reason } => stop(&client, "run.cancel", run, reason).await,
         RunVerb::Terminate { run, reason } => stop(&client, "run.terminate", run, reason).await,
     };

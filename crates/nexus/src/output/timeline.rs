@@ -5,12 +5,14 @@ use nexus_kernel::Json;
 const DIM: &str = "\u{1b}[2m";
 const RED: &str = "\u{1b}[31m";
 const GREEN: &str = "\u{1b}[32m";
+const CYAN: &str = "\u{1b}[36m";
 const RESET: &str = "\u{1b}[0m";
 
 /// Longest value shown, in characters.
 const VALUE_CHARS_MAX: usize = 72;
 
-/// The lines of a timeline.
+/// The lines of a timeline. Where a history tells what an event changed and what the program waited for then, that
+/// stands under it.
 pub(super) fn lines(history: &Json, color: bool) -> Vec<String> {
     let text = |name: &str| history.get(name).and_then(Json::as_str).unwrap_or_default();
     let mut lines = vec![
@@ -19,7 +21,25 @@ pub(super) fn lines(history: &Json, color: bool) -> Vec<String> {
     ];
     let events = history.get("events").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
     let start = events.first().and_then(millis).unwrap_or(0);
-    lines.extend(events.iter().map(|event| line(event, start, color)));
+    for event in events {
+        lines.push(line(event, start, color));
+        lines.extend(under(event, color));
+    }
+    lines
+}
+
+/// What a task of the program changed, and where it then waited.
+fn under(event: &Json, color: bool) -> Vec<String> {
+    let (cyan, dim, reset) = if color { (CYAN, DIM, RESET) } else { ("", "", "") };
+    let changes = event.get("changes").and_then(Json::as_object);
+    let mut lines: Vec<String> = (changes.into_iter().flatten())
+        .map(|(name, value)| format!("{:17}{cyan}{name} = {}{reset}", "", shorten(&value.to_string())))
+        .collect();
+    for wait in event.get("waits").and_then(Json::as_array).into_iter().flatten() {
+        let text = |name: &str| wait.get(name).and_then(Json::as_str).unwrap_or_default();
+        let source = shorten(text("source"));
+        lines.push(format!("{:17}{dim}waits for {} at {}  {source}{reset}", "", text("for"), text("at")));
+    }
     lines
 }
 

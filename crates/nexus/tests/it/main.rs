@@ -15,6 +15,7 @@ mod drift;
 mod kill;
 mod lsp;
 mod orders;
+mod replay;
 mod rewrite;
 mod schedule;
 mod seed;

@@ -113,6 +113,9 @@ fn a_run_is_started_when_its_time_comes_and_skipped_while_another_runs() {
     // News that comes twice, or for nobody, changes nothing.
     world.ended(1).started(9).ended(9);
     assert_eq!(world.it().running.len(), 1);
+    // A run may end before the news of its start is here.
+    world.ended(2).started(2);
+    assert!(world.it().running.is_empty() && world.it().recent.iter().all(|it| it.run.is_some()));
 }
 
 #[test]

@@ -1,0 +1,89 @@
+//! `nexus run watch`: a run as it goes on.
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use nexus_kernel::Json;
+use nexus_kernel::error::Error;
+use serde_json::json;
+
+use crate::client::Client;
+use crate::output::Output;
+
+/// How often the run is looked at.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// Lines of the history on one page of a terminal.
+const LINES_MAX: usize = 24;
+
+/// Shows a run until it has ended: one page that changes on a terminal, elsewhere each new event as a line.
+pub(super) async fn watch(client: &Client, run: &str, output: Output) -> Result<(), Error> {
+    let mut shown = 0;
+    loop {
+        // Waiting for the end is left to the server: an answer comes at once when there is one.
+        let wait = json!({ "run_id": run, "wait_ms": u64::try_from(EVERY.as_millis()).unwrap_or(0) });
+        let view = client.verb("run.show", wait).await?;
+        let history = client.verb("run.history", json!({ "run_id": run })).await?;
+        let is_open = matches!(view.get("status").and_then(Json::as_str), Some("running" | "paused"));
+        if output.is_json() {
+            shown = follow_json(&history, shown, output);
+        } else if io::stdout().is_terminal() {
+            output.page(&page(&view, &history, output));
+        } else {
+            let lines = output.timeline_lines(&history);
+            lines.iter().skip(shown).for_each(|line| output.text(line));
+            shown = lines.len();
+        }
+        if !is_open {
+            return Ok(());
+        }
+    }
+}
+
+/// Each event that is new, one JSON object a line.
+fn follow_json(history: &Json, shown: usize, output: Output) -> usize {
+    let events = history.get("events").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+    events.iter().skip(shown).for_each(|event| output.text(&event.to_string()));
+    events.len()
+}
+
+fn page(view: &Json, history: &Json, output: Output) -> String {
+    let text = |it: &Json, name: &str| match it.get(name) {
+        None | Some(Json::Null) => String::new(),
+        Some(Json::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let mut lines = output.timeline_lines(history);
+    let head: Vec<String> = lines.drain(..lines.len().min(2)).collect();
+    let hidden = lines.len().saturating_sub(LINES_MAX);
+    let mut page = head;
+    if hidden > 0 {
+        page.push(format!("      .. {hidden} earlier events"));
+    }
+    page.extend(lines.drain(hidden..));
+    let list = |name: &str| view.get(name).and_then(Json::as_array).cloned().unwrap_or_default();
+    let pending = list("pending");
+    if !pending.is_empty() {
+        page.push(String::new());
+    }
+    for it in &pending {
+        let attempt = text(it, "attempt");
+        let attempt =
+            if attempt.is_empty() || attempt == "1" { String::new() } else { format!(" attempt {attempt}") };
+        let failure = it.get("last_failure").filter(|it| !it.is_null()).map(super::told);
+        let failure = failure.map(|it| format!(" · {it}")).unwrap_or_default();
+        page.push(format!("  pending  {} {}{attempt}{failure}", text(it, "kind"), text(it, "name")));
+    }
+    for it in &list("waits") {
+        page.push(format!("  waits    for {} at {}", text(it, "for"), text(it, "at")));
+    }
+    for (name, value) in
+        [("result", view.get("result")), ("failure", view.get("failure")), ("blocked", view.get("blocked"))]
+    {
+        if let Some(value) = value.filter(|it| !it.is_null()) {
+            let told = if name == "result" { value.to_string() } else { super::told(value) };
+            page.push(format!("  {name:<8} {told}"));
+        }
+    }
+    page.join("\n")
+}
