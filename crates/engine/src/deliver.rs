@@ -68,8 +68,9 @@ pub(crate) fn target(
     seq: u64,
     intent: Intent,
 ) -> Result<(Key, Start), Failure> {
-    let origin =
-        |kind, reports| Some(Origin { key: key.clone(), run: run.run_id.clone(), seq, kind, reports });
+    let origin = |kind, reports| {
+        Some(Origin { key: key.clone(), run: run.run_id.clone(), seq, kind, reports, root: run.root() })
+    };
     let request_id = format!("{}/{seq}", run.run_id);
     match intent {
         Intent::StartChild { workflow, workflow_id, input, detached } => {

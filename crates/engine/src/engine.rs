@@ -11,14 +11,16 @@ use nexus_kernel::port::SharedStore;
 use nexus_kernel::port::activity::SharedActivities;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::rng::SharedRng;
-use nexus_kernel::port::runs::{RunFilter, RunRow};
+use nexus_kernel::port::runs::RunRow;
 use nexus_kernel::task::{self, Shutdown};
+use nexus_kernel::visibility::{Group, RunCount, RunQuery, Schema};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::definition::{Definition, Definitions};
 use crate::endpoint;
 use crate::input::{Input, Reply, Start};
 use crate::playback;
+use crate::namespaces::{Namespaces, Settings};
 use crate::recovery;
 use crate::shard::{Mail, Message, Outcome, Router, Shard, Shared};
 use crate::view::{self, HistoryView, RunView};
@@ -70,6 +72,7 @@ impl Engine {
         let (senders, mailboxes) = (0..options.shards.max(1)).map(|_| mpsc::unbounded_channel()).unzip();
         let shared = Shared {
             definitions: Definitions::new(Arc::clone(&ports.store)),
+            namespaces: Namespaces::load(&ports.store).await?,
             workers: Workers::new(ports.activities, Arc::clone(&ports.clock)),
             router: Router::new(senders),
             store: ports.store,
@@ -246,9 +249,30 @@ impl EngineHandle {
         })
     }
 
-    /// Runs that fit, newest first.
-    pub async fn list(&self, filter: RunFilter) -> Result<Vec<RunRow>, Error> {
-        Ok(self.shared.store.runs(filter).await?)
+    /// Puts what a project declares for its namespaces into force.
+    pub fn configure(&self, settings: Settings) {
+        self.shared.namespaces.configure(settings);
+    }
+
+    /// What runs of a namespace, or of any, can be searched by.
+    pub fn schema(&self, namespace: Option<&Namespace>) -> Schema {
+        self.shared.namespaces.schema(namespace)
+    }
+
+    /// Refuses search attributes that do not fit their types before a run starts with them.
+    pub fn check_search_attributes(&self, namespace: &Namespace, given: &Json) -> Result<(), Error> {
+        self.shared.namespaces.check(namespace, given)
+    }
+
+    /// Runs that fit. Rows are written in the transaction of the record that they follow from: whoever asks after an
+    /// acknowledged write sees it.
+    pub async fn list(&self, query: impl Into<RunQuery>) -> Result<Vec<RunRow>, Error> {
+        Ok(self.shared.store.runs(query.into()).await?)
+    }
+
+    /// How many runs fit.
+    pub async fn count(&self, count: RunCount) -> Result<Vec<Group>, Error> {
+        Ok(self.shared.store.count(count).await?)
     }
 
     /// What is known of a run.

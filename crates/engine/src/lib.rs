@@ -9,6 +9,7 @@ pub mod definition;
 pub mod effect;
 pub mod engine;
 pub mod input;
+pub mod namespaces;
 pub mod operations;
 pub mod record;
 pub mod scenario;

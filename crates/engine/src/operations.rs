@@ -2,6 +2,7 @@
 
 mod playback;
 mod schedule;
+mod visibility;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +11,8 @@ use nexus_kernel::call::{Answer, CallContext, RunAnswer, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::{Namespace, RunId};
-use nexus_kernel::limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
 use nexus_kernel::operation::{Effect, Handler, Operation};
-use nexus_kernel::port::runs::{RunFilter, RunStatus};
+use nexus_kernel::port::runs::RunStatus;
 use nexus_kernel::{BoxFuture, Json};
 use nexus_lang::twf::program::WorkflowInfo;
 use serde::Deserialize;
@@ -21,12 +21,13 @@ use serde_json::json;
 use crate::definition::Definition;
 use crate::engine::{EngineHandle, StartRequest};
 use crate::shard::Outcome;
-use crate::view::row_json;
 
 /// Every operation of an engine with this definition deployed.
 pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<Operation>, Error> {
     let mut operations = vec![
-        run_list(engine),
+        visibility::run_list(engine),
+        visibility::run_count(engine),
+        visibility::run_attributes(engine),
         run_show(engine),
         run_history(engine),
         run_cancel(engine),
@@ -86,51 +87,6 @@ impl Verb {
             handler: Arc::new(handler),
         }
     }
-}
-
-#[derive(Deserialize)]
-struct ListInput {
-    namespace: Option<Namespace>,
-    workflow: Option<String>,
-    status: Option<RunStatus>,
-    before: Option<String>,
-    limit: Option<usize>,
-}
-
-fn run_list(engine: &EngineHandle) -> Operation {
-    let statuses: Vec<_> = RunStatus::ALL.iter().map(|status| status.as_str()).collect();
-    let input = object(
-        &json!({
-            "namespace": { "type": "string", "description": "only runs in this namespace" },
-            "workflow": { "type": "string", "description": "only runs of this workflow" },
-            "status": { "enum": statuses, "description": "only runs with this status" },
-            "before": { "type": "string", "description": "only runs older than this run id: the page's `next`" },
-            "limit": {
-                "type": "integer", "minimum": 1, "maximum": PAGE_ROWS_MAX, "default": PAGE_ROWS_DEFAULT,
-                "description": "most runs to list",
-            },
-        }),
-        &[],
-    );
-    let output = json!({
-        "type": "object",
-        "properties": {
-            "runs": { "type": "array", "items": { "type": "object" } },
-            "next": { "type": ["string", "null"], "description": "pass as `before` for the next page" },
-        },
-        "required": ["runs", "next"],
-    });
-    let (title, doc) = ("List runs", "Runs from the newest to the oldest.");
-    Verb { name: "run.list", title, doc, effect: Effect::Read, input, output }.handled(engine, list_runs)
-}
-
-async fn list_runs(engine: EngineHandle, input: ListInput, _: CallContext) -> Result<Json, Error> {
-    let limit = input.limit.unwrap_or(PAGE_ROWS_DEFAULT).min(PAGE_ROWS_MAX);
-    let before = input.before.as_deref().map(RunId::parse).transpose()?;
-    let (namespace, workflow, status) = (input.namespace, input.workflow, input.status);
-    let rows = engine.list(RunFilter { namespace, workflow, status, before, limit }).await?;
-    let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.run_id.clone());
-    Ok(json!({ "runs": rows.iter().map(row_json).collect::<Vec<_>>(), "next": next }))
 }
 
 #[derive(Deserialize)]

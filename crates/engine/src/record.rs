@@ -118,6 +118,9 @@ pub struct Origin {
     pub kind: OriginKind,
     /// Whether the starter wants to hear of the end.
     pub reports: bool,
+    /// The run at the top of the starter's tree, unless that is the starter itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<(WorkflowId, RunId)>,
 }
 
 /// How a run was started from another.
@@ -165,6 +168,12 @@ pub struct Started {
     /// When the run's time is up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_deadline: Option<Timestamp>,
+    /// What its starter noted: an object, or null.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub memo: Json,
+    /// What it can be searched by: an object of names and values, or null.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub search_attributes: Json,
 }
 
 /// Options of a scheduled activity, every default filled in.
@@ -473,7 +482,8 @@ mod tests {
     fn record() -> Record {
         let run = RunId::generate(Timestamp::from_millis(1_700_000_000_000), &SeededRng::new(1));
         let key = Key { namespace: Namespace::default(), workflow_id: WorkflowId::new("parent").unwrap() };
-        let origin = Origin { key, run: run.clone(), seq: 4, kind: OriginKind::Nexus, reports: true };
+        let origin =
+            Origin { key, run: run.clone(), seq: 4, kind: OriginKind::Nexus, reports: true, root: None };
         let started = Started {
             workflow: "Checkout".into(),
             definition: Hash::of(b"definition"),
@@ -487,6 +497,8 @@ mod tests {
             unread: Vec::new(),
             first_run: None,
             run_deadline: None,
+            memo: Json::Null,
+            search_attributes: Json::Null,
         };
         let options = ActivityOptions {
             task_queue: "orders".into(),

@@ -25,9 +25,9 @@ use crate::definition::Definitions;
 use crate::deliver;
 use crate::effect::Effect;
 use crate::input::{Input, Reply};
-use crate::record::Event;
+use crate::namespaces::Namespaces;
 use crate::schedule::{self, Schedule};
-use crate::state::KeyState;
+use crate::state::{KeyState, RunState, changes_row};
 use crate::timers::Timers;
 use crate::worker::Workers;
 
@@ -167,6 +167,7 @@ pub struct Shared {
     pub(crate) clock: SharedClock,
     pub(crate) rng: SharedRng,
     pub(crate) definitions: Definitions,
+    pub(crate) namespaces: Namespaces,
     pub(crate) workers: Workers,
     pub(crate) router: Router,
     pub(crate) epoch: Epoch,
@@ -370,11 +371,15 @@ impl Shard {
         let state = self.keys.get_mut(&key)?;
         let expected = state.head;
         state.head += 1;
-        let changed = |event: &Event| event.closes() || matches!(event, Event::WorkflowExecutionStarted(_));
-        let parts = record.runs.iter().filter(|part| part.events.iter().any(changed));
-        let rows: Vec<_> = parts.filter_map(|part| state.run(&part.run)).map(|run| run.row(&key)).collect();
         let bytes = record.encode();
         state.count_bytes(record, bytes.len());
+        let parts = record.runs.iter().filter(|part| part.events.iter().any(changes_row));
+        let namespaces = &self.shared.namespaces;
+        let row = |run: &RunState| {
+            let given = run.visible.search_attributes_json();
+            run.row(&key, namespaces.read(&key.namespace, &run.run_id, &given))
+        };
+        let rows: Vec<_> = parts.filter_map(|part| state.run(&part.run)).map(row).collect();
         let live = state.is_live();
         Some(Append { key, expected, epoch: self.shared.epoch, record: bytes, live, rows })
     }

@@ -1,15 +1,19 @@
 //! What the events of a run add up to: the run's state, rebuilt by folding its records.
 
+mod visible;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use nexus_kernel::Json;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Key, Namespace, RunId, WorkflowId};
 use nexus_kernel::port::log::Stored;
-use nexus_kernel::port::runs::{RunRow, RunStatus};
+use nexus_kernel::port::runs::RunStatus;
 use nexus_kernel::time::Timestamp;
 
 use nexus_lang::twf::machine::{Event as ProgramEvent, Machine};
+
+pub use visible::{Visible, changes_row};
 
 use crate::failures;
 use crate::record::{
@@ -51,6 +55,10 @@ pub struct RunState {
     pub next_event: u64,
     /// Bytes of the records that the run has a part in.
     pub history_bytes: u64,
+    /// Those records.
+    pub transitions: u64,
+    /// What lists of runs show and find besides.
+    pub visible: Visible,
     /// Its namespace, for effects on neighbours.
     pub namespace: Namespace,
     /// Activities without an end.
@@ -218,6 +226,7 @@ impl KeyState {
         for part in &record.runs {
             if let Some(run) = self.run_mut(&part.run) {
                 run.history_bytes += bytes as u64;
+                run.transitions += 1;
             }
         }
     }
@@ -277,6 +286,7 @@ impl RunState {
     /// A run that has just been started.
     pub fn new(namespace: Namespace, run_id: RunId, started: Started, at: Timestamp) -> RunState {
         RunState {
+            visible: Visible::of(&started),
             run_id,
             started,
             started_at: at,
@@ -286,6 +296,7 @@ impl RunState {
             failure: None,
             next_event: 1,
             history_bytes: 0,
+            transitions: 0,
             namespace,
             activities: BTreeMap::new(),
             timers: BTreeMap::new(),
@@ -321,18 +332,6 @@ impl RunState {
         }
     }
 
-    /// Its row in the list of runs.
-    pub fn row(&self, key: &Key) -> RunRow {
-        RunRow {
-            key: key.clone(),
-            run_id: self.run_id.clone(),
-            workflow: self.started.workflow.clone(),
-            status: self.status,
-            started_at: self.started_at,
-            closed_at: self.closed_at,
-        }
-    }
-
     /// Takes in a change that history does not show.
     pub fn note(&mut self, note: &Note) {
         match note {
@@ -364,6 +363,9 @@ impl RunState {
             }
             Event::TimerFired { seq } | Event::TimerCanceled { seq } => {
                 self.timers.remove(seq);
+            }
+            Event::WorkflowPropertiesModified { .. } | Event::UpsertWorkflowSearchAttributes { .. } => {
+                self.visible.apply(event);
             }
             Event::WorkflowTaskCompleted {} => self.blocked = None,
             Event::WorkflowTaskFailed { failure } => self.blocked = Some(failure.clone()),

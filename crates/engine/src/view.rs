@@ -5,7 +5,7 @@ use nexus_kernel::error::Error;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::RunId;
 use nexus_kernel::port::log::Stored;
-use nexus_kernel::port::runs::RunRow;
+use nexus_kernel::port::runs::{RunRef, RunRow};
 use nexus_kernel::time::Timestamp;
 use nexus_lang::twf::machine::Blocked;
 use serde_json::json;
@@ -109,8 +109,20 @@ pub fn row_json(row: &RunRow) -> Json {
         "workflow": row.workflow,
         "status": row.status,
         "started_at": row.started_at.to_string(),
+        "execution_at": row.execution_at.to_string(),
         "closed_at": row.closed_at.map(|at| at.to_string()),
+        "task_queue": row.task_queue,
+        "history_length": row.history.map(|history| history.events),
+        "history_size_bytes": row.history.map(|history| history.bytes),
+        "parent": row.parent.as_ref().map(reference),
+        "root": row.root.as_ref().map(reference),
+        "memo": row.memo,
+        "search_attributes": row.attributes.to_json(),
     })
+}
+
+fn reference(run: &RunRef) -> Json {
+    json!({ "workflow_id": run.workflow_id, "run_id": run.run_id })
 }
 
 /// Reads a run from the store.

@@ -83,6 +83,16 @@ codes! {
     METHOD_UNKNOWN = "NX-2010", "the method is not allowed here", 405, Usage;
     /// An update was refused by its run.
     UPDATE_REFUSED = "NX-2011", "the run refuses the update", 422, Failed;
+    /// A list filter cannot be understood.
+    FILTER_INVALID = "NX-2020", "the filter cannot be understood", 422, Usage;
+    /// The run is open, and what was asked is for closed ones.
+    RUN_OPEN = "NX-2021", "the run is still open", 409, Usage;
+    /// An exported run cannot be read or does not fit here.
+    IMPORT_REFUSED = "NX-2022", "the run cannot be imported", 422, Usage;
+    /// Search attributes do not fit.
+    ATTRIBUTES_INVALID = "NX-2023", "the search attributes do not fit", 422, Usage;
+    /// No such batch.
+    BATCH_UNKNOWN = "NX-2024", "there is no such batch", 404, NotFound;
     /// No such schedule.
     SCHEDULE_UNKNOWN = "NX-2101", "there is no such schedule", 404, NotFound;
     /// A schedule does not make sense, or would never act.
@@ -119,6 +129,12 @@ codes! {
     DATA_NEWER = "NX-4008", "the data folder is from a newer version", 503, Unavailable;
     /// The editor that a language server served is gone.
     EDITOR_GONE = "NX-4009", "the editor left without a goodbye", 503, Failed;
+    /// The data folder was written by an older version.
+    DATA_OLDER = "NX-4010", "the data folder is from an older version", 503, Unavailable;
+    /// `nexus doctor` found something wrong.
+    DATA_UNSOUND = "NX-4011", "the data folder has faults", 503, Failed;
+    /// A backup cannot be made, or is not one.
+    BACKUP_FAILED = "NX-4012", "the backup failed", 503, Failed;
     /// A function threw.
     FUNCTION_THREW = "NX-5001", "a function threw an error", 500, Failed;
     /// A function used up its processor time.

@@ -22,6 +22,7 @@ pub mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
+pub mod visibility;
 
 /// A JSON value, as it crosses every boundary.
 pub type Json = serde_json::Value;

@@ -6,3 +6,4 @@ pub mod dice;
 pub mod faults;
 pub mod pace;
 pub mod store_contract;
+pub mod visibility_contract;

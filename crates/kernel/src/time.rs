@@ -5,6 +5,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// A length of time as people write it: figures with units, such as `30d`, `1h30m` or `1.5s`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let micros = crate::visibility::unit_micros(text)?;
+    u64::try_from(micros).ok().map(Duration::from_micros)
+}
+
 /// A point in time in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]

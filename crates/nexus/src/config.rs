@@ -1,11 +1,20 @@
 //! `nexus.toml`: everything in it has a default, and nothing in it goes unnoticed.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
+use nexus_engine::namespaces::{NamespaceSettings, Settings};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_kernel::id::Namespace;
 use nexus_kernel::suggest;
+use nexus_kernel::time::parse_duration;
+use nexus_kernel::visibility::{AttributeType, Schema};
 use serde::Deserialize;
+
+/// The shortest time that closed runs may be kept for: whoever waits for a result must be able to ask for it.
+const RETENTION_MIN: Duration = Duration::from_secs(60);
 
 /// The file's name.
 pub const FILE: &str = "nexus.toml";
@@ -22,6 +31,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// What JavaScript activities may use.
     pub sandbox: SandboxConfig,
+    /// What holds for single namespaces.
+    pub namespaces: BTreeMap<String, NamespaceConfig>,
 }
 
 /// `[project]`.
@@ -63,11 +74,44 @@ impl Default for ServerConfig {
 pub struct EngineConfig {
     /// Tasks that decide.
     pub shards: usize,
+    /// How long closed runs are kept, in namespaces that do not say; for ever when absent.
+    pub retention: Option<Retention>,
 }
 
 impl Default for EngineConfig {
     fn default() -> EngineConfig {
-        EngineConfig { shards: 1 }
+        EngineConfig { shards: 1, retention: None }
+    }
+}
+
+/// `[namespaces.NAME]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NamespaceConfig {
+    /// How long its closed runs are kept.
+    pub retention: Option<Retention>,
+    /// Types of its search attributes, by name.
+    pub search_attributes: BTreeMap<String, AttributeType>,
+}
+
+/// How long closed runs are kept: a length of time such as `30d`, or `forever`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Retention(pub Option<Duration>);
+
+impl TryFrom<String> for Retention {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Retention, String> {
+        if text == "forever" {
+            return Ok(Retention(None));
+        }
+        let length = parse_duration(&text).filter(|length| *length >= RETENTION_MIN);
+        length.map(|length| Retention(Some(length))).ok_or_else(|| {
+            format!(
+                "{text:?} is no time to keep runs for; write it like \"30d\", at least \"1m\", or \"forever\""
+            )
+        })
     }
 }
 
@@ -93,6 +137,31 @@ impl Config {
             Err(error) => Err(Error::new(&code::CONFIG_INVALID, format!("{FILE} cannot be read: {error}"))
                 .help("check the file's permissions")),
         }
+    }
+
+    /// What the engine is to know of namespaces.
+    pub fn settings(&self) -> Result<Settings, Error> {
+        let default =
+            NamespaceSettings { retention: self.engine.retention.and_then(|it| it.0), ..Default::default() };
+        let mut settings = Settings { default, ..Settings::default() };
+        for (name, config) in &self.namespaces {
+            let place = |error: &Error| {
+                let message = format!("[namespaces.{name}]: {}", error.message());
+                Error::new(&code::CONFIG_INVALID, message).help(error.help_text().unwrap_or_default())
+            };
+            let namespace = Namespace::new(name).map_err(|error| place(&error))?;
+            if let Some(taken) = config.search_attributes.keys().find(|name| Schema::is_system(name)) {
+                return Err(Error::new(
+                    &code::CONFIG_INVALID,
+                    format!("[namespaces.{name}.search_attributes]: {taken} is an attribute of the system"),
+                )
+                .help("choose another name"));
+            }
+            let retention = config.retention.or(self.engine.retention).and_then(|it| it.0);
+            let search_attributes = config.search_attributes.clone();
+            settings.namespaces.insert(namespace, NamespaceSettings { search_attributes, retention });
+        }
+        Ok(settings)
     }
 
     /// Reads the file's text.
@@ -142,6 +211,27 @@ mod tests {
         let error = Config::parse("[server]\nhost = \"127.0.0.1\"\nprot = 9\n").unwrap_err();
         assert_eq!(error.faults()[0].at, "nexus.toml:3:1");
         assert_eq!(error.help_text(), Some("did you mean `port`?"));
+    }
+
+    #[test]
+    fn namespaces_declare_attributes_and_retention() {
+        let text = "[engine]\nretention = \"30d\"\n[namespaces.team]\nretention = \"forever\"\n\
+                    [namespaces.team.search_attributes]\nTier = \"Keyword\"\n";
+        let settings = Config::parse(text).unwrap().settings().unwrap();
+        let day = Duration::from_secs(86_400);
+        assert_eq!(settings.of(&Namespace::default()).retention, Some(30 * day));
+        let team = settings.of(&Namespace::new("team").unwrap());
+        assert_eq!(team.retention, None);
+        assert_eq!(team.search_attributes["Tier"], AttributeType::Keyword);
+        for bad in [
+            "[engine]\nretention = \"soon\"",
+            "[engine]\nretention = \"1s\"",
+            "[namespaces.a.search_attributes]\nTier = \"Word\"",
+        ] {
+            assert!(Config::parse(bad).is_err(), "{bad}");
+        }
+        let taken = "[namespaces.a.search_attributes]\nRunId = \"Keyword\"";
+        assert!(Config::parse(taken).unwrap().settings().is_err());
     }
 
     #[test]

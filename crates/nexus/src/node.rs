@@ -95,6 +95,7 @@ impl Node {
             refuse_unbound(&report)?;
         }
         let catalogue = operations::operations(&self.engine, &built.definition)?;
+        self.engine.configure(self.project.config.settings()?);
         self.activities.bind(built.bindings);
         self.engine.deploy(Arc::clone(&built.definition)).await?;
         self.pipeline.catalogue().replace(catalogue)

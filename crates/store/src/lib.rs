@@ -5,4 +5,4 @@
 
 pub mod sqlite;
 
-pub use sqlite::{Options, SqliteStore, Stats};
+pub use sqlite::{Finding, KeyImage, Options, Severity, SqliteStore, Stats, backup, examine, restore};

@@ -4,11 +4,16 @@
 //! disk once and answers everybody: group commit without waiting on purpose. Readers have connections of their own,
 //! and checkpoints run on another thread, so that a commit does not pay for them.
 
+mod attributes;
+mod backup;
 mod blobs;
 mod checkpoint;
 mod connection;
+mod crc;
 mod create;
+mod doctor;
 mod fault;
+mod filter;
 mod heads;
 mod health;
 mod inspect;
@@ -24,9 +29,12 @@ mod readers;
 mod runs;
 mod stats;
 mod store;
+mod vacuum;
 mod wal;
 mod writer;
 
+pub use backup::{backup, restore};
+pub use doctor::{Finding, KeyImage, Severity, examine};
 pub use options::Options;
 pub use stats::Stats;
 pub use store::SqliteStore;

@@ -46,6 +46,8 @@ pub(super) fn start(state: &mut KeyState, request: Start, context: &Context<'_>)
         unread: Vec::new(),
         first_run: None,
         run_deadline: request.run_timeout_ms.map(|ms| context.now.plus(Duration::from_millis(ms))),
+        memo: nexus_kernel::Json::Null,
+        search_attributes: nexus_kernel::Json::Null,
     };
     let run_id = RunId::generate(context.now, context.rng);
     match begin(state, context, run_id.clone(), started, &definition) {
@@ -68,6 +70,8 @@ pub(super) fn successor(state: &mut KeyState, context: &Context<'_>, next: Succe
         interpreter: INTERPRETER_VERSION,
         continued_from: Some(closed.run_id.clone()),
         first_run: Some(closed.first_run().clone()),
+        memo: closed.visible.memo_json(),
+        search_attributes: closed.visible.search_attributes_json(),
         ..closed.started.clone()
     };
     begin(state, context, next.run, started, &definition).ok()

@@ -13,9 +13,10 @@ use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::port::StoreError;
 use nexus_kernel::port::blob::{Blobs, Hash};
 use nexus_kernel::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
-use nexus_kernel::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored};
+use nexus_kernel::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored, Trim};
 use nexus_kernel::port::runs::{RunFilter, RunRow, RunStatus, Runs};
 use nexus_kernel::time::Timestamp;
+use nexus_kernel::visibility::{AttributeType, Group, RunCount, RunQuery};
 use serde_json::json;
 
 use crate::support::{Scripted, World, echo, request};
@@ -54,6 +55,10 @@ impl Log for Mortal {
     fn live(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<LiveKey>, StoreError>> {
         self.inner.live(after, limit)
     }
+
+    fn trim(&self, trim: Trim) -> BoxFuture<'_, Result<Result<(), Refused>, StoreError>> {
+        self.inner.trim(trim)
+    }
 }
 
 impl Runs for Mortal {
@@ -61,8 +66,16 @@ impl Runs for Mortal {
         self.inner.run(run_id)
     }
 
-    fn runs(&self, filter: RunFilter) -> BoxFuture<'_, Result<Vec<RunRow>, StoreError>> {
-        self.inner.runs(filter)
+    fn runs(&self, query: RunQuery) -> BoxFuture<'_, Result<Vec<RunRow>, StoreError>> {
+        self.inner.runs(query)
+    }
+
+    fn count(&self, count: RunCount) -> BoxFuture<'_, Result<Vec<Group>, StoreError>> {
+        self.inner.count(count)
+    }
+
+    fn attribute_types(&self) -> BoxFuture<'_, Result<Vec<(Namespace, String, AttributeType)>, StoreError>> {
+        self.inner.attribute_types()
     }
 }
 
@@ -98,6 +111,10 @@ impl Blobs for Mortal {
 
     fn blob_get(&self, hash: &Hash) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
         self.inner.blob_get(hash)
+    }
+
+    fn blob_release(&self, hashes: Vec<Hash>) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.inner.blob_release(hashes)
     }
 }
 

@@ -9,8 +9,11 @@ use crate::id::{Key, Namespace, Partition, RunId};
 use crate::port::StoreError;
 use crate::port::blob::{Blobs, Hash};
 use crate::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
-use crate::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored};
-use crate::port::runs::{RunFilter, RunRow, Runs};
+use crate::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored, Trim};
+use crate::port::runs::{RunRow, Runs};
+use crate::visibility::filter::{Filter, scalars};
+use crate::visibility::query::GROUPS_MAX;
+use crate::visibility::{AttributeType, Group, RunCount, RunQuery, Scalar};
 
 /// The store.
 #[derive(Debug, Default)]
@@ -23,7 +26,9 @@ struct Inner {
     keys: HashMap<Key, KeyLog>,
     owners: HashMap<u16, Epoch>,
     epoch: u64,
+    cursor: u64,
     runs: BTreeMap<RunId, RunRow>,
+    attribute_types: BTreeMap<(Namespace, String), AttributeType>,
     kv: BTreeMap<(Namespace, String), KvEntry>,
     kv_version: u64,
     blobs: HashMap<Hash, Vec<u8>>,
@@ -33,6 +38,7 @@ struct Inner {
 struct KeyLog {
     cursor: u64,
     live: bool,
+    head: u64,
     records: Vec<Stored>,
 }
 
@@ -65,20 +71,73 @@ impl Inner {
         if self.owners.get(&partition).is_some_and(|owner| *owner > append.epoch) {
             return Err(Refused::StaleEpoch);
         }
-        let created = self.keys.len() as u64 + 1;
-        let actual = self.keys.get(&append.key).map_or(0, |log| log.records.len() as u64);
+        let actual = self.keys.get(&append.key).map_or(0, |log| log.head);
         if actual != append.expected {
             return Err(Refused::Conflict { actual });
         }
-        let empty = || KeyLog { cursor: created, live: false, records: Vec::new() };
-        let log = self.keys.entry(append.key).or_insert_with(empty);
+        let cursor = &mut self.cursor;
+        let log = self.keys.entry(append.key).or_insert_with(|| {
+            *cursor += 1;
+            KeyLog { cursor: *cursor, live: false, head: 0, records: Vec::new() }
+        });
         let sequence = actual + 1;
         log.records.push(Stored { sequence, record: append.record });
+        log.head = sequence;
         log.live = append.live;
         for row in append.rows {
+            for (name, value) in row.attributes.iter() {
+                let name = (row.key.namespace.clone(), name.to_owned());
+                self.attribute_types.entry(name).or_insert_with(|| value.kind());
+            }
             self.runs.insert(row.run_id.clone(), row);
         }
         Ok(sequence)
+    }
+
+    fn trim(&mut self, trim: &Trim) -> Result<(), Refused> {
+        let Partition(partition) = trim.key.partition();
+        if self.owners.get(&partition).is_some_and(|owner| *owner > trim.epoch) {
+            return Err(Refused::StaleEpoch);
+        }
+        for run in &trim.runs {
+            self.runs.remove(run);
+        }
+        if let Some(log) = self.keys.get_mut(&trim.key) {
+            log.records.retain(|stored| !trim.sequences.contains(&stored.sequence));
+            if log.records.is_empty() {
+                self.keys.remove(&trim.key);
+                // Numbers of keys are given out again from the last one on, as the embedded store does.
+                self.cursor = self.keys.values().map(|log| log.cursor).max().unwrap_or(0);
+            }
+        }
+        Ok(())
+    }
+
+    fn list(&self, query: &RunQuery) -> Vec<RunRow> {
+        let order = &query.order;
+        let mut found: Vec<_> = fitting(&self.runs, query.namespace.as_ref(), query.filter.as_ref())
+            .map(|row| (order.cursor(row), row))
+            .filter(|(place, _)| query.after.as_ref().is_none_or(|after| order.compare(after, place).is_lt()))
+            .collect();
+        found.sort_by(|(left, _), (right, _)| order.compare(left, right));
+        found.into_iter().take(query.limit).map(|(_, row)| row.clone()).collect()
+    }
+
+    fn count(&self, count: &RunCount) -> Vec<Group> {
+        let mut groups: Vec<Group> = Vec::new();
+        for row in fitting(&self.runs, count.namespace.as_ref(), count.filter.as_ref()) {
+            let value = count.group.as_ref().and_then(|by| scalars(row, by)).and_then(|mut all| all.pop());
+            match groups.iter_mut().find(|group| group.value == value) {
+                Some(group) => group.count += 1,
+                None => groups.push(Group { value, count: 1 }),
+            }
+        }
+        if groups.is_empty() && count.group.is_none() {
+            groups.push(Group { value: None, count: 0 });
+        }
+        groups.sort_by(|left, right| right.count.cmp(&left.count).then_with(|| by_value(left, right)));
+        groups.truncate(GROUPS_MAX + 1);
+        groups
     }
 
     fn kv_commit(&mut self, namespace: &Namespace, checks: &[KvCheck], writes: Vec<KvWrite>) -> KvCommit {
@@ -101,6 +160,25 @@ impl Inner {
         }
         KvCommit::Committed { version }
     }
+}
+
+/// Groups of one size are in the order of their values, runs without one first.
+fn by_value(left: &Group, right: &Group) -> std::cmp::Ordering {
+    match (&left.value, &right.value) {
+        (Some(left), Some(right)) => Scalar::order(left, right),
+        (left, right) => left.is_some().cmp(&right.is_some()),
+    }
+}
+
+fn fitting<'a>(
+    runs: &'a BTreeMap<RunId, RunRow>,
+    namespace: Option<&Namespace>,
+    filter: Option<&Filter>,
+) -> impl Iterator<Item = &'a RunRow> {
+    runs.values().filter(move |row| {
+        namespace.is_none_or(|namespace| row.key.namespace == *namespace)
+            && filter.is_none_or(|filter| filter.fits(row))
+    })
 }
 
 impl Log for MemoryStore {
@@ -133,6 +211,10 @@ impl Log for MemoryStore {
         keys.truncate(limit);
         ready(keys)
     }
+
+    fn trim(&self, trim: Trim) -> BoxFuture<'_, Result<Result<(), Refused>, StoreError>> {
+        ready(self.lock().trim(&trim))
+    }
 }
 
 impl Runs for MemoryStore {
@@ -140,15 +222,18 @@ impl Runs for MemoryStore {
         ready(self.lock().runs.get(run_id).cloned())
     }
 
-    fn runs(&self, filter: RunFilter) -> BoxFuture<'_, Result<Vec<RunRow>, StoreError>> {
+    fn runs(&self, query: RunQuery) -> BoxFuture<'_, Result<Vec<RunRow>, StoreError>> {
+        ready(self.lock().list(&query))
+    }
+
+    fn count(&self, count: RunCount) -> BoxFuture<'_, Result<Vec<Group>, StoreError>> {
+        ready(self.lock().count(&count))
+    }
+
+    fn attribute_types(&self) -> BoxFuture<'_, Result<Vec<(Namespace, String, AttributeType)>, StoreError>> {
         let inner = self.lock();
-        let fits = |row: &&RunRow| {
-            filter.namespace.as_ref().is_none_or(|namespace| row.key.namespace == *namespace)
-                && filter.workflow.as_ref().is_none_or(|workflow| row.workflow == *workflow)
-                && filter.status.is_none_or(|status| row.status == status)
-                && filter.before.as_ref().is_none_or(|before| row.run_id < *before)
-        };
-        ready(inner.runs.values().rev().filter(fits).take(filter.limit).cloned().collect())
+        let used = inner.attribute_types.iter();
+        ready(used.map(|((owner, name), kind)| (owner.clone(), name.clone(), *kind)).collect())
     }
 }
 
@@ -198,5 +283,13 @@ impl Blobs for MemoryStore {
 
     fn blob_get(&self, hash: &Hash) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
         ready(self.lock().blobs.get(hash).cloned())
+    }
+
+    fn blob_release(&self, hashes: Vec<Hash>) -> BoxFuture<'_, Result<u64, StoreError>> {
+        let mut inner = self.lock();
+        let used = |hash: &Hash| inner.runs.values().any(|row| row.definition.as_ref() == Some(hash));
+        let free: Vec<_> = hashes.into_iter().filter(|hash| !used(hash)).collect();
+        let released = free.iter().filter(|hash| inner.blobs.remove(hash).is_some()).count();
+        ready(released as u64)
     }
 }

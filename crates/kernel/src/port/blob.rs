@@ -25,6 +25,12 @@ impl Hash {
         Hash(text.into())
     }
 
+    /// The hash that these hexadecimal digits are, if they are one.
+    pub fn parse(text: &str) -> Option<Hash> {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if text.len() == 64 && text.bytes().all(is_digit) { Some(Hash(text.into())) } else { None }
+    }
+
     /// The hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -49,4 +55,8 @@ pub trait Blobs: Send + Sync {
 
     /// The bytes of a hash, checked against it.
     fn blob_get(&self, hash: &Hash) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>>;
+
+    /// Deletes those blobs that are the definition of no run in the list of runs, and tells how many. The caller answers
+    /// for every other use.
+    fn blob_release(&self, hashes: Vec<Hash>) -> BoxFuture<'_, Result<u64, StoreError>>;
 }

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::BoxFuture;
-use crate::id::Key;
+use crate::id::{Key, RunId};
 use crate::port::StoreError;
 use crate::port::runs::RunRow;
 
@@ -65,6 +65,19 @@ pub struct LiveKey {
     pub records: Vec<Stored>,
 }
 
+/// Records and rows of closed runs that are no longer wanted.
+#[derive(Debug, Clone)]
+pub struct Trim {
+    /// Whose records.
+    pub key: Key,
+    /// The owner's claim.
+    pub epoch: Epoch,
+    /// The records to delete; those that are gone already are no error.
+    pub sequences: Vec<u64>,
+    /// The runs whose rows to delete.
+    pub runs: Vec<RunId>,
+}
+
 /// The port.
 pub trait Log: Send + Sync {
     /// Claims partitions for an owner and gives the epoch that appends must carry from now on.
@@ -79,4 +92,8 @@ pub trait Log: Send + Sync {
 
     /// Keys with work to do, in order of creation, after a cursor (0 to begin), at most `limit`.
     fn live(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<LiveKey>, StoreError>>;
+
+    /// Deletes records and rows of a key, whole and durably. The key's sequence goes on where it was; a key that is left
+    /// without any record is forgotten and begins anew.
+    fn trim(&self, trim: Trim) -> BoxFuture<'_, Result<Result<(), Refused>, StoreError>>;
 }

@@ -2,10 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::BoxFuture;
-use crate::id::{Key, Namespace, RunId};
+use crate::id::{Key, Namespace, RunId, WorkflowId};
 use crate::port::StoreError;
+use crate::port::blob::Hash;
 use crate::time::Timestamp;
+use crate::visibility::{
+    Attribute, AttributeType, Attributes, Comparison, Filter, Group, Order, RunCount, RunQuery, Scalar,
+    SystemAttribute, Test,
+};
+use crate::{BoxFuture, Json};
 
 /// What has become of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -63,8 +68,29 @@ impl RunStatus {
     }
 }
 
-/// One run in the list.
+/// Another run, as a run names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRef {
+    /// Its workflow id.
+    pub workflow_id: WorkflowId,
+    /// Its run id.
+    pub run_id: RunId,
+}
+
+/// How long a closed run's history became.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistorySize {
+    /// Its events.
+    pub events: u64,
+    /// Bytes of the records it took part in.
+    pub bytes: u64,
+    /// Those records.
+    pub transitions: u64,
+}
+
+/// One run in the list. It is written when the run starts, when it closes, and when its program sets memo fields or
+/// search attributes.
+#[derive(Debug, Clone, PartialEq)]
 pub struct RunRow {
     /// Namespace and workflow id.
     pub key: Key,
@@ -76,11 +102,49 @@ pub struct RunRow {
     pub status: RunStatus,
     /// When it was started.
     pub started_at: Timestamp,
+    /// When its first task was due.
+    pub execution_at: Timestamp,
     /// When it was closed.
     pub closed_at: Option<Timestamp>,
+    /// Queue of its activities.
+    pub task_queue: String,
+    /// The definition it is pinned to.
+    pub definition: Option<Hash>,
+    /// How long its history became; absent while it is open.
+    pub history: Option<HistorySize>,
+    /// The run that started it.
+    pub parent: Option<RunRef>,
+    /// The run at the top of its tree, unless that is itself.
+    pub root: Option<RunRef>,
+    /// What its starter and program noted: an object, or null.
+    pub memo: Json,
+    /// What it can be searched by.
+    pub attributes: Attributes,
 }
 
-/// Which runs to list. Runs are listed from the newest to the oldest.
+impl RunRow {
+    /// The row of a run that has just been started and of which nothing else is known.
+    pub fn started(key: Key, run_id: RunId, workflow: impl Into<String>, at: Timestamp) -> RunRow {
+        RunRow {
+            key,
+            run_id,
+            workflow: workflow.into(),
+            status: RunStatus::Running,
+            started_at: at,
+            execution_at: at,
+            closed_at: None,
+            task_queue: String::new(),
+            definition: None,
+            history: None,
+            parent: None,
+            root: None,
+            memo: Json::Null,
+            attributes: Attributes::default(),
+        }
+    }
+}
+
+/// The simple questions: which runs of a namespace, workflow and status, from the newest to the oldest.
 #[derive(Debug, Clone, Default)]
 pub struct RunFilter {
     /// Only this namespace.
@@ -89,17 +153,44 @@ pub struct RunFilter {
     pub workflow: Option<String>,
     /// Only this status.
     pub status: Option<RunStatus>,
-    /// Only runs older than this one: the cursor of the page before.
+    /// Only runs older than this one.
     pub before: Option<RunId>,
     /// At most this many.
     pub limit: usize,
 }
 
-/// The port. Rows are written by [`crate::port::log::Log::append`], so the list is never behind the log.
+impl From<RunFilter> for RunQuery {
+    fn from(simple: RunFilter) -> RunQuery {
+        let before = simple.before.map(|before| {
+            let run_id = Scalar::Text(before.as_str().to_owned());
+            let older = Test::Compare(Comparison::Less, run_id);
+            Filter::Test(Attribute::System(SystemAttribute::RunId), older)
+        });
+        let workflow = simple.workflow.map(|workflow| Filter::is(SystemAttribute::WorkflowType, workflow));
+        let conditions = [workflow, simple.status.map(Filter::status), before];
+        RunQuery {
+            namespace: simple.namespace,
+            filter: conditions.into_iter().fold(None, Filter::both),
+            order: Order::newest_first(),
+            after: None,
+            limit: simple.limit,
+        }
+    }
+}
+
+/// The port. Rows are written by [`crate::port::log::Log::append`], in the transaction of the record that they follow
+/// from, so whoever reads after an acknowledged write sees it.
 pub trait Runs: Send + Sync {
     /// The row of a run.
     fn run(&self, run_id: &RunId) -> BoxFuture<'_, Result<Option<RunRow>, StoreError>>;
 
-    /// Rows that fit, newest first.
-    fn runs(&self, filter: RunFilter) -> BoxFuture<'_, Result<Vec<RunRow>, StoreError>>;
+    /// Rows that fit, in the order that is asked for.
+    fn runs(&self, query: RunQuery) -> BoxFuture<'_, Result<Vec<RunRow>, StoreError>>;
+
+    /// How many runs fit: one figure, or one for each value of the group, the largest first, at most
+    /// [`crate::visibility::query::GROUPS_MAX`] and one more.
+    fn count(&self, count: RunCount) -> BoxFuture<'_, Result<Vec<Group>, StoreError>>;
+
+    /// Which custom attributes were ever set on runs, and the type that each had first, in order of namespaces and names.
+    fn attribute_types(&self) -> BoxFuture<'_, Result<Vec<(Namespace, String, AttributeType)>, StoreError>>;
 }

@@ -15,6 +15,8 @@ use crate::port::runs::{RunFilter, RunRow, RunStatus};
 use crate::time::Timestamp;
 use crate::{Json, id::Partition};
 
+pub use super::visibility_contract::*;
+
 /// One asynchronous test per rule of the store contract. `$fresh()` gives something that dereferences to an empty store.
 #[macro_export]
 macro_rules! store_contract {
@@ -41,6 +43,14 @@ macro_rules! store_contract {
             lists_are_in_key_order_after_a_key,
             prefixes_of_any_text_are_found,
             blobs_are_found_by_their_hash,
+            rows_keep_everything,
+            filters_find_what_fits,
+            lists_have_the_order_that_is_asked_for,
+            pages_are_stable_under_inserts,
+            counts_are_grouped,
+            attribute_types_are_those_of_the_first_use,
+            trimmed_records_are_gone_and_sequences_go_on,
+            blobs_of_listed_runs_are_not_released,
         );
     };
     ($fresh:path; $($rule:ident),* $(,)?) => {
@@ -72,20 +82,15 @@ pub fn append(workflow_id: &str, expected: u64, record: &str) -> Append {
 /// A running run; `number` makes its id and its start time.
 pub fn row(number: i64, namespace: &str, workflow: &str) -> RunRow {
     let started_at = Timestamp::from_millis(number * 1_000);
-    RunRow {
-        key: Key {
-            namespace: Namespace::new(namespace).unwrap(),
-            workflow_id: WorkflowId::new(&format!("{workflow}-{number}")).unwrap(),
-        },
-        run_id: RunId::generate(started_at, &SeededRng::new(u64::try_from(number).unwrap())),
-        workflow: workflow.to_owned(),
-        status: RunStatus::Running,
-        started_at,
-        closed_at: None,
-    }
+    let key = Key {
+        namespace: Namespace::new(namespace).unwrap(),
+        workflow_id: WorkflowId::new(&format!("{workflow}-{number}")).unwrap(),
+    };
+    let run_id = RunId::generate(started_at, &SeededRng::new(u64::try_from(number).unwrap()));
+    RunRow::started(key, run_id, workflow, started_at)
 }
 
-async fn append_one(store: &dyn Store, append: Append) -> Result<u64, Refused> {
+pub(super) async fn append_one(store: &dyn Store, append: Append) -> Result<u64, Refused> {
     store.append(vec![append]).await.unwrap().remove(0)
 }
 
@@ -260,7 +265,7 @@ pub async fn rows_replace_rows(store: &dyn Store) {
     let element = Append { rows: vec![another.clone()], ..append("b", 0, "x") };
     append_one(store, element).await.unwrap();
     let all = RunFilter { limit: 10, ..RunFilter::default() };
-    assert_eq!(store.runs(all).await.unwrap(), [another]);
+    assert_eq!(store.runs(all.into()).await.unwrap(), [another]);
 }
 
 /// Twelve runs: two namespaces, two workflows, three statuses.
@@ -300,7 +305,7 @@ pub async fn runs_are_filtered(store: &dyn Store) {
                             && before.as_ref().is_none_or(|before| row.run_id < *before)
                     };
                     let expected: Vec<_> = rows.iter().filter(fits).cloned().collect();
-                    assert_eq!(store.runs(filter.clone()).await.unwrap(), expected, "{filter:?}");
+                    assert_eq!(store.runs(filter.clone().into()).await.unwrap(), expected, "{filter:?}");
                 }
             }
         }
@@ -313,14 +318,14 @@ pub async fn runs_are_paged_newest_first(store: &dyn Store) {
     let mut filter = RunFilter { limit: 5, ..RunFilter::default() };
     let mut seen = Vec::new();
     loop {
-        let page = store.runs(filter.clone()).await.unwrap();
+        let page = store.runs(filter.clone().into()).await.unwrap();
         let Some(last) = page.last() else { break };
         filter.before = Some(last.run_id.clone());
         seen.extend(page);
     }
     assert_eq!(seen, rows);
     filter = RunFilter::default();
-    assert!(store.runs(filter).await.unwrap().is_empty(), "a limit of 0 lists nothing");
+    assert!(store.runs(filter.into()).await.unwrap().is_empty(), "a limit of 0 lists nothing");
 }
 
 fn put(key: &str, value: impl Into<Json>) -> KvWrite {

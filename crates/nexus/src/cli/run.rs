@@ -1,5 +1,6 @@
 //! `nexus run WORKFLOW`, and `nexus run list|show|history`.
 
+mod find;
 pub(in crate::cli) mod input;
 mod replay;
 mod watch;
@@ -59,8 +60,11 @@ pub struct StartArgs {
 /// What can be done with runs that exist.
 #[derive(Debug, Subcommand)]
 pub enum RunVerb {
-    /// List runs, newest first
+    /// List runs that fit a filter: open ones first, then those that closed last
     List {
+        /// A condition, for example "WorkflowType = 'Checkout' AND StartTime > '2026-01-01T00:00:00Z' ORDER BY StartTime"
+        #[arg(long, short)]
+        filter: Option<String>,
         /// Only runs in this namespace
         #[arg(long)]
         namespace: Option<String>,
@@ -73,9 +77,27 @@ pub enum RunVerb {
         /// Most runs to list
         #[arg(long, default_value_t = 50)]
         limit: u64,
-        /// Only runs older than this one
-        #[arg(long, value_name = "RUN")]
-        before: Option<String>,
+        /// Where the page before ended, as it said
+        #[arg(long, value_name = "PAGE")]
+        after: Option<String>,
+    },
+    /// Count runs that fit a filter, in all or by group
+    Count {
+        /// A condition, as for `nexus run list`
+        #[arg(long, short)]
+        filter: Option<String>,
+        /// Only runs in this namespace
+        #[arg(long)]
+        namespace: Option<String>,
+        /// One figure for each value, for example ExecutionStatus
+        #[arg(long, value_name = "ATTRIBUTE")]
+        group_by: Option<String>,
+    },
+    /// List the attributes that filters know, with their types
+    Attributes {
+        /// Only attributes of this namespace
+        #[arg(long)]
+        namespace: Option<String>,
     },
     /// Show a run: status, result, and what it waits for
     Show {
@@ -179,16 +201,21 @@ fn print_answer(answer: &Answer, output: Output) {
 async fn on_runs(global: &Global, verb: RunVerb, output: Output) -> Result<(), Error> {
     let client = Client::reading(global, output).await?;
     let result = match verb {
-        RunVerb::List { namespace, workflow, status, limit, before } => {
-            let mut input = json!({ "limit": limit });
-            let given =
-                [("namespace", namespace), ("workflow", workflow), ("status", status), ("before", before)];
-            if let Some(fields) = input.as_object_mut() {
-                fields.extend(
-                    given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))),
-                );
-            }
-            client.verb("run.list", input).await.map(|found| print_list(&found, output))
+        RunVerb::List { filter, namespace, workflow, status, limit, after } => {
+            let names = ["filter", "namespace", "workflow", "status", "after"];
+            let given = names.into_iter().zip([filter, namespace, workflow, status, after]);
+            let input = find::input(given, [("limit", json!(limit))]);
+            client.verb("run.list", input).await.map(|found| find::print_list(&found, output))
+        }
+        RunVerb::Count { filter, namespace, group_by } => {
+            let given = [("filter", filter), ("namespace", namespace), ("group_by", group_by.clone())];
+            let input = find::input(given, []);
+            let found = client.verb("run.count", input).await;
+            found.map(|found| find::print_count(&found, group_by.as_deref(), output))
+        }
+        RunVerb::Attributes { namespace } => {
+            let input = find::input([("namespace", namespace)], []);
+            client.verb("run.attributes", input).await.map(|found| find::print_attributes(&found, output))
         }
         RunVerb::Show { run, wait } => {
             let mut input = json!({ "run_id": run });
@@ -221,24 +248,6 @@ async fn stop(client: &Client, verb: &str, run: String, reason: Option<String>) 
         fields.insert("reason".into(), json!(reason));
     }
     client.verb(verb, input).await.map(|_| ())
-}
-
-fn print_list(found: &Json, output: Output) {
-    if output.is_json() {
-        return output.json(found);
-    }
-    let runs = found.get("runs").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-    let text = |run: &Json, name: &str| run.get(name).and_then(Json::as_str).unwrap_or("-").to_owned();
-    let fields = ["run_id", "namespace", "workflow", "workflow_id", "status", "started_at"];
-    let rows: Vec<Vec<String>> =
-        runs.iter().map(|run| fields.iter().map(|name| text(run, name)).collect()).collect();
-    if rows.is_empty() {
-        return output.note("no runs");
-    }
-    output.table(&["RUN", "NAMESPACE", "WORKFLOW", "WORKFLOW ID", "STATUS", "STARTED"], rows);
-    if let Some(next) = found.get("next").and_then(Json::as_str) {
-        output.note(&format!("more: --before {next}"));
-    }
 }
 
 fn print_run(run: &Json, output: Output) {

@@ -38,7 +38,7 @@ pub(crate) fn create(path: &Path) -> Result<(), Error> {
 }
 
 /// An empty file that only its owner may read; SQLite gives the write-ahead log the same permissions.
-fn reserve(unfinished: &Path) -> std::io::Result<()> {
+pub(crate) fn reserve(unfinished: &Path) -> std::io::Result<()> {
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -56,7 +56,7 @@ fn fill(unfinished: &Path) -> Result<(), Fault> {
 }
 
 /// The rename is durable only when the folder is, too.
-fn publish(unfinished: &Path, path: &Path) -> std::io::Result<()> {
+pub(crate) fn publish(unfinished: &Path, path: &Path) -> std::io::Result<()> {
     File::open(unfinished)?.sync_all()?;
     fs::rename(unfinished, path)?;
     match path.parent() {

@@ -35,6 +35,12 @@ impl Heads {
         self.young.get(key).or_else(|| self.old.get(key)).copied()
     }
 
+    /// Forgets the head of a key.
+    pub(crate) fn remove(&mut self, key: &Key) {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
+
     /// Remembers a head.
     pub(crate) fn put(&mut self, key: Key, head: Head) {
         if self.young.len() >= self.generation_max && !self.young.contains_key(&key) {

@@ -37,6 +37,25 @@ fn newer(path: &Path, format: i32) -> Error {
         .help("use the newer version of Nexus that wrote it, or another data folder")
 }
 
+fn older(path: &Path, format: i32) -> Error {
+    let oldest = migration::oldest();
+    let message =
+        format!("{} has format {format}, and this version knows formats from {oldest} on", path.display());
+    Error::new(&code::DATA_OLDER, message)
+        .help("use the version of Nexus that wrote it, or move the folder away to begin with an empty one")
+}
+
+/// The format, when this version can read it.
+fn known(path: &Path, format: i32) -> Result<(), Error> {
+    if format > migration::newest() {
+        return Err(newer(path, format));
+    }
+    if format < migration::oldest() {
+        return Err(older(path, format));
+    }
+    Ok(())
+}
+
 /// A fault while opening, told with the file's name.
 pub(crate) fn told(path: &Path, fault: Fault) -> Error {
     if fault.is_damage() {
@@ -62,10 +81,8 @@ pub(crate) fn header(path: &Path) -> Result<(), Error> {
     if number(&bytes, 68) != Some(APPLICATION_ID) {
         return Err(damaged(path, "it is a database, but not one of Nexus"));
     }
-    match number(&bytes, 60) {
-        Some(format) if format > migration::newest() => Err(newer(path, format)),
-        _ => Ok(()),
-    }
+    // Another format may still wait in the write-ahead log; what is in the file is told before anything else is looked at.
+    known(path, number(&bytes, 60).unwrap_or(0))
 }
 
 fn number(bytes: &[u8], at: usize) -> Option<i32> {
@@ -75,13 +92,17 @@ fn number(bytes: &[u8], at: usize) -> Option<i32> {
 /// Looks at the open file: format, tables, and the pages as far as that is cheap.
 pub(crate) fn contents(path: &Path, connection: &Connection) -> Result<(), Error> {
     let told = |fault: Fault| told(path, fault);
-    let format = migration::format(connection).map_err(|error| told(error.into()))?;
-    if format > migration::newest() {
-        return Err(newer(path, format));
-    }
-    migration::verify(connection).map_err(told)?;
+    tables(path, connection)?;
     log(path, connection)?;
     roots(connection).and_then(|()| pages(connection)).map_err(told)
+}
+
+/// Looks at the format and the tables of the open file.
+pub(crate) fn tables(path: &Path, connection: &Connection) -> Result<(), Error> {
+    let told = |fault: Fault| told(path, fault);
+    let format = migration::format(connection).map_err(|error| told(error.into()))?;
+    known(path, format)?;
+    migration::verify(connection).map_err(told)
 }
 
 fn log(path: &Path, connection: &Connection) -> Result<(), Error> {
@@ -102,7 +123,8 @@ fn pages(connection: &Connection) -> Result<(), Fault> {
 
 /// Reads the first row of each table and index, and so the pages on the way to it.
 fn roots(connection: &Connection) -> Result<(), Fault> {
-    for table in ["log", "keys", "runs", "kv", "blobs", "lease", "counters"] {
+    for table in ["log", "keys", "runs", "attributes", "attribute_types", "kv", "blobs", "lease", "counters"]
+    {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table} LIMIT 1"))?;
         statement.query([])?.next()?;
     }

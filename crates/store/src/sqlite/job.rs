@@ -6,7 +6,7 @@ use nexus_kernel::id::Namespace;
 use nexus_kernel::port::StoreError;
 use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::kv::{KvCheck, KvCommit};
-use nexus_kernel::port::log::{Append, Epoch, Refused};
+use nexus_kernel::port::log::{Append, Epoch, Refused, Trim};
 use tokio::sync::oneshot;
 
 use super::kv::Change;
@@ -53,6 +53,20 @@ pub(crate) enum Job {
         /// When they are durable.
         answer: Answer<()>,
     },
+    /// Delete records and rows.
+    Trim {
+        /// Which.
+        trim: Trim,
+        /// When they are gone.
+        answer: Answer<Result<(), Refused>>,
+    },
+    /// Delete blobs.
+    Release {
+        /// Which.
+        hashes: Vec<Hash>,
+        /// How many there were.
+        answer: Answer<u64>,
+    },
     /// Finish what came before, tidy up and end.
     Stop,
 }
@@ -63,6 +77,8 @@ impl Job {
         match self {
             Job::Append { batch, .. } => batch.len().max(1),
             Job::Kv { changes, .. } => changes.len().max(1),
+            Job::Trim { trim, .. } => trim.sequences.len().max(1),
+            Job::Release { hashes, .. } => hashes.len().max(1),
             Job::Acquire { .. } | Job::Blob { .. } | Job::Stop => 1,
         }
     }

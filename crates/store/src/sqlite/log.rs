@@ -1,10 +1,11 @@
 //! The tables `log` and `keys`.
 
 use nexus_kernel::id::{Key, Namespace, WorkflowId};
-use nexus_kernel::port::log::{Append, LiveKey, Refused, Stored};
+use nexus_kernel::port::log::{Append, LiveKey, Refused, Stored, Trim};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::crc::record_crc;
 use super::fault::{Fault, counted, stored};
 use super::heads::{Head, Heads};
 use super::leases::Leases;
@@ -57,9 +58,10 @@ impl LogWriter {
         }
         let key_id = write_key(connection, head, &append)?;
         let sequence = actual + 1;
-        let mut insert =
-            connection.prepare_cached("INSERT INTO log (key_id, sequence, record) VALUES (?1, ?2, ?3)")?;
-        insert.execute(params![key_id, stored(sequence), Record(&append.record)])?;
+        let mut insert = connection
+            .prepare_cached("INSERT INTO log (key_id, sequence, crc, record) VALUES (?1, ?2, ?3, ?4)")?;
+        let crc = record_crc(key_id, stored(sequence), &append.record);
+        insert.execute(params![key_id, stored(sequence), crc, Record(&append.record)])?;
         for row in &append.rows {
             runs::write(connection, row)?;
         }
@@ -67,12 +69,45 @@ impl LogWriter {
         Ok(Ok(sequence))
     }
 
+    /// Deletes records and rows inside the open transaction, or says why not.
+    pub(crate) fn trim(
+        &mut self,
+        connection: &Connection,
+        leases: &Leases,
+        trim: &Trim,
+    ) -> Result<Result<(), Refused>, Fault> {
+        if leases.is_stale(trim.key.partition(), trim.epoch) {
+            return Ok(Err(Refused::StaleEpoch));
+        }
+        for run in &trim.runs {
+            runs::delete(connection, run)?;
+        }
+        let Some(head) = self.head(connection, &trim.key)? else { return Ok(Ok(())) };
+        let mut delete = connection.prepare_cached("DELETE FROM log WHERE key_id = ?1 AND sequence = ?2")?;
+        let mut deleted = 0;
+        for sequence in &trim.sequences {
+            deleted += delete.execute(params![head.key_id, stored(*sequence)])?;
+        }
+        let mut any = connection.prepare_cached("SELECT 1 FROM log WHERE key_id = ?1")?;
+        if any.exists([head.key_id])? {
+            let mut keep = connection.prepare_cached(
+                "UPDATE keys SET floor = max(floor, ?2), trimmed = trimmed + ?3 WHERE key_id = ?1",
+            )?;
+            keep.execute(params![head.key_id, stored(head.sequence), stored(deleted as u64)])?;
+        } else {
+            connection.prepare_cached("DELETE FROM keys WHERE key_id = ?1")?.execute([head.key_id])?;
+            self.heads.remove(&trim.key);
+        }
+        Ok(Ok(()))
+    }
+
     fn head(&self, connection: &Connection, key: &Key) -> Result<Option<Head>, Fault> {
         if let Some(head) = self.heads.get(key) {
             return Ok(Some(head));
         }
         let mut select = connection.prepare_cached(
-            "SELECT key_id, live, (SELECT max(sequence) FROM log WHERE log.key_id = keys.key_id)
+            "SELECT key_id, live,
+               max(floor, (SELECT coalesce(max(sequence), 0) FROM log WHERE log.key_id = keys.key_id))
              FROM keys WHERE workflow_id = ?1 AND namespace = ?2",
         )?;
         let parts = [key.workflow_id.as_str(), key.namespace.as_str()];
@@ -102,7 +137,7 @@ fn write_key(connection: &Connection, head: Option<Head>, append: &Append) -> ru
 /// Records of a key after a sequence.
 pub(crate) fn read(connection: &Connection, key: &Key, after: u64) -> Result<Vec<Stored>, Fault> {
     let mut select = connection.prepare_cached(
-        "SELECT sequence, record FROM log WHERE sequence > ?3
+        "SELECT key_id, sequence, crc, record FROM log WHERE sequence > ?3
          AND key_id = (SELECT key_id FROM keys WHERE workflow_id = ?1 AND namespace = ?2) ORDER BY sequence",
     )?;
     let parts = params![key.workflow_id.as_str(), key.namespace.as_str(), stored(after)];
@@ -122,8 +157,9 @@ const LIVE: &str = "SELECT key_id, namespace, workflow_id FROM keys INDEXED BY k
 pub(crate) fn live(connection: &Connection, after: u64, limit: usize) -> Result<Vec<LiveKey>, Fault> {
     let moment = connection.unchecked_transaction()?;
     let mut select = connection.prepare_cached(LIVE)?;
-    let mut of_key =
-        connection.prepare_cached("SELECT sequence, record FROM log WHERE key_id = ?1 ORDER BY sequence")?;
+    let mut of_key = connection.prepare_cached(
+        "SELECT key_id, sequence, crc, record FROM log WHERE key_id = ?1 ORDER BY sequence",
+    )?;
     let mut rows = select.query(params![stored(after), stored(limit as u64)])?;
     let mut keys = Vec::new();
     while let Some(row) = rows.next()? {
@@ -140,10 +176,15 @@ pub(crate) fn live(connection: &Connection, after: u64, limit: usize) -> Result<
     Ok(keys)
 }
 
-fn record(row: &Row<'_>) -> Result<Stored, Fault> {
-    let sequence = counted(row.get(0)?)?;
-    let bytes = row.get_ref(1)?.as_bytes();
+/// A record from the columns `key_id`, `sequence`, `crc` and `record`. What is not what was written is never handed out.
+pub(crate) fn record(row: &Row<'_>) -> Result<Stored, Fault> {
+    let (key_id, number, crc): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let sequence = counted(number)?;
+    let bytes = row.get_ref(3)?.as_bytes();
     let bytes = bytes.map_err(|error| Fault::Damaged(format!("record {sequence} of a key: {error}")))?;
+    if record_crc(key_id, number, bytes) != crc {
+        return Err(Fault::Damaged(format!("record {sequence} of key {key_id} does not have its checksum")));
+    }
     Ok(Stored { sequence, record: bytes.to_vec() })
 }
 

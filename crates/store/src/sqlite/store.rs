@@ -11,8 +11,9 @@ use nexus_kernel::id::{Key, Namespace, RunId};
 use nexus_kernel::port::StoreError;
 use nexus_kernel::port::blob::{Blobs, Hash};
 use nexus_kernel::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
-use nexus_kernel::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored};
-use nexus_kernel::port::runs::{RunFilter, RunRow, Runs};
+use nexus_kernel::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored, Trim};
+use nexus_kernel::port::runs::{RunRow, Runs};
+use nexus_kernel::visibility::{AttributeType, Group, RunCount, RunQuery};
 use tokio::sync::oneshot;
 
 use super::checkpoint::Wake;
@@ -22,7 +23,7 @@ use super::kv::{Begin, Change};
 use super::lock::FolderLock;
 use super::readers::Readers;
 use super::stats::{Counters, Stats};
-use super::{Options, blobs, kv, log, open, runs};
+use super::{Options, attributes, blobs, kv, log, open, runs};
 
 /// Largest record, value or blob in bytes. SQLite's own limit is about twice that, and meeting it would stop the store.
 pub(crate) const ITEM_BYTES_MAX: usize = 512 * 1024 * 1024;
@@ -150,6 +151,10 @@ impl Log for SqliteStore {
     fn live(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<LiveKey>, StoreError>> {
         Box::pin(self.inner.readers.read(move |connection| log::live(connection, after, limit)))
     }
+
+    fn trim(&self, trim: Trim) -> BoxFuture<'_, Result<Result<(), Refused>, StoreError>> {
+        Box::pin(self.ask(move |answer| Job::Trim { trim, answer }))
+    }
 }
 
 impl Runs for SqliteStore {
@@ -158,8 +163,16 @@ impl Runs for SqliteStore {
         Box::pin(self.inner.readers.read(move |connection| runs::get(connection, &run_id)))
     }
 
-    fn runs(&self, filter: RunFilter) -> BoxFuture<'_, Result<Vec<RunRow>, StoreError>> {
-        Box::pin(self.inner.readers.read(move |connection| runs::list(connection, &filter)))
+    fn runs(&self, query: RunQuery) -> BoxFuture<'_, Result<Vec<RunRow>, StoreError>> {
+        Box::pin(self.inner.readers.read(move |connection| runs::list(connection, &query)))
+    }
+
+    fn count(&self, count: RunCount) -> BoxFuture<'_, Result<Vec<Group>, StoreError>> {
+        Box::pin(self.inner.readers.read(move |connection| runs::count(connection, &count)))
+    }
+
+    fn attribute_types(&self) -> BoxFuture<'_, Result<Vec<(Namespace, String, AttributeType)>, StoreError>> {
+        Box::pin(self.inner.readers.read(attributes::types))
     }
 }
 
@@ -220,5 +233,17 @@ impl Blobs for SqliteStore {
     fn blob_get(&self, hash: &Hash) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
         let hash = hash.clone();
         Box::pin(self.inner.readers.read(move |connection| blobs::get(connection, &hash)))
+    }
+
+    fn blob_release(&self, hashes: Vec<Hash>) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move {
+            // Whether anybody uses them takes long to find out: not on the writer's time.
+            let look = move |connection: &rusqlite::Connection| blobs::unused(connection, hashes);
+            let hashes = self.inner.readers.read(look).await?;
+            if hashes.is_empty() {
+                return Ok(0);
+            }
+            self.ask(move |answer| Job::Release { hashes, answer }).await
+        })
     }
 }

@@ -16,6 +16,7 @@ use super::kv::KvWriter;
 use super::leases::Leases;
 use super::log::LogWriter;
 use super::stats::Counters;
+use super::vacuum;
 
 /// Records, commits and blobs in one transaction, at most (more only when a single batch is larger).
 const GROUP_MAX: usize = 512;
@@ -140,6 +141,14 @@ impl Writer {
                 let outcome = blobs::put(&self.connection, &hash, &bytes).map_err(Fault::from);
                 self.settle(answer, outcome)
             }
+            Job::Trim { trim, answer } => {
+                let outcome = self.log.trim(&self.connection, &self.leases, &trim);
+                self.settle(answer, outcome)
+            }
+            Job::Release { hashes, answer } => {
+                let outcome = blobs::delete(&self.connection, &hashes).map_err(Fault::from);
+                self.settle(answer, outcome)
+            }
             Job::Stop => Ok(Box::new(|| ())),
         }
     }
@@ -162,6 +171,10 @@ impl Writer {
 
     /// Between two groups: nobody waits for this one any more.
     fn after_commit(&self) {
+        if let Err(error) = vacuum::step(&self.connection) {
+            self.health.stop(StoreError::from(Fault::from(error)));
+            return;
+        }
         if self.gauge.committed() {
             self.gauge.pass(&self.connection, &self.health);
             self.counters.checkpointed();

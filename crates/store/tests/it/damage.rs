@@ -78,6 +78,38 @@ fn newer_formats_are_refused() {
 }
 
 #[test]
+fn older_formats_are_refused() {
+    for format in [0, 1] {
+        let folder = closed(1);
+        shell(folder.path(), &format!("PRAGMA user_version = {format}"));
+        let error = refused(folder.path(), &code::DATA_OLDER);
+        assert!(error.message().contains(&format!("format {format}")), "{error}");
+    }
+}
+
+/// Every record has a checksum over its bytes and its place.
+#[test]
+fn a_record_that_was_changed_or_moved_is_told() {
+    for sql in [
+        "UPDATE log SET record = replace(record, 'y', 'z') WHERE position = 1",
+        "UPDATE log SET sequence = 99 WHERE position = 1",
+        "UPDATE log SET crc = crc + 1 WHERE position = 1",
+    ] {
+        let fresh = fresh();
+        wait(fresh.append(vec![append("a", 0, "yyy")])).unwrap();
+        fresh.close();
+        shell(fresh.folder.path(), sql);
+        let store = open(fresh.folder.path()).unwrap();
+        let read = wait(store.read(&key("a"), 0));
+        assert!(
+            matches!(&read, Err(StoreError::Damaged(why)) if why.contains("checksum")),
+            "{sql}: {read:?}"
+        );
+        assert!(matches!(wait(store.live(0, 9)), Err(StoreError::Damaged(_))), "{sql}");
+    }
+}
+
+#[test]
 fn a_newer_format_in_the_write_ahead_log_is_refused() {
     let fresh = fresh();
     shell(fresh.folder.path(), "PRAGMA user_version = 99");
@@ -90,7 +122,6 @@ fn changed_tables_are_refused() {
         "UPDATE meta SET sha256 = 'x'",
         "DELETE FROM meta",
         "DROP TABLE meta",
-        "PRAGMA user_version = 0",
         "DROP TABLE log",
         "DELETE FROM counters",
     ] {
@@ -162,8 +193,9 @@ fn values_of_the_wrong_kind_are_damage() {
     shell(
         folder.path(),
         "INSERT INTO kv VALUES ('default', 'k', 'no json', 1), ('default', 'n', '1', -1);
-         INSERT INTO runs VALUES ('no id', 'default', 'w', 'w', 'running', 1, NULL);
-         INSERT INTO log (key_id, sequence, record) VALUES (1, 2, 17);",
+         INSERT INTO runs (run_id, namespace, workflow_id, workflow, status, started_at, execution_at, task_queue)
+           VALUES ('no id', 'default', 'w', 'w', 'running', 1, 1, '');
+         INSERT INTO log (key_id, sequence, crc, record) VALUES (1, 2, 0, 17);",
     );
     let store = open(folder.path()).unwrap();
     let namespace = nexus_kernel::id::Namespace::default();
@@ -172,14 +204,14 @@ fn values_of_the_wrong_kind_are_damage() {
         assert!(matches!(value, Err(StoreError::Damaged(_))), "{value:?}");
     }
     let all = RunFilter { limit: 10, ..RunFilter::default() };
-    assert!(matches!(wait(store.runs(all)), Err(StoreError::Damaged(_))));
+    assert!(matches!(wait(store.runs(all.into())), Err(StoreError::Damaged(_))));
     assert!(matches!(wait(store.read(&key("a"), 0)), Err(StoreError::Damaged(_))));
 }
 
 /// Uses every part of a store, whatever is wrong with it.
 async fn use_all(store: &nexus_store::SqliteStore) {
     let _ = store.live(0, 100).await;
-    let _ = store.runs(RunFilter { limit: 100, ..RunFilter::default() }).await;
+    let _ = store.runs(RunFilter { limit: 100, ..RunFilter::default() }.into()).await;
     let _ = store.blob_get(&Hash::of(&[5; 3_000])).await;
     let there = store.read(&key("a"), 0).await.map_or(0, |records| records.len() as u64);
     let _ = store.append(vec![append("a", there, "x"), append("new", 0, "x")]).await;

@@ -7,7 +7,7 @@ use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::port::Store;
 use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::kv::{KvCheck, KvWrite};
-use nexus_kernel::port::log::{Append, Epoch};
+use nexus_kernel::port::log::{Append, Epoch, Trim};
 use nexus_kernel::port::runs::{RunFilter, RunRow, RunStatus};
 use nexus_kernel::time::Timestamp;
 use proptest::collection::vec;
@@ -23,6 +23,7 @@ enum Operation {
     Acquire(std::ops::Range<u16>),
     Read(Key, u64),
     Live(u64, usize),
+    Trim(Trim),
     Run(RunId),
     Runs(RunFilter),
     KvGet(Namespace, String),
@@ -50,12 +51,9 @@ fn row() -> impl Strategy<Value = RunRow> {
     let times = (0..3_i64, of(any::<i64>()));
     (key(), run_id(), select(vec!["ship", "pay"]), select(RunStatus::ALL.to_vec()), times).prop_map(
         |(key, run_id, workflow, status, (started_at, closed_at))| RunRow {
-            key,
-            run_id,
-            workflow: workflow.to_owned(),
             status,
-            started_at: Timestamp::from_micros(started_at),
             closed_at: closed_at.map(Timestamp::from_micros),
+            ..RunRow::started(key, run_id, workflow, Timestamp::from_micros(started_at))
         },
     )
 }
@@ -113,12 +111,18 @@ fn filter() -> impl Strategy<Value = RunFilter> {
     )
 }
 
+fn trim() -> impl Strategy<Value = Trim> {
+    (key(), 0..5_u64, vec(1..6_u64, 0..4), vec(run_id(), 0..2))
+        .prop_map(|(key, epoch, sequences, runs)| Trim { key, epoch: Epoch(epoch), sequences, runs })
+}
+
 fn operation() -> impl Strategy<Value = Operation> {
     let bytes = || vec(0..2_u8, 0..3);
     let partitions = (0..Partition::COUNT, 0..Partition::COUNT + 9).prop_map(|(from, to)| from..to);
     prop_oneof![
         8 => vec(element(), 0..6).prop_map(Operation::Append),
         1 => partitions.prop_map(Operation::Acquire),
+        2 => trim().prop_map(Operation::Trim),
         2 => (key(), 0..4_u64).prop_map(|(key, after)| Operation::Read(key, after)),
         2 => (0..8_u64, 0..5_usize).prop_map(|(after, limit)| Operation::Live(after, limit)),
         1 => run_id().prop_map(Operation::Run),
@@ -140,8 +144,9 @@ async fn carry_out(store: &dyn Store, operation: Operation) -> String {
         Operation::Acquire(partitions) => format!("{:?}", store.acquire(partitions, "me").await.unwrap()),
         Operation::Read(key, after) => format!("{:?}", store.read(&key, after).await.unwrap()),
         Operation::Live(after, limit) => format!("{:?}", store.live(after, limit).await.unwrap()),
+        Operation::Trim(trim) => format!("{:?}", store.trim(trim).await.unwrap()),
         Operation::Run(run_id) => format!("{:?}", store.run(&run_id).await.unwrap()),
-        Operation::Runs(filter) => format!("{:?}", store.runs(filter).await.unwrap()),
+        Operation::Runs(filter) => format!("{:?}", store.runs(filter.into()).await.unwrap()),
         Operation::KvGet(namespace, key) => format!("{:?}", store.kv_get(&namespace, &key).await.unwrap()),
         Operation::KvList(namespace, prefix, after, limit) => {
             format!("{:?}", store.kv_list(&namespace, &prefix, after.as_deref(), limit).await.unwrap())

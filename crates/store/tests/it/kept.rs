@@ -10,7 +10,7 @@ use nexus_kernel::port::StoreError;
 use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::kv::{KvCheck, KvCommit, KvWrite};
 use nexus_kernel::port::log::{Append, Epoch};
-use nexus_kernel::port::runs::{RunRow, RunStatus};
+use nexus_kernel::port::runs::RunRow;
 use nexus_kernel::time::Timestamp;
 
 /// Everything that was acknowledged: the last sequence and the counter of each worker.
@@ -46,14 +46,8 @@ pub(crate) fn record(worker: u64, sequence: u64) -> Vec<u8> {
 }
 
 fn row(worker: u64, sequence: u64) -> RunRow {
-    RunRow {
-        key: key(worker),
-        run_id: run_id(worker),
-        workflow: "kept".to_owned(),
-        status: RunStatus::Running,
-        started_at: Timestamp::from_millis(1_000),
-        closed_at: Some(Timestamp::from_micros(i64::try_from(sequence).unwrap())),
-    }
+    let started = RunRow::started(key(worker), run_id(worker), "kept", Timestamp::from_millis(1_000));
+    RunRow { closed_at: Some(Timestamp::from_micros(i64::try_from(sequence).unwrap())), ..started }
 }
 
 fn run_id(worker: u64) -> RunId {

@@ -16,6 +16,7 @@ mod damage;
 mod differential;
 mod documented;
 mod fencing;
+mod filters;
 mod fixture;
 mod group;
 mod kept;
