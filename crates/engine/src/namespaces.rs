@@ -80,11 +80,6 @@ impl Namespaces {
         self.inner.write().unwrap_or_else(PoisonError::into_inner).settings = settings;
     }
 
-    /// The settings in force.
-    pub(crate) fn settings(&self) -> Settings {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner).settings.clone()
-    }
-
     /// What runs of a namespace can be searched by; without one, what those of any can.
     pub(crate) fn schema(&self, namespace: Option<&Namespace>) -> Schema {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);

@@ -34,7 +34,7 @@ mod wal;
 mod writer;
 
 pub use backup::{backup, restore};
-pub use doctor::{Finding, KeyImage, Severity, examine};
+pub use doctor::{Finding, KeyImage, Severity, Visit, examine};
 pub use options::Options;
 pub use stats::Stats;
 pub use store::SqliteStore;

@@ -54,6 +54,7 @@ fn target(
             seq,
             kind: OriginKind::Schedule,
             reports: true,
+            root: None,
         }),
         run_timeout_ms,
     };

@@ -4,10 +4,11 @@ use nexus_kernel::Json;
 use nexus_kernel::id::Key;
 use nexus_kernel::port::runs::{HistorySize, RunRef, RunRow};
 use nexus_kernel::time::Timestamp;
-use nexus_kernel::visibility::Attributes;
+use nexus_kernel::visibility::{AttributeValue, Attributes};
 use serde_json::Map;
 
 use crate::record::{Event, OriginKind, Started};
+use crate::schedule::KEY_PREFIX;
 use crate::state::RunState;
 
 /// What a run's starter and program noted about it.
@@ -87,6 +88,10 @@ impl RunState {
             .map(|origin| RunRef { workflow_id: origin.key.workflow_id.clone(), run_id: origin.run.clone() });
         let top = origin.and_then(|origin| origin.root.clone());
         let root = top.map(|(workflow_id, run_id)| RunRef { workflow_id, run_id }).or_else(|| parent.clone());
+        let mut attributes = attributes;
+        if let Some(schedule) = self.schedule() {
+            attributes.set("TemporalScheduledById", AttributeValue::Keyword(schedule.to_owned()));
+        }
         let history = (!self.status.is_open()).then(|| HistorySize {
             events: self.next_event.saturating_sub(1),
             bytes: self.history_bytes,
@@ -110,6 +115,12 @@ impl RunState {
                 self.started_at,
             )
         }
+    }
+
+    /// The schedule that started it.
+    fn schedule(&self) -> Option<&str> {
+        let origin = self.started.origin.as_ref().filter(|origin| origin.kind == OriginKind::Schedule)?;
+        origin.key.workflow_id.as_str().strip_prefix(KEY_PREFIX)
     }
 
     /// The run at the top of its tree, as a child of this run names it; absent when that is this run itself.

@@ -14,9 +14,9 @@ use nexus_kernel::port::StoreError;
 use nexus_kernel::port::blob::{Blobs, Hash};
 use nexus_kernel::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
 use nexus_kernel::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored, Trim};
-use nexus_kernel::port::runs::{RunFilter, RunRow, RunStatus, Runs};
+use nexus_kernel::port::runs::{RunFilter, RunRow, RunStatus, Runs, UsedAttribute};
 use nexus_kernel::time::Timestamp;
-use nexus_kernel::visibility::{AttributeType, Group, RunCount, RunQuery};
+use nexus_kernel::visibility::{Group, RunCount, RunQuery};
 use serde_json::json;
 
 use crate::support::{Scripted, World, echo, request};
@@ -74,7 +74,7 @@ impl Runs for Mortal {
         self.inner.count(count)
     }
 
-    fn attribute_types(&self) -> BoxFuture<'_, Result<Vec<(Namespace, String, AttributeType)>, StoreError>> {
+    fn attribute_types(&self) -> BoxFuture<'_, Result<Vec<UsedAttribute>, StoreError>> {
         self.inner.attribute_types()
     }
 }

@@ -19,3 +19,4 @@ mod sim;
 mod simulation;
 mod support;
 mod time;
+mod visibility;

@@ -10,7 +10,7 @@ use crate::port::StoreError;
 use crate::port::blob::{Blobs, Hash};
 use crate::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
 use crate::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored, Trim};
-use crate::port::runs::{RunRow, Runs};
+use crate::port::runs::{RunRow, Runs, UsedAttribute};
 use crate::visibility::filter::{Filter, scalars};
 use crate::visibility::query::GROUPS_MAX;
 use crate::visibility::{AttributeType, Group, RunCount, RunQuery, Scalar};
@@ -230,7 +230,7 @@ impl Runs for MemoryStore {
         ready(self.lock().count(&count))
     }
 
-    fn attribute_types(&self) -> BoxFuture<'_, Result<Vec<(Namespace, String, AttributeType)>, StoreError>> {
+    fn attribute_types(&self) -> BoxFuture<'_, Result<Vec<UsedAttribute>, StoreError>> {
         let inner = self.lock();
         let used = inner.attribute_types.iter();
         ready(used.map(|((owner, name), kind)| (owner.clone(), name.clone(), *kind)).collect())

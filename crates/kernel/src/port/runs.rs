@@ -144,6 +144,9 @@ impl RunRow {
     }
 }
 
+/// A custom attribute that was set on a run: namespace, name, and the type that it had first.
+pub type UsedAttribute = (Namespace, String, AttributeType);
+
 /// The simple questions: which runs of a namespace, workflow and status, from the newest to the oldest.
 #[derive(Debug, Clone, Default)]
 pub struct RunFilter {
@@ -192,5 +195,5 @@ pub trait Runs: Send + Sync {
     fn count(&self, count: RunCount) -> BoxFuture<'_, Result<Vec<Group>, StoreError>>;
 
     /// Which custom attributes were ever set on runs, and the type that each had first, in order of namespaces and names.
-    fn attribute_types(&self) -> BoxFuture<'_, Result<Vec<(Namespace, String, AttributeType)>, StoreError>>;
+    fn attribute_types(&self) -> BoxFuture<'_, Result<Vec<UsedAttribute>, StoreError>>;
 }

@@ -270,19 +270,23 @@ mod tests {
             "{help}"
         );
         assert!(fault("ExecutionStatus = 'Runing'").2.starts_with("did you mean 'Running'?"));
-        assert_eq!(fault("MyInt = 1.5").0, "filter:1:9");
-        assert_eq!(fault("MyInt = 'x'").0, "filter:1:9");
-        assert_eq!(fault("MyBool = 'true'").0, "filter:1:10");
-        assert_eq!(fault("StartTime > 'yesterday'").0, "filter:1:13");
-        assert_eq!(fault("MyText > 'x'").0, "filter:1:1");
-        assert_eq!(fault("MyText IN ('x')").0, "filter:1:1");
-        assert_eq!(fault("MyKeywordList STARTS_WITH 'x'").0, "filter:1:1");
-        assert_eq!(fault("MyInt STARTS_WITH 'x'").0, "filter:1:1");
-        assert_eq!(fault("ExecutionStatus > 'Running'").0, "filter:1:1");
-        assert_eq!(fault("MyDouble = 1e999").0, "filter:1:12");
-        assert_eq!(fault("ExecutionDuration > 'long'").0, "filter:1:21");
-        assert_eq!(fault("MyInt = 1 ORDER BY MyText").0, "filter:1:20");
-        assert_eq!(fault("GROUP BY ExecutionStatus").0, "filter:1:10");
+        for (text, column) in [
+            ("MyInt = 1.5", 9),
+            ("MyInt = 'x'", 9),
+            ("MyBool = 'true'", 10),
+            ("StartTime > 'yesterday'", 13),
+            ("MyText > 'x'", 1),
+            ("MyText IN ('x')", 1),
+            ("MyKeywordList STARTS_WITH 'x'", 1),
+            ("MyInt STARTS_WITH 'x'", 1),
+            ("ExecutionStatus > 'Running'", 1),
+            ("MyDouble = 1e999", 12),
+            ("ExecutionDuration > 'long'", 21),
+            ("MyInt = 1 ORDER BY MyText", 20),
+            ("GROUP BY ExecutionStatus", 10),
+        ] {
+            assert_eq!(fault(text).0, format!("filter:1:{column}"), "{text}");
+        }
     }
 
     #[test]

@@ -29,6 +29,8 @@ fn the_command_line() {
         &["up"],
         &["run"],
         &["run", "list"],
+        &["run", "count"],
+        &["run", "attributes"],
         &["run", "show"],
         &["run", "history"],
         &["run", "cancel"],

@@ -1,7 +1,7 @@
 //! The tables `attributes` and `attribute_types`: what runs can be searched by.
 
 use nexus_kernel::id::{Namespace, RunId};
-use nexus_kernel::port::runs::RunRow;
+use nexus_kernel::port::runs::{RunRow, UsedAttribute};
 use nexus_kernel::visibility::{AttributeType, Scalar};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
@@ -36,7 +36,7 @@ pub(crate) fn delete(connection: &Connection, run_id: &RunId) -> rusqlite::Resul
 }
 
 /// All attributes that were ever used, in order of namespaces and names.
-pub(crate) fn types(connection: &Connection) -> Result<Vec<(Namespace, String, AttributeType)>, Fault> {
+pub(crate) fn types(connection: &Connection) -> Result<Vec<UsedAttribute>, Fault> {
     let mut select = connection
         .prepare_cached("SELECT namespace, name, kind FROM attribute_types ORDER BY namespace, name")?;
     let mut rows = select.query([])?;

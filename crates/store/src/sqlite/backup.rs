@@ -69,7 +69,9 @@ fn copy(source: &Path, target: &Path) -> Result<(), Error> {
         )
     };
     let connection: Connection = connection::open(source, Purpose::Checkpoint).map_err(told)?;
-    let path = target.to_str().ok_or_else(|| failed(format!("{target:?} is no text"), "use another name"))?;
+    let path = target
+        .to_str()
+        .ok_or_else(|| failed(format!("{} is no text", target.display()), "use another name"))?;
     connection.execute("VACUUM INTO ?1", [path]).map_err(told)?;
     File::open(target).and_then(|file| file.sync_all()).map_err(|error| refused(target, &error))
 }

@@ -129,12 +129,10 @@ impl Examination<'_> {
         self.file();
         let keys = self.keys(visit);
         self.conclude("records", keys);
-        let checks: [(&'static str, fn(&Connection) -> Outcome); 4] =
-            [("runs", strays), ("blobs", blobs), ("values", values), ("leases", leases)];
-        for (check, look) in checks {
-            let outcome = look(self.connection);
-            self.conclude(check, outcome);
-        }
+        self.conclude("runs", strays(self.connection));
+        self.conclude("blobs", blobs(self.connection));
+        self.conclude("values", values(self.connection));
+        self.conclude("leases", leases(self.connection));
         self.space();
     }
 
@@ -370,12 +368,13 @@ fn leases(connection: &Connection) -> Outcome {
         .query_row("SELECT value FROM counters WHERE name = 'epoch'", [], |row| row.get(0))
         .optional()?;
     let newest = number(connection, "SELECT coalesce(max(epoch), 0) FROM lease")?;
-    match epoch {
-        Some(epoch) if newest <= epoch => told.summary = format!("the last claim is number {epoch}"),
-        Some(epoch) => {
-            told.fault(format!("a claim has number {newest}, but only {epoch} were given out"), REPORT)
-        }
-        None => told.fault("the counter of claims is missing".to_owned(), RESTORE),
+    let Some(epoch) = epoch else {
+        told.fault("the counter of claims is missing".to_owned(), RESTORE);
+        return Ok(told);
+    };
+    told.summary = format!("the last claim is number {epoch}");
+    if newest > epoch {
+        told.fault(format!("a claim has number {newest}, but only {epoch} were given out"), REPORT);
     }
     Ok(told)
 }

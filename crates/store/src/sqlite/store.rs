@@ -12,8 +12,8 @@ use nexus_kernel::port::StoreError;
 use nexus_kernel::port::blob::{Blobs, Hash};
 use nexus_kernel::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
 use nexus_kernel::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored, Trim};
-use nexus_kernel::port::runs::{RunRow, Runs};
-use nexus_kernel::visibility::{AttributeType, Group, RunCount, RunQuery};
+use nexus_kernel::port::runs::{RunRow, Runs, UsedAttribute};
+use nexus_kernel::visibility::{Group, RunCount, RunQuery};
 use tokio::sync::oneshot;
 
 use super::checkpoint::Wake;
@@ -171,7 +171,7 @@ impl Runs for SqliteStore {
         Box::pin(self.inner.readers.read(move |connection| runs::count(connection, &count)))
     }
 
-    fn attribute_types(&self) -> BoxFuture<'_, Result<Vec<(Namespace, String, AttributeType)>, StoreError>> {
+    fn attribute_types(&self) -> BoxFuture<'_, Result<Vec<UsedAttribute>, StoreError>> {
         Box::pin(self.inner.readers.read(attributes::types))
     }
 }
