@@ -36,6 +36,7 @@ workflow Again(n: int) -> (int):
         close complete(0)
     set_search_attributes({Left: n})
     set_memo({n: n})
+    await timer(1s)
     close continue_as_new(n - 1)
 ";
 
@@ -83,11 +84,9 @@ async fn children_name_their_parent_and_the_top_of_their_tree() {
     let world = World::new(PROGRAM, Scripted::default()).await;
     let outcome = world.run("Order", json!({ "tier": "gold" })).await;
     let top = outcome.run_id.as_str();
-    let tree = found(&world, &format!("RootRunId = '{top}' ORDER BY StartTime")).await;
-    assert_eq!(
-        tree.iter().map(|row| row.workflow.as_str()).collect::<Vec<_>>(),
-        ["Order", "Child", "Grandchild"]
-    );
+    let tree = found(&world, &format!("RootRunId = '{top}' ORDER BY WorkflowType")).await;
+    let names: Vec<_> = tree.iter().map(|row| row.workflow.as_str()).collect();
+    assert_eq!(names, ["Child", "Grandchild", "Order"]);
     let children = found(&world, &format!("ParentRunId = '{top}'")).await;
     assert_eq!(children.len(), 1);
     assert_eq!(children[0].workflow, "Child");
