@@ -1,6 +1,6 @@
 //! Measurements that print their figures; nothing here passes or fails.
 //!
-//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store engine sandbox rest process`) only
+//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine sandbox rest process`) only
 //! those; `simulate COUNT [FROM]` lives through the worlds of that many seeds instead. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
 
 mod engine;
@@ -12,6 +12,7 @@ mod rest;
 mod sandbox;
 mod simulate;
 mod store;
+mod visibility;
 
 use std::io::Write;
 
@@ -22,7 +23,7 @@ fn out(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}"); // a reader that has gone away wants no more lines
 }
 
-const ALL: [&str; 7] = ["lang", "lsp", "store", "engine", "sandbox", "rest", "process"];
+const ALL: [&str; 8] = ["lang", "lsp", "store", "visibility", "engine", "sandbox", "rest", "process"];
 
 fn main() -> Result<()> {
     let given: Vec<String> = std::env::args().skip(1).collect();
@@ -37,6 +38,7 @@ fn main() -> Result<()> {
             "lang" => lang::run()?,
             "lsp" => lsp::run()?,
             "store" => runtime()?.block_on(store::run())?,
+            "visibility" => runtime()?.block_on(visibility::run())?,
             "engine" => runtime()?.block_on(engine::run())?,
             "sandbox" => runtime()?.block_on(sandbox::run())?,
             "rest" => rest::run()?,

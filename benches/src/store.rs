@@ -124,14 +124,8 @@ fn new_run(name: &str) -> Result<RunRow> {
     let started_at = Timestamp::from_millis(1_000);
     let run_id = RunId::generate(started_at, &SystemRng);
     let workflow_id = WorkflowId::new(&format!("{}-{name}", run_id.as_str().trim_start_matches("run_0")))?;
-    Ok(RunRow {
-        key: Key { namespace: Namespace::default(), workflow_id },
-        run_id,
-        workflow: "bench".to_owned(),
-        status: RunStatus::Running,
-        started_at,
-        closed_at: None,
-    })
+    let key = Key { namespace: Namespace::default(), workflow_id };
+    Ok(RunRow::started(key, run_id, "bench", started_at))
 }
 
 async fn reopen(folder: &Path) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The command line: nouns, then verbs, and the short forms that people type most.
 
 pub mod check;
+pub mod data;
 pub mod explain;
 pub mod fmt;
 pub mod graph;
@@ -106,6 +107,12 @@ pub enum Command {
         #[command(subcommand)]
         verb: schedule::ScheduleVerb,
     },
+    /// Copy the data folder's store while a server works on it; the copy is read back
+    Backup(data::BackupArgs),
+    /// Put a backup into a project that has no data yet
+    Restore(data::RestoreArgs),
+    /// Examine a data folder: what is wrong, and what to do about it
+    Doctor(data::DoctorArgs),
     /// Explain an error code
     Explain(explain::ExplainArgs),
     /// Serve an editor: the language server, over standard input and output
@@ -130,6 +137,9 @@ impl Cli {
             Command::New(args) => new::new(&args, output),
             Command::Workflow { verb } => workflow::workflow(&global, verb, output).await,
             Command::Schedule { verb } => schedule::schedule(&global, verb, output).await,
+            Command::Backup(args) => data::backup(&global, &args, output),
+            Command::Restore(args) => data::restore(&global, &args, output),
+            Command::Doctor(args) => data::doctor(&global, &args, output),
             Command::Explain(args) => explain::explain(&args, output),
             Command::Lsp(args) => lsp::lsp(&args),
         }

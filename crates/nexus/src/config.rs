@@ -14,7 +14,7 @@ use nexus_kernel::visibility::{AttributeType, Schema};
 use serde::Deserialize;
 
 /// The shortest time that closed runs may be kept for: whoever waits for a result must be able to ask for it.
-const RETENTION_MIN: Duration = Duration::from_secs(60);
+const RETENTION_MIN: Duration = Duration::from_mins(1);
 
 /// The file's name.
 pub const FILE: &str = "nexus.toml";
@@ -218,7 +218,7 @@ mod tests {
         let text = "[engine]\nretention = \"30d\"\n[namespaces.team]\nretention = \"forever\"\n\
                     [namespaces.team.search_attributes]\nTier = \"Keyword\"\n";
         let settings = Config::parse(text).unwrap().settings().unwrap();
-        let day = Duration::from_secs(86_400);
+        let day = Duration::from_hours(24);
         assert_eq!(settings.of(&Namespace::default()).retention, Some(30 * day));
         let team = settings.of(&Namespace::new("team").unwrap());
         assert_eq!(team.retention, None);

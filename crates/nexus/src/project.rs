@@ -36,6 +36,11 @@ pub struct Project {
     pub activities: Vec<SourceFile>,
 }
 
+/// Where the server of a project keeps what must not be lost.
+pub fn data_dir(root: &Path) -> PathBuf {
+    root.join(".nexus")
+}
+
 impl Project {
     /// Reads a project folder, or a single `.twf` file as a project of its own.
     pub fn read(path: &Path) -> Result<Project, Error> {
@@ -76,7 +81,7 @@ impl Project {
 
     /// Where the server keeps what must not be lost.
     pub fn data_dir(&self) -> PathBuf {
-        self.root.join(".nexus")
+        data_dir(&self.root)
     }
 
     /// Its workflow sources, ready to be compiled.

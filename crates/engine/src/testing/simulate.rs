@@ -127,7 +127,7 @@ fn check(world: &World, cleared: bool) -> Result<Logged, String> {
 
 /// The list of runs says what the log says.
 fn rows(world: &World, logged: &Logged) -> Result<(), String> {
-    let rows = at_once(world.store.runs(RunFilter { limit: usize::MAX, ..RunFilter::default() }))?;
+    let rows = at_once(world.store.runs(RunFilter { limit: usize::MAX, ..RunFilter::default() }.into()))?;
     if rows.len() != logged.runs().count() {
         return Err(format!("{} rows for {} runs", rows.len(), logged.runs().count()));
     }

@@ -10,9 +10,10 @@ use crate::BoxFuture;
 use crate::id::{Key, Namespace, RunId};
 use crate::port::blob::{Blobs, Hash};
 use crate::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
-use crate::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored};
-use crate::port::runs::{RunFilter, RunRow, Runs};
+use crate::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored, Trim};
+use crate::port::runs::{RunRow, Runs, UsedAttribute};
 use crate::port::{SharedStore, StoreError};
+use crate::visibility::{Group, RunCount, RunQuery};
 
 /// A call of a store's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,6 +175,10 @@ impl Log for FaultyStore {
     fn live(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<LiveKey>, StoreError>> {
         self.around(Call::Live, move || self.inner.live(after, limit))
     }
+
+    fn trim(&self, trim: Trim) -> BoxFuture<'_, Result<Result<(), Refused>, StoreError>> {
+        self.around(Call::Append(1), move || self.inner.trim(trim))
+    }
 }
 
 impl Runs for FaultyStore {
@@ -182,8 +187,16 @@ impl Runs for FaultyStore {
         self.around(Call::Runs, move || Box::pin(async move { self.inner.run(&run_id).await }))
     }
 
-    fn runs(&self, filter: RunFilter) -> BoxFuture<'_, Result<Vec<RunRow>, StoreError>> {
-        self.around(Call::Runs, move || self.inner.runs(filter))
+    fn runs(&self, query: RunQuery) -> BoxFuture<'_, Result<Vec<RunRow>, StoreError>> {
+        self.around(Call::Runs, move || self.inner.runs(query))
+    }
+
+    fn count(&self, count: RunCount) -> BoxFuture<'_, Result<Vec<Group>, StoreError>> {
+        self.around(Call::Runs, move || self.inner.count(count))
+    }
+
+    fn attribute_types(&self) -> BoxFuture<'_, Result<Vec<UsedAttribute>, StoreError>> {
+        self.around(Call::Runs, move || self.inner.attribute_types())
     }
 }
 
@@ -228,5 +241,9 @@ impl Blobs for FaultyStore {
     fn blob_get(&self, hash: &Hash) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
         let hash = hash.clone();
         self.around(Call::BlobGet, move || Box::pin(async move { self.inner.blob_get(&hash).await }))
+    }
+
+    fn blob_release(&self, hashes: Vec<Hash>) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.around(Call::BlobPut, move || self.inner.blob_release(hashes))
     }
 }

@@ -62,7 +62,7 @@ pub struct StartArgs {
 pub enum RunVerb {
     /// List runs that fit a filter: open ones first, then those that closed last
     List {
-        /// A condition, for example "WorkflowType = 'Checkout' AND StartTime > '2026-01-01T00:00:00Z' ORDER BY StartTime"
+        /// A condition, for example `"WorkflowType = 'Checkout' ORDER BY StartTime"`
         #[arg(long, short)]
         filter: Option<String>,
         /// Only runs in this namespace
@@ -89,7 +89,7 @@ pub enum RunVerb {
         /// Only runs in this namespace
         #[arg(long)]
         namespace: Option<String>,
-        /// One figure for each value, for example ExecutionStatus
+        /// One figure for each value, for example `ExecutionStatus`
         #[arg(long, value_name = "ATTRIBUTE")]
         group_by: Option<String>,
     },

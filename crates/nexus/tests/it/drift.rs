@@ -45,6 +45,9 @@ fn the_command_line() {
         &["workflow"],
         &["workflow", "list"],
         &["workflow", "show"],
+        &["backup"],
+        &["restore"],
+        &["doctor"],
         &["explain"],
         &["lsp"],
     ];

@@ -10,6 +10,7 @@
 
 mod bad;
 mod channels;
+mod data;
 mod design;
 mod drift;
 mod kill;

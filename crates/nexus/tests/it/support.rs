@@ -86,7 +86,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// What a finished process printed.
 pub(crate) struct Ran {
-    output: Output,
+    pub(crate) output: Output,
     folder: String,
 }
 
