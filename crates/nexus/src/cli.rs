@@ -1,5 +1,6 @@
 //! The command line: nouns, then verbs, and the short forms that people type most.
 
+pub mod activity;
 pub mod check;
 pub mod explain;
 pub mod fmt;
@@ -99,6 +100,12 @@ pub enum Command {
         #[command(subcommand)]
         verb: workflow::WorkflowVerb,
     },
+    /// Complete, pause or reset a pending activity of a run
+    Activity {
+        /// What to do.
+        #[command(subcommand)]
+        verb: activity::ActivityVerb,
+    },
     /// Explain an error code
     Explain(explain::ExplainArgs),
     /// Serve an editor: the language server, over standard input and output
@@ -122,6 +129,7 @@ impl Cli {
             Command::Symbols(args) => symbols::symbols(&global, &args, output),
             Command::New(args) => new::new(&args, output),
             Command::Workflow { verb } => workflow::workflow(&global, verb, output).await,
+            Command::Activity { verb } => activity::activity(&global, verb, output).await,
             Command::Explain(args) => explain::explain(&args, output),
             Command::Lsp(args) => lsp::lsp(&args),
         }

@@ -1,11 +1,16 @@
 //! `nexus.toml`: everything in it has a default, and nothing in it goes unnoticed.
 
+pub mod activity;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::suggest;
 use serde::Deserialize;
+
+use activity::ActivityConfig;
 
 /// The file's name.
 pub const FILE: &str = "nexus.toml";
@@ -22,6 +27,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// What JavaScript activities may use.
     pub sandbox: SandboxConfig,
+    /// Activities that are carried out elsewhere.
+    pub activities: BTreeMap<String, ActivityConfig>,
 }
 
 /// `[project]`.
@@ -97,7 +104,7 @@ impl Config {
 
     /// Reads the file's text.
     pub fn parse(text: &str) -> Result<Config, Error> {
-        toml::from_str(text).map_err(|error| {
+        let config: Config = toml::from_str(text).map_err(|error| {
             let (line, column) = error.span().map_or((1, 1), |span| position(text, span.start));
             let message = error.message().to_owned();
             let fault = Error::new(&code::CONFIG_INVALID, message.clone())
@@ -106,7 +113,9 @@ impl Config {
                 Some(help) => fault.help(help),
                 None => fault.help("`nexus explain NX-1003` shows a complete file"),
             }
-        })
+        })?;
+        config.activities.iter().try_for_each(|(name, activity)| activity.check(name))?;
+        Ok(config)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `nexus run WORKFLOW`, and `nexus run list|show|history`.
 
-mod input;
+pub(crate) mod input;
 
 use clap::{Args, Subcommand};
 use nexus_kernel::Json;
