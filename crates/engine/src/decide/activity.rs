@@ -289,6 +289,14 @@ fn check(state: &KeyState, run: &RunId, seq: u64, input: &ActivityInput) -> Resu
             "nobody asked for the activity's cancellation"
         }
         ActivityInput::Beat { .. } if activity.waiting => "no attempt of the activity is under way",
+        ActivityInput::Pause { .. }
+        | ActivityInput::Unpause { .. }
+        | ActivityInput::Reset { .. }
+        | ActivityInput::Update(_)
+            if activity.cancelled =>
+        {
+            "the activity is being cancelled"
+        }
         ActivityInput::Pause { .. } if activity.paused.is_some() => "the activity is paused already",
         ActivityInput::Unpause { .. } if activity.paused.is_none() => "the activity is not paused",
         ActivityInput::Update(patch) => return patched(activity, patch).map(|_| answer),

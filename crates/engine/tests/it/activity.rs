@@ -325,6 +325,8 @@ async fn an_attempt_learns_of_its_cancellation_and_acknowledges_it() {
     world.clock.advance(Duration::from_secs(3));
     world.settle().await;
     assert!(world.tell(token.clone(), beat(json!(2))).await.unwrap().cancel_requested);
+    let reset = ActivityInput::Reset { keep_paused: false, reset_heartbeat: false };
+    assert_eq!(world.tell(token.clone(), reset).await.unwrap_err().code().id, "NX-2023");
     world.tell(token, heeded()).await.unwrap();
     let outcome = world.until(world.engine.end(run)).await.unwrap();
     assert_eq!(outcome.result, json!(["cancelled", "PT3S"]));

@@ -79,14 +79,14 @@ impl Pool {
         &self,
         task: &ActivityTask,
         input: Json,
-        progress: &SharedProgress,
+        (progress, clock): (&SharedProgress, &SharedClock),
     ) -> Result<Completion, Failure> {
         let Ok(_place) = self.places.acquire().await else {
             return Err(Failure::new(FailureKind::Server, "Stopping", "the server is stopping"));
         };
         let request = request(task, input);
         if self.program.mode == Mode::Once {
-            return once::run(&self.program, &request).await.map(Completion::Done);
+            return once::run(&self.program, &request, clock).await.map(Completion::Done);
         }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut child = match idle.filter(Child::is_alive) {
@@ -94,7 +94,7 @@ impl Pool {
             None => Child::start(&self.program)?,
         };
         // A process that broke the protocol or died is not used again: dropping it kills it.
-        let (end, keep) = child.work(task, &request, progress).await;
+        let (end, keep) = child.work(task, &request, (progress, clock)).await;
         if keep {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(child);
         }
@@ -124,7 +124,7 @@ impl ProcessActivity {
         input: Json,
         (progress, clock): (SharedProgress, &SharedClock),
     ) -> Result<Completion, Failure> {
-        let work = self.pool.work(&task, input, &progress);
+        let work = self.pool.work(&task, input, (&progress, clock));
         let end = match self.timeout_ms {
             None => work.await,
             Some(timeout) => {

@@ -144,7 +144,8 @@ async fn services_answer_fail_and_come_back_later() {
     let (head, body) = service.seen.lock().unwrap()[0].clone();
     let key = body["context"]["idempotency_key"].as_str().unwrap().to_owned();
     assert!(
-        head.to_lowercase().contains(&format!("idempotency-key: {key}")) && head.contains("x-test: yes"),
+        head.to_lowercase().contains(&format!("idempotency-key: {}", key.to_lowercase()))
+            && head.contains("x-test: yes"),
         "{head}"
     );
     by_token(&server, &project).await;

@@ -2,17 +2,20 @@
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use nexus_kernel::Json;
 use nexus_kernel::activity::{ActivityTask, Completion};
 use nexus_kernel::failure::Failure;
 use nexus_kernel::limits::PAYLOAD_BYTES_MAX;
 use nexus_kernel::port::activity::SharedProgress;
+use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::task;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
 use tokio::process::{ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
 
 use crate::activities::message::Told;
 use crate::activities::process::Program;
@@ -23,33 +26,23 @@ const LINE_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + 64 * 1024;
 const STDERR_LINE_BYTES_MAX: usize = 8 * 1024;
 /// What is kept of standard error for the failure of a process that dies, in bytes.
 const STDERR_KEPT_BYTES: usize = 2 * 1024;
+/// How long to wait for the last words of a process that has ended.
+const LAST_WORDS_WAIT: Duration = Duration::from_millis(500);
 
-/// A process. Dropping it kills it, with all processes that it has started.
+/// A process. Dropping it kills it. What it has started itself sees the end of its standard streams.
 #[derive(Debug)]
 pub(crate) struct Child {
-    process: Group,
+    process: tokio::process::Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
     last_words: LastWords,
 }
 
 /// What a process wrote to standard error last.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct LastWords(Arc<Mutex<String>>);
-
-/// A process that leads a group of its own.
 #[derive(Debug)]
-pub(crate) struct Group(pub(crate) tokio::process::Child);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // Nothing to kill once it has been waited for: its number may be another's by now.
-        let id = self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
-        if let Some(id) = id {
-            // It may have ended by itself in the meantime.
-            let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
-        }
-    }
+pub(crate) struct LastWords {
+    kept: Arc<Mutex<String>>,
+    listener: JoinHandle<()>,
 }
 
 /// A message of a process. Every one but a log line names the attempt that it is about.
@@ -88,7 +81,7 @@ enum Next {
     End(Result<Completion, Failure>),
 }
 
-/// The command of a program, in a group of its own and with its limits.
+/// The command of a program, with its limits.
 pub(crate) fn command(program: &Program) -> Command {
     let (first, rest) = program.command.split_first().map_or(("", [].as_slice()), |(a, b)| (a.as_str(), b));
     let mut command = match program.memory_mib_max {
@@ -109,7 +102,7 @@ pub(crate) fn command(program: &Program) -> Command {
         .current_dir(&program.directory)
         .envs(program.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.process_group(0).kill_on_drop(true);
+    command.kill_on_drop(true);
     command
 }
 
@@ -122,35 +115,45 @@ pub(crate) fn not_started(program: &Program, error: &std::io::Error) -> Failure 
 impl LastWords {
     /// Logs every line of standard error and keeps the last ones.
     pub(crate) fn listen(from: impl AsyncRead + Unpin + Send + 'static, program: &Program) -> LastWords {
-        let words = LastWords::default();
-        let (kept, name) = (words.clone(), program.command.join(" "));
-        task::spawn(async move {
+        let kept = Arc::new(Mutex::new(String::new()));
+        let (words, name) = (Arc::clone(&kept), program.command.join(" "));
+        let listener = task::spawn(async move {
             let mut from = BufReader::new(from);
             while let Ok(Some(line)) = read_line(&mut from, STDERR_LINE_BYTES_MAX).await {
                 let line = String::from_utf8_lossy(&line);
                 tracing::info!(target: "nexus::activity", process = name, "{line}");
-                kept.keep(&line);
+                keep(&words, &line);
             }
         });
-        words
+        LastWords { kept, listener }
     }
 
-    fn keep(&self, line: &str) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push_str(line);
-        kept.push('\n');
-        let start = kept.len().saturating_sub(STDERR_KEPT_BYTES);
-        let start = (start..=kept.len()).find(|at| kept.is_char_boundary(*at)).unwrap_or(0);
-        kept.drain(..start);
+    /// Waits for the last words of a process that has ended; not for long, because a process that it started may go on
+    /// with its standard error.
+    pub(crate) async fn complete(&mut self, clock: &SharedClock) {
+        tokio::select! {
+            biased;
+            _ = &mut self.listener => {}
+            () = clock.sleep_until(clock.now().plus(LAST_WORDS_WAIT)) => {}
+        }
     }
 
     /// The failure of a process that ended in another way than by an answer.
     pub(crate) fn failure(&self, type_name: &str, why: &str) -> Failure {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = kept.trim();
         let message = if kept.is_empty() { why.to_owned() } else { format!("{why}; it wrote: {kept}") };
         Failure::application(type_name, message)
     }
+}
+
+fn keep(words: &Mutex<String>, line: &str) {
+    let mut kept = words.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.push_str(line);
+    kept.push('\n');
+    let start = kept.len().saturating_sub(STDERR_KEPT_BYTES);
+    let start = (start..=kept.len()).find(|at| kept.is_char_boundary(*at)).unwrap_or(0);
+    kept.drain(..start);
 }
 
 impl Child {
@@ -162,13 +165,13 @@ impl Child {
             return Err(Failure::application("ProcessNotStarted", "the process has no standard streams"));
         };
         let last_words = LastWords::listen(errors, program);
-        Ok(Child { process: Group(process), to, from: BufReader::new(from), last_words })
+        Ok(Child { process, to, from: BufReader::new(from), last_words })
     }
 
     /// Whether it has not ended.
     pub(crate) fn is_alive(child: &Child) -> bool {
         // Its end is seen when it is next talked to, at the latest.
-        child.process.0.id().is_some()
+        child.process.id().is_some()
     }
 
     /// One attempt: how it ended, and whether the process can be used again.
@@ -176,9 +179,9 @@ impl Child {
         &mut self,
         task: &ActivityTask,
         request: &Json,
-        progress: &SharedProgress,
+        (progress, clock): (&SharedProgress, &SharedClock),
     ) -> (Result<Completion, Failure>, bool) {
-        match self.talk(task, request, progress).await {
+        match self.talk(task, request, (progress, clock)).await {
             Ok(end) => (end, true),
             Err(failure) => (Err(failure), false),
         }
@@ -189,14 +192,14 @@ impl Child {
         &mut self,
         task: &ActivityTask,
         request: &Json,
-        progress: &SharedProgress,
+        (progress, clock): (&SharedProgress, &SharedClock),
     ) -> Result<Result<Completion, Failure>, Failure> {
         let token = task.token().to_string();
-        self.send(&json!({ "task": request })).await?;
+        self.send(&json!({ "task": request }), clock).await?;
         loop {
             let line = match read_line(&mut self.from, LINE_BYTES_MAX).await {
                 Ok(Some(line)) => line,
-                Ok(None) => return Err(self.ended()),
+                Ok(None) => return Err(self.ended(clock).await),
                 Err(error) => return Err(self.last_words.failure("ProtocolError", &error.to_string())),
             };
             match self.understand(&line, &token, task)? {
@@ -207,13 +210,13 @@ impl Child {
                         Ok(answer) => nexus_engine::activity::operations::answer(answer),
                         Err(error) => json!({ "gone": true, "reason": error.message() }),
                     };
-                    self.send(&json!({ "heartbeat": answer })).await?;
+                    self.send(&json!({ "heartbeat": answer }), clock).await?;
                 }
             }
         }
     }
 
-    async fn send(&mut self, message: &Json) -> Result<(), Failure> {
+    async fn send(&mut self, message: &Json, clock: &SharedClock) -> Result<(), Failure> {
         let mut line = message.to_string().into_bytes();
         line.push(b'\n');
         let sent = async {
@@ -221,17 +224,19 @@ impl Child {
             self.to.flush().await
         };
         if sent.await.is_err() {
-            return Err(self.ended());
+            return Err(self.ended(clock).await);
         }
         Ok(())
     }
 
-    fn ended(&mut self) -> Failure {
-        let how = match self.process.0.try_wait() {
-            Ok(Some(status)) => status.to_string(),
-            // It closed its output and lives on, or has not been told of yet.
-            _ => "its output was closed".to_owned(),
+    /// Why a process that closed its output cannot be used any more.
+    async fn ended(&mut self, clock: &SharedClock) -> Failure {
+        let _ = self.process.start_kill(); // it has ended already, as a rule
+        let how = match self.process.wait().await {
+            Ok(status) => status.to_string(),
+            Err(error) => error.to_string(),
         };
+        self.last_words.complete(clock).await;
         self.last_words.failure("ProcessCrashed", &format!("the process ended before it answered ({how})"))
     }
 
