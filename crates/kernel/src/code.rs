@@ -84,11 +84,11 @@ codes! {
     /// An update was refused by its run.
     UPDATE_REFUSED = "NX-2011", "the run refuses the update", 422, Failed;
     /// A task token cannot be read.
-    TOKEN_INVALID = "NX-2021", "this is no task token", 400, Usage;
+    TOKEN_INVALID = "NX-2031", "this is no task token", 400, Usage;
     /// The activity is not pending, or the attempt of the token is not the current one.
-    ACTIVITY_GONE = "NX-2022", "nobody waits for this attempt any more", 404, NotFound;
+    ACTIVITY_GONE = "NX-2032", "nobody waits for this attempt any more", 404, NotFound;
     /// The activity is not in a state for this.
-    ACTIVITY_CONFLICT = "NX-2023", "the activity is not in a state for this", 409, Usage;
+    ACTIVITY_CONFLICT = "NX-2033", "the activity is not in a state for this", 409, Usage;
     /// No such schedule.
     SCHEDULE_UNKNOWN = "NX-2101", "there is no such schedule", 404, NotFound;
     /// A schedule does not make sense, or would never act.

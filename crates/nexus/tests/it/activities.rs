@@ -166,9 +166,9 @@ async fn by_token(server: &Server, project: &Project) {
     let beat = project.nexus(&["activity", "heartbeat", token, "--format", "json"]).ok().json();
     assert_eq!(beat["paused"], true);
     let (status, refused) = post(server, &format!("/v1/activities/{run}.1.7/complete"), json!({})).await;
-    assert_eq!((status, &refused["code"]), (404, &json!("NX-2022")), "{refused:#}");
+    assert_eq!((status, &refused["code"]), (404, &json!("NX-2032")), "{refused:#}");
     let (status, refused) = post(server, "/v1/activities/nonsense/complete", json!({})).await;
-    assert_eq!((status, &refused["code"]), (400, &json!("NX-2021")));
+    assert_eq!((status, &refused["code"]), (400, &json!("NX-2031")));
     let unknown = project.nexus(&["activity", "unpause", run, "99"]);
     assert_eq!(unknown.code(), 4, "{}", unknown.stderr());
     let (status, done) =
