@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nexus_engine::{Definition, Engine, EngineHandle, Options, Ports, StartRequest};
-use nexus_kernel::activity::ActivityTask;
+use nexus_kernel::activity::{ActivityTask, Completion};
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::Namespace;
-use nexus_kernel::port::activity::Activities;
+use nexus_kernel::port::activity::{Activities, SharedProgress};
 use nexus_kernel::port::clock::SystemClock;
 use nexus_kernel::port::rng::SystemRng;
 use nexus_kernel::task::Shutdown;
@@ -47,9 +47,13 @@ impl Activities for AddOne {
         true
     }
 
-    fn execute(&self, task: ActivityTask) -> BoxFuture<'static, Result<Json, Failure>> {
+    fn execute(
+        &self,
+        task: ActivityTask,
+        _: SharedProgress,
+    ) -> BoxFuture<'static, Result<Completion, Failure>> {
         let n = task.input.first().and_then(Json::as_i64).unwrap_or(0);
-        Box::pin(std::future::ready(Ok(json!(n + 1))))
+        Box::pin(std::future::ready(Ok(json!(n + 1).into())))
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) fn to_program(failure: &Failure) -> machine::Failure {
         details: failure.details.clone(),
         non_retryable: failure.non_retryable,
         at: failure.at.clone(),
+        host: failure.info.as_ref().and_then(|info| serde_json::to_value(info).ok()).map(Box::new),
         cause: failure.cause.as_deref().map(|cause| Box::new(to_program(cause))),
         suppressed: Vec::new(),
     }
@@ -29,6 +30,8 @@ pub(crate) fn from_program(failure: &machine::Failure) -> Failure {
         message: failure.message.clone(),
         details: failure.details.clone(),
         non_retryable: failure.non_retryable,
+        benign: false,
+        info: failure.host.as_ref().and_then(|host| serde_json::from_value((**host).clone()).ok()),
         at: failure.at.clone(),
         cause: failure.cause.as_deref().map(|cause| Box::new(from_program(cause))),
     }
@@ -37,13 +40,17 @@ pub(crate) fn from_program(failure: &machine::Failure) -> Failure {
 /// A retry policy with Temporal's defaults for what was left out.
 pub(crate) fn retry_policy(given: &machine::RetryPolicy) -> RetryPolicy {
     let defaults = RetryPolicy::default();
-    let initial_interval_ms = given.initial_interval_ms.map_or(defaults.initial_interval_ms, positive);
+    // Zero is what a field holds that nobody filled in.
+    let filled = |ms: Option<i64>| ms.map(positive).filter(|ms| *ms > 0);
+    let initial_interval_ms = filled(given.initial_interval_ms).unwrap_or(defaults.initial_interval_ms);
+    let hundredfold = || initial_interval_ms.saturating_mul(100);
     RetryPolicy {
         initial_interval_ms,
-        backoff_coefficient: given.backoff_coefficient.unwrap_or(defaults.backoff_coefficient),
-        maximum_interval_ms: given
-            .maximum_interval_ms
-            .map_or_else(|| initial_interval_ms.saturating_mul(100), positive),
+        backoff_coefficient: given
+            .backoff_coefficient
+            .filter(|it| *it != 0.0)
+            .unwrap_or(defaults.backoff_coefficient),
+        maximum_interval_ms: filled(given.maximum_interval_ms).unwrap_or_else(hundredfold),
         maximum_attempts: given.maximum_attempts.unwrap_or(defaults.maximum_attempts),
         non_retryable_error_types: given.non_retryable_error_types.clone(),
     }

@@ -2,6 +2,7 @@
 //!
 //! The state is changed at once, before the record is durable. A caller whose append fails must drop the state.
 
+mod activity;
 mod operator;
 mod progress;
 mod schedule;
@@ -74,11 +75,12 @@ pub fn step(state: &mut KeyState, input: Input, context: &Context<'_>) -> Transi
             schedule::schedule(state, Happening::Ended { seq, outcome }, context)
         }
         Input::ActivityEnded { run, seq, attempt, started_at, outcome } => {
-            let ended = progress::Ended { seq, attempt, started_at, outcome };
-            on_run(state, &run, context, |draft| progress::activity_ended(draft, ended))
+            let ended = activity::Ended { seq, ticket: attempt, started_at, outcome };
+            on_run(state, &run, context, |draft| activity::ended(draft, ended))
         }
-        Input::Due(run, Due::Attempt(seq, attempt)) => {
-            progress::attempt_due(state, context, &run, seq, attempt)
+        Input::Activity(run, seq, input) => activity::input(state, context, (run, seq), input),
+        Input::Due(run, Due::Attempt(seq, ticket)) => {
+            activity::attempt_due(state, context, &run, (seq, ticket))
         }
         Input::Due(run, due) => on_run(state, &run, context, |draft| progress::due(draft, due)),
         Input::RemoteStarted { run, seq, outcome } => {
@@ -121,6 +123,17 @@ fn on_run(
     context: &Context<'_>,
     change: impl FnOnce(&mut Draft<'_>),
 ) -> Transition {
+    operate(state, run, context, Reply::Done, change)
+}
+
+/// The same for a sender who is told something.
+fn operate(
+    state: &mut KeyState,
+    run: &RunId,
+    context: &Context<'_>,
+    reply: Reply,
+    change: impl FnOnce(&mut Draft<'_>),
+) -> Transition {
     let Some(at) = state.runs.iter().position(|candidate| candidate.run_id == *run) else {
         return Transition::nothing();
     };
@@ -131,7 +144,7 @@ fn on_run(
     change(&mut draft);
     draft.advance();
     let drafted = draft.finish();
-    conclude(state, context, vec![drafted], Reply::Done)
+    conclude(state, context, vec![drafted], reply)
 }
 
 /// The changes of one run in one transition, and the effects that follow from them.
@@ -158,6 +171,8 @@ struct Draft<'a> {
     context: &'a Context<'a>,
     part: RunPart,
     intents_before: Vec<IntentId>,
+    /// Effects that follow from no event and no note.
+    extra: Vec<Effect>,
     program_is_due: bool,
 }
 
@@ -166,7 +181,7 @@ impl<'a> Draft<'a> {
         let part =
             RunPart { run: run.run_id.clone(), first: run.next_event, events: Vec::new(), notes: Vec::new() };
         let intents_before = run.outbox.keys().copied().collect();
-        Draft { run, context, part, intents_before, program_is_due: false }
+        Draft { run, context, part, intents_before, extra: Vec::new(), program_is_due: false }
     }
 
     /// Adds an event. One that tells the program something makes it due.
@@ -209,12 +224,10 @@ impl<'a> Draft<'a> {
             }
         }
         // What was between two attempts when it was cancelled has ended; the program is waiting to hear of it.
-        let idle = self.run.idle_cancelled();
-        self.program_is_due = !idle.is_empty();
-        for (seq, name) in idle {
-            self.emit(progress::cancelled(seq, &name));
+        self.program_is_due = false;
+        if activity::end_idle(self) {
+            self.advance();
         }
-        self.advance();
     }
 
     fn finish(self) -> Drafted {
@@ -229,7 +242,8 @@ impl<'a> Draft<'a> {
             }
             _ => None,
         });
-        let effects = effect::of_part(self.context.key, self.run, &self.part, &self.intents_before);
+        let mut effects = effect::of_part(self.context.key, self.run, &self.part, &self.intents_before);
+        effects.extend(self.extra);
         Drafted { part: self.part, effects, successor }
     }
 }

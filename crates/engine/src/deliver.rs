@@ -114,7 +114,7 @@ impl Sender {
                 Some(Reply::Started { run, .. }) => Ok((key, run)),
                 Some(Reply::Refused(error)) => Err(failure_of(&error)),
                 // The target's shard has stopped. The intent stays in the outbox for the next process.
-                Some(Reply::Done | Reply::Schedule(_)) | None => return,
+                Some(Reply::Done | Reply::Beat(_) | Reply::Schedule(_)) | None => return,
             },
         };
         let input = Input::RemoteStarted { run: self.run, seq, outcome };

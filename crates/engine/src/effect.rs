@@ -3,8 +3,9 @@
 use nexus_kernel::activity::ActivityTask;
 use nexus_kernel::id::{Key, RunId};
 use nexus_kernel::time::Timestamp;
-use std::time::Duration;
 
+use crate::activity;
+use crate::activity::record::Priority;
 use crate::input::Due;
 use crate::record::{Event, IntentId, Note, RunPart};
 use crate::schedule::{self, Errand, Schedule};
@@ -15,6 +16,17 @@ use crate::state::{Intent, RemoteCall, RunState};
 pub enum Effect {
     /// Hand an attempt to a worker.
     Dispatch(Box<Dispatch>),
+    /// Take an attempt away from the worker that has it.
+    Withdraw {
+        /// Its run.
+        run: RunId,
+        /// Its activity.
+        seq: u64,
+        /// The attempt.
+        ticket: u32,
+        /// Even when it has begun.
+        begun: bool,
+    },
     /// Come back at that time.
     Arm(Timestamp, RunId, Due),
     /// Deliver an effect on another key.
@@ -34,6 +46,8 @@ pub struct Dispatch {
     pub task: ActivityTask,
     /// Its queue.
     pub task_queue: String,
+    /// Its place in the queue.
+    pub priority: Priority,
     /// When waiting for a worker has taken too long.
     pub start_before: Option<Timestamp>,
     /// When all attempts together have taken too long.
@@ -47,8 +61,12 @@ pub fn of_part(key: &Key, run: &RunState, part: &RunPart, intents_before: &[Inte
         effects.extend(of_event(key, run, event));
     }
     for note in &part.notes {
-        if let Note::AttemptFailed { seq, attempt, next_at, .. } = note {
-            effects.push(Effect::Arm(*next_at, run.run_id.clone(), Due::Attempt(*seq, attempt + 1)));
+        match note {
+            Note::AttemptFailed { seq, attempt, next_at, .. } => {
+                effects.push(Effect::Arm(*next_at, run.run_id.clone(), Due::Attempt(*seq, attempt + 1)));
+            }
+            Note::Activity { seq, what } => effects.extend(activity::effect::of_note(key, run, *seq, what)),
+            Note::StartedLate { .. } | Note::Delivered { .. } => {}
         }
     }
     let new_intents = run.outbox.iter().filter(|(id, _)| !intents_before.contains(id));
@@ -59,7 +77,7 @@ pub fn of_part(key: &Key, run: &RunState, part: &RunPart, intents_before: &[Inte
 fn of_event(key: &Key, run: &RunState, event: &Event) -> Option<Effect> {
     let id = || run.run_id.clone();
     match event {
-        Event::ActivityTaskScheduled { seq, .. } => dispatch(key, run, *seq),
+        Event::ActivityTaskScheduled { seq, .. } => activity::effect::dispatch(key, run, *seq),
         Event::TimerStarted { seq, fire_at, .. } => Some(Effect::Arm(*fire_at, id(), Due::Timer(*seq))),
         Event::NexusOperationScheduled { seq, deadline: Some(deadline), .. } => {
             Some(Effect::Arm(*deadline, id(), Due::Operation(*seq)))
@@ -77,10 +95,7 @@ pub fn of_state(key: &Key, run: &RunState) -> Vec<Effect> {
     let id = || run.run_id.clone();
     let mut effects = Vec::new();
     for (seq, activity) in &run.activities {
-        effects.extend(match activity.next_at {
-            Some(next_at) => Some(Effect::Arm(next_at, id(), Due::Attempt(*seq, activity.attempt))),
-            None => dispatch(key, run, *seq),
-        });
+        effects.extend(activity::effect::of_state(key, run, *seq, activity));
     }
     effects.extend(run.timers.iter().map(|(seq, at)| Effect::Arm(*at, id(), Due::Timer(*seq))));
     for (seq, remote) in &run.remotes {
@@ -102,28 +117,4 @@ pub(crate) fn of_schedule(schedule: &Schedule) -> Vec<Effect> {
     let errands = schedule.errands().into_iter().map(Effect::Errand);
     let wake = schedule::wake(schedule).map(|at| Effect::Arm(at, schedule.instance().clone(), Due::Schedule));
     errands.chain(wake).collect()
-}
-
-/// The attempt of a pending activity that is to run now.
-pub fn dispatch(key: &Key, run: &RunState, seq: u64) -> Option<Effect> {
-    let activity = run.activities.get(&seq)?;
-    let begins = activity.next_at.unwrap_or(activity.scheduled_at);
-    let options = &activity.options;
-    let after = |from: Timestamp, ms: Option<u64>| ms.map(|ms| from.plus(Duration::from_millis(ms)));
-    let task = ActivityTask {
-        key: key.clone(),
-        run_id: run.run_id.clone(),
-        workflow: run.started.workflow.clone(),
-        activity_id: seq,
-        activity: activity.name.clone(),
-        input: activity.input.clone(),
-        attempt: activity.attempt,
-        start_to_close_ms: options.start_to_close_ms,
-    };
-    Some(Effect::Dispatch(Box::new(Dispatch {
-        task,
-        task_queue: options.task_queue.clone(),
-        start_before: after(begins, options.schedule_to_start_ms),
-        close_before: after(activity.scheduled_at, options.schedule_to_close_ms),
-    })))
 }

@@ -150,7 +150,7 @@ impl EngineHandle {
     /// Makes a definition the one that new runs get.
     pub async fn deploy(&self, definition: Arc<Definition>) -> Result<(), Error> {
         self.shared.definitions.deploy(definition).await?;
-        self.shared.workers.bindings_changed(&self.shared.router);
+        self.shared.workers.bindings_changed();
         Ok(())
     }
 
@@ -187,7 +187,9 @@ impl EngineHandle {
         match reply.await.map_err(|_| stopping())? {
             Reply::Started { run, existing } => Ok(Started { key, run_id: run, existing, end }),
             Reply::Refused(error) => Err(error),
-            Reply::Done | Reply::Schedule(_) => Err(Error::internal("a start was not answered as one")),
+            Reply::Done | Reply::Beat(_) | Reply::Schedule(_) => {
+                Err(Error::internal("a start was not answered as one"))
+            }
         }
     }
 
@@ -329,6 +331,11 @@ impl EngineHandle {
     #[cfg(feature = "testing")]
     pub(crate) fn router(&self) -> &Router {
         &self.shared.router
+    }
+
+    /// What the operations of activities work on.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// Attempts that run or wait for a slot.

@@ -1,7 +1,9 @@
 //! The failures that the engine itself makes, in one place so that their types stay stable.
 
-use nexus_kernel::failure::{Failure, FailureKind};
+use nexus_kernel::failure::{ActivityInfo, Failure, FailureInfo, FailureKind};
 use nexus_kernel::port::runs::RunStatus;
+
+use crate::input::Limit;
 
 /// A run's time was up.
 pub(crate) fn run_timed_out() -> Failure {
@@ -20,8 +22,27 @@ pub(crate) fn terminated(reason: &str) -> Failure {
 }
 
 /// An activity failed for good.
-pub(crate) fn activity(name: &str, cause: Failure) -> Failure {
-    Failure::new(FailureKind::Activity, "ActivityFailure", format!("activity {name} failed")).caused_by(cause)
+pub(crate) fn activity(info: ActivityInfo, cause: Failure) -> Failure {
+    let message = format!("activity {} failed", info.name);
+    let failure = Failure::new(FailureKind::Activity, "ActivityFailure", message).caused_by(cause);
+    Failure { info: Some(Box::new(FailureInfo::Activity(info))), ..failure }
+}
+
+/// An activity reached one of its limits.
+pub(crate) fn timeout(limit: Limit) -> Failure {
+    let (type_name, message) = match limit {
+        Limit::ScheduleToStart => (Failure::SCHEDULE_TO_START, "no worker took the activity in time"),
+        Limit::ScheduleToClose => {
+            (Failure::SCHEDULE_TO_CLOSE, "the activity took longer than its schedule-to-close timeout allows")
+        }
+        Limit::StartToClose | Limit::Lost => {
+            (Failure::START_TO_CLOSE, "the attempt took longer than its start-to-close timeout allows")
+        }
+        Limit::Heartbeat => {
+            (Failure::HEARTBEAT, "the attempt was silent for longer than its heartbeat timeout allows")
+        }
+    };
+    Failure::new(FailureKind::Timeout, type_name, message)
 }
 
 /// A child workflow ended without a result.

@@ -1,11 +1,13 @@
 //! What can happen to a key, and what is answered.
 
 use nexus_kernel::Json;
+use nexus_kernel::activity::BeatAnswer;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Key, RunId};
 use nexus_kernel::time::Timestamp;
 
+use crate::activity::input::ActivityInput;
 use crate::record::{IntentId, Origin};
 use crate::schedule::{Happening, Schedule};
 
@@ -39,13 +41,15 @@ pub enum Input {
         run: RunId,
         /// The activity.
         seq: u64,
-        /// The attempt, from 1.
+        /// The attempt, from 1, counted over resets.
         attempt: u32,
         /// When the attempt began.
         started_at: Timestamp,
         /// How it ended.
         outcome: Result<Json, Failure>,
     },
+    /// Something else happens to the activity of this command.
+    Activity(RunId, u64, ActivityInput),
     /// A time has come.
     Due(RunId, Due),
     /// A child or operation was started, or could not be.
@@ -122,12 +126,29 @@ pub enum Due {
     Timer(u64),
     /// The next attempt of an activity.
     Attempt(u64, u32),
+    /// A deadline of an activity: its command, the attempt, which.
+    Activity(u64, u32, Limit),
     /// The end of an operation's time.
     Operation(u64),
     /// The end of the run's time.
     Run,
     /// The next moment of a schedule.
     Schedule,
+}
+
+/// What an activity can take too long for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Limit {
+    /// To be taken by a worker.
+    ScheduleToStart,
+    /// All attempts and waits.
+    ScheduleToClose,
+    /// One attempt.
+    StartToClose,
+    /// To be heard of.
+    Heartbeat,
+    /// No time of its own: a cancelled attempt died with its process.
+    Lost,
 }
 
 /// What whoever sent an input is told, once the transition is durable.
@@ -142,6 +163,8 @@ pub enum Reply {
     },
     /// A schedule as it is now.
     Schedule(Box<Schedule>),
+    /// Done, and what an activity is to know of itself.
+    Beat(BeatAnswer),
     /// Done, or there was nothing to do.
     Done,
     /// Refused.

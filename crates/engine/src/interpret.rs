@@ -12,13 +12,11 @@ use nexus_lang::twf::machine::{
 };
 use std::time::Duration;
 
-use crate::convert::{close_policy, from_program, operation_target, positive, retry_policy, to_program};
+use crate::activity::{limits, options};
+use crate::convert::{close_policy, from_program, operation_target, positive, to_program};
 use crate::definition::Definition;
 use crate::record::{ActivityOptions, Event, OriginKind, Record, Started};
 use crate::state::RunState;
-
-/// Longest attempt of an activity whose call gives no timeout, in milliseconds (language page, H8).
-pub(crate) const START_TO_CLOSE_DEFAULT_MS: u64 = 5 * 60 * 1_000;
 
 /// A program before its first task: its input, and the messages that the run before it left.
 pub(crate) fn begin(
@@ -97,6 +95,11 @@ pub(crate) fn task(key: &Key, run: &mut RunState, definition: &Definition, at: T
     };
     match machine.task(&definition.program, &info, &unseen) {
         Ok(commands) => {
+            if let Some((span, failure)) = limits::refusal(run, &commands) {
+                let failure = Failure { at: Some(definition.place(span)), ..failure };
+                let told = run.blocked.is_some();
+                return if told { Vec::new() } else { vec![Event::WorkflowTaskFailed { failure }] };
+            }
             run.machine = Some(machine);
             let translate = Translate { key, run, definition, at };
             let commands = commands.iter().filter_map(|command| translate.event(command));
@@ -249,7 +252,9 @@ pub(crate) fn incoming(event: &Event) -> Option<ProgramEvent> {
         Event::ActivityTaskCompleted { seq, result } => {
             ProgramEvent::ActivityCompleted { seq: *seq, result: result.clone() }
         }
-        Event::ActivityTaskFailed { seq, failure, .. } | Event::ActivityTaskTimedOut { seq, failure, .. } => {
+        Event::ActivityTaskFailed { seq, failure, .. }
+        | Event::ActivityTaskTimedOut { seq, failure, .. }
+        | Event::ActivityTaskCanceled { seq, failure } => {
             ProgramEvent::ActivityFailed { seq: *seq, failure: to_program(failure) }
         }
         Event::TimerFired { seq } => ProgramEvent::TimerFired { seq: *seq },
@@ -448,17 +453,10 @@ impl Translate<'_> {
     }
 
     fn activity_options(&self, given: &machine::ActivityOptions) -> ActivityOptions {
-        let schedule_to_close_ms = given.schedule_to_close_ms.map(positive);
-        let start_to_close = given.start_to_close_ms.map(positive).or(schedule_to_close_ms);
-        let start_to_close_ms = start_to_close.unwrap_or(START_TO_CLOSE_DEFAULT_MS);
-        ActivityOptions {
-            task_queue: given.task_queue.clone().unwrap_or_else(|| self.run.started.task_queue.clone()),
-            start_to_close_ms: schedule_to_close_ms
-                .map_or(start_to_close_ms, |all| all.min(start_to_close_ms)),
-            schedule_to_close_ms,
-            schedule_to_start_ms: given.schedule_to_start_ms.map(positive).or(schedule_to_close_ms),
-            retry: given.retry.as_ref().map(retry_policy).unwrap_or_default(),
-        }
+        let run_timeout = self.run.started.run_deadline.map(|end| end.since(self.run.started_at));
+        let run_timeout_ms =
+            run_timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
+        options::fill_in(given, &self.run.started.task_queue, run_timeout_ms)
     }
 }
 

@@ -4,6 +4,7 @@
 //! it with a pure step, commits the step's record together with all others of its batch, and then performs effects.
 //! The records are the truth; everything else in this crate is rebuilt from them.
 
+pub mod activity;
 pub mod audit;
 pub mod decide;
 pub mod definition;
@@ -29,6 +30,7 @@ mod failures;
 mod interpret;
 mod playback;
 mod recovery;
+mod slots;
 mod timers;
 mod worker;
 

@@ -36,6 +36,7 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
     operations.extend([workflow_list(engine), workflow_show(engine)]);
     operations.push(playback::run_replay(engine));
     operations.extend(schedule::schedules(engine));
+    operations.extend(crate::activity::operations::all(engine));
     for workflow in definition.program.workflows() {
         for place in &workflow.deployments {
             let namespace = Namespace::new(&place.namespace)?;
@@ -46,18 +47,18 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
 }
 
 /// An operation of Nexus itself before it has a handler.
-struct Verb {
-    name: &'static str,
-    title: &'static str,
-    doc: &'static str,
-    effect: Effect,
-    input: Json,
-    output: Json,
+pub(crate) struct Verb {
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) doc: &'static str,
+    pub(crate) effect: Effect,
+    pub(crate) input: Json,
+    pub(crate) output: Json,
 }
 
 impl Verb {
     /// Gives the verb its handler, a function from a typed input to an output.
-    fn handled<I, F, R>(self, engine: &EngineHandle, handle: F) -> Operation
+    pub(crate) fn handled<I, F, R>(self, engine: &EngineHandle, handle: F) -> Operation
     where
         I: for<'de> Deserialize<'de> + Send + 'static,
         F: Fn(EngineHandle, I, CallContext) -> R + Send + Sync + Copy + 'static,
@@ -172,7 +173,7 @@ fn run_id_property() -> Json {
     json!({ "run_id": { "type": "string", "description": "the run, for example run_0688ab1tdpv3h9m5x7cq2wnk4e" } })
 }
 
-fn object(properties: &Json, required: &[&str]) -> Json {
+pub(crate) fn object(properties: &Json, required: &[&str]) -> Json {
     json!({
         "type": "object",
         "properties": properties,

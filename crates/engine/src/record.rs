@@ -8,10 +8,11 @@ use nexus_kernel::Json;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Key, Namespace, RunId, WorkflowId};
 use nexus_kernel::port::blob::Hash;
-use nexus_kernel::retry::{RetryPolicy, RetryState};
+use nexus_kernel::retry::RetryState;
 use nexus_kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use crate::activity::record::{ActivityNote, ActivityOptions, Priority};
 use crate::schedule::Schedule;
 
 /// The version this code writes. A record of another version is refused, never guessed at.
@@ -66,12 +67,23 @@ pub enum Note {
     AttemptFailed {
         /// The activity.
         seq: u64,
-        /// The attempt that failed, from 1.
+        /// The attempt that failed, from 1, counted over resets.
         attempt: u32,
         /// Why.
         failure: Failure,
         /// When the next attempt begins.
         next_at: Timestamp,
+        /// What it said last, when that has not been recorded.
+        #[serde(default, skip_serializing_if = "Json::is_null")]
+        heartbeat: Json,
+    },
+    /// Something else happened to a pending activity.
+    Activity {
+        /// The activity.
+        seq: u64,
+        /// What.
+        #[serde(flatten)]
+        what: ActivityNote,
     },
     /// A child or operation was started when this run had closed already.
     StartedLate {
@@ -176,23 +188,6 @@ pub struct Started {
     pub search_attributes: Json,
 }
 
-/// Options of a scheduled activity, every default filled in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ActivityOptions {
-    /// Its queue.
-    pub task_queue: String,
-    /// Longest time of one attempt, in milliseconds.
-    pub start_to_close_ms: u64,
-    /// Longest time of all attempts and waits, in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schedule_to_close_ms: Option<u64>,
-    /// Longest time in the queue, in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schedule_to_start_ms: Option<u64>,
-    /// When and how often to try again.
-    pub retry: RetryPolicy,
-}
-
 /// What becomes of a child when its parent closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -285,13 +280,22 @@ pub enum Event {
         at: String,
     },
     /// The attempt that ended the activity began. Written with its end.
-    ActivityTaskStarted { seq: u64, attempt: u32, started_at: Timestamp },
+    ActivityTaskStarted {
+        seq: u64,
+        attempt: u32,
+        started_at: Timestamp,
+        /// Why the attempt before failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last_failure: Option<Failure>,
+    },
     /// The activity has a result.
     ActivityTaskCompleted { seq: u64, result: Json },
     /// The activity failed for good.
     ActivityTaskFailed { seq: u64, failure: Failure, retry_state: RetryState },
     /// The activity ran out of time for good.
     ActivityTaskTimedOut { seq: u64, failure: Failure, retry_state: RetryState },
+    /// The activity ended because its cancellation was asked for.
+    ActivityTaskCanceled { seq: u64, failure: Failure },
     /// A timer runs.
     TimerStarted { seq: u64, fire_at: Timestamp, at: String },
     /// A timer's time has come.
@@ -445,6 +449,7 @@ impl Event {
             Event::ActivityTaskCompleted { .. } => "ActivityTaskCompleted",
             Event::ActivityTaskFailed { .. } => "ActivityTaskFailed",
             Event::ActivityTaskTimedOut { .. } => "ActivityTaskTimedOut",
+            Event::ActivityTaskCanceled { .. } => "ActivityTaskCanceled",
             Event::TimerStarted { .. } => "TimerStarted",
             Event::TimerFired { .. } => "TimerFired",
             Event::TimerCanceled { .. } => "TimerCanceled",
@@ -477,6 +482,7 @@ impl Event {
 mod tests {
     use super::*;
     use nexus_kernel::memory::rng::SeededRng;
+    use nexus_kernel::retry::RetryPolicy;
     use serde_json::json;
 
     fn record() -> Record {
@@ -505,7 +511,12 @@ mod tests {
             start_to_close_ms: 10_000,
             schedule_to_close_ms: None,
             schedule_to_start_ms: None,
+            heartbeat_ms: Some(5_000),
             retry: RetryPolicy::default(),
+            priority: Some(Priority::default()),
+            idempotency_key: None,
+            summary: None,
+            local: false,
         };
         let (endpoint, service, operation) = ("Ep".to_owned(), "Payments".to_owned(), "Charge".to_owned());
         let events = vec![
@@ -537,6 +548,7 @@ mod tests {
         let notes = vec![
             Note::Delivered { intent: IntentId::Start(2) },
             Note::Delivered { intent: IntentId::Report },
+            Note::Activity { seq: 1, what: ActivityNote::Unpaused { at: Timestamp::from_millis(6) } },
         ];
         Record {
             v: VERSION,

@@ -414,6 +414,9 @@ impl Shard {
     fn perform(&mut self, key: &Key, effect: Effect) {
         match effect {
             Effect::Dispatch(dispatch) => self.shared.workers.offer(*dispatch, &self.shared.router),
+            Effect::Withdraw { run, seq, ticket, begun } => {
+                self.shared.workers.withdraw(&run, (seq, ticket), begun);
+            }
             Effect::Arm(at, run, due) => self.timers.arm(at, key.clone(), run, due),
             Effect::Deliver(run, id, intent) => {
                 if let Some(run) = self.keys.get(key).and_then(|state| state.run(&run)) {

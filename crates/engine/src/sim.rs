@@ -35,10 +35,10 @@ use crate::decide::{self, Context};
 use crate::definition::Definition;
 use crate::effect::{Dispatch, Effect};
 use crate::endpoint;
-use crate::input::{Due, Input, Reply, Start};
+use crate::failures;
+use crate::input::{Due, Input, Limit, Reply, Start};
 use crate::record::{IntentId, Record};
 use crate::state::{Intent, KeyState, RunState};
-use crate::worker;
 
 /// Transitions of one simulation unless somebody says otherwise; beyond that something goes round and round.
 pub const TRANSITIONS_MAX: usize = 50_000;
@@ -71,6 +71,8 @@ pub struct Held {
     pub activity: String,
     /// From 1.
     pub attempt: u32,
+    /// The attempt, counted over resets.
+    pub ticket: u32,
     /// When it began.
     pub began: Timestamp,
 }
@@ -193,7 +195,7 @@ impl<'a> World<'a> {
         let start = Start { workflow, input, task_queue, request_id, origin: None, run_timeout_ms: None };
         match self.apply(&key, Input::Start(Box::new(start))) {
             Reply::Refused(error) => Err(error),
-            Reply::Started { .. } | Reply::Done | Reply::Schedule(_) => Ok(key),
+            Reply::Started { .. } | Reply::Done | Reply::Beat(_) | Reply::Schedule(_) => Ok(key),
         }
     }
 
@@ -308,6 +310,9 @@ impl<'a> World<'a> {
             Effect::Closed(run) => self.held.retain(|held| held.run != run),
             // Scenarios play runs; nobody makes a schedule in one.
             Effect::Blocked(_) | Effect::Errand(_) => {}
+            Effect::Withdraw { run, seq, ticket, .. } => {
+                self.held.retain(|held| (&held.run, held.seq, held.ticket) != (&run, seq, ticket));
+            }
         }
     }
 
@@ -321,7 +326,7 @@ impl<'a> World<'a> {
         let ended = |outcome| Input::ActivityEnded {
             run: task.run_id.clone(),
             seq: task.activity_id,
-            attempt: task.attempt,
+            attempt: task.ticket,
             started_at: began,
             outcome,
         };
@@ -331,7 +336,8 @@ impl<'a> World<'a> {
                 self.push(ends, Wake::Input(task.key.clone(), ended(outcome)));
             }
             outcome => {
-                let too_slow = ended(Err(worker::too_slow(limit < own_limit)));
+                let what = if limit < own_limit { Limit::ScheduleToClose } else { Limit::StartToClose };
+                let too_slow = ended(Err(failures::timeout(what)));
                 self.push(limit, Wake::Input(task.key.clone(), too_slow));
                 if outcome.is_none() {
                     self.hold(&task, began);
@@ -348,6 +354,7 @@ impl<'a> World<'a> {
             seq: task.activity_id,
             activity: task.activity.clone(),
             attempt: task.attempt,
+            ticket: task.ticket,
             began,
         });
     }
@@ -356,8 +363,8 @@ impl<'a> World<'a> {
     pub fn end_held(&mut self, activity: &str, outcome: Result<Json, Failure>) -> bool {
         self.drop_stale();
         let Some(at) = self.held.iter().position(|held| held.activity == activity) else { return false };
-        let Held { key, run, seq, attempt, began, .. } = self.held.remove(at);
-        self.apply(&key, Input::ActivityEnded { run, seq, attempt, started_at: began, outcome });
+        let Held { key, run, seq, ticket, began, .. } = self.held.remove(at);
+        self.apply(&key, Input::ActivityEnded { run, seq, attempt: ticket, started_at: began, outcome });
         true
     }
 
@@ -366,7 +373,8 @@ impl<'a> World<'a> {
         let cells = &self.cells;
         self.held.retain(|held| {
             let run = cells.get(&held.key).and_then(|cell| cell.state.run(&held.run));
-            run.and_then(|run| run.activities.get(&held.seq)).is_some_and(|it| it.attempt == held.attempt)
+            run.and_then(|run| run.activities.get(&held.seq))
+                .is_some_and(|it| !it.unwanted && it.is_under_way(held.ticket))
         });
     }
 

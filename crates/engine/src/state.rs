@@ -15,9 +15,10 @@ use nexus_lang::twf::machine::{Event as ProgramEvent, Machine};
 
 pub use visible::{Visible, changes_row};
 
+pub use crate::activity::state::Activity;
 use crate::failures;
 use crate::record::{
-    ActivityOptions, Event, IntentId, Note, OperationTarget, ParentClosePolicy, Record, RunPart, Started,
+    ActivityNote, Event, IntentId, Note, OperationTarget, ParentClosePolicy, Record, RunPart, Started,
 };
 use crate::schedule::Schedule;
 
@@ -83,29 +84,6 @@ pub struct RunState {
     pub machine: Option<Machine>,
     /// Events that a blocked program has not taken in; filled when the program is rebuilt.
     pub unseen: Vec<ProgramEvent>,
-}
-
-/// A pending activity.
-#[derive(Debug, Clone)]
-pub struct Activity {
-    /// Its name.
-    pub name: String,
-    /// Its arguments.
-    pub input: Vec<Json>,
-    /// Its options.
-    pub options: ActivityOptions,
-    /// The statement that called it.
-    pub at: String,
-    /// When it was scheduled.
-    pub scheduled_at: Timestamp,
-    /// The attempt that runs or comes next, from 1.
-    pub attempt: u32,
-    /// When that attempt begins, when it has to wait.
-    pub next_at: Option<Timestamp>,
-    /// Why the attempt before failed.
-    pub last_failure: Option<Failure>,
-    /// Whether the program asked for its cancellation and waits for its end.
-    pub cancelled: bool,
 }
 
 /// A pending child or Nexus operation.
@@ -335,11 +313,17 @@ impl RunState {
     /// Takes in a change that history does not show.
     pub fn note(&mut self, note: &Note) {
         match note {
-            Note::AttemptFailed { seq, attempt, failure, next_at } => {
+            Note::AttemptFailed { seq, failure, next_at, heartbeat, .. } => {
                 if let Some(activity) = self.activities.get_mut(seq) {
-                    activity.attempt = attempt + 1;
-                    activity.next_at = Some(*next_at);
-                    activity.last_failure = Some(failure.clone());
+                    activity.attempt_failed(failure.clone(), *next_at, heartbeat.clone());
+                }
+            }
+            Note::Activity { seq, what: ActivityNote::Dropped {} } => {
+                self.activities.remove(seq);
+            }
+            Note::Activity { seq, what } => {
+                if let Some(activity) = self.activities.get_mut(seq) {
+                    activity.note(what);
                 }
             }
             Note::StartedLate { seq, key, run } => self.remote_started(*seq, key.clone(), run),
@@ -358,7 +342,8 @@ impl RunState {
             | Event::NexusOperationScheduled { .. } => self.begin(at, event),
             Event::ActivityTaskCompleted { seq, .. }
             | Event::ActivityTaskFailed { seq, .. }
-            | Event::ActivityTaskTimedOut { seq, .. } => {
+            | Event::ActivityTaskTimedOut { seq, .. }
+            | Event::ActivityTaskCanceled { seq, .. } => {
                 self.activities.remove(seq);
             }
             Event::TimerFired { seq } | Event::TimerCanceled { seq } => {
@@ -460,17 +445,8 @@ impl RunState {
     fn begin(&mut self, at: Timestamp, event: &Event) {
         match event {
             Event::ActivityTaskScheduled { seq, activity, input, options, at: place } => {
-                let activity = Activity {
-                    name: activity.clone(),
-                    input: input.clone(),
-                    options: options.clone(),
-                    at: place.clone(),
-                    scheduled_at: at,
-                    attempt: 1,
-                    next_at: None,
-                    last_failure: None,
-                    cancelled: false,
-                };
+                let (name, input, options) = (activity.clone(), input.clone(), options.clone());
+                let activity = Activity::new(name, input, options, place.clone(), at);
                 self.activities.insert(*seq, activity);
             }
             Event::TimerStarted { seq, fire_at, .. } => {
@@ -559,9 +535,19 @@ impl RunState {
 
     /// The program no longer wants the outcome of a command.
     fn stop_command(&mut self, seq: u64) {
-        self.activities.remove(&seq);
+        self.disown(seq);
         self.timers.remove(&seq);
         self.stop_remote(seq);
+    }
+
+    /// The program no longer waits for an activity. An attempt that is under way learns of that when it says that it
+    /// is alive, and its end is nobody's concern.
+    fn disown(&mut self, seq: u64) {
+        let Some(activity) = self.activities.get_mut(&seq) else { return };
+        (activity.cancelled, activity.unwanted) = (true, true);
+        if activity.waiting {
+            self.activities.remove(&seq);
+        }
     }
 
     /// The program asked for a cancellation and waits for the end: an activity gets no further attempt, a remote run
@@ -575,13 +561,6 @@ impl RunState {
         if let Some((key, run)) = remote.handler.clone() {
             self.outbox.insert(IntentId::Cancel(seq), Intent::Cancel(key, Some(run)));
         }
-    }
-
-    /// Cancelled activities that wait for their next attempt, with their names: they have ended.
-    pub fn idle_cancelled(&self) -> Vec<(u64, String)> {
-        let idle =
-            self.activities.iter().filter(|(_, activity)| activity.cancelled && activity.next_at.is_some());
-        idle.map(|(seq, activity)| (*seq, activity.name.clone())).collect()
     }
 
     /// Puts the request to stop into the outbox, or remembers to when the remote run is not known yet.

@@ -10,11 +10,12 @@ use nexus_kernel::time::Timestamp;
 use nexus_lang::twf::machine::Blocked;
 use serde_json::json;
 
+use crate::activity;
 use crate::interpret;
 use crate::record::{Event, Record};
 use crate::shard::Shared;
 use crate::shard::load::damaged;
-use crate::state::{Activity, KeyState, Remote, RemoteCall, RunState};
+use crate::state::{KeyState, Remote, RemoteCall, RunState};
 
 /// A run as callers see it.
 #[derive(Debug)]
@@ -166,26 +167,14 @@ async fn waits(
 }
 
 fn pending(shared: &Shared, run: &RunState) -> Vec<Json> {
-    let activities = run.activities.iter().map(|(seq, activity)| activity_json(shared, *seq, activity));
+    let activities = run.activities.iter();
+    let activities =
+        activities.map(|(seq, activity)| activity::view::to_json(shared, &run.run_id, *seq, activity));
     let timers = run.timers.iter().map(|(seq, at)| {
         json!({ "kind": "timer", "seq": seq, "name": format!("until {at}"), "fires_at": at.to_string() })
     });
     let remotes = run.remotes.iter().map(|(seq, remote)| remote_json(*seq, remote));
     activities.chain(timers).chain(remotes).collect()
-}
-
-fn activity_json(shared: &Shared, seq: u64, activity: &Activity) -> Json {
-    json!({
-        "kind": "activity",
-        "seq": seq,
-        "name": activity.name,
-        "attempt": activity.attempt,
-        "at": activity.at,
-        "scheduled_at": activity.scheduled_at.to_string(),
-        "next_attempt_at": activity.next_at.map(|at| at.to_string()),
-        "last_failure": activity.last_failure,
-        "unbound": !shared.workers.is_bound(&activity.name),
-    })
 }
 
 fn remote_json(seq: u64, remote: &Remote) -> Json {

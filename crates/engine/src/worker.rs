@@ -1,30 +1,36 @@
 //! Workers: hand attempts to whoever carries activities out, and bring the outcome back.
 //!
 //! Everything here is derived: the truth is that a run has a scheduled activity without an end. After a crash the
-//! attempts are handed out again.
+//! attempts are handed out again. While an attempt is here, its times are kept here; one that is completed from outside
+//! is no longer here, and the shard keeps its times.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use nexus_kernel::Json;
-use nexus_kernel::failure::{Failure, FailureKind};
-use nexus_kernel::id::RunId;
-use nexus_kernel::port::activity::SharedActivities;
+use nexus_kernel::activity::{BeatAnswer, Completion};
+use nexus_kernel::error::Error;
+use nexus_kernel::failure::Failure;
+use nexus_kernel::id::{Key, RunId};
+use nexus_kernel::port::activity::{Progress, SharedActivities};
 use nexus_kernel::port::clock::SharedClock;
-use nexus_kernel::task;
 use nexus_kernel::time::Timestamp;
-use tokio::sync::Semaphore;
+use nexus_kernel::{BoxFuture, Json, task};
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use crate::activity::input::ActivityInput;
 use crate::effect::Dispatch;
-use crate::input::Input;
+use crate::engine::stopping;
+use crate::failures;
+use crate::input::{Input, Limit, Reply};
 use crate::shard::{Message, Router};
+use crate::slots::{Slot, Slots};
 
-/// Attempts that run at the same time; more wait in order of arrival.
+/// Attempts that run at the same time; more wait in order of priority.
 pub(crate) const ACTIVITIES_IN_FLIGHT_MAX: usize = 512;
 
-/// Names one attempt.
+/// Names one attempt of a run: its activity and its ticket.
 type Attempt = (u64, u32);
 
 /// The workers of a process. Cheap to clone.
@@ -36,48 +42,40 @@ pub(crate) struct Workers {
 struct Inner {
     activities: SharedActivities,
     clock: SharedClock,
-    slots: Arc<Semaphore>,
-    state: Mutex<State>,
+    slots: Slots,
+    /// Changes whenever activities may have got an implementation.
+    bindings: watch::Sender<()>,
+    state: Mutex<HashMap<RunId, HashMap<Attempt, Flight>>>,
 }
 
-#[derive(Default)]
-struct State {
-    in_flight: HashMap<RunId, HashMap<Attempt, Option<AbortHandle>>>,
-    unbound: Vec<Dispatch>,
+/// An attempt that is here.
+#[derive(Debug, Default)]
+struct Flight {
+    handle: Option<AbortHandle>,
+    /// When it was handed to its implementation.
+    started_at: Option<Timestamp>,
 }
 
 impl Workers {
     /// Workers that hand attempts to `activities`.
     pub(crate) fn new(activities: SharedActivities, clock: SharedClock) -> Workers {
-        let slots = Arc::new(Semaphore::new(ACTIVITIES_IN_FLIGHT_MAX));
-        Workers { inner: Arc::new(Inner { activities, clock, slots, state: Mutex::default() }) }
+        let slots = Slots::new(ACTIVITIES_IN_FLIGHT_MAX);
+        let (bindings, state) = (watch::Sender::new(()), Mutex::default());
+        Workers { inner: Arc::new(Inner { activities, clock, slots, bindings, state }) }
     }
 
-    /// Takes an attempt. One that is in flight already is not started twice; one that nobody implements waits until
-    /// somebody does.
+    /// Takes an attempt. One that is in flight already is not started twice.
     pub(crate) fn offer(&self, dispatch: Dispatch, router: &Router) {
-        let attempt = (dispatch.task.activity_id, dispatch.task.attempt);
-        if !self.inner.activities.is_bound(&dispatch.task.activity) {
-            let (activity, queue) = (dispatch.task.activity.as_str(), dispatch.task_queue.as_str());
-            tracing::warn!(
-                activity,
-                queue,
-                code = "NX-1101",
-                "nobody implements this activity; its task waits"
-            );
-            self.state().unbound.push(dispatch);
-            return;
-        }
-        let run = dispatch.task.run_id.clone();
+        let (run, attempt) =
+            (dispatch.task.run_id.clone(), (dispatch.task.activity_id, dispatch.task.ticket));
         let mut state = self.state();
-        let attempts = state.in_flight.entry(run.clone()).or_default();
+        let attempts = state.entry(run).or_default();
         if attempts.contains_key(&attempt) {
             return;
         }
-        attempts.insert(attempt, None);
-        let work = carry_out(self.clone(), dispatch, router.clone());
-        let handle = task::spawn(work).abort_handle();
-        attempts.insert(attempt, Some(handle));
+        // The lock is held until the handle is in its place: the attempt cannot end before that.
+        let handle = task::spawn(carry_out(self.clone(), dispatch, router.clone())).abort_handle();
+        attempts.insert(attempt, Flight { handle: Some(handle), started_at: None });
     }
 
     /// Whether somebody implements an activity.
@@ -85,82 +83,190 @@ impl Workers {
         self.inner.activities.is_bound(activity)
     }
 
-    /// Offers again what nobody implemented.
-    pub(crate) fn bindings_changed(&self, router: &Router) {
-        let waiting = std::mem::take(&mut self.state().unbound);
-        for dispatch in waiting {
-            self.offer(dispatch, router);
-        }
+    /// When an attempt that is here was handed to its implementation.
+    pub(crate) fn started_at(&self, run: &RunId, attempt: Attempt) -> Option<Timestamp> {
+        self.state().get(run)?.get(&attempt)?.started_at
+    }
+
+    /// Looks again whether somebody implements what nobody implemented.
+    pub(crate) fn bindings_changed(&self) {
+        self.inner.bindings.send_replace(());
     }
 
     /// Drops the attempts of a run that has closed.
     pub(crate) fn abandon(&self, run: &RunId) {
-        let mut state = self.state();
-        state.unbound.retain(|dispatch| dispatch.task.run_id != *run);
-        for handle in state.in_flight.remove(run).into_iter().flat_map(HashMap::into_values).flatten() {
+        let attempts = self.state().remove(run);
+        for handle in attempts.into_iter().flat_map(HashMap::into_values).filter_map(|flight| flight.handle) {
             handle.abort();
+        }
+    }
+
+    /// Drops one attempt; one that has begun only when that is said.
+    pub(crate) fn withdraw(&self, run: &RunId, attempt: Attempt, begun: bool) {
+        let mut state = self.state();
+        let Some(attempts) = state.get_mut(run) else { return };
+        if attempts.get(&attempt).is_some_and(|flight| begun || flight.started_at.is_none())
+            && let Some(handle) = attempts.remove(&attempt).and_then(|flight| flight.handle)
+        {
+            handle.abort();
+        }
+        if attempts.is_empty() {
+            state.remove(run);
         }
     }
 
     /// How many attempts run or wait for a slot.
     pub(crate) fn in_flight(&self) -> usize {
-        self.state().in_flight.values().map(HashMap::len).sum()
+        self.state().values().map(HashMap::len).sum()
+    }
+
+    /// Notes that an attempt begins; false when it has been withdrawn.
+    fn begin(&self, run: &RunId, attempt: Attempt, at: Timestamp) -> bool {
+        let mut state = self.state();
+        let flight = state.get_mut(run).and_then(|attempts| attempts.get_mut(&attempt));
+        flight.map(|flight| flight.started_at = Some(at)).is_some()
     }
 
     fn forget(&self, run: &RunId, attempt: Attempt) {
         let mut state = self.state();
-        if let Some(attempts) = state.in_flight.get_mut(run) {
+        if let Some(attempts) = state.get_mut(run) {
             attempts.remove(&attempt);
             if attempts.is_empty() {
-                state.in_flight.remove(run);
+                state.remove(run);
             }
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, HashMap<RunId, HashMap<Attempt, Flight>>> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One attempt from a free slot to its outcome.
+/// One attempt from its queue to its outcome.
 async fn carry_out(workers: Workers, dispatch: Dispatch, router: Router) {
-    let inner = &workers.inner;
-    let slot = inner.slots.acquire().await;
-    let started_at = inner.clock.now();
+    let clock = &workers.inner.clock;
+    let slot = in_queue(&workers, &dispatch).await;
+    let started_at = clock.now();
     let task = &dispatch.task;
-    let (key, run, attempt) = (task.key.clone(), task.run_id.clone(), (task.activity_id, task.attempt));
-    let outcome = if dispatch.start_before.is_some_and(|limit| started_at > limit) {
-        Err(timeout(Failure::SCHEDULE_TO_START, "no worker took the activity in time"))
-    } else {
-        execute(inner, dispatch, started_at).await
+    let (key, run, attempt) = (task.key.clone(), task.run_id.clone(), (task.activity_id, task.ticket));
+    let ended = |outcome| Input::ActivityEnded {
+        run: run.clone(),
+        seq: attempt.0,
+        attempt: attempt.1,
+        started_at,
+        outcome,
     };
-    drop(slot);
-    let input =
-        Input::ActivityEnded { run: run.clone(), seq: attempt.0, attempt: attempt.1, started_at, outcome };
+    let input = match slot {
+        Err(limit) => ended(Err(failures::timeout(limit))),
+        Ok(_) if !workers.begin(&run, attempt, started_at) => return,
+        Ok(slot) => {
+            let outcome = execute(&workers.inner, dispatch, started_at, &router).await;
+            drop(slot);
+            match outcome {
+                Ok(Completion::Done(result)) => ended(Ok(result)),
+                Ok(Completion::Later) => {
+                    let input = ActivityInput::HandedOver { ticket: attempt.1, started_at };
+                    Input::Activity(run.clone(), attempt.0, input)
+                }
+                Err(failure) => ended(Err(failure)),
+            }
+        }
+    };
     // The shard learns of the outcome before the attempt is forgotten, so that it is never handed out again between.
     router.send(Message::input(key, input));
     workers.forget(&run, attempt);
 }
 
-async fn execute(inner: &Inner, dispatch: Dispatch, started_at: Timestamp) -> Result<Json, Failure> {
-    let own_limit = started_at.plus(Duration::from_millis(dispatch.task.start_to_close_ms));
+/// Waits until somebody implements the activity and there is room, or until that has taken too long.
+async fn in_queue(workers: &Workers, dispatch: &Dispatch) -> Result<Slot, Limit> {
+    let clock = &workers.inner.clock;
+    let (start, close) = (dispatch.start_before, dispatch.close_before);
+    let (limit, what) = match (start, close) {
+        (Some(start), Some(close)) if close < start => (Some(close), Limit::ScheduleToClose),
+        (Some(start), _) => (Some(start), Limit::ScheduleToStart),
+        (None, close) => (close, Limit::ScheduleToClose),
+    };
+    let too_long = async {
+        match limit {
+            Some(limit) => clock.sleep_until(limit).await,
+            None => std::future::pending().await,
+        }
+    };
+    let ready = async {
+        bound(workers, dispatch).await;
+        workers.inner.slots.acquire(&dispatch.priority).await
+    };
+    let slot = tokio::select! {
+        biased;
+        slot = ready => slot,
+        () = too_long => return Err(what),
+    };
+    // The server may have been down when the time ran out.
+    if limit.is_some_and(|limit| clock.now() > limit) { Err(what) } else { Ok(slot) }
+}
+
+async fn bound(workers: &Workers, dispatch: &Dispatch) {
+    let activity = dispatch.task.activity.as_str();
+    if workers.is_bound(activity) {
+        return;
+    }
+    let mut bindings = workers.inner.bindings.subscribe();
+    let queue = dispatch.task_queue.as_str();
+    tracing::warn!(activity, queue, code = "NX-1101", "nobody implements this activity; its task waits");
+    while !workers.is_bound(activity) {
+        if bindings.changed().await.is_err() {
+            return; // the sender is part of the workers, which this task holds
+        }
+    }
+}
+
+async fn execute(
+    inner: &Inner,
+    dispatch: Dispatch,
+    started_at: Timestamp,
+    router: &Router,
+) -> Result<Completion, Failure> {
+    let task = dispatch.task;
+    let own_limit = started_at.plus(Duration::from_millis(task.start_to_close_ms));
     let limit = dispatch.close_before.map_or(own_limit, |close| close.min(own_limit));
+    let what = if limit < own_limit { Limit::ScheduleToClose } else { Limit::StartToClose };
+    let (key, run, seq, ticket) = (task.key.clone(), task.run_id.clone(), task.activity_id, task.ticket);
+    if task.heartbeat_ms.is_some() {
+        let input = ActivityInput::Started { ticket, at: started_at };
+        router.send(Message::input(key.clone(), Input::Activity(run.clone(), seq, input)));
+    }
+    let progress = Arc::new(Reporter { router: router.clone(), key, run, seq, ticket });
     tokio::select! {
         biased;
-        outcome = inner.activities.execute(dispatch.task) => outcome,
-        () = inner.clock.sleep_until(limit) => Err(too_slow(limit < own_limit)),
+        outcome = inner.activities.execute(task, progress) => outcome,
+        () = inner.clock.sleep_until(limit) => Err(failures::timeout(what)),
     }
 }
 
-fn timeout(kind: &str, message: &str) -> Failure {
-    Failure::new(FailureKind::Timeout, kind, message)
+/// The way back from one attempt.
+struct Reporter {
+    router: Router,
+    key: Key,
+    run: RunId,
+    seq: u64,
+    ticket: u32,
 }
 
-/// What an attempt fails with that has not ended by its limit: that of all attempts, or its own.
-pub(crate) fn too_slow(is_limit_of_all: bool) -> Failure {
-    if is_limit_of_all {
-        let message = "the activity took longer than its schedule-to-close timeout allows";
-        return timeout(Failure::SCHEDULE_TO_CLOSE, message);
+impl Progress for Reporter {
+    fn beat(&self, details: Json) -> BoxFuture<'static, Result<BeatAnswer, Error>> {
+        let input = ActivityInput::Beat { ticket: Some(self.ticket), details };
+        let (router, key) = (self.router.clone(), self.key.clone());
+        let input = Input::Activity(self.run.clone(), self.seq, input);
+        Box::pin(async move { answered(router.ask(key, input).await) })
     }
-    timeout(Failure::START_TO_CLOSE, "the attempt took longer than its start-to-close timeout allows")
+}
+
+/// What an implementation is told of itself.
+pub(crate) fn answered(reply: Option<Reply>) -> Result<BeatAnswer, Error> {
+    match reply {
+        Some(Reply::Beat(answer)) => Ok(answer),
+        Some(Reply::Refused(error)) => Err(error),
+        Some(Reply::Done | Reply::Started { .. } | Reply::Schedule(_)) => Ok(BeatAnswer::default()),
+        None => Err(stopping()),
+    }
 }

@@ -93,6 +93,12 @@ codes! {
     ATTRIBUTES_INVALID = "NX-2023", "the search attributes do not fit", 422, Usage;
     /// No such batch.
     BATCH_UNKNOWN = "NX-2024", "there is no such batch", 404, NotFound;
+    /// A task token cannot be read.
+    TOKEN_INVALID = "NX-2031", "this is no task token", 400, Usage;
+    /// The activity is not pending, or the attempt of the token is not the current one.
+    ACTIVITY_GONE = "NX-2032", "nobody waits for this attempt any more", 404, NotFound;
+    /// The activity is not in a state for this.
+    ACTIVITY_CONFLICT = "NX-2033", "the activity is not in a state for this", 409, Usage;
     /// No such schedule.
     SCHEDULE_UNKNOWN = "NX-2101", "there is no such schedule", 404, NotFound;
     /// A schedule does not make sense, or would never act.

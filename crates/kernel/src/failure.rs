@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::Json;
+use crate::retry::RetryState;
 
 /// One link of a cause chain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,12 +26,42 @@ pub struct Failure {
     /// True when trying again cannot help.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub non_retryable: bool,
+    /// True when it is a part of normal life that nobody needs to be warned of.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub benign: bool,
+    /// What only some failures have. In a box, because most have nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub info: Option<Box<FailureInfo>>,
     /// Where in the user's source it happened, `file:line:column`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
     /// What caused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Box<Failure>>,
+}
+
+/// What only some failures have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureInfo {
+    /// The failure of an activity: which one, and why there was no further attempt.
+    Activity(ActivityInfo),
+    /// The failure of an attempt: how long to wait before the next one, in place of what the retry policy says, in
+    /// milliseconds.
+    NextRetryDelayMs(u64),
+}
+
+/// What a failed activity was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ActivityInfo {
+    /// Its name.
+    pub name: String,
+    /// The number of its command.
+    pub activity_id: u64,
+    /// Attempts that were made.
+    pub attempt: u32,
+    /// Why there was no further one.
+    pub retry_state: RetryState,
 }
 
 /// Which part of the system a failure speaks for.
@@ -92,6 +123,8 @@ impl Failure {
     pub const SCHEDULE_TO_CLOSE: &'static str = "TemporalTimeout:ScheduleToClose";
     /// The type of a schedule-to-start timeout, which is never retried.
     pub const SCHEDULE_TO_START: &'static str = "TemporalTimeout:ScheduleToStart";
+    /// The type of a heartbeat timeout, as retry policies may list it.
+    pub const HEARTBEAT: &'static str = "TemporalTimeout:Heartbeat";
 
     /// A failure without cause or details.
     pub fn new(kind: FailureKind, type_name: impl Into<String>, message: impl Into<String>) -> Failure {
@@ -101,6 +134,8 @@ impl Failure {
             message: message.into(),
             details: Vec::new(),
             non_retryable: false,
+            benign: false,
+            info: None,
             at: None,
             cause: None,
         }
@@ -115,6 +150,30 @@ impl Failure {
     pub fn final_(mut self) -> Failure {
         self.non_retryable = true;
         self
+    }
+
+    /// Says how long to wait before the next attempt.
+    pub fn retry_in_ms(mut self, ms: Option<u64>) -> Failure {
+        if let Some(ms) = ms {
+            self.info = Some(Box::new(FailureInfo::NextRetryDelayMs(ms)));
+        }
+        self
+    }
+
+    /// How long to wait before the next attempt, when the failure says so, in milliseconds.
+    pub fn next_retry_delay_ms(&self) -> Option<u64> {
+        match self.info.as_deref() {
+            Some(FailureInfo::NextRetryDelayMs(ms)) => Some(*ms),
+            _ => None,
+        }
+    }
+
+    /// Which activity failed, for the failure of one.
+    pub fn activity(&self) -> Option<&ActivityInfo> {
+        match self.info.as_deref() {
+            Some(FailureInfo::Activity(info)) => Some(info),
+            _ => None,
+        }
     }
 
     /// Adds a cause.

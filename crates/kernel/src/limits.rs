@@ -6,6 +6,12 @@ pub const ID_BYTES_MAX: usize = 1_000;
 /// Largest input, result or activity payload, in bytes (Temporal's limit).
 pub const PAYLOAD_BYTES_MAX: usize = 2 * 1024 * 1024;
 
+/// A payload of more bytes than this is warned of (Temporal's limit).
+pub const PAYLOAD_BYTES_WARN: usize = 512 * 1024;
+
+/// Activities of one run that may be pending at a time (Temporal's limit).
+pub const PENDING_ACTIVITIES_MAX: usize = 2_000;
+
 /// Longest list of runs in one answer.
 pub const PAGE_ROWS_MAX: usize = 1_000;
 

@@ -86,11 +86,28 @@ impl RetryPolicy {
         if self.maximum_attempts != 0 && attempt >= self.maximum_attempts {
             return Retry::Stop(RetryState::MaximumAttemptsReached);
         }
-        let next = now.plus(self.delay(attempt));
+        let chosen = failure.next_retry_delay_ms().map(Duration::from_millis);
+        let next = now.plus(chosen.unwrap_or_else(|| self.delay(attempt)));
         if deadline.is_some_and(|deadline| next >= deadline) {
             return Retry::Stop(RetryState::Timeout);
         }
         Retry::At(next)
+    }
+
+    /// Why no operator and no server would accept the policy; nothing when it is right.
+    pub fn fault(&self) -> Option<String> {
+        // Written so that a coefficient that is no number is refused as well.
+        let grows = self.backoff_coefficient >= 1.0 && self.backoff_coefficient.is_finite();
+        if !grows {
+            return Some(format!(
+                "backoff_coefficient is {}, but must be at least 1",
+                self.backoff_coefficient
+            ));
+        }
+        let (initial, maximum) = (self.initial_interval_ms, self.maximum_interval_ms);
+        (maximum < initial).then(|| {
+            format!("maximum_interval ({maximum} ms) is shorter than initial_interval ({initial} ms)")
+        })
     }
 
     fn is_final(&self, failure: &Failure) -> bool {
@@ -126,6 +143,39 @@ mod tests {
         assert_eq!(policy.decide(&failure, 1, now, soon), Retry::Stop(RetryState::Timeout));
         policy.non_retryable_error_types.push("Declined".into());
         assert_eq!(policy.decide(&failure, 1, now, None), Retry::Stop(RetryState::NonRetryableFailure));
+    }
+
+    #[test]
+    fn a_failure_may_choose_the_wait_before_the_next_attempt() {
+        let now = Timestamp::from_millis(0);
+        let failure = Failure::application("Busy", "come back in a minute").retry_in_ms(Some(60_000));
+        let policy =
+            RetryPolicy { maximum_interval_ms: 5_000, maximum_attempts: 2, ..RetryPolicy::default() };
+        assert_eq!(policy.decide(&failure, 1, now, None), Retry::At(Timestamp::from_millis(60_000)));
+        let soon = Some(Timestamp::from_millis(30_000));
+        assert_eq!(policy.decide(&failure, 1, now, soon), Retry::Stop(RetryState::Timeout));
+        assert_eq!(policy.decide(&failure, 2, now, None), Retry::Stop(RetryState::MaximumAttemptsReached));
+    }
+
+    #[test]
+    fn policies_that_shrink_or_contradict_themselves_are_faulty() {
+        assert_eq!(RetryPolicy::default().fault(), None);
+        let shrinking = RetryPolicy { backoff_coefficient: 0.9, ..RetryPolicy::default() };
+        assert!(shrinking.fault().unwrap().contains("backoff_coefficient"));
+        let nonsense = RetryPolicy { backoff_coefficient: f64::NAN, ..RetryPolicy::default() };
+        assert!(nonsense.fault().is_some());
+        let short = RetryPolicy { maximum_interval_ms: 999, ..RetryPolicy::default() };
+        assert!(short.fault().unwrap().contains("maximum_interval"));
+    }
+
+    #[test]
+    fn heartbeat_timeouts_are_retried_unless_listed() {
+        let silent = Failure::new(FailureKind::Timeout, Failure::HEARTBEAT, "silence");
+        let now = Timestamp::from_millis(0);
+        let mut policy = RetryPolicy::default();
+        assert!(matches!(policy.decide(&silent, 1, now, None), Retry::At(_)));
+        policy.non_retryable_error_types.push("TemporalTimeout:Heartbeat".into());
+        assert_eq!(policy.decide(&silent, 1, now, None), Retry::Stop(RetryState::NonRetryableFailure));
     }
 
     #[test]

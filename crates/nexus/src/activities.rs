@@ -1,17 +1,22 @@
-//! Activities as JavaScript functions of a project, carried out in the sandbox.
+//! Activities of a project: JavaScript functions carried out in the sandbox, HTTP services, processes.
+
+mod http;
+mod message;
+mod process;
+mod script;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use nexus_kernel::activity::ActivityTask;
+use nexus_kernel::activity::{ActivityTask, Completion};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::port::SharedStore;
-use nexus_kernel::port::activity::Activities;
+use nexus_kernel::port::activity::{Activities, NoProgress, SharedProgress};
 use nexus_kernel::port::clock::{SharedClock, SystemClock};
 use nexus_kernel::port::rng::{SharedRng, SystemRng};
 use nexus_kernel::{BoxFuture, Json};
@@ -22,7 +27,11 @@ use nexus_sandbox::{
 };
 
 use crate::config::SandboxConfig;
+use crate::config::activity::Binding;
 use crate::project::Project;
+use http::HttpActivity;
+use process::{Pool, ProcessActivity, Program as ProcessProgram};
+use script::Hosted;
 
 /// A file that cannot be read, or an activity that two files export.
 #[derive(Debug)]
@@ -39,11 +48,28 @@ pub struct ScriptError {
     pub help: Option<String>,
 }
 
-/// Which function carries out which activity.
+/// Who carries out which activity.
 #[derive(Debug, Default)]
 pub struct Bindings {
     functions: HashMap<String, Function>,
     limits: Limits,
+    /// What the configuration binds. It comes before a function of the same name.
+    others: HashMap<String, Other>,
+}
+
+/// An activity that is carried out outside of the sandbox.
+#[derive(Debug, Clone)]
+struct Other {
+    executor: Executor,
+    /// Names of the declared parameters, once the declarations are known.
+    parameters: Vec<String>,
+}
+
+/// Who carries it out.
+#[derive(Debug, Clone)]
+enum Executor {
+    Http(HttpActivity),
+    Process(ProcessActivity),
 }
 
 #[derive(Debug, Clone)]
@@ -56,7 +82,8 @@ struct Function {
 impl Bindings {
     /// Compiles the scripts of a project: an activity is the export of its name. Nothing of a script is executed.
     pub async fn compile(project: &Project, sandbox: &Sandbox) -> (Bindings, Vec<ScriptError>) {
-        let mut bindings = Bindings { functions: HashMap::new(), limits: limits(&project.config.sandbox) };
+        let limits = limits(&project.config.sandbox);
+        let mut bindings = Bindings { functions: HashMap::new(), limits, others: configured(project) };
         let mut errors = Vec::new();
         for file in &project.activities {
             match sandbox.compile(&file.path, &file.text).await {
@@ -87,15 +114,33 @@ impl Bindings {
     /// Takes the parameters' names from the declarations of the activities.
     pub fn learn_parameters(&mut self, program: &Program) {
         for activity in program.activities() {
+            let names = || activity.params.iter().map(|param| param.name.clone()).collect();
             if let Some(function) = self.functions.get_mut(&activity.name) {
-                function.parameters = activity.params.iter().map(|param| param.name.clone()).collect();
+                function.parameters = names();
+            }
+            if let Some(other) = self.others.get_mut(&activity.name) {
+                other.parameters = names();
             }
         }
     }
 
-    /// Whether an activity has a function.
+    /// Whether somebody carries an activity out.
     pub fn has(&self, activity: &str) -> bool {
-        self.functions.contains_key(activity)
+        self.functions.contains_key(activity) || self.others.contains_key(activity)
+    }
+
+    /// Takes over the processes of equal programs: they need not be started again.
+    fn keep_pools(&mut self, before: &Bindings) {
+        let pools = before.others.values().filter_map(|other| match &other.executor {
+            Executor::Process(process) => Some(Arc::clone(&process.pool)),
+            Executor::Http(_) => None,
+        });
+        let mut pools: Vec<Arc<Pool>> = pools.collect();
+        for other in self.others.values_mut() {
+            if let Executor::Process(process) = &mut other.executor {
+                process.pool = Pool::of(process.pool.program().clone(), &mut pools);
+            }
+        }
     }
 }
 
@@ -104,6 +149,23 @@ impl From<JsError> for ScriptError {
         let JsError { file, line, column, message, help, .. } = error;
         ScriptError { file, line, column, message, help }
     }
+}
+
+/// What the configuration binds.
+fn configured(project: &Project) -> HashMap<String, Other> {
+    let (client, mut pools) = (HttpActivity::client(), Vec::new());
+    let activities = project.config.activities.iter();
+    let bound = activities.map(|(name, config)| {
+        let executor = match config.binding {
+            Binding::Http => Executor::Http(HttpActivity::new(&client, config)),
+            Binding::Process => {
+                let pool = Pool::of(ProcessProgram::new(&project.root, config), &mut pools);
+                Executor::Process(ProcessActivity::new(pool, config))
+            }
+        };
+        (name.clone(), Other { executor, parameters: Vec::new() })
+    });
+    bound.collect()
 }
 
 /// The executor: looks up the function of a task and calls it in the sandbox.
@@ -120,7 +182,8 @@ impl ScriptActivities {
     }
 
     /// Replaces all functions. Attempts that run go on with those they began with.
-    pub fn bind(&self, bindings: Bindings) {
+    pub fn bind(&self, mut bindings: Bindings) {
+        bindings.keep_pools(&self.bindings());
         *self.bindings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(bindings);
     }
 
@@ -128,7 +191,14 @@ impl ScriptActivities {
         self.bindings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn invocation(&self, function: &Function, limits: Limits, task: ActivityTask) -> Invocation {
+    fn invocation(
+        &self,
+        function: &Function,
+        limits: Limits,
+        task: ActivityTask,
+        hosted: &Arc<Hosted>,
+    ) -> Invocation {
+        let token = Some(task.token().to_string());
         let deadline = self.clock.now().plus(Duration::from_millis(task.start_to_close_ms));
         let idempotency_key = Some(task.idempotency_key());
         let context = CallContext {
@@ -140,17 +210,19 @@ impl ScriptActivities {
             activity_id: Some(task.activity_id),
             attempt: task.attempt,
             idempotency_key,
+            token,
+            heartbeat_details: task.heartbeat_details,
         };
         Invocation {
             module: function.module.clone(),
             export: task.activity,
             input: Input::One(argument(&function.parameters, task.input)),
             context,
-            capabilities: Capabilities::of_project(),
+            capabilities: script::grants(Capabilities::of_project()),
             limits,
             deadline: Some(deadline),
             seed: None,
-            functions: None,
+            functions: Some(Arc::clone(hosted) as Arc<dyn nexus_sandbox::HostFunctions>),
         }
     }
 }
@@ -169,8 +241,15 @@ impl Activities for ScriptActivities {
         self.bindings().has(activity)
     }
 
-    fn execute(&self, task: ActivityTask) -> BoxFuture<'static, Result<Json, Failure>> {
+    fn execute(
+        &self,
+        task: ActivityTask,
+        progress: SharedProgress,
+    ) -> BoxFuture<'static, Result<Completion, Failure>> {
         let bindings = self.bindings();
+        if let Some(other) = bindings.others.get(&task.activity) {
+            return other.execute(task, progress, Arc::clone(&self.clock));
+        }
         let Some(function) = bindings.functions.get(&task.activity) else {
             let message = format!("nobody implements activity {}", task.activity);
             return Box::pin(std::future::ready(Err(Failure::new(
@@ -180,7 +259,8 @@ impl Activities for ScriptActivities {
             ))));
         };
         let (run, activity) = (task.run_id.clone(), task.activity.clone());
-        let invocation = self.invocation(function, bindings.limits.clone(), task);
+        let hosted = Arc::new(Hosted::new(progress));
+        let invocation = self.invocation(function, bindings.limits.clone(), task, &hosted);
         let sandbox = self.sandbox.clone();
         Box::pin(async move {
             let (result, logs) = match sandbox.call(invocation).await {
@@ -190,8 +270,25 @@ impl Activities for ScriptActivities {
             for line in &logs {
                 log(run.as_str(), &activity, line);
             }
-            result
+            result.map(|result| hosted.completion(result))
         })
+    }
+}
+
+impl Other {
+    fn execute(
+        &self,
+        mut task: ActivityTask,
+        progress: SharedProgress,
+        clock: SharedClock,
+    ) -> BoxFuture<'static, Result<Completion, Failure>> {
+        let input = argument(&self.parameters, std::mem::take(&mut task.input));
+        match self.executor.clone() {
+            Executor::Http(http) => Box::pin(async move { http.execute(task, input, &clock).await }),
+            Executor::Process(process) => {
+                Box::pin(async move { process.execute(task, input, (progress, &clock)).await })
+            }
+        }
     }
 }
 
@@ -248,10 +345,17 @@ pub async fn one_by_one(project: &Project) -> Result<OneByOne, Error> {
 }
 
 impl OneByOne {
-    /// Carries out one attempt and waits for its end.
+    /// Carries out one attempt and waits for its end. One that is to be completed later has no end here.
     pub fn call(&self, task: ActivityTask) -> Result<Json, Failure> {
-        let work = self.activities.execute(task);
-        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work))
+        let work = self.activities.execute(task, Arc::new(NoProgress));
+        let end = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work));
+        match end? {
+            Completion::Done(result) => Ok(result),
+            Completion::Later => {
+                let message = "the activity is completed from outside; give it an answer in the scenario";
+                Err(Failure::application("CompletesLater", message).final_())
+            }
+        }
     }
 }
 

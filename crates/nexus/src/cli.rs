@@ -1,5 +1,6 @@
 //! The command line: nouns, then verbs, and the short forms that people type most.
 
+pub mod activity;
 pub mod check;
 pub mod data;
 pub mod explain;
@@ -113,6 +114,12 @@ pub enum Command {
     Restore(data::RestoreArgs),
     /// Examine a data folder: what is wrong, and what to do about it
     Doctor(data::DoctorArgs),
+    /// Complete, pause or reset a pending activity of a run
+    Activity {
+        /// What to do.
+        #[command(subcommand)]
+        verb: activity::ActivityVerb,
+    },
     /// Explain an error code
     Explain(explain::ExplainArgs),
     /// Serve an editor: the language server, over standard input and output
@@ -140,6 +147,7 @@ impl Cli {
             Command::Backup(args) => data::backup(&global, &args, output),
             Command::Restore(args) => data::restore(&global, &args, output),
             Command::Doctor(args) => data::doctor(&global, &args, output),
+            Command::Activity { verb } => activity::activity(&global, verb, output).await,
             Command::Explain(args) => explain::explain(&args, output),
             Command::Lsp(args) => lsp::lsp(&args),
         }

@@ -1,5 +1,7 @@
 //! `nexus.toml`: everything in it has a default, and nothing in it goes unnoticed.
 
+pub mod activity;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -12,6 +14,8 @@ use nexus_kernel::suggest;
 use nexus_kernel::time::parse_duration;
 use nexus_kernel::visibility::{AttributeType, Schema};
 use serde::Deserialize;
+
+use activity::ActivityConfig;
 
 /// The shortest time that closed runs may be kept for: whoever waits for a result must be able to ask for it.
 const RETENTION_MIN: Duration = Duration::from_mins(1);
@@ -33,6 +37,8 @@ pub struct Config {
     pub sandbox: SandboxConfig,
     /// What holds for single namespaces.
     pub namespaces: BTreeMap<String, NamespaceConfig>,
+    /// Activities that are carried out elsewhere.
+    pub activities: BTreeMap<String, ActivityConfig>,
 }
 
 /// `[project]`.
@@ -166,7 +172,7 @@ impl Config {
 
     /// Reads the file's text.
     pub fn parse(text: &str) -> Result<Config, Error> {
-        toml::from_str(text).map_err(|error| {
+        let config: Config = toml::from_str(text).map_err(|error| {
             let (line, column) = error.span().map_or((1, 1), |span| position(text, span.start));
             let message = error.message().to_owned();
             let fault = Error::new(&code::CONFIG_INVALID, message.clone())
@@ -175,7 +181,9 @@ impl Config {
                 Some(help) => fault.help(help),
                 None => fault.help("`nexus explain NX-1003` shows a complete file"),
             }
-        })
+        })?;
+        config.activities.iter().try_for_each(|(name, activity)| activity.check(name))?;
+        Ok(config)
     }
 }
 

@@ -17,11 +17,13 @@
 
   class PermissionError extends Error {}
   class ApplicationFailure extends Error {
-    constructor(message, { type, details, nonRetryable = false, cause } = {}) {
+    constructor(message, { type, details, nonRetryable = false, nextRetryDelayMs, benign = false, cause } = {}) {
       super(message, cause === undefined ? undefined : { cause });
       this.type = type;
       this.details = details;
       this.nonRetryable = nonRetryable;
+      this.nextRetryDelayMs = nextRetryDelayMs;
+      this.benign = benign;
     }
     static retryable(message, type, ...details) {
       return new ApplicationFailure(message, { type, details });
@@ -105,6 +107,8 @@
     read: async (path) => start(FILE_READ, text(path, "a path")),
     http: async (url, request = {}) => start(HTTP, { ...request, url: text(url, "a URL") }),
     host: async (name, arg = null) => start(HOST, { name: text(name, "a name"), arg }),
+    heartbeat: async (details = null) => start(HOST, { name: "heartbeat", arg: details }),
+    completeLater: () => call(HOST_NOW, { name: "completeLater", arg: null }),
     hostNow: (name, arg = null) => call(HOST_NOW, { name: text(name, "a name"), arg }),
   });
 
@@ -175,6 +179,8 @@
       code: optional(thrown.code),
       details,
       nonRetryable: thrown.nonRetryable === true,
+      nextRetryDelayMs: Number.isSafeInteger(thrown.nextRetryDelayMs) ? thrown.nextRetryDelayMs : undefined,
+      benign: thrown.benign === true,
       stack: optional(thrown.stack),
       cause: cause === undefined || depth >= CAUSES_MAX ? undefined : failure(cause, depth + 1),
     };

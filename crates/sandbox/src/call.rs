@@ -102,6 +102,12 @@ pub struct CallContext {
     /// The same for every attempt, different for everything else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+    /// Names the attempt to whoever completes it from somewhere else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// What the attempt before said last of its progress.
+    #[serde(skip_serializing_if = "Json::is_null")]
+    pub heartbeat_details: Json,
 }
 
 impl Default for CallContext {
@@ -115,6 +121,8 @@ impl Default for CallContext {
             activity_id: None,
             attempt: 1,
             idempotency_key: None,
+            token: None,
+            heartbeat_details: Json::Null,
         }
     }
 }

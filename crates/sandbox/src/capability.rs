@@ -99,6 +99,12 @@ impl Capabilities {
         Capabilities(kinds.map(|kind| Capability { kind, scope: "*".to_owned() }).into())
     }
 
+    /// The same and one host function.
+    pub fn with_host(mut self, name: &str) -> Capabilities {
+        self.0.push(Capability { kind: Kind::Host, scope: name.to_owned() });
+        self
+    }
+
     /// Reads tokens.
     pub fn parse<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Result<Capabilities, CapabilityError> {
         tokens.into_iter().map(Capability::parse).collect::<Result<Vec<_>, _>>().map(Capabilities)

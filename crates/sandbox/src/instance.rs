@@ -204,6 +204,10 @@ pub(crate) struct Thrown {
     details: Option<Json>,
     #[serde(default)]
     non_retryable: bool,
+    #[serde(default)]
+    next_retry_delay_ms: Option<i64>,
+    #[serde(default)]
+    benign: bool,
     pub(crate) stack: Option<String>,
     cause: Option<Box<Thrown>>,
 }
@@ -217,6 +221,8 @@ impl Thrown {
             code: None,
             details: None,
             non_retryable: false,
+            next_retry_delay_ms: None,
+            benign: false,
             stack: None,
             cause: None,
         })
@@ -250,10 +256,11 @@ impl Thrown {
             Some(detail) => vec![detail],
         };
         failure.non_retryable = self.non_retryable;
+        failure.benign = self.benign;
         let place = self.stack.and_then(|stack| position::in_stack(&stack, file));
         failure.at = place.map(|(line, column)| format!("{file}:{line}:{column}"));
         failure.cause = self.cause.map(|cause| Box::new(cause.into_failure(file)));
-        failure
+        failure.retry_in_ms(self.next_retry_delay_ms.and_then(|ms| u64::try_from(ms).ok()))
     }
 }
 

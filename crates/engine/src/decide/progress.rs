@@ -1,100 +1,21 @@
-//! What happens on the way: attempts, timers, children and Nexus operations.
+//! What happens on the way: timers, children and Nexus operations.
 
 use nexus_kernel::Json;
 use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::id::{Key, RunId};
-use nexus_kernel::retry::{Retry, RetryState};
-use nexus_kernel::time::Timestamp;
-use std::time::Duration;
 
-use crate::decide::{Context, Draft, Transition};
-use crate::effect::{self, Effect};
+use crate::decide::{Draft, activity};
 use crate::failures;
-use crate::input::{Due, Reply};
+use crate::input::Due;
 use crate::record::{Event, IntentId, Note};
-use crate::state::{Activity, Intent, KeyState, RemoteCall};
-
-/// An attempt that ended.
-pub(super) struct Ended {
-    pub(super) seq: u64,
-    pub(super) attempt: u32,
-    pub(super) started_at: Timestamp,
-    pub(super) outcome: Result<Json, Failure>,
-}
-
-/// Takes in the end of an attempt. An attempt that is not the current one has lost a race and is dropped.
-pub(super) fn activity_ended(draft: &mut Draft<'_>, ended: Ended) {
-    let Ended { seq, attempt, started_at, outcome } = ended;
-    let Some(activity) = draft.run.activities.get(&seq).filter(|activity| activity.attempt == attempt) else {
-        return;
-    };
-    match outcome {
-        Ok(result) => {
-            draft.emit(Event::ActivityTaskStarted { seq, attempt, started_at });
-            draft.emit(Event::ActivityTaskCompleted { seq, result });
-        }
-        Err(failure) if activity.cancelled => {
-            let name = activity.name.clone();
-            draft.emit(Event::ActivityTaskStarted { seq, attempt, started_at });
-            draft.emit(last_event(seq, &name, failure, RetryState::CancelRequested));
-        }
-        Err(failure) => {
-            let policy = &activity.options.retry;
-            match policy.decide(&failure, attempt, draft.context.now, deadline(activity)) {
-                Retry::At(next_at) => {
-                    let (run, name) = (draft.run.run_id.as_str(), activity.name.as_str());
-                    tracing::warn!(run, attempt, %failure, next_at = %next_at, "activity {name} failed and is tried again");
-                    draft.note(Note::AttemptFailed { seq, attempt, failure, next_at });
-                }
-                Retry::Stop(state) => {
-                    let name = activity.name.clone();
-                    draft.emit(Event::ActivityTaskStarted { seq, attempt, started_at });
-                    draft.emit(last_event(seq, &name, failure, state));
-                }
-            }
-        }
-    }
-}
-
-/// An activity that was cancelled between two attempts has ended.
-pub(super) fn cancelled(seq: u64, name: &str) -> Event {
-    let cause = failures::canceled("cancelled by its workflow before the next attempt");
-    last_event(seq, name, cause, RetryState::CancelRequested)
-}
-
-fn deadline(activity: &Activity) -> Option<Timestamp> {
-    let limit = activity.options.schedule_to_close_ms?;
-    Some(activity.scheduled_at.plus(Duration::from_millis(limit)))
-}
-
-fn last_event(seq: u64, name: &str, cause: Failure, retry_state: RetryState) -> Event {
-    let timed_out = cause.kind == FailureKind::Timeout;
-    let failure = failures::activity(name, cause);
-    if timed_out {
-        Event::ActivityTaskTimedOut { seq, failure, retry_state }
-    } else {
-        Event::ActivityTaskFailed { seq, failure, retry_state }
-    }
-}
-
-/// The wait before an attempt is over: nothing to write, only to hand the attempt out.
-pub(super) fn attempt_due(
-    state: &KeyState,
-    context: &Context<'_>,
-    run: &RunId,
-    seq: u64,
-    attempt: u32,
-) -> Transition {
-    let run = state.run(run).filter(|run| run.activities.get(&seq).is_some_and(|a| a.attempt == attempt));
-    let task = run.and_then(|run| effect::dispatch(context.key, run, seq));
-    Transition { record: None, effects: task.into_iter().collect::<Vec<Effect>>(), reply: Reply::Done }
-}
+use crate::state::{Intent, RemoteCall};
 
 /// A time has come.
 pub(super) fn due(draft: &mut Draft<'_>, due: Due) {
     match due {
         Due::Timer(seq) if draft.run.timers.contains_key(&seq) => draft.emit(Event::TimerFired { seq }),
         Due::Operation(seq) => operation_due(draft, seq),
+        Due::Activity(seq, ticket, limit) => activity::limit_due(draft, seq, ticket, limit),
         Due::Run if draft.run.status.is_open() => draft.emit(Event::WorkflowExecutionTimedOut {}),
         _ => {}
     }

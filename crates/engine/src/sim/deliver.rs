@@ -50,7 +50,7 @@ impl World<'_> {
                 let failure = Failure::new(FailureKind::Server, "SignalDeliveryFailed", error.message());
                 Some(failure.final_())
             }
-            Reply::Done | Reply::Started { .. } | Reply::Schedule(_) => None,
+            Reply::Done | Reply::Started { .. } | Reply::Beat(_) | Reply::Schedule(_) => None,
         }
     }
 
@@ -73,7 +73,7 @@ impl World<'_> {
             Ok((place, start)) => match self.apply(&place, Input::Start(Box::new(start))) {
                 Reply::Started { run, .. } => Ok((place, run)),
                 Reply::Refused(error) => Err(failure_of(&error)),
-                Reply::Done | Reply::Schedule(_) => return,
+                Reply::Done | Reply::Beat(_) | Reply::Schedule(_) => return,
             },
         };
         self.apply(key, Input::RemoteStarted { run: run.clone(), seq, outcome });

@@ -174,7 +174,7 @@ fn ended(run: RunHistory, state: RunState) -> RunHistory {
 
 fn attempt(note: &Note, at: Timestamp) -> Option<Attempt> {
     match note {
-        Note::AttemptFailed { seq, attempt, failure, next_at } => {
+        Note::AttemptFailed { seq, attempt, failure, next_at, .. } => {
             let (seq, attempt, next_at) = (*seq, *attempt, *next_at);
             Some(Attempt { seq, attempt, failure: failure.clone(), at, next_at })
         }

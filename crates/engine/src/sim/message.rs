@@ -108,6 +108,6 @@ impl World<'_> {
 fn done(reply: Reply) -> Result<(), Error> {
     match reply {
         Reply::Refused(error) => Err(error),
-        Reply::Done | Reply::Started { .. } | Reply::Schedule(_) => Ok(()),
+        Reply::Done | Reply::Started { .. } | Reply::Beat(_) | Reply::Schedule(_) => Ok(()),
     }
 }

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use nexus_kernel::activity::ActivityTask;
+use nexus_kernel::activity::{ActivityTask, Completion};
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Key, Namespace, WorkflowId};
 use nexus_kernel::memory::clock::SimClock;
 use nexus_kernel::memory::rng::SeededRng;
 use nexus_kernel::memory::store::MemoryStore;
-use nexus_kernel::port::activity::Activities;
+use nexus_kernel::port::activity::{Activities, SharedProgress};
 use nexus_kernel::port::clock::Clock as _;
 use nexus_kernel::testing::dice::Dice;
 use nexus_kernel::testing::faults::{Call, Fate, Faults, FaultyStore, Verdict};
@@ -199,7 +199,11 @@ impl Activities for Workers {
         true
     }
 
-    fn execute(&self, task: ActivityTask) -> BoxFuture<'static, Result<Json, Failure>> {
+    fn execute(
+        &self,
+        task: ActivityTask,
+        _: SharedProgress,
+    ) -> BoxFuture<'static, Result<Completion, Failure>> {
         let world = Arc::clone(&self.0);
         let luck = if world.is_gentle() { 999 } else { world.dice.below(1_000) };
         let nap = (luck % 3 == 0).then(|| world.nap(4_000));
@@ -210,7 +214,7 @@ impl Activities for Workers {
             match luck {
                 0..20 => std::future::pending().await, // until its time is up
                 20..150 => Err(Failure::application("Flaky", "try again")),
-                _ => outcome(&world, &task),
+                _ => outcome(&world, &task).map(Completion::Done),
             }
         })
     }

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
+use nexus_engine::activity::input::{ActivityInput, Outcome as Ending};
 use nexus_engine::view::HistoryView;
 use nexus_kernel::BoxFuture;
+use nexus_kernel::activity::{ActivityTask, ActivityToken, Completion};
+use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Key, Namespace, RunId, WorkflowId};
 use nexus_kernel::memory::clock::SimClock;
 use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::port::StoreError;
+use nexus_kernel::port::activity::SharedProgress;
 use nexus_kernel::port::blob::{Blobs, Hash};
 use nexus_kernel::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
 use nexus_kernel::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored, Trim};
@@ -118,7 +122,8 @@ impl Blobs for Mortal {
     }
 }
 
-/// Every kind of command in one program: fan-out, a timer, a child, a Nexus operation, a detached one.
+/// Every kind of command in one program: fan-out, a timer, a child, a Nexus operation, a detached one; an activity that
+/// fails and reports its progress, and one that is completed from outside.
 const PROGRAM: &str = "\
 workflow Everything(n: int) -> (int):
     await all (x in range(0, 3)) -> parts:
@@ -127,7 +132,9 @@ workflow Everything(n: int) -> (int):
     workflow Child(n) -> c
     nexus \"default\" workflow Child(n) -> d
     detach nexus \"default\" workflow Child(100)
-    close complete(sum(parts) + c + d)
+    activity Count(n) -> counted
+    activity Approve(n) -> approved
+    close complete(sum(parts) + c + d + counted + approved)
 
 workflow Child(n: int) -> (int):
     activity Do(n) -> y
@@ -136,22 +143,78 @@ workflow Child(n: int) -> (int):
 
 activity Do(x: any) -> (any):
     ...
+
+activity Count(n: int) -> (int):
+    options:
+        start_to_close_timeout: 1h
+        heartbeat_timeout: 1m
+    ...
+
+activity Approve(n: int) -> (int):
+    options:
+        start_to_close_timeout: 1h
+        heartbeat_timeout: 1m
+    ...
 ";
 
-fn activities() -> Scripted {
-    Scripted::default().with("Do", echo)
+/// Tokens of what is to be completed from outside: somebody who does not die with the process has them.
+type Tokens = Arc<Mutex<Vec<ActivityToken>>>;
+
+fn activities(tokens: &Tokens) -> Scripted {
+    let tokens = Arc::clone(tokens);
+    let approve = move |task: ActivityTask, _: SharedProgress| -> BoxFuture<'static, _> {
+        tokens.lock().unwrap().push(task.token());
+        Box::pin(std::future::ready(Ok(Completion::Later)))
+    };
+    Scripted::default()
+        .with("Do", echo)
+        .working("Count", |task, progress| Box::pin(count(task, progress)))
+        .working("Approve", approve)
+}
+
+/// Counts to three and says so at each step; the first attempt gives up half way.
+async fn count(task: ActivityTask, progress: SharedProgress) -> Result<Completion, Failure> {
+    let from = task.heartbeat_details.as_u64().unwrap_or(0);
+    for done in from + 1..=3 {
+        // An error says that the process is dying.
+        let _ = progress.beat(json!(done)).await;
+        if task.attempt == 1 && done == 2 {
+            return Err(Failure::application("Flaky", "half way"));
+        }
+    }
+    Ok(Completion::Done(json!(3)))
+}
+
+/// Whoever completes what is outside: first a heartbeat, then the end. Reports that come twice are refused.
+async fn approve(world: &World, tokens: &Tokens) {
+    loop {
+        let known = tokens.lock().unwrap().clone();
+        for token in known {
+            let ticket = Some(token.ticket);
+            let _ = world.tell(token.clone(), ActivityInput::Beat { ticket, details: json!("read") }).await;
+            let outcome = Ending::Completed(json!(4));
+            let _ = world.tell(token, ActivityInput::Reported { ticket, outcome }).await;
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 /// One life: the engine runs on the store until its appends are used up, or until all work is done.
-async fn live(store: Arc<MemoryStore>, clock: &SimClock, appends: usize) {
+async fn live(store: Arc<MemoryStore>, clock: &SimClock, appends: usize, tokens: &Tokens) {
     let mortal = Arc::new(Mortal { inner: store, left: AtomicUsize::new(appends) });
-    let world = World::on(mortal.clone(), clock.clone(), PROGRAM, activities()).await;
+    let world = World::on(mortal.clone(), clock.clone(), PROGRAM, activities(tokens)).await;
     let mut start = request("Everything", json!({ "n": 10 }));
     start.idempotency_key = Some("the-one".to_owned());
     start.workflow_id = Some(WorkflowId::new("everything").unwrap());
     // An error means that the process died while the caller waited; the caller asks again in the next life.
     if let Ok(started) = world.engine.start(start).await {
-        let _ = world.until(world.engine.end(started)).await;
+        let end = async {
+            tokio::select! {
+                _ = world.engine.end(started) => {}
+                () = approve(&world, tokens) => {}
+            }
+        };
+        world.until(end).await;
     }
     let all_done = async {
         while mortal.left.load(Ordering::SeqCst) > 0 && !mortal.inner.live(0, 1).await.unwrap().is_empty() {
@@ -164,11 +227,12 @@ async fn live(store: Arc<MemoryStore>, clock: &SimClock, appends: usize) {
 
 #[tokio::test]
 async fn a_crash_after_every_commit_changes_nothing() {
-    for first_life in 1..40 {
+    for first_life in 1..50 {
         let store = Arc::new(MemoryStore::new());
         let clock = SimClock::at(Timestamp::from_millis(1_000_000));
-        live(store.clone(), &clock, first_life).await;
-        live(store.clone(), &clock, usize::MAX).await;
+        let tokens = Tokens::default();
+        live(store.clone(), &clock, first_life, &tokens).await;
+        live(store.clone(), &clock, usize::MAX, &tokens).await;
         check(&store, &clock).await;
     }
 }
@@ -179,9 +243,9 @@ async fn many_short_lives_still_finish() {
     for appends in 2..5 {
         let store = Arc::new(MemoryStore::new());
         let clock = SimClock::at(Timestamp::from_millis(1_000_000));
-        let mut lives = 0;
+        let (mut lives, tokens) = (0, Tokens::default());
         while lives == 0 || !store.live(0, 1).await.unwrap().is_empty() {
-            live(store.clone(), &clock, appends).await;
+            live(store.clone(), &clock, appends, &tokens).await;
             lives += 1;
             assert!(lives < 200, "with {appends} appends in a life the work never ends");
         }
@@ -190,7 +254,7 @@ async fn many_short_lives_still_finish() {
 }
 
 async fn check(store: &Arc<MemoryStore>, clock: &SimClock) {
-    let world = World::on(store.clone(), clock.clone(), PROGRAM, activities()).await;
+    let world = World::on(store.clone(), clock.clone(), PROGRAM, activities(&Tokens::default())).await;
     let rows = world.engine.list(RunFilter { limit: 100, ..RunFilter::default() }).await.unwrap();
     assert_eq!(rows.len(), 4, "one parent and three children: {rows:#?}");
     for row in &rows {
@@ -199,7 +263,7 @@ async fn check(store: &Arc<MemoryStore>, clock: &SimClock) {
     }
     let parent = rows.iter().find(|row| row.workflow == "Everything").unwrap();
     let view = world.engine.show(&parent.run_id).await.unwrap();
-    assert_eq!(view.result, json!(23));
+    assert_eq!(view.result, json!(23 + 3 + 4));
     world.stop().await;
 }
 

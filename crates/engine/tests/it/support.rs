@@ -4,18 +4,20 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use nexus_engine::activity::handle::ActivityTarget;
+use nexus_engine::activity::input::ActivityInput;
 use nexus_engine::shard::Outcome;
 use nexus_engine::view::HistoryView;
 use nexus_engine::{Definition, Engine, EngineHandle, Options, Ports, StartRequest};
-use nexus_kernel::activity::ActivityTask;
+use nexus_kernel::activity::{ActivityTask, ActivityToken, BeatAnswer, Completion};
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::Failure;
-use nexus_kernel::id::Namespace;
+use nexus_kernel::id::{Namespace, RunId};
 use nexus_kernel::memory::clock::SimClock;
 use nexus_kernel::memory::rng::SeededRng;
 use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::port::SharedStore;
-use nexus_kernel::port::activity::Activities;
+use nexus_kernel::port::activity::{Activities, SharedProgress};
 use nexus_kernel::port::clock::Clock;
 use nexus_kernel::task::Shutdown;
 use nexus_kernel::time::Timestamp;
@@ -23,14 +25,20 @@ use nexus_kernel::{BoxFuture, Json};
 use nexus_lang::text::source::Sources;
 use tokio::task::JoinHandle;
 
-type Behaviour = Box<dyn Fn(&ActivityTask) -> Result<Json, Failure> + Send + Sync>;
+type Behaviour = Box<dyn Fn(&ActivityTask) -> Result<Completion, Failure> + Send + Sync>;
+type Work = BoxFuture<'static, Result<Completion, Failure>>;
+type Worker = Box<dyn Fn(ActivityTask, SharedProgress) -> Work + Send + Sync>;
 
 /// Activities as closures by name. An activity without one never ends.
 #[derive(Default)]
 pub(crate) struct Scripted {
     behaviours: HashMap<&'static str, Behaviour>,
+    workers: HashMap<&'static str, Worker>,
+    /// Activities that nobody implements until they are taken out of here.
+    pub(crate) unbound: Mutex<Vec<&'static str>>,
     /// Every attempt, in order.
     pub(crate) attempts: Mutex<Vec<(String, u32)>>,
+    tokens: Mutex<Vec<(String, ActivityToken)>>,
 }
 
 impl Scripted {
@@ -39,8 +47,30 @@ impl Scripted {
         name: &'static str,
         behaviour: impl Fn(&ActivityTask) -> Result<Json, Failure> + Send + Sync + 'static,
     ) -> Scripted {
-        self.behaviours.insert(name, Box::new(behaviour));
+        self.behaviours.insert(name, Box::new(move |task| behaviour(task).map(Completion::Done)));
         self
+    }
+
+    /// An activity that somebody completes from outside.
+    pub(crate) fn outside(mut self, name: &'static str) -> Scripted {
+        self.behaviours.insert(name, Box::new(|_| Ok(Completion::Later)));
+        self
+    }
+
+    /// An activity that reports its progress.
+    pub(crate) fn working(
+        mut self,
+        name: &'static str,
+        worker: impl Fn(ActivityTask, SharedProgress) -> Work + Send + Sync + 'static,
+    ) -> Scripted {
+        self.workers.insert(name, Box::new(worker));
+        self
+    }
+
+    /// The tokens of all attempts of an activity.
+    pub(crate) fn tokens(&self, name: &str) -> Vec<ActivityToken> {
+        let tokens = self.tokens.lock().unwrap();
+        tokens.iter().filter(|(activity, _)| activity == name).map(|(_, token)| token.clone()).collect()
     }
 
     pub(crate) fn count(&self, name: &str) -> usize {
@@ -49,12 +79,16 @@ impl Scripted {
 }
 
 impl Activities for Scripted {
-    fn is_bound(&self, _: &str) -> bool {
-        true
+    fn is_bound(&self, activity: &str) -> bool {
+        !self.unbound.lock().unwrap().contains(&activity)
     }
 
-    fn execute(&self, task: ActivityTask) -> BoxFuture<'static, Result<Json, Failure>> {
+    fn execute(&self, task: ActivityTask, progress: SharedProgress) -> Work {
         self.attempts.lock().unwrap().push((task.activity.clone(), task.attempt));
+        self.tokens.lock().unwrap().push((task.activity.clone(), task.token()));
+        if let Some(worker) = self.workers.get(task.activity.as_str()) {
+            return worker(task, progress);
+        }
         match self.behaviours.get(task.activity.as_str()) {
             Some(behaviour) => Box::pin(std::future::ready(behaviour(&task))),
             None => Box::pin(std::future::pending()),
@@ -145,6 +179,39 @@ impl World {
 
     pub(crate) async fn history(&self, outcome: &Outcome) -> HistoryView {
         self.engine.history(&outcome.run_id).await.unwrap()
+    }
+
+    /// Does something to a pending activity.
+    pub(crate) async fn tell(
+        &self,
+        target: impl Into<ActivityTarget>,
+        input: ActivityInput,
+    ) -> Result<BeatAnswer, Error> {
+        self.engine.activity(&target.into(), input).await
+    }
+
+    /// Lets everything happen that happens now.
+    pub(crate) async fn settle(&self) {
+        for _ in 0..500 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The token of an activity's attempt, once it has begun.
+    pub(crate) async fn token(&self, activity: &str, attempt: usize) -> ActivityToken {
+        loop {
+            self.settle().await;
+            if let Some(token) = self.activities.tokens(activity).get(attempt - 1) {
+                return token.clone();
+            }
+            let wake = self.clock.next_wake().expect("the attempt never begins");
+            self.clock.advance(wake.since(self.clock.now()));
+        }
+    }
+
+    /// What a run waits for, as callers see it.
+    pub(crate) async fn pending(&self, run: &RunId) -> Vec<Json> {
+        self.engine.show(run).await.unwrap().pending
     }
 
     /// Stops the engine and waits until it has.

@@ -4,6 +4,7 @@
 //! answers 202 while it goes on and 200 once its result is in the body, both with its `Location`; a run that failed
 //! is a problem (422), because then the work that was asked for was not done.
 
+pub(crate) mod activities;
 pub(crate) mod body;
 pub(crate) mod catalogue;
 pub(crate) mod execute;
@@ -56,6 +57,7 @@ pub const PATHS: &[&str] = &[
     "/v1/runs",
     "/v1/runs/{id}",
     "/v1/runs/{id}/{verb}",
+    "/v1/activities/{token}/{verb}",
 ];
 
 /// The routes.
@@ -73,6 +75,7 @@ pub(crate) fn router(rest: Rest) -> Router {
         .route("/v1/runs", get(runs::list))
         .route("/v1/runs/{id}", get(runs::show))
         .route("/v1/runs/{id}/{verb}", get(runs::look).post(runs::act))
+        .route("/v1/activities/{token}/{verb}", post(activities::act))
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown_path)
         .with_state(Arc::new(rest))

@@ -39,6 +39,9 @@ pub struct Failure {
     /// Where in the source of an activity it happened, when its host knows.
     #[serde(default)]
     pub at: Option<String>,
+    /// What its host knows of it beside; programs hand it on untouched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Box<Json>>,
     /// What caused it.
     pub cause: Option<Box<Failure>>,
     /// Failures of the other branches of the same `await all`, in source order.
@@ -55,6 +58,7 @@ impl Failure {
             details: Vec::new(),
             non_retryable: false,
             at: None,
+            host: None,
             cause: None,
             suppressed: Vec::new(),
         }

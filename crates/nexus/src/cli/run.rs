@@ -1,7 +1,7 @@
 //! `nexus run WORKFLOW`, and `nexus run list|show|history`.
 
 mod find;
-pub(in crate::cli) mod input;
+pub(crate) mod input;
 mod replay;
 mod watch;
 

@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod activities;
 mod bad;
 mod channels;
 mod data;

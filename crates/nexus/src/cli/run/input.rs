@@ -9,11 +9,7 @@ use nexus_kernel::limits::PAYLOAD_BYTES_MAX;
 use serde_json::Map;
 
 /// The input given by `--input` flags or `--json`; an empty object when neither is.
-pub(in crate::cli) fn given(
-    pairs: &[String],
-    json: Option<&str>,
-    schema: Option<&Json>,
-) -> Result<Json, Error> {
+pub(crate) fn given(pairs: &[String], json: Option<&str>, schema: Option<&Json>) -> Result<Json, Error> {
     match json {
         Some("-") => parse(&read(std::io::stdin().lock(), "standard input")?, "standard input"),
         Some(text) => match text.strip_prefix('@') {
