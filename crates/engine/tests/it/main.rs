@@ -9,8 +9,11 @@
 
 mod cancel;
 mod crash;
+mod faults;
 mod ids;
 mod playback;
+mod linear;
+mod model;
 mod remote;
 mod retry;
 mod scenario;
