@@ -42,9 +42,8 @@ async fn once(world: &World, engine: &EngineHandle, (number, ask): (usize, &Ask)
     if let (Told::Started { run, .. }, Some(started)) = (told, started) {
         match engine.within(patience(ask), engine.end(started)).await {
             Some(Ok(outcome)) => world.books().hears(&outcome),
-            Some(Err(_)) => {} // the server is in trouble, and says so
             None if world.is_gentle() => not_told(world, &run),
-            None => {}
+            Some(Err(_)) | None => {} // the server is in trouble, or may be
         }
     }
     true
