@@ -355,12 +355,20 @@ impl Shard {
             }
         }
         let results = if appends.is_empty() { Vec::new() } else { self.shared.store.append(appends).await? };
+        let mut acted = Vec::with_capacity(pending.len());
         for decided in pending {
             match decided.position.and_then(|position| results.get(position)) {
-                None | Some(Ok(_)) => self.act(decided),
+                None | Some(Ok(_)) => {
+                    acted.push(decided.key.clone());
+                    self.act(decided);
+                }
                 Some(Err(Refused::Conflict { .. })) => self.retry(decided)?,
                 Some(Err(Refused::StaleEpoch)) => return Err(taken_over()),
             }
+        }
+        // A key may have been decided for several times, and every one of its effects looks at its state.
+        for key in acted {
+            self.forget_settled(&key);
         }
         Ok(())
     }
@@ -408,7 +416,6 @@ impl Shard {
         if let Some(reply) = reply {
             let _ = reply.send(transition.reply); // a caller that has gone away needs no reply
         }
-        self.forget_settled(&key);
     }
 
     fn perform(&mut self, key: &Key, effect: Effect) {

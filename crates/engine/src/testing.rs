@@ -14,6 +14,7 @@ mod bargain;
 mod books;
 mod callers;
 mod life;
+pub mod linear;
 mod oracle;
 pub mod programs;
 mod records;
@@ -21,4 +22,5 @@ mod simulate;
 mod waiting;
 mod world;
 
+pub use ask::send;
 pub use simulate::{Report, Violation, simulate, simulate_on_a_lying_store};

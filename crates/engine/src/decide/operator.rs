@@ -56,7 +56,9 @@ pub(super) fn update(
     context: &Context<'_>,
     update: Update,
 ) -> Transition {
-    if let Some(failure) = state.open().and_then(|run| refusal(run, context, &update)) {
+    // A repetition of what was accepted is no new update, whatever the validator would say by now.
+    let fresh = |run: &&RunState| !run.update_ids.contains(&update.id);
+    if let Some(failure) = state.open().filter(fresh).and_then(|run| refusal(run, context, &update)) {
         let message = format!("the run refuses update {}: {}", update.name, failure.message);
         return Transition::refused(Error::new(&code::UPDATE_REFUSED, message).failure(failure));
     }

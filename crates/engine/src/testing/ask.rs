@@ -111,7 +111,8 @@ impl Ask {
     }
 }
 
-async fn send(engine: &EngineHandle, id: &str, input: Input) -> Result<(), Error> {
+/// Sends an input straight to the shard of a workflow id in the namespace `default`.
+pub async fn send(engine: &EngineHandle, id: &str, input: Input) -> Result<(), Error> {
     match engine.router().ask(key(id), input).await {
         Some(Reply::Refused(error)) => Err(error),
         Some(_) => Ok(()),

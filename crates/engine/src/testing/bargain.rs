@@ -15,6 +15,9 @@ impl Books {
         for entry in &self.entries {
             answer(logged, entry).map_err(|what| format!("{what}: {entry:?}"))?;
         }
+        if let Some(run) = self.untold.first() {
+            return Err(format!("the end of {run} was not told to who waited for it"));
+        }
         for ended in &self.ends {
             end(logged, ended).map_err(|what| format!("{what}: {ended:?}"))?;
         }

@@ -49,6 +49,8 @@ pub(super) struct Books {
     plans: Vec<Plan>,
     pub(super) entries: Vec<Entry>,
     pub(super) ends: Vec<Ended>,
+    /// Runs whose end nobody told to those who waited for it.
+    pub(super) untold: Vec<String>,
     number: u64,
     /// Servers that were opened.
     pub(super) servers: u64,
@@ -59,7 +61,7 @@ impl Books {
     pub(super) fn new(dice: &Dice) -> Books {
         let callers = 1 + dice.below(4);
         let plans = (0..callers).map(|_| Plan { left: 1 + dice.below(8), open: None }).collect();
-        Books { plans, entries: Vec::new(), ends: Vec::new(), number: 0, servers: 0 }
+        Books { plans, entries: Vec::new(), ends: Vec::new(), untold: Vec::new(), number: 0, servers: 0 }
     }
 
     /// How many callers there are.

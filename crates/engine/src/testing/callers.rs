@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexus_kernel::id::RunId;
+use nexus_kernel::port::clock::Clock as _;
 use nexus_kernel::port::log::Log as _;
+use nexus_kernel::port::runs::{RunStatus, Runs as _};
 
 use crate::engine::EngineHandle;
 use crate::testing::ask::{Ask, Told};
@@ -36,12 +39,28 @@ async fn once(world: &World, engine: &EngineHandle, (number, ask): (usize, &Ask)
     let Some(Some((told, started))) = engine.within(limit, ask.put_to(engine)).await else { return false };
     let records = records(world, ask);
     world.books().is_told(number, told.clone(), records);
-    if let (Told::Started { .. }, Some(started)) = (told, started)
-        && let Some(Ok(outcome)) = engine.within(patience(ask), engine.end(started)).await
-    {
-        world.books().hears(&outcome);
+    if let (Told::Started { run, .. }, Some(started)) = (told, started) {
+        match engine.within(patience(ask), engine.end(started)).await {
+            Some(Ok(outcome)) => world.books().hears(&outcome),
+            None if world.is_gentle() => not_told(world, &run),
+            Some(Err(_)) | None => {} // the server is in trouble, or may be
+        }
     }
     true
+}
+
+/// Whoever has waited in vain, on a server that is well, waited for a run that is open or has only just ended.
+fn not_told(world: &World, run: &str) {
+    let Ok(row) = RunId::parse(run).map(|run| at_once(world.store.run(&run))) else { return };
+    let grace = Duration::from_secs(1);
+    let closed_at = row
+        .ok()
+        .flatten()
+        .filter(|row| row.status != RunStatus::ContinuedAsNew)
+        .and_then(|row| row.closed_at);
+    if closed_at.is_some_and(|at| at.plus(grace) < world.clock.now()) {
+        world.books().untold.push(run.to_owned());
+    }
 }
 
 /// Records that the key of a question has now.

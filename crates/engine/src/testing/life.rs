@@ -55,13 +55,13 @@ pub(super) fn live(world: &Arc<World>, plan: Plan) -> Result<End, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let _paced = pace::set(Arc::new(Traffic(Arc::clone(world))));
     let end = runtime.block_on(drive(world, plan));
-    world.publish(None);
+    world.unpublish();
     drop(runtime); // what was only in memory is gone
     end
 }
 
 async fn drive(world: &Arc<World>, plan: Plan) -> Result<End, String> {
-    let mut servers = vec![serve(world)];
+    let mut servers = vec![serve(world, 1)];
     let count = world.books().callers();
     let callers: Vec<_> =
         (0..count).map(|number| task::spawn(callers::caller(Arc::clone(world), number))).collect();
@@ -72,7 +72,7 @@ async fn drive(world: &Arc<World>, plan: Plan) -> Result<End, String> {
             return Ok(End::Died);
         }
         if servers.len() == 1 && plan.taken_over_after.is_some_and(|steps| age >= steps) {
-            servers.push(serve(world));
+            servers.push(serve(world, 2));
         }
         if servers.len() == 2 && plan.taken_over_after.is_some_and(|steps| age >= 2 * steps) {
             servers.first().unwrap().shutdown.begin(); // the paused one is found at last
@@ -123,20 +123,20 @@ async fn stopped(world: &World, server: Server) -> Result<End, String> {
     }
 }
 
-fn serve(world: &Arc<World>) -> Server {
+fn serve(world: &Arc<World>, generation: u64) -> Server {
     let shutdown = Shutdown::new();
-    let running = task::spawn(run(Arc::clone(world), shutdown.clone()));
+    let running = task::spawn(run(Arc::clone(world), generation, shutdown.clone()));
     Server { running, shutdown }
 }
 
-async fn run(world: Arc<World>, shutdown: Shutdown) -> Result<(), Error> {
+async fn run(world: Arc<World>, generation: u64, shutdown: Shutdown) -> Result<(), Error> {
     let shards = 1 + usize::try_from(world.dice.below(3)).unwrap_or(0);
     let options = Options { shards, owner: "simulated".to_owned() };
     let engine = Engine::open(options, world.ports()).await?;
     let handle = engine.handle();
     handle.deploy(programs::definition()).await?;
     world.books().servers += 1;
-    world.publish(Some(handle));
+    world.publish(generation, handle);
     engine.run(shutdown).await
 }
 
@@ -145,7 +145,7 @@ pub(super) fn clear(world: &Arc<World>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let _paced = pace::set(Arc::new(Traffic(Arc::clone(world))));
     runtime.block_on(async {
-        let server = serve(world);
+        let server = serve(world, 1);
         let clearing = task::spawn(terminate_all(Arc::clone(world)));
         for _ in 0..ROUNDS_MAX {
             if !rests(world).await {

@@ -39,7 +39,7 @@ pub(super) struct World {
     /// Results that workers handed over, by run and command.
     worked: Mutex<BTreeMap<(String, u64), Vec<Json>>>,
     /// The server of now.
-    server: Mutex<Option<EngineHandle>>,
+    server: Mutex<Option<(u64, EngineHandle)>>,
     /// The store of the latest process.
     newest: Mutex<Option<Arc<FaultyStore>>>,
     /// So many of a thousand calls of the store fail.
@@ -88,9 +88,17 @@ impl World {
         self.lies.store(lies, Ordering::Relaxed);
     }
 
-    /// Makes a server the one that callers find, or says that there is none.
-    pub(super) fn publish(&self, server: Option<EngineHandle>) {
-        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = server;
+    /// Makes a server the one that callers find, unless they know a later one of this life.
+    pub(super) fn publish(&self, generation: u64, server: EngineHandle) {
+        let mut found = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.as_ref().is_none_or(|(known, _)| *known < generation) {
+            *found = Some((generation, server));
+        }
+    }
+
+    /// Nobody serves any more.
+    pub(super) fn unpublish(&self) {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The server of now; waits until there is one.
@@ -98,7 +106,7 @@ impl World {
         loop {
             let found = self.server.lock().unwrap_or_else(PoisonError::into_inner).clone();
             match found {
-                Some(server) => return server,
+                Some((_, server)) => return server,
                 None => self.nap(50).await,
             }
         }

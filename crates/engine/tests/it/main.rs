@@ -10,7 +10,10 @@
 mod activity;
 mod cancel;
 mod crash;
+mod faults;
 mod ids;
+mod linear;
+mod model;
 mod playback;
 mod remote;
 mod retry;
