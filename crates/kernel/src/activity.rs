@@ -125,7 +125,7 @@ mod tests {
         for bad in
             ["", "run_x.1.1", "run_0688ab1tdpv3h9m5x7cq2wnk4e.3", "run_0688ab1tdpv3h9m5x7cq2wnk4e.3.1.2"]
         {
-            assert_eq!(ActivityToken::parse(bad).unwrap_err().code().id, "NX-2031", "{bad}");
+            assert_eq!(ActivityToken::parse(bad).unwrap_err().code().id, "NX-2201", "{bad}");
         }
     }
 }

@@ -93,12 +93,6 @@ codes! {
     ATTRIBUTES_INVALID = "NX-2023", "the search attributes do not fit", 422, Usage;
     /// No such batch.
     BATCH_UNKNOWN = "NX-2024", "there is no such batch", 404, NotFound;
-    /// A task token cannot be read.
-    TOKEN_INVALID = "NX-2031", "this is no task token", 400, Usage;
-    /// The activity is not pending, or the attempt of the token is not the current one.
-    ACTIVITY_GONE = "NX-2032", "nobody waits for this attempt any more", 404, NotFound;
-    /// The activity is not in a state for this.
-    ACTIVITY_CONFLICT = "NX-2033", "the activity is not in a state for this", 409, Usage;
     /// No such schedule.
     SCHEDULE_UNKNOWN = "NX-2101", "there is no such schedule", 404, NotFound;
     /// A schedule does not make sense, or would never act.
@@ -109,6 +103,12 @@ codes! {
     SCHEDULE_EXISTS = "NX-2104", "there is such a schedule already", 409, Usage;
     /// An id that only schedules have.
     ID_RESERVED = "NX-2105", "the id is reserved", 422, Usage;
+    /// A task token cannot be read.
+    TOKEN_INVALID = "NX-2201", "this is no task token", 400, Usage;
+    /// The activity is not pending, or the attempt of the token is not the current one.
+    ACTIVITY_GONE = "NX-2202", "nobody waits for this attempt any more", 404, NotFound;
+    /// The activity is not in a state for this.
+    ACTIVITY_CONFLICT = "NX-2203", "the activity is not in a state for this", 409, Usage;
     /// The run failed.
     RUN_FAILED = "NX-3001", "the run failed", 422, Failed;
     /// The run was cancelled, terminated or ran out of time.

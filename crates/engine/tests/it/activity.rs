@@ -219,7 +219,7 @@ async fn an_activity_is_completed_from_outside() {
     let outcome = world.until(world.engine.end(run)).await.unwrap();
     assert_eq!(outcome.result, json!("done"));
     let again = world.tell(token.clone(), report(Ending::Completed(json!("twice")))).await.unwrap_err();
-    assert_eq!(again.code().id, "NX-2032");
+    assert_eq!(again.code().id, "NX-2202");
     world.stop().await;
 }
 
@@ -232,7 +232,7 @@ async fn a_token_is_good_for_one_attempt() {
     let report =
         |ticket| ActivityInput::Reported { ticket: Some(ticket), outcome: Ending::Completed(json!(ticket)) };
     let stale = world.tell(first.clone(), report(first.ticket)).await.unwrap_err();
-    assert_eq!(stale.code().id, "NX-2032");
+    assert_eq!(stale.code().id, "NX-2202");
     assert!(stale.help_text().unwrap().contains(&second.to_string()), "{stale:?}");
     world.tell(second.clone(), report(second.ticket)).await.unwrap();
     let outcome = world.until(world.engine.end(run)).await.unwrap();
@@ -320,13 +320,13 @@ async fn an_attempt_learns_of_its_cancellation_and_acknowledges_it() {
     let token = world.token("Do", 1).await;
     let heeded = || ActivityInput::Reported { ticket: None, outcome: Ending::Canceled(Json::Null) };
     let early = world.tell(token.clone(), heeded()).await.unwrap_err();
-    assert_eq!(early.code().id, "NX-2033", "nobody has asked yet");
+    assert_eq!(early.code().id, "NX-2203", "nobody has asked yet");
     assert!(!world.tell(token.clone(), beat(json!(1))).await.unwrap().cancel_requested);
     world.clock.advance(Duration::from_secs(3));
     world.settle().await;
     assert!(world.tell(token.clone(), beat(json!(2))).await.unwrap().cancel_requested);
     let reset = ActivityInput::Reset { keep_paused: false, reset_heartbeat: false };
-    assert_eq!(world.tell(token.clone(), reset).await.unwrap_err().code().id, "NX-2033");
+    assert_eq!(world.tell(token.clone(), reset).await.unwrap_err().code().id, "NX-2203");
     world.tell(token, heeded()).await.unwrap();
     let outcome = world.until(world.engine.end(run)).await.unwrap();
     assert_eq!(outcome.result, json!(["cancelled", "PT3S"]));
@@ -343,7 +343,7 @@ async fn what_nobody_waits_for_still_hears_of_it() {
     world.settle().await;
     assert!(world.tell(token.clone(), beat(json!(1))).await.unwrap().cancel_requested);
     world.tell(token.clone(), completed(json!("in vain"))).await.unwrap();
-    assert_eq!(world.tell(token, beat(json!(2))).await.unwrap_err().code().id, "NX-2032");
+    assert_eq!(world.tell(token, beat(json!(2))).await.unwrap_err().code().id, "NX-2202");
     let outcome = world.until(world.engine.end(run)).await.unwrap();
     assert_eq!(outcome.result, json!("left"));
     assert!(!names(&world.history(&outcome).await).contains(&"ActivityTaskCompleted"));
@@ -386,7 +386,7 @@ async fn a_paused_activity_makes_no_attempt() {
     world.token("Do", 1).await;
     let pause = || ActivityInput::Pause { reason: "the bank is closed".into() };
     world.tell(target(&run), pause()).await.unwrap();
-    assert_eq!(world.tell(target(&run), pause()).await.unwrap_err().code().id, "NX-2033");
+    assert_eq!(world.tell(target(&run), pause()).await.unwrap_err().code().id, "NX-2203");
     world.clock.advance(Duration::from_secs(1_000));
     world.settle().await;
     assert_eq!(world.activities.count("Do"), 1);
@@ -397,7 +397,7 @@ async fn a_paused_activity_makes_no_attempt() {
     );
     let unpause = ActivityInput::Unpause { reset_attempts: false, reset_heartbeat: false };
     world.tell(target(&run), unpause.clone()).await.unwrap();
-    assert_eq!(world.tell(target(&run), unpause).await.unwrap_err().code().id, "NX-2033");
+    assert_eq!(world.tell(target(&run), unpause).await.unwrap_err().code().id, "NX-2203");
     let outcome = world.until(world.engine.end(run)).await.unwrap();
     assert_eq!(outcome.result, json!(3));
     world.stop().await;
@@ -540,5 +540,21 @@ async fn the_runs_timeout_bounds_its_activities() {
     assert_eq!(scheduled["options"]["schedule_to_close_ms"], 30_000);
     let outcome = world.until(world.engine.end(run)).await.unwrap();
     assert!(matches!(outcome.status, RunStatus::TimedOut | RunStatus::Failed), "{outcome:?}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn two_ends_in_one_batch_tell_whoever_waits() {
+    let text = "workflow Two() -> (any):\n    await all:\n        activity Do(1) -> a\n        activity Do(2) -> b\n    \
+                close complete([a, b])\n\nactivity Do(x: any) -> (any):\n    ...\n";
+    let world = World::new(text, Scripted::default().outside("Do")).await;
+    let run = world.start("Two", json!({})).await;
+    let (first, second) = (world.token("Do", 1).await, world.token("Do", 2).await);
+    let (a, b) =
+        tokio::join!(world.tell(first, completed(json!("a"))), world.tell(second, completed(json!("b"))));
+    assert!(a.is_ok() && b.is_ok());
+    let outcome = world.engine.within(Duration::from_secs(1), world.engine.end(run));
+    let outcome = world.until(outcome).await.expect("the waiter is told at once").unwrap();
+    assert_eq!(outcome.result, json!(["a", "b"]));
     world.stop().await;
 }
