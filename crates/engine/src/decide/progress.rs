@@ -3,16 +3,18 @@
 use nexus_kernel::Json;
 use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::id::{Key, RunId};
+use nexus_kernel::port::runs::RunStatus;
 use nexus_kernel::retry::{Retry, RetryState};
 use nexus_kernel::time::Timestamp;
 use std::time::Duration;
 
+use crate::chain;
 use crate::decide::{Context, Draft, Transition};
 use crate::effect::{self, Effect};
 use crate::failures;
 use crate::input::{Due, Reply};
 use crate::record::{Event, IntentId, Note};
-use crate::state::{Activity, Intent, KeyState, RemoteCall};
+use crate::state::{Activity, Intent, KeyState, RemoteCall, RunState};
 
 /// An attempt that ended.
 pub(super) struct Ended {
@@ -85,7 +87,11 @@ pub(super) fn attempt_due(
     seq: u64,
     attempt: u32,
 ) -> Transition {
-    let run = state.run(run).filter(|run| run.activities.get(&seq).is_some_and(|a| a.attempt == attempt));
+    let is_due = |run: &&RunState| {
+        // While a run is paused no attempt begins; the end of the pause arms them again.
+        run.status != RunStatus::Paused && run.activities.get(&seq).is_some_and(|a| a.attempt == attempt)
+    };
+    let run = state.run(run).filter(is_due);
     let task = run.and_then(|run| effect::dispatch(context.key, run, seq));
     Transition { record: None, effects: task.into_iter().collect::<Vec<Effect>>(), reply: Reply::Done }
 }
@@ -95,7 +101,11 @@ pub(super) fn due(draft: &mut Draft<'_>, due: Due) {
     match due {
         Due::Timer(seq) if draft.run.timers.contains_key(&seq) => draft.emit(Event::TimerFired { seq }),
         Due::Operation(seq) => operation_due(draft, seq),
-        Due::Run if draft.run.status.is_open() => draft.emit(Event::WorkflowExecutionTimedOut {}),
+        Due::Run if draft.run.status.is_open() => {
+            let retry = chain::after_timeout(draft.run, draft.context.now);
+            draft.emit(Event::WorkflowExecutionTimedOut { retry });
+        }
+        Due::Start => draft.program_is_due |= !draft.run.begun,
         _ => {}
     }
 }

@@ -10,6 +10,9 @@
 mod cancel;
 mod crash;
 mod ids;
+mod messages;
+mod operate;
+mod options;
 mod playback;
 mod remote;
 mod retry;

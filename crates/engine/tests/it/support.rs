@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use nexus_engine::record::StartOptions;
 use nexus_engine::shard::Outcome;
 use nexus_engine::view::HistoryView;
 use nexus_engine::{Definition, Engine, EngineHandle, Options, Ports, StartRequest};
@@ -161,7 +162,7 @@ pub(crate) fn request(workflow: &str, input: Json) -> StartRequest {
         workflow_id: None,
         input,
         idempotency_key: None,
-        run_timeout: None,
+        options: StartOptions::default(),
     }
 }
 

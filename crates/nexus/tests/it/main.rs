@@ -18,6 +18,7 @@ mod lsp;
 mod orders;
 mod replay;
 mod rewrite;
+mod runs;
 mod schedule;
 mod seed;
 mod support;
