@@ -180,7 +180,7 @@ async fn one(handle: &EngineHandle, workflow: &str) -> Result<()> {
         workflow_id: None,
         input: json!({ "n": 1 }),
         idempotency_key: None,
-        run_timeout: None,
+        options: nexus_engine::record::StartOptions::default(),
     };
     let started = handle.start(request).await?;
     if workflow == "Wait" {

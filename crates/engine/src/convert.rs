@@ -1,11 +1,14 @@
 //! The language's plain types and the engine's stored types, one into the other.
 
+use nexus_kernel::Json;
 use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::id::Namespace;
 use nexus_kernel::retry::RetryPolicy;
 use nexus_lang::twf::machine;
 
-use crate::record::{OperationTarget, ParentClosePolicy};
+use crate::record::{
+    IdConflictPolicy, IdReusePolicy, OperationTarget, ParentClosePolicy, Priority, RunOptions, StartOptions,
+};
 
 /// A failure as programs see it.
 pub(crate) fn to_program(failure: &Failure) -> machine::Failure {
@@ -18,7 +21,7 @@ pub(crate) fn to_program(failure: &Failure) -> machine::Failure {
         at: failure.at.clone(),
         host: failure.info.as_ref().and_then(|info| serde_json::to_value(info).ok()).map(Box::new),
         cause: failure.cause.as_deref().map(|cause| Box::new(to_program(cause))),
-        suppressed: Vec::new(),
+        suppressed: failure.others().iter().map(to_program).collect(),
     }
 }
 
@@ -34,7 +37,9 @@ pub(crate) fn from_program(failure: &machine::Failure) -> Failure {
         info: failure.host.as_ref().and_then(|host| serde_json::from_value((**host).clone()).ok()),
         at: failure.at.clone(),
         cause: failure.cause.as_deref().map(|cause| Box::new(from_program(cause))),
+        suppressed: None,
     }
+    .beside(failure.suppressed.iter().map(from_program).collect())
 }
 
 /// A retry policy with Temporal's defaults for what was left out.
@@ -53,6 +58,45 @@ pub(crate) fn retry_policy(given: &machine::RetryPolicy) -> RetryPolicy {
         maximum_interval_ms: filled(given.maximum_interval_ms).unwrap_or_else(hundredfold),
         maximum_attempts: given.maximum_attempts.unwrap_or(defaults.maximum_attempts),
         non_retryable_error_types: given.non_retryable_error_types.clone(),
+    }
+}
+
+/// Options of a child as its start takes them.
+pub(crate) fn child_options(given: &machine::ChildOptions) -> StartOptions {
+    let facts = |given: &Option<Json>| given.as_ref().and_then(Json::as_object).cloned().unwrap_or_default();
+    StartOptions {
+        run: RunOptions {
+            execution_timeout_ms: given.execution_timeout_ms.map(positive),
+            run_timeout_ms: given.run_timeout_ms.map(positive),
+            task_timeout_ms: given.task_timeout_ms.map(positive),
+            retry: given.retry.as_ref().map(retry_policy),
+            priority: given.priority.as_ref().map(priority),
+            summary: given.summary.clone(),
+        },
+        memo: facts(&given.memo),
+        search_attributes: facts(&given.search_attributes),
+        task_queue: given.task_queue.clone(),
+        reuse: given.workflow_id_reuse_policy.as_deref().map(IdReusePolicy::of_word).unwrap_or_default(),
+        conflict: given
+            .workflow_id_conflict_policy
+            .as_deref()
+            .map(IdConflictPolicy::of_word)
+            .unwrap_or_default(),
+        start_delay_ms: None,
+    }
+}
+
+/// Options of a Nexus call as the start of its backing run takes them.
+pub(crate) fn nexus_options(given: &machine::NexusOptions) -> StartOptions {
+    let (priority, summary) = (given.priority.as_ref().map(priority), given.summary.clone());
+    StartOptions { run: RunOptions { priority, summary, ..RunOptions::default() }, ..StartOptions::default() }
+}
+
+fn priority(given: &machine::Priority) -> Priority {
+    Priority {
+        priority_key: given.priority_key,
+        fairness_key: given.fairness_key.clone(),
+        fairness_weight: given.fairness_weight,
     }
 }
 

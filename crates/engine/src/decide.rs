@@ -3,20 +3,28 @@
 //! The state is changed at once, before the record is durable. A caller whose append fails must drop the state.
 
 mod activity;
+mod defaults;
+pub(crate) mod limits;
+mod message;
 mod operator;
 mod progress;
 mod schedule;
 mod start;
 
+pub(crate) use defaults::retry_of_json;
+
 use std::sync::Arc;
 
 use nexus_kernel::error::Error;
+use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Key, RunId};
 use nexus_kernel::port::rng::Rng;
+use nexus_kernel::port::runs::RunStatus;
 use nexus_kernel::time::Timestamp;
 
 use crate::definition::Definition;
 use crate::effect::{self, Effect};
+use crate::failures;
 use crate::input::{Due, Input, Reply};
 use crate::interpret;
 use crate::record::{Event, IntentId, Note, Record, RunPart, VERSION};
@@ -52,7 +60,8 @@ pub struct Transition {
 }
 
 impl Transition {
-    fn nothing() -> Transition {
+    /// Nothing happens and nothing is told.
+    pub(crate) fn nothing() -> Transition {
         Transition { record: None, effects: Vec::new(), reply: Reply::Done }
     }
 
@@ -68,7 +77,7 @@ impl Transition {
 /// Decides what an input does to a key.
 pub fn step(state: &mut KeyState, input: Input, context: &Context<'_>) -> Transition {
     match input {
-        Input::Start(start) => start::start(state, *start, context),
+        Input::Start(start) => start::start(state, *start, context, None),
         Input::Schedule(happening) => schedule::schedule(state, *happening, context),
         Input::Due(_, Due::Schedule) => schedule::schedule(state, Happening::Due, context),
         Input::RemoteEnded { seq, outcome, .. } if state.schedule.is_some() => {
@@ -93,19 +102,20 @@ pub fn step(state: &mut KeyState, input: Input, context: &Context<'_>) -> Transi
             on_run(state, &run, context, |draft| progress::signal_sent(draft, seq, failure))
         }
         Input::Delivered(run, intent) => on_run(state, &run, context, |draft| delivered(draft, intent)),
-        Input::Signal { run, name, input, request_id } => {
-            let event = Event::WorkflowExecutionSignaled { name, input, request_id };
-            operator::to_open_run(state, run, context, event)
+        Input::Signal { run, signal, checked } => {
+            message::signal(state, run.as_ref(), context, (signal, checked))
         }
-        Input::Update { run, id, name, input } => {
-            operator::update(state, run, context, operator::Update { id, name, input })
-        }
+        Input::Update { run, update } => message::update(state, run.as_ref(), context, update),
+        Input::SignalWithStart(start, signal) => message::signal_with_start(state, context, (*start, signal)),
+        Input::UpdateWithStart(start, update) => message::update_with_start(state, context, (*start, update)),
         Input::Cancel { run, reason } => {
             let event = Event::WorkflowExecutionCancelRequested { reason };
-            operator::to_open_run(state, run, context, event)
+            operator::to_open_run(state, run.as_ref(), context, event)
         }
+        Input::Pause { run, reason, ends } => operator::pause(state, run.as_ref(), context, (reason, ends)),
         Input::Terminate { run, reason } => {
-            operator::to_open_run(state, run, context, Event::WorkflowExecutionTerminated { reason })
+            let event = Event::WorkflowExecutionTerminated { reason };
+            operator::to_open_run(state, run.as_ref(), context, event)
         }
     }
 }
@@ -160,6 +170,8 @@ struct Successor {
     input: nexus_kernel::Json,
     tokens: Messages,
     unread: Messages,
+    /// When it begins and why the one before failed, when it is another attempt.
+    retry: Option<(Timestamp, Failure)>,
 }
 
 /// Messages that a run leaves to its successor.
@@ -174,6 +186,8 @@ struct Draft<'a> {
     /// Effects that follow from no event and no note.
     extra: Vec<Effect>,
     program_is_due: bool,
+    /// Whether something came that a run does not wait for its first task with.
+    cuts_delay: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -181,7 +195,15 @@ impl<'a> Draft<'a> {
         let part =
             RunPart { run: run.run_id.clone(), first: run.next_event, events: Vec::new(), notes: Vec::new() };
         let intents_before = run.outbox.keys().copied().collect();
-        Draft { run, context, part, intents_before, extra: Vec::new(), program_is_due: false }
+        Draft {
+            run,
+            context,
+            part,
+            intents_before,
+            extra: Vec::new(),
+            program_is_due: false,
+            cuts_delay: false,
+        }
     }
 
     /// Adds an event. One that tells the program something makes it due.
@@ -189,6 +211,7 @@ impl<'a> Draft<'a> {
         if let Some(news) = interpret::incoming(&event) {
             self.run.unseen.push(news);
             self.program_is_due = true;
+            self.cuts_delay |= self.run.is_hurried_by(&event);
         }
         self.append(event);
     }
@@ -206,7 +229,8 @@ impl<'a> Draft<'a> {
 
     /// One workflow task, when the program has something new to take in and the run is open.
     fn advance(&mut self) {
-        if !self.program_is_due || !self.run.status.is_open() {
+        let waits = self.run.waits_to_begin(self.context.now) && !self.cuts_delay;
+        if !self.program_is_due || waits || self.run.status != RunStatus::Running {
             return;
         }
         let Some(definition) = (self.context.definition)(&self.run.started.definition) else {
@@ -220,10 +244,15 @@ impl<'a> Draft<'a> {
             self.append(event);
             if let Some(failure) = failed {
                 let at = failure.at.clone().unwrap_or_default();
-                self.append(Event::WorkflowExecutionFailed { failure, at });
+                self.append(Event::WorkflowExecutionFailed { failure, at, retry: None, retry_state: None });
             }
         }
         // What was between two attempts when it was cancelled has ended; the program is waiting to hear of it.
+        let ends = self.run.status.is_open().then(|| limits::of_history(self.run, self.part.first)).flatten();
+        if let Some(end) = ends {
+            // A run that has no end of its own is ended before it harms others.
+            return self.append(end);
+        }
         self.program_is_due = false;
         if activity::end_idle(self) {
             self.advance();
@@ -238,8 +267,17 @@ impl<'a> Draft<'a> {
                     input: input.clone(),
                     tokens: tokens.clone(),
                     unread: unread.clone(),
+                    retry: None,
                 })
             }
+            Event::WorkflowExecutionFailed { retry: Some(retry), .. }
+            | Event::WorkflowExecutionTimedOut { retry: Some(retry) } => Some(Successor {
+                run: retry.new_run.clone(),
+                input: self.run.started.input.clone(),
+                tokens: Vec::new(),
+                unread: Vec::new(),
+                retry: Some((retry.at, failures::of_closed(self.run.status, self.run.failure.as_ref()))),
+            }),
             _ => None,
         });
         let mut effects = effect::of_part(self.context.key, self.run, &self.part, &self.intents_before);

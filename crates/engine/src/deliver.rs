@@ -13,7 +13,7 @@ use nexus_kernel::task;
 use crate::definition::Definition;
 use crate::endpoint;
 use crate::failures;
-use crate::input::{Input, Reply, Start};
+use crate::input::{Input, Reply, Signal, Start};
 use crate::record::{IntentId, Origin, OriginKind};
 use crate::shard::{Message, Router, Shared};
 use crate::state::{Intent, RunState};
@@ -35,10 +35,15 @@ pub(crate) fn deliver(shared: &Shared, key: &Key, run: &RunState, id: IntentId, 
                 task::spawn(sender.send(origin.key, input));
             }
         }
+        Intent::Tell(origin) => {
+            let input = Input::RemoteEnded { run: origin.run, seq: origin.seq, outcome: outcome(run) };
+            task::spawn(sender.send(origin.key, input));
+        }
         Intent::Signal { key, run, name, input } => {
             let IntentId::Signal(seq) = id else { return };
             let request_id = format!("{}/{seq}", sender.run);
-            task::spawn(sender.signal(seq, key, Input::Signal { run, name, input, request_id }));
+            let signal = Signal { name, input, request_id };
+            task::spawn(sender.signal(seq, key, Input::Signal { run, signal, checked: false }));
         }
         Intent::Terminate(target, run) => {
             let reason = "the run that started it has closed".to_owned();
@@ -73,13 +78,13 @@ pub(crate) fn target(
     };
     let request_id = format!("{}/{seq}", run.run_id);
     match intent {
-        Intent::StartChild { workflow, workflow_id, input, detached } => {
+        Intent::StartChild { workflow, workflow_id, input, options, detached } => {
             let task_queue = endpoint::task_queue(deployed, &key.namespace, &workflow)?;
             let target = Key { namespace: key.namespace.clone(), workflow_id };
             let origin = origin(OriginKind::Child, !detached);
-            Ok((target, Start { workflow, input, task_queue, request_id, origin, run_timeout_ms: None }))
+            Ok((target, Start { workflow, input, task_queue, request_id, origin, options: *options }))
         }
-        Intent::StartOperation { target, workflow_id, input, detached } => {
+        Intent::StartOperation { target, workflow_id, input, options, detached } => {
             let handler = endpoint::resolve(deployed, &key.namespace, &target)?;
             let workflow_id = match workflow_id {
                 Some(chosen) => chosen,
@@ -89,10 +94,14 @@ pub(crate) fn target(
             };
             let origin = origin(OriginKind::Nexus, !detached);
             let (workflow, task_queue) = (handler.workflow, handler.task_queue);
-            let start = Start { workflow, input, task_queue, request_id, origin, run_timeout_ms: None };
+            let start = Start { workflow, input, task_queue, request_id, origin, options: *options };
             Ok((Key { namespace: handler.namespace, workflow_id }, start))
         }
-        Intent::Report | Intent::Terminate(..) | Intent::Cancel(..) | Intent::Signal { .. } => {
+        Intent::Report
+        | Intent::Tell(_)
+        | Intent::Terminate(..)
+        | Intent::Cancel(..)
+        | Intent::Signal { .. } => {
             Err(Failure::new(FailureKind::Server, "Internal", "this effect starts nothing"))
         }
     }
@@ -114,7 +123,7 @@ impl Sender {
                 Some(Reply::Started { run, .. }) => Ok((key, run)),
                 Some(Reply::Refused(error)) => Err(failure_of(&error)),
                 // The target's shard has stopped. The intent stays in the outbox for the next process.
-                Some(Reply::Done | Reply::Beat(_) | Reply::Schedule(_)) | None => return,
+                Some(_) | None => return,
             },
         };
         let input = Input::RemoteStarted { run: self.run, seq, outcome };
@@ -143,7 +152,7 @@ impl Sender {
 
 /// A refused start as the program that asked for it sees it. Asking again cannot help.
 pub(crate) fn failure_of(error: &Error) -> Failure {
-    let type_name = if error.code() == &code::ALREADY_RUNNING {
+    let type_name = if [&code::ALREADY_RUNNING, &code::ID_USED].contains(&error.code()) {
         "WorkflowExecutionAlreadyStarted"
     } else if error.code() == &code::INPUT_INVALID {
         "BAD_REQUEST"

@@ -1,13 +1,15 @@
 //! Effects: what is done once a record is durable. All of them may be repeated without harm.
 
+use nexus_kernel::Json;
 use nexus_kernel::activity::ActivityTask;
+use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Key, RunId};
 use nexus_kernel::time::Timestamp;
 
 use crate::activity;
 use crate::activity::record::Priority;
 use crate::input::Due;
-use crate::record::{Event, IntentId, Note, RunPart};
+use crate::record::{Event, IntentId, Note, RunPart, Started};
 use crate::schedule::{self, Errand, Schedule};
 use crate::state::{Intent, RemoteCall, RunState};
 
@@ -37,6 +39,8 @@ pub enum Effect {
     Closed(RunId),
     /// Tell whoever waits that the program cannot go on.
     Blocked(RunId),
+    /// Tell whoever waits for the answer of an update.
+    Answered(RunId, String, Result<Json, Failure>),
 }
 
 /// An attempt and how long it may wait for a worker.
@@ -59,6 +63,16 @@ pub fn of_part(key: &Key, run: &RunState, part: &RunPart, intents_before: &[Inte
     let mut effects = Vec::new();
     for event in &part.events {
         effects.extend(of_event(key, run, event));
+        if matches!(event, Event::WorkflowExecutionUnpaused { .. }) {
+            let waiting = run.activities.iter().filter(|(_, it)| it.waiting && it.paused.is_none());
+            let again = waiting.map(|(seq, it)| {
+                Effect::Arm(it.available_at, run.run_id.clone(), Due::Attempt(*seq, it.ticket))
+            });
+            effects.extend(again);
+        }
+        if let Event::WorkflowExecutionStarted(started) = event {
+            effects.extend(begin(run, started));
+        }
     }
     for note in &part.notes {
         match note {
@@ -86,6 +100,10 @@ fn of_event(key: &Key, run: &RunState, event: &Event) -> Option<Effect> {
             started.run_deadline.map(|deadline| Effect::Arm(deadline, id(), Due::Run))
         }
         Event::WorkflowTaskFailed { .. } => Some(Effect::Blocked(id())),
+        Event::WorkflowExecutionUpdateCompleted { id: update, result, failure, .. } => {
+            let outcome = failure.clone().map_or_else(|| Ok(result.clone()), Err);
+            Some(Effect::Answered(id(), update.clone(), outcome))
+        }
         _ => event.closes().then(|| Effect::Closed(id())),
     }
 }
@@ -103,6 +121,7 @@ pub fn of_state(key: &Key, run: &RunState) -> Vec<Effect> {
             effects.push(Effect::Arm(*deadline, id(), Due::Operation(*seq)));
         }
     }
+    effects.extend(begin(run, &run.started));
     if let Some(deadline) = run.started.run_deadline.filter(|_| run.status.is_open()) {
         effects.push(Effect::Arm(deadline, id(), Due::Run));
     }
@@ -117,4 +136,11 @@ pub(crate) fn of_schedule(schedule: &Schedule) -> Vec<Effect> {
     let errands = schedule.errands().into_iter().map(Effect::Errand);
     let wake = schedule::wake(schedule).map(|at| Effect::Arm(at, schedule.instance().clone(), Due::Schedule));
     errands.chain(wake).collect()
+}
+
+/// The first workflow task of a run, when it has to wait.
+fn begin(run: &RunState, started: &Started) -> Option<Effect> {
+    let waits = run.status.is_open() && !run.begun;
+    let at = started.first_task_at.filter(|_| waits)?;
+    Some(Effect::Arm(at, run.run_id.clone(), Due::Start))
 }

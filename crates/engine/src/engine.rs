@@ -1,5 +1,9 @@
 //! The running engine: options, service, handle.
 
+mod messages;
+
+pub use messages::{Accepted, Address};
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,13 +18,14 @@ use nexus_kernel::port::rng::SharedRng;
 use nexus_kernel::port::runs::RunRow;
 use nexus_kernel::task::{self, Shutdown};
 use nexus_kernel::visibility::{Group, RunCount, RunQuery, Schema};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
 use crate::definition::{Definition, Definitions};
 use crate::endpoint;
 use crate::input::{Input, Reply, Start};
 use crate::namespaces::{Namespaces, Settings};
 use crate::playback;
+use crate::record::StartOptions;
 use crate::recovery;
 use crate::shard::{Mail, Message, Outcome, Router, Shard, Shared};
 use crate::view::{self, HistoryView, RunView};
@@ -123,8 +128,22 @@ pub struct StartRequest {
     pub input: Json,
     /// Equal keys for one workflow start one run.
     pub idempotency_key: Option<String>,
-    /// Longest time of the run.
-    pub run_timeout: Option<Duration>,
+    /// Everything else that is decided about the run.
+    pub options: StartOptions,
+}
+
+impl StartRequest {
+    /// A request with every default.
+    pub fn new(namespace: Namespace, workflow: impl Into<String>, input: Json) -> StartRequest {
+        StartRequest {
+            namespace,
+            workflow: workflow.into(),
+            workflow_id: None,
+            input,
+            idempotency_key: None,
+            options: StartOptions::default(),
+        }
+    }
 }
 
 /// A run that was started, now or by an earlier request of the same idempotency key.
@@ -161,11 +180,26 @@ impl EngineHandle {
 
     /// Starts a run. It is durable when this returns.
     pub async fn start(&self, request: StartRequest) -> Result<Started, Error> {
+        let (key, start) = self.start_input(request)?;
+        let _admitted = self.admitted().await?;
+        let (message, reply) = Message::ask(key.clone(), Input::Start(Box::new(start)));
+        let (message, end) = message.watched();
+        self.shared.router.send(message);
+        match reply.await.map_err(|_| stopping())? {
+            Reply::Started { run, existing } => Ok(Started { key, run_id: run, existing, end }),
+            Reply::Refused(error) => Err(error),
+            _ => Err(Error::internal("a start was not answered as one")),
+        }
+    }
+
+    /// Where a request goes, and what it asks for there.
+    fn start_input(&self, request: StartRequest) -> Result<(Key, Start), Error> {
         let key = Key { namespace: request.namespace.clone(), workflow_id: self.workflow_id(&request)? };
-        let request_id = match &request.idempotency_key {
-            Some(given) => format!("key:{given}"),
-            None => format!("{:016x}{:016x}", self.shared.rng.next_u64(), self.shared.rng.next_u64()),
-        };
+        self.check_search_attributes(
+            &key.namespace,
+            &Json::Object(request.options.search_attributes.clone()),
+        )?;
+        let request_id = self.request_id(request.idempotency_key.as_deref());
         let definitions = &self.shared.definitions;
         let task_queue =
             endpoint::task_queue(definitions.current().as_deref(), &key.namespace, &request.workflow)
@@ -176,21 +210,22 @@ impl EngineHandle {
             task_queue,
             request_id,
             origin: None,
-            run_timeout_ms: request
-                .run_timeout
-                .map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)),
+            options: request.options,
         };
-        let _admitted = self.admission.acquire().await.map_err(|_| stopping())?;
-        let (message, reply) = Message::ask(key.clone(), Input::Start(Box::new(start)));
-        let (message, end) = message.watched();
-        self.shared.router.send(message);
-        match reply.await.map_err(|_| stopping())? {
-            Reply::Started { run, existing } => Ok(Started { key, run_id: run, existing, end }),
-            Reply::Refused(error) => Err(error),
-            Reply::Done | Reply::Beat(_) | Reply::Schedule(_) => {
-                Err(Error::internal("a start was not answered as one"))
-            }
+        Ok((key, start))
+    }
+
+    /// The id of a request: that of its caller, or one that nobody else has.
+    pub fn request_id(&self, given: Option<&str>) -> String {
+        match given {
+            Some(given) => format!("key:{given}"),
+            None => format!("{:016x}{:016x}", self.shared.rng.next_u64(), self.shared.rng.next_u64()),
         }
+    }
+
+    /// A place among the starts that wait for their commit.
+    async fn admitted(&self) -> Result<SemaphorePermit<'_>, Error> {
+        self.admission.acquire().await.map_err(|_| stopping())
     }
 
     /// An id for work that its caller has not named: the same for the same idempotency key.

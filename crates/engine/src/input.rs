@@ -8,7 +8,7 @@ use nexus_kernel::id::{Key, RunId};
 use nexus_kernel::time::Timestamp;
 
 use crate::activity::input::ActivityInput;
-use crate::record::{IntentId, Origin};
+use crate::record::{IntentId, Origin, StartOptions};
 use crate::schedule::{Happening, Schedule};
 
 /// A request to start a run.
@@ -24,8 +24,30 @@ pub struct Start {
     pub request_id: String,
     /// Who starts it, when another run does.
     pub origin: Option<Origin>,
-    /// Longest time of the run, in milliseconds.
-    pub run_timeout_ms: Option<u64>,
+    /// Everything else that is decided about it.
+    pub options: StartOptions,
+}
+
+/// A signal as it comes.
+#[derive(Debug, Clone)]
+pub struct Signal {
+    /// The signal's name.
+    pub name: String,
+    /// Its arguments.
+    pub input: Json,
+    /// Equal ids are one signal.
+    pub request_id: String,
+}
+
+/// An update as it comes.
+#[derive(Debug, Clone)]
+pub struct Update {
+    /// Equal ids are one update.
+    pub id: String,
+    /// The update's name.
+    pub name: String,
+    /// Its arguments.
+    pub input: Json,
 }
 
 /// Something that happens to a key.
@@ -81,34 +103,42 @@ pub enum Input {
     },
     /// An effect has reached its target.
     Delivered(RunId, IntentId),
-    /// A message for the open run.
+    /// A signal for the open run.
     Signal {
         /// Only this run, when given.
         run: Option<RunId>,
-        /// The message's name.
-        name: String,
-        /// Its arguments.
-        input: Json,
-        /// Equal ids are one message.
-        request_id: String,
+        /// What is sent.
+        signal: Signal,
+        /// Whether a sender is there to be told that the workflow takes no such signal. What programs send to each
+        /// other is taken as it is.
+        checked: bool,
     },
     /// An update for the open run: refused at once, or answered by an event of the run's history.
     Update {
         /// Only this run, when given.
         run: Option<RunId>,
-        /// Equal ids are one update.
-        id: String,
-        /// The update's name.
-        name: String,
-        /// Its arguments.
-        input: Json,
+        /// What is asked for.
+        update: Update,
     },
+    /// A signal for the open run, or for one that is started for it in the same transition.
+    SignalWithStart(Box<Start>, Signal),
+    /// An update for the open run, or for one that is started for it in the same transition.
+    UpdateWithStart(Box<Start>, Update),
     /// A request to stop.
     Cancel {
         /// Only this run, when given.
         run: Option<RunId>,
         /// Why.
         reason: String,
+    },
+    /// No further step of the program for now, or again.
+    Pause {
+        /// Only this run, when given.
+        run: Option<RunId>,
+        /// Why.
+        reason: String,
+        /// Whether it is to go on again.
+        ends: bool,
     },
     /// The end, without asking the program.
     Terminate {
@@ -132,6 +162,8 @@ pub enum Due {
     Operation(u64),
     /// The end of the run's time.
     Run,
+    /// The first workflow task.
+    Start,
     /// The next moment of a schedule.
     Schedule,
 }
@@ -165,6 +197,21 @@ pub enum Reply {
     Schedule(Box<Schedule>),
     /// Done, and what an activity is to know of itself.
     Beat(BeatAnswer),
+    /// A signal was taken by this run.
+    Taken(RunId),
+    /// An update was accepted, now or earlier.
+    Accepted {
+        /// The run.
+        run: RunId,
+        /// Whether it has its answer, which is in the run's history.
+        completed: bool,
+        /// Whether the run was started for it.
+        started: bool,
+    },
+    /// The answer of a query.
+    Answered(Json),
+    /// A query for a run that is not held in memory because it has ended: its history has the answer.
+    NotHeld,
     /// Done, or there was nothing to do.
     Done,
     /// Refused.

@@ -3,7 +3,6 @@
 use nexus_kernel::Json;
 use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::id::{Key, RunId, WorkflowId};
-use nexus_kernel::memory::rng::SeededRng;
 use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::log::Stored;
 use nexus_kernel::time::Timestamp;
@@ -12,8 +11,12 @@ use nexus_lang::twf::machine::{
 };
 use std::time::Duration;
 
-use crate::activity::{limits, options};
-use crate::convert::{close_policy, from_program, operation_target, positive, to_program};
+use crate::activity::{limits as activity_limits, options};
+use crate::chain;
+use crate::convert::{
+    child_options, close_policy, from_program, nexus_options, operation_target, positive, to_program,
+};
+use crate::decide::limits;
 use crate::definition::Definition;
 use crate::record::{ActivityOptions, Event, OriginKind, Record, Started};
 use crate::state::RunState;
@@ -66,7 +69,7 @@ fn run_info(key: &Key, run_id: &RunId, started: &Started, at: Timestamp) -> RunI
         run_id: run_id.to_string(),
         workflow_type: started.workflow.clone(),
         task_queue: started.task_queue.clone(),
-        attempt: 1,
+        attempt: started.attempt,
         started_at_ms: at.millis(),
         seed: run_id.seed(),
         parent_id: origin.map(|origin| origin.key.workflow_id.to_string()),
@@ -95,14 +98,24 @@ pub(crate) fn task(key: &Key, run: &mut RunState, definition: &Definition, at: T
     };
     match machine.task(&definition.program, &info, &unseen) {
         Ok(commands) => {
-            if let Some((span, failure)) = limits::refusal(run, &commands) {
+            if let Some((span, failure)) = activity_limits::refusal(run, &commands) {
                 let failure = Failure { at: Some(definition.place(span)), ..failure };
                 let told = run.blocked.is_some();
                 return if told { Vec::new() } else { vec![Event::WorkflowTaskFailed { failure }] };
             }
             run.machine = Some(machine);
             let translate = Translate { key, run, definition, at };
-            let commands = commands.iter().filter_map(|command| translate.event(command));
+            let commands: Vec<Event> =
+                commands.iter().filter_map(|command| translate.event(command)).collect();
+            if let Some(failure) = limits::of_pending(run, &commands) {
+                // What the program did is forgotten with its state: it is rebuilt and tries again with the next event.
+                run.machine = None;
+                return if run.blocked.is_some() {
+                    Vec::new()
+                } else {
+                    vec![Event::WorkflowTaskFailed { failure }]
+                };
+            }
             std::iter::once(Event::WorkflowTaskCompleted {}).chain(commands).collect()
         }
         // The machine is dropped: it is rebuilt from history when the next event arrives.
@@ -360,11 +373,12 @@ impl Translate<'_> {
                 Event::WorkflowExecutionCanceled { reason: failure.message.clone() }
             }
             CommandKind::Fail { failure } => {
-                Event::WorkflowExecutionFailed { failure: from_program(failure), at }
+                let failure = from_program(failure);
+                let (retry, retry_state) = chain::after_failure(self.run, &failure, self.at);
+                Event::WorkflowExecutionFailed { failure, at, retry, retry_state }
             }
             CommandKind::ContinueAsNew { input, tokens, unread } => {
-                // The successor's id follows from this run's, so that replay makes the same one.
-                let new_run = RunId::generate(self.at, &SeededRng::new(self.run.run_id.seed()));
+                let new_run = chain::next_run(self.run, self.at);
                 Event::WorkflowExecutionContinuedAsNew {
                     new_run,
                     input: input.clone(),
@@ -396,6 +410,7 @@ impl Translate<'_> {
                         .map(|ms| self.at.plus(Duration::from_millis(positive(ms)))),
                     detached: *detached,
                     abandon: options.cancellation_type.as_deref() == Some("abandon"),
+                    options: Box::new(nexus_options(options)),
                     at,
                 }
             }
@@ -406,6 +421,7 @@ impl Translate<'_> {
                     workflow_id: self.workflow_id(&options.workflow_id),
                     input: input.clone(),
                     parent_close_policy: close_policy(&options.parent_close_policy),
+                    options: Box::new(child_options(options)),
                     detached: *detached,
                     at,
                 }

@@ -1,7 +1,12 @@
 //! What the engine contributes to the catalogue: a verb or two for each noun, and one operation for each workflow.
 
+pub(crate) mod address;
+mod messages;
+mod operator;
+mod options;
 mod playback;
 mod schedule;
+mod start;
 mod visibility;
 
 use std::sync::Arc;
@@ -30,9 +35,10 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
         visibility::run_attributes(engine),
         run_show(engine),
         run_history(engine),
-        run_cancel(engine),
-        run_terminate(engine),
+        start::operation(engine),
     ];
+    operations.extend(operator::operations(engine));
+    operations.extend(messages::operations(engine));
     operations.extend([workflow_list(engine), workflow_show(engine)]);
     operations.push(playback::run_replay(engine));
     operations.extend(schedule::schedules(engine));
@@ -73,6 +79,11 @@ impl Verb {
                 Ok(Answer::of(handle(engine, input, context).await?))
             })
         };
+        self.with(Arc::new(handler))
+    }
+
+    /// Gives the verb a handler as it is.
+    fn with(self, handler: Arc<dyn Handler>) -> Operation {
         let action = if self.effect == Effect::Read { "read" } else { "write" };
         let noun = self.name.split('.').next().unwrap_or(self.name);
         Operation {
@@ -85,7 +96,7 @@ impl Verb {
             effect: self.effect,
             permission: format!("{noun}:{action}"),
             defined_at: None,
-            handler: Arc::new(handler),
+            handler,
         }
     }
 }
@@ -123,7 +134,6 @@ async fn show_run(engine: EngineHandle, input: ShowInput, _: CallContext) -> Res
 #[derive(Deserialize)]
 struct RunInput {
     run_id: String,
-    reason: Option<String>,
 }
 
 fn run_history(engine: &EngineHandle) -> Operation {
@@ -138,35 +148,6 @@ fn run_history(engine: &EngineHandle) -> Operation {
     verb.handled(engine, |engine: EngineHandle, input: RunInput, _| async move {
         Ok(engine.history(&RunId::parse(&input.run_id)?).await?.to_json())
     })
-}
-
-fn run_cancel(engine: &EngineHandle) -> Operation {
-    let (title, doc) = ("Cancel a run", "Asks an open run to stop; its program may clean up first.");
-    let verb = stopping_verb("run.cancel", title, doc);
-    verb.handled(engine, |engine: EngineHandle, input: RunInput, _| async move {
-        let reason = input.reason.unwrap_or_else(|| "cancelled by request".to_owned());
-        engine.cancel(&RunId::parse(&input.run_id)?, &reason).await?;
-        Ok(json!({}))
-    })
-}
-
-fn run_terminate(engine: &EngineHandle) -> Operation {
-    let (title, doc) = ("Terminate a run", "Ends an open run at once, without asking its program.");
-    let verb = stopping_verb("run.terminate", title, doc);
-    verb.handled(engine, |engine: EngineHandle, input: RunInput, _| async move {
-        let reason = input.reason.unwrap_or_else(|| "terminated by request".to_owned());
-        engine.terminate(&RunId::parse(&input.run_id)?, &reason).await?;
-        Ok(json!({}))
-    })
-}
-
-fn stopping_verb(name: &'static str, title: &'static str, doc: &'static str) -> Verb {
-    let mut properties = run_id_property();
-    if let Some(fields) = properties.as_object_mut() {
-        fields.insert("reason".into(), json!({ "type": "string", "description": "kept in the history" }));
-    }
-    let (input, output) = (object(&properties, &["run_id"]), json!({ "type": "object" }));
-    Verb { name, title, doc, effect: Effect::Write, input, output }
 }
 
 fn run_id_property() -> Json {
@@ -299,36 +280,33 @@ impl Handler for StartWorkflow {
         let (engine, workflow, namespace) = (self.engine.clone(), self.name.clone(), self.namespace.clone());
         Box::pin(async move {
             let request = StartRequest {
-                namespace: namespace.clone(),
-                workflow: workflow.clone(),
                 workflow_id: context.workflow_id,
-                input,
                 idempotency_key: context.idempotency_key,
-                run_timeout: None,
+                ..StartRequest::new(namespace, workflow, input)
             };
-            let started = engine.start(request).await?;
-            let (workflow_id, run_id) = (started.key.workflow_id.clone(), started.run_id.clone());
-            let run = RunAnswer {
-                namespace,
-                workflow_id,
-                run_id,
-                workflow,
-                status: RunStatus::Running,
-                failure: None,
-            };
-            let outcome = match context.wait {
-                Wait::Accepted => None,
-                Wait::AtMost(limit) => engine.within(limit, engine.end(started)).await.transpose()?,
-                Wait::Done => Some(engine.end(started).await?),
-            };
-            match outcome {
-                None => Ok(Answer { output: Json::Null, run: Some(run) }),
-                Some(outcome) => {
-                    let Outcome { run_id, status, result, failure, .. } = outcome;
-                    answer_of(RunAnswer { run_id, status, failure, ..run }, result)
-                }
-            }
+            run_to(&engine, request, context.wait).await
         })
+    }
+}
+
+/// Starts a run and waits as long as its caller wants to.
+async fn run_to(engine: &EngineHandle, request: StartRequest, wait: Wait) -> Result<Answer, Error> {
+    let (namespace, workflow) = (request.namespace.clone(), request.workflow.clone());
+    let started = engine.start(request).await?;
+    let (workflow_id, run_id) = (started.key.workflow_id.clone(), started.run_id.clone());
+    let run =
+        RunAnswer { namespace, workflow_id, run_id, workflow, status: RunStatus::Running, failure: None };
+    let outcome = match wait {
+        Wait::Accepted => None,
+        Wait::AtMost(limit) => engine.within(limit, engine.end(started)).await.transpose()?,
+        Wait::Done => Some(engine.end(started).await?),
+    };
+    match outcome {
+        None => Ok(Answer { output: Json::Null, run: Some(run) }),
+        Some(outcome) => {
+            let Outcome { run_id, status, result, failure, .. } = outcome;
+            answer_of(RunAnswer { run_id, status, failure, ..run }, result)
+        }
     }
 }
 
@@ -336,7 +314,7 @@ impl Handler for StartWorkflow {
 pub fn answer_of(run: RunAnswer, output: Json) -> Result<Answer, Error> {
     let code = match run.status {
         RunStatus::Running if run.failure.is_some() => &code::RUN_BLOCKED,
-        RunStatus::Running | RunStatus::Completed | RunStatus::ContinuedAsNew => {
+        RunStatus::Running | RunStatus::Paused | RunStatus::Completed | RunStatus::ContinuedAsNew => {
             return Ok(Answer { output, run: Some(run) });
         }
         RunStatus::Failed => &code::RUN_FAILED,

@@ -4,6 +4,9 @@
 //! makes needless: a workflow task is scheduled, started and completed within one transition, so only its completion
 //! is written. That event ends a batch: replay hands the machine the same batches.
 
+pub(crate) use crate::options::is_default;
+pub use crate::options::{IdConflictPolicy, IdReusePolicy, Priority, RunOptions, StartOptions};
+
 use nexus_kernel::Json;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Key, Namespace, RunId, WorkflowId};
@@ -12,7 +15,7 @@ use nexus_kernel::retry::RetryState;
 use nexus_kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use crate::activity::record::{ActivityNote, ActivityOptions, Priority};
+pub use crate::activity::record::{ActivityNote, ActivityOptions};
 use crate::schedule::Schedule;
 
 /// The version this code writes. A record of another version is refused, never guessed at.
@@ -111,6 +114,8 @@ pub enum IntentId {
     Report,
     /// End the child or operation of this command because its parent has closed.
     Stop(u64),
+    /// Tell this one of those who were attached to the run how it ended.
+    Tell(u64),
     /// Send the signal of this command.
     Signal(u64),
     /// Send the cancel request of this command to a run that this one did not start.
@@ -145,6 +150,24 @@ pub enum OriginKind {
     Nexus,
     /// By a schedule, whose instance stands for the run and whose action's number for the command.
     Schedule,
+}
+
+/// The attempt that follows a run which ended badly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retrying {
+    /// The next run of the chain.
+    pub new_run: RunId,
+    /// When its first workflow task begins.
+    pub at: Timestamp,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_first(attempt: &u32) -> bool {
+    *attempt == 1
+}
+
+fn first() -> u32 {
+    1
 }
 
 /// What a started event holds.
@@ -186,6 +209,52 @@ pub struct Started {
     /// What it can be searched by: an object of names and values, or null.
     #[serde(default, skip_serializing_if = "Json::is_null")]
     pub search_attributes: Json,
+    /// When the time of the whole chain is up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_deadline: Option<Timestamp>,
+    /// When its first workflow task begins, when that has to wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_task_at: Option<Timestamp>,
+    /// Which attempt of its retry policy it is, from 1.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub attempt: u32,
+    /// Why the attempt before it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<Failure>,
+    /// Who else wants to hear of the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attached: Vec<Origin>,
+    /// Options that the chain keeps.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub options: RunOptions,
+}
+
+impl Default for Started {
+    /// A run of nothing, as a base for those that say what they are.
+    fn default() -> Started {
+        Started {
+            workflow: String::new(),
+            definition: Hash::of(&[]),
+            interpreter: 0,
+            input: Json::Null,
+            task_queue: String::new(),
+            request_id: String::new(),
+            origin: None,
+            continued_from: None,
+            tokens: Vec::new(),
+            unread: Vec::new(),
+            first_run: None,
+            run_deadline: None,
+            memo: Json::Null,
+            search_attributes: Json::Null,
+            execution_deadline: None,
+            first_task_at: None,
+            attempt: 1,
+            last_failure: None,
+            attached: Vec::new(),
+            options: RunOptions::default(),
+        }
+    }
 }
 
 /// What becomes of a child when its parent closes.
@@ -232,11 +301,30 @@ pub enum Event {
     /// Closed with a result.
     WorkflowExecutionCompleted { result: Json, at: String },
     /// Closed with a failure.
-    WorkflowExecutionFailed { failure: Failure, at: String },
+    WorkflowExecutionFailed {
+        failure: Failure,
+        at: String,
+        /// The attempt that follows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry: Option<Retrying>,
+        /// Why none follows, when there is a policy.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_state: Option<RetryState>,
+    },
     /// Closed because its time was up.
-    WorkflowExecutionTimedOut {},
+    WorkflowExecutionTimedOut {
+        /// The attempt that follows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry: Option<Retrying>,
+    },
+    /// A start got this run because it was open, and wants to hear of its end.
+    WorkflowExecutionOptionsUpdated { request_id: String, attached: Origin },
     /// Somebody asked it to stop.
     WorkflowExecutionCancelRequested { reason: String },
+    /// An operator stopped its program for now: what happens is kept for later.
+    WorkflowExecutionPaused { reason: String },
+    /// The program goes on.
+    WorkflowExecutionUnpaused { reason: String },
     /// Closed after a cancel request.
     WorkflowExecutionCanceled { reason: String },
     /// Closed by an operator or a closing parent.
@@ -309,6 +397,8 @@ pub enum Event {
         workflow_id: WorkflowId,
         input: Json,
         parent_close_policy: ParentClosePolicy,
+        #[serde(default, skip_serializing_if = "is_default")]
+        options: Box<StartOptions>,
         detached: bool,
         at: String,
     },
@@ -334,6 +424,8 @@ pub enum Event {
         /// Whether the operation is left alone when this run closes.
         #[serde(default, skip_serializing_if = "is_false")]
         abandon: bool,
+        #[serde(default, skip_serializing_if = "is_default")]
+        options: Box<StartOptions>,
         at: String,
     },
     /// The operation's handler runs.
@@ -421,7 +513,7 @@ impl Event {
             self,
             Event::WorkflowExecutionCompleted { .. }
                 | Event::WorkflowExecutionFailed { .. }
-                | Event::WorkflowExecutionTimedOut {}
+                | Event::WorkflowExecutionTimedOut { .. }
                 | Event::WorkflowExecutionCanceled { .. }
                 | Event::WorkflowExecutionTerminated { .. }
                 | Event::WorkflowExecutionContinuedAsNew { .. }
@@ -434,8 +526,11 @@ impl Event {
             Event::WorkflowExecutionStarted(_) => "WorkflowExecutionStarted",
             Event::WorkflowExecutionCompleted { .. } => "WorkflowExecutionCompleted",
             Event::WorkflowExecutionFailed { .. } => "WorkflowExecutionFailed",
-            Event::WorkflowExecutionTimedOut {} => "WorkflowExecutionTimedOut",
+            Event::WorkflowExecutionTimedOut { .. } => "WorkflowExecutionTimedOut",
+            Event::WorkflowExecutionOptionsUpdated { .. } => "WorkflowExecutionOptionsUpdated",
             Event::WorkflowExecutionCancelRequested { .. } => "WorkflowExecutionCancelRequested",
+            Event::WorkflowExecutionPaused { .. } => "WorkflowExecutionPaused",
+            Event::WorkflowExecutionUnpaused { .. } => "WorkflowExecutionUnpaused",
             Event::WorkflowExecutionCanceled { .. } => "WorkflowExecutionCanceled",
             Event::WorkflowExecutionTerminated { .. } => "WorkflowExecutionTerminated",
             Event::WorkflowExecutionContinuedAsNew { .. } => "WorkflowExecutionContinuedAsNew",
@@ -498,13 +593,7 @@ mod tests {
             task_queue: "orders".into(),
             request_id: "r-1".into(),
             origin: Some(origin),
-            continued_from: None,
-            tokens: Vec::new(),
-            unread: Vec::new(),
-            first_run: None,
-            run_deadline: None,
-            memo: Json::Null,
-            search_attributes: Json::Null,
+            ..Started::default()
         };
         let options = ActivityOptions {
             task_queue: "orders".into(),
@@ -513,7 +602,7 @@ mod tests {
             schedule_to_start_ms: None,
             heartbeat_ms: Some(5_000),
             retry: RetryPolicy::default(),
-            priority: Some(Priority::default()),
+            priority: Some(crate::activity::record::Priority::default()),
             idempotency_key: None,
             summary: None,
             local: false,
@@ -537,6 +626,7 @@ mod tests {
                 deadline: Some(Timestamp::from_millis(5)),
                 detached: false,
                 abandon: false,
+                options: Box::default(),
                 at: "shop.twf:4:5".into(),
             },
             Event::ActivityTaskFailed {

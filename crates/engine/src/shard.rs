@@ -4,6 +4,10 @@
 //! then performs effects. Nothing in it waits on purpose: what queued up during one commit is the next batch.
 
 pub(crate) mod load;
+mod messages;
+
+use messages::UpdateWatchers;
+pub use messages::{Query, UpdateOutcome};
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -56,6 +60,8 @@ pub struct Message {
     body: Body,
     reply: Option<oneshot::Sender<Reply>>,
     watch: Option<oneshot::Sender<Outcome>>,
+    /// Who waits for the answer of the update that this is.
+    update: Option<(String, oneshot::Sender<UpdateOutcome>)>,
     /// Whether the key is known to exist, so that its state must be read.
     known: bool,
 }
@@ -66,6 +72,8 @@ enum Body {
     Input(Input),
     /// Somebody wants to hear how a run ends.
     Watch(RunId),
+    /// Somebody asks a run's program.
+    Query(Query),
     /// The key had work to do when the process began.
     Recover(Box<LiveKey>),
 }
@@ -85,7 +93,12 @@ pub enum Mail {
 impl Message {
     /// An input that nobody waits for.
     pub fn input(key: Key, input: Input) -> Message {
-        Message { key, body: Body::Input(input), reply: None, watch: None, known: false }
+        Message::new(key, Body::Input(input))
+    }
+
+    fn new(key: Key, body: Body) -> Message {
+        let known = !matches!(body, Body::Input(_));
+        Message { key, body, reply: None, watch: None, update: None, known }
     }
 
     /// An input and where its reply goes.
@@ -103,13 +116,13 @@ impl Message {
 
     /// A wish to hear how a run ends.
     pub fn watch(key: Key, run: RunId) -> (Message, oneshot::Receiver<Outcome>) {
-        Message { key, body: Body::Watch(run), reply: None, watch: None, known: true }.watched()
+        Message::new(key, Body::Watch(run)).watched()
     }
 
     /// A key that had work to do when the process began.
     pub fn recover(live: LiveKey) -> Message {
         let key = live.key.clone();
-        Message { key, body: Body::Recover(Box::new(live)), reply: None, watch: None, known: true }
+        Message::new(key, Body::Recover(Box::new(live)))
     }
 }
 
@@ -180,6 +193,7 @@ pub struct Shard {
     keys: HashMap<Key, KeyState>,
     timers: Timers,
     watchers: HashMap<RunId, Vec<oneshot::Sender<Outcome>>>,
+    update_watchers: UpdateWatchers,
     /// Inputs for keys whose optimistic start is not decided yet, and those of a lost race.
     deferred: Vec<Mail>,
     /// Who wants to see all schedules once recovery has brought them.
@@ -193,6 +207,9 @@ struct Pending {
     key: Key,
     reply: Option<oneshot::Sender<Reply>>,
     watch: Option<oneshot::Sender<Outcome>>,
+    /// The run that the watcher wants to hear of, when it is not the one that is started.
+    watches: Option<RunId>,
+    update: Option<(String, oneshot::Sender<UpdateOutcome>)>,
     transition: Transition,
     /// The input, when the state was assumed rather than read.
     optimistic: Option<Input>,
@@ -209,6 +226,7 @@ impl Shard {
             keys: HashMap::new(),
             timers: Timers::default(),
             watchers: HashMap::new(),
+            update_watchers: UpdateWatchers::default(),
             deferred: Vec::new(),
             settled: Some(HashSet::new()),
             listings: Vec::new(),
@@ -307,17 +325,38 @@ impl Shard {
         message: Message,
         assumed: &mut HashSet<Key>,
     ) -> Result<Option<Pending>, Error> {
-        let Message { key, body, reply, watch, known } = message;
+        let Message { key, body, reply, watch, update, known } = message;
+        let mut pending = Pending {
+            key,
+            reply,
+            watch,
+            watches: None,
+            update,
+            transition: Transition::nothing(),
+            optimistic: None,
+            position: None,
+        };
+        let key = pending.key.clone();
         let input = match body {
             Body::Input(input) => input,
-            Body::Watch(run) => return self.watch(&key, run, watch).await.map(|()| None),
+            // What is looked at may not be durable yet: the answer is given with those of the batch.
+            Body::Query(query) => {
+                pending.transition = self.query(&key, query).await?;
+                return Ok(Some(pending));
+            }
+            Body::Watch(run) => {
+                self.load(&key).await?;
+                pending.watches = Some(run);
+                return Ok(Some(pending));
+            }
             Body::Recover(live) => {
                 self.recover(*live);
                 return Ok(None);
             }
         };
         // A new key is the usual case of a start: the append itself finds out whether that is true.
-        let is_start = matches!(input, Input::Start(_));
+        let is_start =
+            matches!(input, Input::Start(_) | Input::SignalWithStart(..) | Input::UpdateWithStart(..));
         let optimistic = is_start && !known && !self.keys.contains_key(&key);
         if optimistic {
             self.keys.insert(key.clone(), KeyState::default());
@@ -326,9 +365,9 @@ impl Shard {
             self.load(&key).await?;
             self.ready_program(&key).await?;
         }
-        let kept = optimistic.then(|| input.clone());
-        let transition = self.step(&key, input);
-        Ok(Some(Pending { key, reply, watch, transition, optimistic: kept, position: None }))
+        pending.optimistic = optimistic.then(|| input.clone());
+        pending.transition = self.step(&key, input);
+        Ok(Some(pending))
     }
 
     fn step(&mut self, key: &Key, input: Input) -> Transition {
@@ -355,19 +394,17 @@ impl Shard {
             }
         }
         let results = if appends.is_empty() { Vec::new() } else { self.shared.store.append(appends).await? };
-        let mut acted = Vec::with_capacity(pending.len());
+        let mut touched = Vec::with_capacity(pending.len());
         for decided in pending {
+            touched.push(decided.key.clone());
             match decided.position.and_then(|position| results.get(position)) {
-                None | Some(Ok(_)) => {
-                    acted.push(decided.key.clone());
-                    self.act(decided);
-                }
+                None | Some(Ok(_)) => self.act(decided),
                 Some(Err(Refused::Conflict { .. })) => self.retry(decided)?,
                 Some(Err(Refused::StaleEpoch)) => return Err(taken_over()),
             }
         }
-        // A key may have been decided for several times, and every one of its effects looks at its state.
-        for key in acted {
+        // Only now: what is done for a later transition of the same key looks at the state, too.
+        for key in touched {
             self.forget_settled(&key);
         }
         Ok(())
@@ -398,17 +435,22 @@ impl Shard {
         let Some(input) = decided.optimistic else {
             return Err(taken_over()); // a key whose state was read changes under its one owner's hands only
         };
-        let Pending { key, reply, watch, .. } = decided;
-        let message = Message { key, body: Body::Input(input), reply, watch, known: true };
+        let Pending { key, reply, watch, update, .. } = decided;
+        let message = Message { key, body: Body::Input(input), reply, watch, update, known: true };
         self.deferred.push(Mail::For(message));
         Ok(())
     }
 
     /// Performs the effects of a durable transition, and answers.
     fn act(&mut self, decided: Pending) {
-        let Pending { key, reply, watch, transition, .. } = decided;
-        if let (Reply::Started { run, .. }, Some(watch)) = (&transition.reply, watch) {
-            self.add_watcher(&key, run, watch);
+        let Pending { key, reply, watch, watches, update, transition, .. } = decided;
+        self.watch_update(&transition, update);
+        let started = match &transition.reply {
+            Reply::Started { run, .. } => Some(run.clone()),
+            _ => watches,
+        };
+        if let (Some(run), Some(watch)) = (started, watch) {
+            self.add_watcher(&key, &run, watch);
         }
         for effect in transition.effects {
             self.perform(&key, effect);
@@ -439,7 +481,9 @@ impl Shard {
                     schedule::deliver(&self.shared, key, schedule, errand);
                 }
             }
+            Effect::Answered(run, update, outcome) => self.update_watchers.tell(&run, &update, &outcome),
             Effect::Closed(run) => {
+                self.update_watchers.forget(&run);
                 self.shared.workers.abandon(&run);
                 self.tell_watchers(key, &run);
             }

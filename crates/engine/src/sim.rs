@@ -37,7 +37,7 @@ use crate::effect::{Dispatch, Effect};
 use crate::endpoint;
 use crate::failures;
 use crate::input::{Due, Input, Limit, Reply, Start};
-use crate::record::{IntentId, Record};
+use crate::record::{IntentId, Record, StartOptions};
 use crate::state::{Intent, KeyState, RunState};
 
 /// Transitions of one simulation unless somebody says otherwise; beyond that something goes round and round.
@@ -192,10 +192,11 @@ impl<'a> World<'a> {
             .map_err(|failure| Error::new(&nexus_kernel::code::WORKFLOW_UNKNOWN, failure.message))?;
         let request_id = format!("request-{}", self.next);
         let workflow = workflow.to_owned();
-        let start = Start { workflow, input, task_queue, request_id, origin: None, run_timeout_ms: None };
+        let options = StartOptions::default();
+        let start = Start { workflow, input, task_queue, request_id, origin: None, options };
         match self.apply(&key, Input::Start(Box::new(start))) {
             Reply::Refused(error) => Err(error),
-            Reply::Started { .. } | Reply::Done | Reply::Beat(_) | Reply::Schedule(_) => Ok(key),
+            _ => Ok(key),
         }
     }
 
@@ -309,7 +310,7 @@ impl<'a> World<'a> {
             }
             Effect::Closed(run) => self.held.retain(|held| held.run != run),
             // Scenarios play runs; nobody makes a schedule in one.
-            Effect::Blocked(_) | Effect::Errand(_) => {}
+            Effect::Blocked(_) | Effect::Errand(_) | Effect::Answered(..) => {}
             Effect::Withdraw { run, seq, ticket, .. } => {
                 self.held.retain(|held| (&held.run, held.seq, held.ticket) != (&run, seq, ticket));
             }
@@ -383,6 +384,7 @@ impl<'a> World<'a> {
         let ((at, _), wake) = self.queue.first_key_value()?;
         let what = match wake {
             Wake::Input(_, Input::Due(_, Due::Timer(_))) => "a timer fires",
+            Wake::Input(_, Input::Due(_, Due::Start)) => "a run begins",
             Wake::Input(_, Input::Due(_, Due::Attempt(..))) => "an activity is tried again",
             Wake::Input(_, Input::ActivityEnded { .. }) => "an activity ends",
             Wake::Input(..) => "a deadline passes",

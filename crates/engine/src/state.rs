@@ -1,8 +1,11 @@
 //! What the events of a run add up to: the run's state, rebuilt by folding its records.
 
+mod messages;
 mod visible;
 
-use std::collections::{BTreeMap, BTreeSet};
+pub use messages::Messages;
+
+use std::collections::BTreeMap;
 
 use nexus_kernel::Json;
 use nexus_kernel::failure::Failure;
@@ -18,7 +21,8 @@ pub use visible::{Visible, changes_row};
 pub use crate::activity::state::Activity;
 use crate::failures;
 use crate::record::{
-    ActivityNote, Event, IntentId, Note, OperationTarget, ParentClosePolicy, Record, RunPart, Started,
+    ActivityNote, Event, IntentId, Note, OperationTarget, Origin, ParentClosePolicy, Record, RunPart,
+    StartOptions, Started,
 };
 use crate::schedule::Schedule;
 
@@ -74,12 +78,18 @@ pub struct RunState {
     pub outbox: BTreeMap<IntentId, Intent>,
     /// Why its program cannot go on, when it cannot.
     pub blocked: Option<Failure>,
-    /// Request ids of the signals that have arrived.
-    pub signal_ids: BTreeSet<String>,
-    /// Ids of the updates that were accepted.
-    pub update_ids: BTreeSet<String>,
+    /// Signals and updates that have arrived.
+    pub messages: Messages,
     /// Whether somebody asked it to stop.
     pub cancel_requested: bool,
+    /// Whether its program has done anything.
+    pub begun: bool,
+    /// A text that its program shows with it.
+    pub details: Option<String>,
+    /// Who beside its starter wants to hear of the end.
+    pub attached: Vec<Origin>,
+    /// The run that goes on in its stead.
+    pub successor: Option<RunId>,
     /// The program's state; absent after a restart until the run is needed.
     pub machine: Option<Machine>,
     /// Events that a blocked program has not taken in; filled when the program is rebuilt.
@@ -137,6 +147,8 @@ pub enum Intent {
         workflow_id: WorkflowId,
         /// Its input.
         input: Json,
+        /// How.
+        options: Box<StartOptions>,
         /// Whether nobody waits for its end.
         detached: bool,
     },
@@ -148,11 +160,15 @@ pub enum Intent {
         workflow_id: Option<WorkflowId>,
         /// Its input.
         input: Json,
+        /// How.
+        options: Box<StartOptions>,
         /// Whether nobody waits for its end.
         detached: bool,
     },
     /// Tell the starter how this run ended.
     Report,
+    /// Tell another starter, who got this run because it was open.
+    Tell(Box<Origin>),
     /// Terminate another run.
     Terminate(Key, RunId),
     /// Ask another run to cancel; whichever is open when none is named.
@@ -213,8 +229,12 @@ impl KeyState {
         if let Some(Event::WorkflowExecutionStarted(started)) = part.events.first() {
             self.add(RunState::new(namespace.clone(), part.run.clone(), (**started).clone(), at));
         }
+        let mut repeated = Vec::new();
         if let Some(run) = self.run_mut(&part.run) {
             for event in &part.events {
+                if let Event::WorkflowExecutionOptionsUpdated { request_id, .. } = event {
+                    repeated.push((request_id.clone(), run.run_id.clone()));
+                }
                 run.apply(at, event);
                 run.next_event += 1;
             }
@@ -222,6 +242,7 @@ impl KeyState {
                 run.note(note);
             }
         }
+        self.requests.extend(repeated);
     }
 
     /// Drops older runs that nothing is left to do for.
@@ -266,7 +287,6 @@ impl RunState {
         RunState {
             visible: Visible::of(&started),
             run_id,
-            started,
             started_at: at,
             status: RunStatus::Running,
             closed_at: None,
@@ -282,11 +302,32 @@ impl RunState {
             children: BTreeMap::new(),
             outbox: BTreeMap::new(),
             blocked: None,
-            signal_ids: BTreeSet::new(),
-            update_ids: BTreeSet::new(),
+            messages: Messages::default(),
             cancel_requested: false,
+            begun: false,
+            details: None,
+            attached: started.attached.clone(),
+            successor: None,
             machine: None,
             unseen: Vec::new(),
+            started,
+        }
+    }
+
+    /// Whether its first workflow task has to wait.
+    pub fn waits_to_begin(&self, now: Timestamp) -> bool {
+        !self.begun && self.started.first_task_at.is_some_and(|at| at > now)
+    }
+
+    /// Whether an event ends the wait for the first workflow task: a message does so when the start was delayed by its
+    /// caller, a request to stop always. The wait before another attempt is not a message's to cut short.
+    pub fn is_hurried_by(&self, event: &Event) -> bool {
+        match event {
+            Event::WorkflowExecutionCancelRequested { .. } => true,
+            Event::WorkflowExecutionSignaled { .. } | Event::WorkflowExecutionUpdateAccepted { .. } => {
+                self.started.last_failure.is_none()
+            }
+            _ => false,
         }
     }
 
@@ -304,9 +345,9 @@ impl RunState {
     pub fn knows(&self, event: &Event) -> bool {
         match event {
             Event::WorkflowExecutionCancelRequested { .. } => self.cancel_requested,
-            Event::WorkflowExecutionSignaled { request_id, .. } => self.signal_ids.contains(request_id),
-            Event::WorkflowExecutionUpdateAccepted { id, .. } => self.update_ids.contains(id),
-            _ => false,
+            Event::WorkflowExecutionPaused { .. } => self.status == RunStatus::Paused,
+            Event::WorkflowExecutionUnpaused { .. } => self.status != RunStatus::Paused,
+            event => self.messages.knows(event),
         }
     }
 
@@ -349,23 +390,27 @@ impl RunState {
             Event::TimerFired { seq } | Event::TimerCanceled { seq } => {
                 self.timers.remove(seq);
             }
-            Event::WorkflowPropertiesModified { .. } | Event::UpsertWorkflowSearchAttributes { .. } => {
+            Event::WorkflowTaskCompleted {} => (self.blocked, self.begun) = (None, true),
+            Event::WorkflowTaskFailed { failure } => {
+                (self.blocked, self.begun) = (Some(failure.clone()), true);
+            }
+            Event::WorkflowPropertiesModified { details, .. } => {
+                self.details = details.as_str().map(ToOwned::to_owned).or(self.details.take());
                 self.visible.apply(event);
             }
-            Event::WorkflowTaskCompleted {} => self.blocked = None,
-            Event::WorkflowTaskFailed { failure } => self.blocked = Some(failure.clone()),
+            Event::UpsertWorkflowSearchAttributes { .. } => self.visible.apply(event),
+            Event::WorkflowExecutionOptionsUpdated { attached, .. } => self.attached.push(attached.clone()),
             Event::CommandCancelRequested { seq, wait: false, .. } => {
                 self.remotes.entry(*seq).and_modify(|remote| remote.cancelled = true);
                 self.stop_command(*seq);
             }
             Event::CommandCancelRequested { seq, .. } => self.cancel_and_wait(*seq),
             Event::WorkflowExecutionCancelRequested { .. } => self.cancel_requested = true,
-            Event::WorkflowExecutionSignaled { request_id, .. } => {
-                self.signal_ids.insert(request_id.clone());
-            }
-            Event::WorkflowExecutionUpdateAccepted { id, .. } => {
-                self.update_ids.insert(id.clone());
-            }
+            Event::WorkflowExecutionPaused { .. } => self.status = RunStatus::Paused,
+            Event::WorkflowExecutionUnpaused { .. } => self.status = RunStatus::Running,
+            Event::WorkflowExecutionSignaled { .. }
+            | Event::WorkflowExecutionUpdateAccepted { .. }
+            | Event::WorkflowExecutionUpdateCompleted { .. } => self.messages.apply(event),
             Event::SignalExternalWorkflowExecutionInitiated { .. }
             | Event::RequestCancelExternalWorkflowExecutionInitiated { .. } => self.address(event),
             Event::ExternalWorkflowExecutionSignaled { seq }
@@ -428,15 +473,24 @@ impl RunState {
                 self.result = result.clone();
                 (RunStatus::Completed, None)
             }
-            Event::WorkflowExecutionFailed { failure, .. } => (RunStatus::Failed, Some(failure.clone())),
-            Event::WorkflowExecutionTimedOut {} => (RunStatus::TimedOut, Some(failures::run_timed_out())),
+            Event::WorkflowExecutionFailed { failure, retry, .. } => {
+                self.successor = retry.as_ref().map(|retry| retry.new_run.clone());
+                (RunStatus::Failed, Some(failure.clone()))
+            }
+            Event::WorkflowExecutionTimedOut { retry } => {
+                self.successor = retry.as_ref().map(|retry| retry.new_run.clone());
+                (RunStatus::TimedOut, Some(failures::run_timed_out()))
+            }
             Event::WorkflowExecutionCanceled { reason } => {
                 (RunStatus::Canceled, Some(failures::canceled(reason)))
             }
             Event::WorkflowExecutionTerminated { reason } => {
                 (RunStatus::Terminated, Some(failures::terminated(reason)))
             }
-            Event::WorkflowExecutionContinuedAsNew { .. } => (RunStatus::ContinuedAsNew, None),
+            Event::WorkflowExecutionContinuedAsNew { new_run, .. } => {
+                self.successor = Some(new_run.clone());
+                (RunStatus::ContinuedAsNew, None)
+            }
             _ => return,
         };
         self.close(at, status, failure);
@@ -464,19 +518,15 @@ impl RunState {
                 workflow_id,
                 input,
                 parent_close_policy,
+                options,
                 detached,
                 at: place,
             } => {
                 let (workflow, workflow_id) = (workflow.clone(), workflow_id.clone());
                 let call = RemoteCall::Child { workflow: workflow.clone(), policy: *parent_close_policy };
-                let input = input.clone();
-                (
-                    seq,
-                    call,
-                    detached,
-                    Intent::StartChild { workflow, workflow_id, input, detached: *detached },
-                    place,
-                )
+                let (input, options, detached) = (input.clone(), options.clone(), *detached);
+                let intent = Intent::StartChild { workflow, workflow_id, input, options, detached };
+                (seq, call, detached, intent, place)
             }
             Event::NexusOperationScheduled {
                 seq,
@@ -486,27 +536,23 @@ impl RunState {
                 deadline,
                 detached,
                 abandon,
+                options,
                 at: place,
             } => {
                 let (deadline, abandon) = (*deadline, *abandon);
                 let call = RemoteCall::Nexus { target: target.clone(), deadline, abandon };
                 let (target, workflow_id, input) = (target.clone(), workflow_id.clone(), input.clone());
-                (
-                    seq,
-                    call,
-                    detached,
-                    Intent::StartOperation { target, workflow_id, input, detached: *detached },
-                    place,
-                )
+                let (options, detached) = (options.clone(), *detached);
+                let intent = Intent::StartOperation { target, workflow_id, input, options, detached };
+                (seq, call, detached, intent, place)
             }
             _ => return,
         };
         self.outbox.insert(IntentId::Start(*seq), intent);
-        let (place, detached) = (place.clone(), *detached);
         let remote = Remote {
             call,
             handler: None,
-            at: place,
+            at: place.clone(),
             scheduled_at: at,
             detached,
             stopping: false,
@@ -594,10 +640,15 @@ impl RunState {
         for seq in self.remotes.keys().copied().collect::<Vec<_>>() {
             self.stop_remote(seq);
         }
-        // A continued run hands its origin on to its successor, which reports in its stead.
-        let reports = self.started.origin.as_ref().is_some_and(|origin| origin.reports);
-        if reports && status != RunStatus::ContinuedAsNew {
+        // A continued run hands on who wants to hear of it to its successor, which reports in its stead.
+        if self.successor.is_some() {
+            return;
+        }
+        if self.started.origin.as_ref().is_some_and(|origin| origin.reports) {
             self.outbox.insert(IntentId::Report, Intent::Report);
+        }
+        for (at, origin) in (0..).zip(self.attached.clone()) {
+            self.outbox.insert(IntentId::Tell(at), Intent::Tell(Box::new(origin)));
         }
     }
 }

@@ -1,17 +1,23 @@
 //! What callers see of runs: a view of the state, and the history as a list.
 
+mod about;
+
+use std::sync::Arc;
+
 use nexus_kernel::Json;
+use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::Failure;
-use nexus_kernel::id::RunId;
+use nexus_kernel::id::{Key, RunId};
 use nexus_kernel::port::log::Stored;
 use nexus_kernel::port::runs::{RunRef, RunRow};
 use nexus_kernel::time::Timestamp;
-use nexus_lang::twf::machine::Blocked;
-use serde_json::json;
+use nexus_lang::twf::machine::{Blocked, Machine};
+use serde_json::{Map, json};
 
 use crate::activity;
-use crate::interpret;
+use crate::definition::Definition;
+use crate::interpret::{self, ReplayError};
 use crate::record::{Event, Record};
 use crate::shard::Shared;
 use crate::shard::load::damaged;
@@ -38,6 +44,8 @@ pub struct RunView {
     pub waits: Vec<Json>,
     /// Why its program cannot go on.
     pub blocked: Option<Failure>,
+    /// Options, facts, counts and deadlines, as JSON fields.
+    pub about: Map<String, Json>,
 }
 
 /// A history as callers see it.
@@ -73,6 +81,7 @@ impl RunView {
             fields.insert("pending".into(), Json::Array(self.pending.clone()));
             fields.insert("waits".into(), Json::Array(self.waits.clone()));
             fields.insert("blocked".into(), json!(self.blocked));
+            fields.extend(self.about.clone());
         }
         view
     }
@@ -144,6 +153,7 @@ pub(crate) async fn run(shared: &Shared, row: RunRow) -> Result<RunView, Error> 
         pending: pending(shared, run),
         waits: waits(shared, run, &row, &stored).await?,
         blocked: run.blocked.clone(),
+        about: about::about(run),
         row,
     })
 }
@@ -162,8 +172,46 @@ async fn waits(
     let Ok((machine, _)) = interpret::replay(&row.key, run, &definition, records) else {
         return Ok(Vec::new());
     };
-    let wait = |blocked: Blocked| json!({ "at": definition.place(blocked.span), "for": blocked.reason });
+    let wait = |blocked: Blocked| {
+        let at = definition.place(blocked.span);
+        json!({ "at": at, "source": definition.source_line(blocked.span), "for": blocked.reason })
+    };
     Ok(machine.blocked(&definition.program).into_iter().map(wait).collect())
+}
+
+/// The run of a key that was started last.
+pub(crate) async fn latest(shared: &Shared, key: &Key) -> Result<RunId, Error> {
+    let stored = shared.store.read(key, 0).await?;
+    let state = KeyState::fold(&key.namespace, &stored).map_err(|why| damaged(key, &why))?;
+    state.latest().map(|run| run.run_id.clone()).ok_or_else(|| {
+        Error::new(&code::RUN_UNKNOWN, format!("there is no run {key}"))
+            .help("`nexus run list` shows the runs")
+    })
+}
+
+/// The program of a run, latest when none is named, rebuilt from the store.
+pub(crate) async fn rebuilt(
+    shared: &Shared,
+    key: &Key,
+    run: Option<&RunId>,
+) -> Result<(Machine, Arc<Definition>), Error> {
+    let stored = shared.store.read(key, 0).await?;
+    let state = KeyState::fold(&key.namespace, &stored).map_err(|why| damaged(key, &why))?;
+    let found = run.map_or_else(|| state.latest(), |run| state.run(run));
+    let run = found.ok_or_else(|| {
+        Error::new(&code::RUN_UNKNOWN, format!("there is no run {key}"))
+            .help("`nexus run list` shows the runs")
+    })?;
+    let definition = shared.definitions.load(&run.started.definition).await?;
+    match interpret::replay(key, run, &definition, &stored) {
+        Ok((machine, _)) => Ok((machine, definition)),
+        Err(ReplayError::Damaged(why)) => Err(damaged(key, &why)),
+        Err(ReplayError::Program(failure)) => {
+            Err(Error::new(&code::RUN_BLOCKED, "the run's program cannot be rebuilt from its history")
+                .failure(failure)
+                .run(run.run_id.clone()))
+        }
+    }
 }
 
 fn pending(shared: &Shared, run: &RunState) -> Vec<Json> {

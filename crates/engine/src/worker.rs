@@ -266,7 +266,7 @@ pub(crate) fn answered(reply: Option<Reply>) -> Result<BeatAnswer, Error> {
     match reply {
         Some(Reply::Beat(answer)) => Ok(answer),
         Some(Reply::Refused(error)) => Err(error),
-        Some(Reply::Done | Reply::Started { .. } | Reply::Schedule(_)) => Ok(BeatAnswer::default()),
+        Some(_) => Ok(BeatAnswer::default()),
         None => Err(stopping()),
     }
 }

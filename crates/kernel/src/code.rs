@@ -93,6 +93,18 @@ codes! {
     ATTRIBUTES_INVALID = "NX-2023", "the search attributes do not fit", 422, Usage;
     /// No such batch.
     BATCH_UNKNOWN = "NX-2024", "there is no such batch", 404, NotFound;
+    /// The workflow has no such signal, query or update.
+    HANDLER_UNKNOWN = "NX-2031", "the workflow has no such handler", 404, NotFound;
+    /// The run has ended.
+    RUN_CLOSED = "NX-2032", "the run is closed", 409, Usage;
+    /// The run is paused.
+    RUN_PAUSED = "NX-2033", "the run is paused", 409, Unavailable;
+    /// A run cannot be reset like that.
+    RESET_INVALID = "NX-2034", "the run cannot be reset like that", 422, Usage;
+    /// A limit of the run is reached.
+    LIMIT_REACHED = "NX-2035", "a limit of the run is reached", 429, Unavailable;
+    /// A closed run has this workflow id, and the reuse policy minds.
+    ID_USED = "NX-2036", "the workflow id was used before", 409, Usage;
     /// No such schedule.
     SCHEDULE_UNKNOWN = "NX-2101", "there is no such schedule", 404, NotFound;
     /// A schedule does not make sense, or would never act.
@@ -117,6 +129,10 @@ codes! {
     RUN_BLOCKED = "NX-3003", "the run's program cannot go on", 500, Failed;
     /// Scenarios failed.
     TEST_FAILED = "NX-3004", "a scenario failed", 422, Failed;
+    /// The handler of a query failed.
+    QUERY_FAILED = "NX-3011", "the query failed", 422, Failed;
+    /// The handler of an update failed.
+    UPDATE_FAILED = "NX-3012", "the update failed", 422, Failed;
     /// The address is in use.
     ADDRESS_IN_USE = "NX-4001", "the address is in use", 503, Unavailable;
     /// Another server uses the data folder.

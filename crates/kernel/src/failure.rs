@@ -38,6 +38,9 @@ pub struct Failure {
     /// What caused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Box<Failure>>,
+    /// What failed beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<Box<Suppressed>>,
 }
 
 /// What only some failures have.
@@ -63,6 +66,11 @@ pub struct ActivityInfo {
     /// Why there was no further one.
     pub retry_state: RetryState,
 }
+/// Failures beside another one: of the other branches of the same `await all`, in source order. Behind a pointer,
+/// because nearly every failure has none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Suppressed(pub Vec<Failure>);
 
 /// Which part of the system a failure speaks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +146,7 @@ impl Failure {
             info: None,
             at: None,
             cause: None,
+            suppressed: None,
         }
     }
 
@@ -180,6 +189,17 @@ impl Failure {
     pub fn caused_by(mut self, cause: Failure) -> Failure {
         self.cause = Some(Box::new(cause));
         self
+    }
+
+    /// Adds what failed beside it.
+    pub fn beside(mut self, others: Vec<Failure>) -> Failure {
+        self.suppressed = (!others.is_empty()).then(|| Box::new(Suppressed(others)));
+        self
+    }
+
+    /// What failed beside it.
+    pub fn others(&self) -> &[Failure] {
+        self.suppressed.as_ref().map_or(&[], |others| others.0.as_slice())
     }
 
     /// The failure the chain began with.

@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod check;
+pub mod config;
 pub mod data;
 pub mod explain;
 pub mod fmt;
@@ -108,6 +109,12 @@ pub enum Command {
         #[command(subcommand)]
         verb: schedule::ScheduleVerb,
     },
+    /// Show the limits that this binary holds to
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        verb: config::ConfigVerb,
+    },
     /// Copy the data folder's store while a server works on it; the copy is read back
     Backup(data::BackupArgs),
     /// Put a backup into a project that has no data yet
@@ -144,6 +151,10 @@ impl Cli {
             Command::New(args) => new::new(&args, output),
             Command::Workflow { verb } => workflow::workflow(&global, verb, output).await,
             Command::Schedule { verb } => schedule::schedule(&global, verb, output).await,
+            Command::Config { verb } => {
+                config::config(verb, output);
+                Ok(())
+            }
             Command::Backup(args) => data::backup(&global, &args, output),
             Command::Restore(args) => data::restore(&global, &args, output),
             Command::Doctor(args) => data::doctor(&global, &args, output),

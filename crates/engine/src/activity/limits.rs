@@ -6,7 +6,7 @@ use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::{Failure, FailureKind};
-use nexus_kernel::limits::{PAYLOAD_BYTES_MAX, PAYLOAD_BYTES_WARN, PENDING_ACTIVITIES_MAX};
+use nexus_kernel::limits::{PAYLOAD_BYTES_MAX, PAYLOAD_BYTES_WARN, PENDING_MAX};
 use nexus_lang::text::source::Span;
 use nexus_lang::twf::machine::{Command, CommandKind};
 
@@ -14,7 +14,7 @@ use crate::activity::options;
 use crate::state::RunState;
 
 /// So many pending activities are warned of.
-const PENDING_ACTIVITIES_WARN: usize = PENDING_ACTIVITIES_MAX / 5 * 4;
+const PENDING_ACTIVITIES_WARN: usize = PENDING_MAX / 5 * 4;
 
 /// Bytes of a value written as JSON.
 pub(crate) fn json_bytes(value: &Json) -> usize {
@@ -49,8 +49,8 @@ pub(crate) fn refusal(run: &RunState, commands: &[Command]) -> Option<(Span, Fai
             ));
         }
         pending += 1;
-        if pending > PENDING_ACTIVITIES_MAX {
-            let message = format!("more than {PENDING_ACTIVITIES_MAX} activities would be pending");
+        if pending > PENDING_MAX {
+            let message = format!("more than {PENDING_MAX} activities would be pending");
             let type_name = "PendingActivitiesLimitExceeded";
             return Some((command.span, Failure::new(FailureKind::Server, type_name, message)));
         }
@@ -58,12 +58,7 @@ pub(crate) fn refusal(run: &RunState, commands: &[Command]) -> Option<(Span, Fai
     }
     if before <= PENDING_ACTIVITIES_WARN && pending > PENDING_ACTIVITIES_WARN {
         let run = run.run_id.as_str();
-        tracing::warn!(
-            run,
-            pending,
-            limit = PENDING_ACTIVITIES_MAX,
-            "the run has nearly too many pending activities"
-        );
+        tracing::warn!(run, pending, limit = PENDING_MAX, "the run has nearly too many pending activities");
     }
     None
 }

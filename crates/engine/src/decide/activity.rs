@@ -6,6 +6,7 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::{ActivityInfo, Failure, FailureKind};
 use nexus_kernel::id::RunId;
+use nexus_kernel::port::runs::RunStatus;
 use nexus_kernel::retry::{Retry, RetryState};
 use nexus_kernel::time::Timestamp;
 
@@ -158,6 +159,10 @@ pub(super) fn attempt_due(
 ) -> Transition {
     let run = state.run_mut(run);
     let effect = run.and_then(|run| {
+        // While a run is paused no attempt begins; the end of the pause arms them again.
+        if run.status == RunStatus::Paused {
+            return None;
+        }
         let due = |activity: &&mut Activity| {
             activity.ticket == ticket && activity.waiting && activity.paused.is_none()
         };

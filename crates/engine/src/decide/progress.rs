@@ -4,6 +4,7 @@ use nexus_kernel::Json;
 use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::id::{Key, RunId};
 
+use crate::chain;
 use crate::decide::{Draft, activity};
 use crate::failures;
 use crate::input::Due;
@@ -16,7 +17,11 @@ pub(super) fn due(draft: &mut Draft<'_>, due: Due) {
         Due::Timer(seq) if draft.run.timers.contains_key(&seq) => draft.emit(Event::TimerFired { seq }),
         Due::Operation(seq) => operation_due(draft, seq),
         Due::Activity(seq, ticket, limit) => activity::limit_due(draft, seq, ticket, limit),
-        Due::Run if draft.run.status.is_open() => draft.emit(Event::WorkflowExecutionTimedOut {}),
+        Due::Run if draft.run.status.is_open() => {
+            let retry = chain::after_timeout(draft.run, draft.context.now);
+            draft.emit(Event::WorkflowExecutionTimedOut { retry });
+        }
+        Due::Start => draft.program_is_due |= !draft.run.begun,
         _ => {}
     }
 }

@@ -12,7 +12,7 @@ use crate::definition::Definition;
 use crate::deliver::failure_of;
 use crate::endpoint;
 use crate::input::{Input, Reply, Start};
-use crate::record::{Origin, OriginKind};
+use crate::record::{Origin, OriginKind, RunOptions, StartOptions};
 use crate::shard::{Message, Router, Shared};
 
 /// Sends an errand on its way.
@@ -56,7 +56,10 @@ fn target(
             reports: true,
             root: None,
         }),
-        run_timeout_ms,
+        options: StartOptions {
+            run: RunOptions { run_timeout_ms, ..RunOptions::default() },
+            ..StartOptions::default()
+        },
     };
     Ok((Key { namespace: key.namespace.clone(), workflow_id }, start))
 }

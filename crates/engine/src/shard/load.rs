@@ -6,7 +6,6 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::{Key, RunId};
 use nexus_kernel::port::log::{LiveKey, Stored};
-use nexus_kernel::port::runs::RunStatus;
 use tokio::sync::oneshot;
 
 use crate::effect;
@@ -75,25 +74,8 @@ impl Shard {
         Ok(())
     }
 
-    /// Tells now how a run ended, or remembers who wants to know. Without either, the sender is dropped, which
-    /// tells the watcher that there is no such run.
-    pub(super) async fn watch(
-        &mut self,
-        key: &Key,
-        run: RunId,
-        watcher: Option<oneshot::Sender<Outcome>>,
-    ) -> Result<(), Error> {
-        let Some(watcher) = watcher else { return Ok(()) };
-        if !self.keys.contains_key(key) {
-            self.load(key).await?;
-        }
-        self.add_watcher(key, &run, watcher);
-        self.forget_settled(key);
-        Ok(())
-    }
-
     /// Tells a watcher what is known already, or keeps it until more is. A run that is not in memory has ended and
-    /// been let go of: dropping the watcher sends its owner to the store.
+    /// been let go of, or never was: dropping the watcher sends its owner to the store.
     pub(super) fn add_watcher(&mut self, key: &Key, run: &RunId, watcher: oneshot::Sender<Outcome>) {
         if self.keys.get(key).is_none_or(|state| state.run(run).is_none()) {
             return;
@@ -108,15 +90,12 @@ impl Shard {
     pub(super) fn outcome(&self, key: &Key, run: &RunId) -> Option<Outcome> {
         let state = self.keys.get(key)?;
         let closed = state.run(run).filter(|run| !run.status.is_open() || run.blocked.is_some())?;
-        let successor = (closed.status == RunStatus::ContinuedAsNew)
-            .then(|| state.latest().map(|latest| latest.run_id.clone()))
-            .flatten();
         Some(Outcome {
             run_id: run.clone(),
             status: closed.status,
             result: closed.result.clone(),
             failure: closed.failure.clone().or_else(|| closed.blocked.clone()),
-            successor,
+            successor: closed.successor.clone(),
         })
     }
 }

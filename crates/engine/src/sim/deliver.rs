@@ -8,8 +8,8 @@ use super::{Wake, World};
 use crate::deliver::{failure_of, outcome, target};
 use crate::endpoint;
 use crate::failures::UNAUTHORIZED;
-use crate::input::{Input, Reply};
-use crate::record::{IntentId, OperationTarget};
+use crate::input::{Input, Reply, Signal};
+use crate::record::{IntentId, OperationTarget, Origin};
 use crate::state::Intent;
 
 impl World<'_> {
@@ -19,11 +19,13 @@ impl World<'_> {
                 let IntentId::Start(seq) = id else { return };
                 self.start_remote(key, run, seq, intent);
             }
-            Intent::Report => self.report(key, run, id),
+            Intent::Report => self.report(key, run, id, None),
+            Intent::Tell(origin) => self.report(key, run, id, Some(*origin)),
             Intent::Signal { key: target, run: wanted, name, input } => {
                 let IntentId::Signal(seq) = id else { return };
                 let request_id = format!("{run}/{seq}");
-                let signal = Input::Signal { run: wanted, name, input, request_id };
+                let signal = Signal { name, input, request_id };
+                let signal = Input::Signal { run: wanted, signal, checked: false };
                 let failure = self.send_signal(&target, signal);
                 self.apply(key, Input::SignalSent { run: run.clone(), seq, failure });
             }
@@ -50,13 +52,13 @@ impl World<'_> {
                 let failure = Failure::new(FailureKind::Server, "SignalDeliveryFailed", error.message());
                 Some(failure.final_())
             }
-            Reply::Done | Reply::Started { .. } | Reply::Beat(_) | Reply::Schedule(_) => None,
+            _ => None,
         }
     }
 
-    fn report(&mut self, key: &Key, run: &RunId, id: IntentId) {
+    fn report(&mut self, key: &Key, run: &RunId, id: IntentId, to: Option<Origin>) {
         let found = self.cells.get(key).and_then(|cell| cell.state.run(run));
-        let ended = found.and_then(|run| Some((run.started.origin.clone()?, outcome(run))));
+        let ended = found.and_then(|run| Some((to.or_else(|| run.started.origin.clone())?, outcome(run))));
         if let Some((origin, outcome)) = ended {
             self.apply(&origin.key, Input::RemoteEnded { run: origin.run, seq: origin.seq, outcome });
         }
@@ -73,7 +75,7 @@ impl World<'_> {
             Ok((place, start)) => match self.apply(&place, Input::Start(Box::new(start))) {
                 Reply::Started { run, .. } => Ok((place, run)),
                 Reply::Refused(error) => Err(failure_of(&error)),
-                Reply::Done | Reply::Beat(_) | Reply::Schedule(_) => return,
+                _ => return,
             },
         };
         self.apply(key, Input::RemoteStarted { run: run.clone(), seq, outcome });

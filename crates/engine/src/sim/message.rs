@@ -7,7 +7,7 @@ use nexus_kernel::id::Key;
 use nexus_lang::twf::machine::{Event as ProgramEvent, Machine, QueryError, TaskInfo};
 
 use super::World;
-use crate::input::{Input, Reply};
+use crate::input::{Input, Reply, Signal, Update};
 use crate::interpret;
 use crate::record::Event;
 use crate::state::RunState;
@@ -28,8 +28,8 @@ impl World<'_> {
     pub fn signal(&mut self, key: &Key, name: &str, input: Json) -> Result<(), Error> {
         let request_id = format!("signal-{}", self.next);
         self.next += 1;
-        let signal = Input::Signal { run: None, name: name.to_owned(), input, request_id };
-        done(self.apply(key, signal))
+        let signal = Signal { name: name.to_owned(), input, request_id };
+        done(self.apply(key, Input::Signal { run: None, signal, checked: false }))
     }
 
     /// Asks the open run of a key to stop.
@@ -47,8 +47,8 @@ impl World<'_> {
         let id = format!("update-{}", self.next);
         self.next += 1;
         self.trace_update(key, (name, &input));
-        let update = Input::Update { run: None, id: id.clone(), name: name.to_owned(), input };
-        done(self.apply(key, update)).map(|()| id)
+        let update = Update { id: id.clone(), name: name.to_owned(), input };
+        done(self.apply(key, Input::Update { run: None, update })).map(|()| id)
     }
 
     /// A refusal leaves no trace in history, so what it ran is counted here.
@@ -108,6 +108,6 @@ impl World<'_> {
 fn done(reply: Reply) -> Result<(), Error> {
     match reply {
         Reply::Refused(error) => Err(error),
-        Reply::Done | Reply::Started { .. } | Reply::Beat(_) | Reply::Schedule(_) => Ok(()),
+        _ => Ok(()),
     }
 }

@@ -70,6 +70,8 @@ pub fn changes_row(event: &Event) -> bool {
     matches!(
         event,
         Event::WorkflowExecutionStarted(_)
+            | Event::WorkflowExecutionPaused { .. }
+            | Event::WorkflowExecutionUnpaused { .. }
             | Event::WorkflowPropertiesModified { .. }
             | Event::UpsertWorkflowSearchAttributes { .. }
     ) || event.closes()
@@ -78,7 +80,7 @@ pub fn changes_row(event: &Event) -> bool {
 impl RunState {
     /// When its first task was due.
     pub fn execution_at(&self) -> Timestamp {
-        self.started_at
+        self.started.first_task_at.unwrap_or(self.started_at)
     }
 
     /// Its row in the list of runs, with its search attributes as the namespace types them.

@@ -9,7 +9,8 @@ use nexus_kernel::{Json, code};
 use serde_json::json;
 
 use crate::engine::{EngineHandle, StartRequest, Started};
-use crate::input::{Input, Reply};
+use crate::input::{Input, Reply, Signal, Update};
+use crate::record::StartOptions;
 use crate::testing::programs::{MAILBOXES, STARTED};
 use crate::testing::world::key;
 
@@ -95,11 +96,13 @@ impl Ask {
             }
             Ask::Signal { id, name, i, request } => {
                 let (name, input) = ((*name).to_owned(), json!({ "i": i }));
-                send(engine, id, Input::Signal { run: None, name, input, request_id: request.clone() }).await
+                let signal = Signal { name, input, request_id: request.clone() };
+                send(engine, id, Input::Signal { run: None, signal, checked: false }).await
             }
             Ask::Update { id, i, update } => {
                 let (name, input) = ("Put".to_owned(), json!({ "i": i }));
-                send(engine, id, Input::Update { run: None, id: update.clone(), name, input }).await
+                let update = Update { id: update.clone(), name, input };
+                send(engine, id, Input::Update { run: None, update }).await
             }
             Ask::Cancel { run, .. } => engine.cancel(&RunId::parse(run).unwrap(), "asked").await,
             Ask::Terminate { run, .. } => engine.terminate(&RunId::parse(run).unwrap(), "asked").await,
@@ -122,7 +125,14 @@ pub async fn send(engine: &EngineHandle, id: &str, input: Input) -> Result<(), E
 
 /// A refusal that says something about the key; nothing when the server is in trouble itself.
 fn refused(error: &Error) -> Option<Told> {
-    let told = [&code::ALREADY_RUNNING, &code::RUN_UNKNOWN, &code::UPDATE_REFUSED, &code::INPUT_INVALID];
+    let told = [
+        &code::ALREADY_RUNNING,
+        &code::RUN_UNKNOWN,
+        &code::RUN_CLOSED,
+        &code::HANDLER_UNKNOWN,
+        &code::UPDATE_REFUSED,
+        &code::INPUT_INVALID,
+    ];
     told.contains(&error.code()).then(|| Told::Refused(error.code().id))
 }
 
@@ -133,7 +143,7 @@ fn start_request(workflow: &str, id: &str, n: i64, request: &str) -> StartReques
         workflow_id: Some(WorkflowId::new(id).unwrap()),
         input: input_of(workflow, n),
         idempotency_key: Some(request.to_owned()),
-        run_timeout: None,
+        options: StartOptions::default(),
     }
 }
 

@@ -65,7 +65,7 @@ async fn cancel_and_terminate_end_a_run_once() {
     world.engine.cancel(&run, "changed my mind").await.unwrap();
     let outcome = world.engine.end(started).await.unwrap();
     assert_eq!(outcome.status.as_str(), "canceled");
-    assert_eq!(world.engine.cancel(&run, "again").await.unwrap_err().code().id, "NX-2003");
+    assert_eq!(world.engine.cancel(&run, "again").await.unwrap_err().code().id, "NX-2032");
     let started = world.start("Wait", json!({ "n": 2 })).await;
     world.engine.terminate(&started.run_id, "enough").await.unwrap();
     assert_eq!(world.engine.end(started).await.unwrap().status.as_str(), "terminated");

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use nexus_engine::activity::handle::ActivityTarget;
 use nexus_engine::activity::input::ActivityInput;
+use nexus_engine::record::StartOptions;
 use nexus_engine::shard::Outcome;
 use nexus_engine::view::HistoryView;
 use nexus_engine::{Definition, Engine, EngineHandle, Options, Ports, StartRequest};
@@ -228,7 +229,7 @@ pub(crate) fn request(workflow: &str, input: Json) -> StartRequest {
         workflow_id: None,
         input,
         idempotency_key: None,
-        run_timeout: None,
+        options: StartOptions::default(),
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod body;
 pub(crate) mod catalogue;
 pub(crate) mod execute;
 pub(crate) mod health;
+pub(crate) mod messages;
 pub(crate) mod query;
 pub(crate) mod request;
 pub(crate) mod runs;
@@ -58,6 +59,9 @@ pub const PATHS: &[&str] = &[
     "/v1/runs/{id}",
     "/v1/runs/{id}/{verb}",
     "/v1/activities/{token}/{verb}",
+    "/v1/runs/{id}/signals/{name}",
+    "/v1/runs/{id}/queries/{name}",
+    "/v1/runs/{id}/updates/{name}",
 ];
 
 /// The routes.
@@ -76,6 +80,9 @@ pub(crate) fn router(rest: Rest) -> Router {
         .route("/v1/runs/{id}", get(runs::show))
         .route("/v1/runs/{id}/{verb}", get(runs::look).post(runs::act))
         .route("/v1/activities/{token}/{verb}", post(activities::act))
+        .route("/v1/runs/{id}/signals/{name}", post(messages::signal))
+        .route("/v1/runs/{id}/queries/{name}", get(messages::query).post(messages::query))
+        .route("/v1/runs/{id}/updates/{name}", post(messages::update))
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown_path)
         .with_state(Arc::new(rest))

@@ -183,3 +183,18 @@ async fn workflows_are_listed_under_names_that_can_be_called() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_message_is_its_body() {
+    let world = World::new().await;
+    let sent = world.post("/v1/runs/run_1/signals/Add?request_id=r", &json!(7)).await.json();
+    assert_eq!(sent, json!({ "run_id": "run_1", "name": "Add", "request_id": "r", "input": 7 }));
+    let asked = world.get("/v1/runs/run_1/queries/Items").await.json();
+    assert_eq!(asked, json!({ "run_id": "run_1", "name": "Items", "input": {} }));
+    let update = "/v1/runs/run_1/updates/Take?update_id=u&stage=accepted&wait=2s";
+    let expected = json!({ "run_id": "run_1", "name": "Take", "update_id": "u", "wait": "accepted",
+        "wait_ms": 2_000, "input": { "a": 1 } });
+    assert_eq!(world.post(update, &json!({ "a": 1 })).await.json(), expected);
+    assert_eq!(world.post("/v1/runs/run_1/signals/Add?requestid=r", &json!(7)).await.status, 400);
+    assert_eq!(world.get("/v1/runs/run_1/signals/Add").await.status, 405);
+}

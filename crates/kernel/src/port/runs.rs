@@ -18,6 +18,8 @@ use crate::{BoxFuture, Json};
 pub enum RunStatus {
     /// Open.
     Running,
+    /// Open, but an operator has stopped its program for now.
+    Paused,
     /// Closed with a result.
     Completed,
     /// Closed with a failure.
@@ -34,8 +36,9 @@ pub enum RunStatus {
 
 impl RunStatus {
     /// Every status.
-    pub const ALL: [RunStatus; 7] = [
+    pub const ALL: [RunStatus; 8] = [
         RunStatus::Running,
+        RunStatus::Paused,
         RunStatus::Completed,
         RunStatus::Failed,
         RunStatus::Canceled,
@@ -48,6 +51,7 @@ impl RunStatus {
     pub fn as_str(self) -> &'static str {
         match self {
             RunStatus::Running => "running",
+            RunStatus::Paused => "paused",
             RunStatus::Completed => "completed",
             RunStatus::Failed => "failed",
             RunStatus::Canceled => "canceled",
@@ -64,7 +68,7 @@ impl RunStatus {
 
     /// Whether the run can still change.
     pub fn is_open(self) -> bool {
-        self == RunStatus::Running
+        matches!(self, RunStatus::Running | RunStatus::Paused)
     }
 }
 

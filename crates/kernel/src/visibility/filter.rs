@@ -113,6 +113,7 @@ impl Scalar {
 pub fn status_name(status: RunStatus) -> &'static str {
     match status {
         RunStatus::Running => "Running",
+        RunStatus::Paused => "Paused",
         RunStatus::Completed => "Completed",
         RunStatus::Failed => "Failed",
         RunStatus::Canceled => "Canceled",

@@ -7,6 +7,7 @@
 mod blocked;
 mod call;
 mod cancel;
+mod check;
 mod close;
 mod error;
 mod event;
@@ -27,6 +28,7 @@ mod wire;
 
 pub use crate::twf::boundary::InputError;
 pub use crate::twf::failure::Failure;
+pub use check::{MessageError, check_message};
 pub use query::{Answer, QueryError};
 pub use trace::Trace;
 pub use wire::{

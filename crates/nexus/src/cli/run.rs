@@ -1,7 +1,8 @@
-//! `nexus run WORKFLOW`, and `nexus run list|show|history`.
+//! `nexus run WORKFLOW`, and the verbs of runs that exist.
 
 mod find;
 pub(crate) mod input;
+mod message;
 mod replay;
 mod watch;
 
@@ -128,6 +129,12 @@ pub enum RunVerb {
         #[arg(long)]
         step: bool,
     },
+    /// Send a signal to a run
+    Signal(message::MessageArgs),
+    /// Ask a run, open or closed
+    Query(message::MessageArgs),
+    /// Send an update to a run and wait for its answer
+    Update(message::UpdateArgs),
     /// Ask a run to stop; its program may clean up first
     Cancel {
         /// The run
@@ -143,6 +150,27 @@ pub enum RunVerb {
         /// Kept in the history
         #[arg(long)]
         reason: Option<String>,
+    },
+    /// Stop a run's program for now; what happens is kept for later
+    Pause {
+        /// The run
+        run: String,
+        /// Kept in the history
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Let a paused run go on
+    Unpause {
+        /// The run
+        run: String,
+        /// Kept in the history
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Show the statements of a run that wait, with their lines and what they wait for
+    Stack {
+        /// The run
+        run: String,
     },
 }
 
@@ -231,23 +259,56 @@ async fn on_runs(global: &Global, verb: RunVerb, output: Output) -> Result<(), E
         }
         RunVerb::Watch { run } => watch::watch(&client, &run, output).await,
         RunVerb::Replay { run, to, step } => replay::replay(&client, &run, (to, step), output).await,
+        RunVerb::Signal(args) => message::signal(&client, &args, output).await,
+        RunVerb::Query(args) => message::query(&client, &args, output).await,
+        RunVerb::Update(args) => message::update(&client, args, output).await,
         RunVerb::Cancel { run, reason } => stop(&client, "run.cancel", run, reason).await,
         RunVerb::Terminate { run, reason } => stop(&client, "run.terminate", run, reason).await,
+        RunVerb::Pause { run, reason } => stop(&client, "run.pause", run, reason).await,
+        RunVerb::Unpause { run, reason } => stop(&client, "run.unpause", run, reason).await,
+        RunVerb::Stack { run } => {
+            let input = Json::Object(message::address(&run, None));
+            client.verb("run.stack", input).await.map(|found| print_stack(&found, output))
+        }
     };
     client.close().await?;
     result
 }
 
-async fn stop(client: &Client, verb: &str, run: String, reason: Option<String>) -> Result<(), Error> {
-    if !client.is_remote() {
-        return Err(Error::new(&code::SERVER_UNREACHABLE, "no server runs this project")
-            .help("start it with `nexus up`; a run without a server stands still"));
+/// A client that can do something to runs.
+fn acting(client: &Client) -> Result<&Client, Error> {
+    if client.is_remote() {
+        return Ok(client);
     }
-    let mut input = json!({ "run_id": run });
-    if let (Some(fields), Some(reason)) = (input.as_object_mut(), reason) {
+    Err(Error::new(&code::SERVER_UNREACHABLE, "no server runs this project")
+        .help("start it with `nexus up`; a run without a server stands still"))
+}
+
+async fn stop(client: &Client, verb: &str, run: String, reason: Option<String>) -> Result<(), Error> {
+    let client = acting(client)?;
+    let mut fields = message::address(&run, None);
+    if let Some(reason) = reason {
         fields.insert("reason".into(), json!(reason));
     }
-    client.verb(verb, input).await.map(|_| ())
+    client.verb(verb, Json::Object(fields)).await.map(|_| ())
+}
+
+fn print_stack(found: &Json, output: Output) {
+    if output.is_json() {
+        return output.json(found);
+    }
+    let waits = columns(found, "stack", &["at", "source", "for"]);
+    if !waits.is_empty() {
+        output.table(&["AT", "STATEMENT", "WAITS FOR"], waits);
+    }
+    match found.get("blocked") {
+        Some(failure @ Json::Object(_)) => {
+            output.note(&format!("the program cannot go on: {}", told(failure)))
+        }
+        _ => {
+            output.note(&format!("the run is {}", found.get("status").and_then(Json::as_str).unwrap_or("?")))
+        }
+    }
 }
 
 fn print_run(run: &Json, output: Output) {

@@ -19,6 +19,7 @@ mod lsp;
 mod orders;
 mod replay;
 mod rewrite;
+mod runs;
 mod schedule;
 mod seed;
 mod support;

@@ -103,7 +103,12 @@ steps:
 expect: {status: completed, duration: 1m, children: {Kid: 1}}
 ";
     let told = findings(PROGRAM, scenarios);
-    assert!(told.contains("the cancellation could not be delivered: there is no open run"), "{told}");
+    assert!(
+        told.contains(
+            "the cancellation could not be delivered: the run ours/test/Kid/1 is closed: it is canceled"
+        ),
+        "{told}"
+    );
 }
 
 /// A mistake in a child: it stays open and its parent waits, or, when that is wanted, it fails and the parent hears of it.

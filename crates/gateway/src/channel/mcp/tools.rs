@@ -13,8 +13,9 @@ use serde_json::{Map, json};
 
 use crate::pipeline::Target;
 
-/// Verbs that change something and are tools all the same: an agent that started a run must be able to stop it.
-const COMPANIONS: [&str; 1] = ["run.cancel"];
+/// Verbs that change something and are tools all the same: an agent that started a run must be able to talk to it and to
+/// stop it.
+const COMPANIONS: &str = "run.";
 
 /// Longest tool name that clients take, in characters.
 const NAME_CHARS_MAX: usize = 128;
@@ -103,7 +104,7 @@ impl ToolSet {
 }
 
 fn is_offered(verb: &Operation) -> bool {
-    verb.effect == Effect::Read || COMPANIONS.contains(&verb.name.as_str())
+    verb.effect == Effect::Read || verb.name.starts_with(COMPANIONS)
 }
 
 /// A name in the letters that every client takes.
@@ -208,7 +209,7 @@ mod tests {
             operation(Some("a"), "Gr__e", Effect::Long),
             operation(None, "run.list", Effect::Read),
             operation(None, "run.cancel", Effect::Write),
-            operation(None, "run.terminate", Effect::Write),
+            operation(None, "store.drop", Effect::Write),
         ]));
         let names: Vec<_> = set.tools.iter().map(|tool| &*tool.name).collect();
         let expected = ["run_list", "run_cancel", "a.Refund", "b.Refund", "a.run_list", "Gr__e", "a.Gr__e"];

@@ -106,13 +106,15 @@ pub(crate) async fn act(State(rest): State<Arc<Rest>>, mut request: RestRequest)
     Ok(json(StatusCode::OK, &answer.output))
 }
 
-fn run_id(request: &RestRequest) -> Map<String, Json> {
+/// The run that the path names, as the input of a verb.
+pub(crate) fn run_id(request: &RestRequest) -> Map<String, Json> {
     let mut input = Map::new();
     input.insert("run_id".into(), request.path("id").into());
     input
 }
 
-fn millis(wait: Duration) -> u64 {
+/// A wait as the verbs take it.
+pub(crate) fn millis(wait: Duration) -> u64 {
     u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
 }
 

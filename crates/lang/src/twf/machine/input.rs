@@ -145,8 +145,13 @@ fn missing(param: &ParamCode) -> Result<Value, InputError> {
 
 /// Whether a run of this workflow can begin with an input.
 pub(super) fn check_input(code: &WorkflowCode, types: &Types, input: &Json) -> Result<(), InputError> {
+    check_params(&code.params, types, input)
+}
+
+/// Whether an input fits parameters, of a workflow or of a message.
+pub(super) fn check_params(params: &[ParamCode], types: &Types, input: &Json) -> Result<(), InputError> {
     let mut heap = Heap::default();
-    for (param, json) in code.params.iter().zip(split(&code.params, input)?) {
+    for (param, json) in params.iter().zip(split(params, input)?) {
         match json {
             Some(json) => {
                 Importer { heap: &mut heap, types }.import(json, &param.shape, &param.name)?;

@@ -11,12 +11,19 @@ use serde_json::Map;
 /// The input given by `--input` flags or `--json`; an empty object when neither is.
 pub(crate) fn given(pairs: &[String], json: Option<&str>, schema: Option<&Json>) -> Result<Json, Error> {
     match json {
-        Some("-") => parse(&read(std::io::stdin().lock(), "standard input")?, "standard input"),
-        Some(text) => match text.strip_prefix('@') {
-            Some(path) => parse(&read(open(path)?, path)?, path),
-            None => parse(text, "--json"),
-        },
+        Some(text) => self::json(text, "--json"),
         None => from_pairs(pairs, schema),
+    }
+}
+
+/// A JSON value given to a flag: the text itself, `@FILE`, or `-` for standard input.
+pub(super) fn json(text: &str, flag: &str) -> Result<Json, Error> {
+    match text {
+        "-" => parse(&read(std::io::stdin().lock(), "standard input")?, "standard input"),
+        text => match text.strip_prefix('@') {
+            Some(path) => parse(&read(open(path)?, path)?, path),
+            None => parse(text, flag),
+        },
     }
 }
 
@@ -45,7 +52,7 @@ fn parse(text: &str, name: &str) -> Result<Json, Error> {
         let place = format!("{name}:{}:{}", error.line(), error.column());
         Error::new(&code::INPUT_INVALID, format!("{name} is not JSON"))
             .fault(place, error.to_string())
-            .help("the input is one JSON object with the workflow's parameters by name")
+            .help("the input is JSON: an object with the parameters by name")
     })
 }
 

@@ -1,0 +1,114 @@
+//! `nexus run signal|query|update`.
+
+use clap::Args;
+use nexus_kernel::Json;
+use nexus_kernel::error::Error;
+use nexus_kernel::id::RunId;
+use serde_json::{Map, json};
+
+use super::{acting, input};
+use crate::client::Client;
+use crate::output::Output;
+
+/// How long one request waits for the answer of an update before it is asked for again, in milliseconds.
+const WAIT_MS: u64 = 20_000;
+
+/// A run, and what is sent to it.
+#[derive(Debug, Args)]
+pub struct MessageArgs {
+    /// The run's id, or the workflow id of its work
+    id: String,
+    /// The name of the handler, as the workflow declares it
+    name: String,
+    /// The arguments as JSON: an object by parameter name, or the value of the only parameter; the text itself,
+    /// @FILE, or - for standard input
+    #[arg(long, short, value_name = "JSON|@FILE|-")]
+    input: Option<String>,
+    /// Where the workflow id is, when several namespaces have it
+    #[arg(long)]
+    namespace: Option<String>,
+}
+
+/// Flags of an update.
+#[derive(Debug, Args)]
+pub struct UpdateArgs {
+    #[command(flatten)]
+    message: MessageArgs,
+    /// Your own id for the update; equal ids are one update
+    #[arg(long, value_name = "ID")]
+    update_id: Option<String>,
+    /// Do not wait for the answer
+    #[arg(long = "async")]
+    detach: bool,
+}
+
+impl MessageArgs {
+    fn to_input(&self) -> Result<Map<String, Json>, Error> {
+        let mut fields = address(&self.id, self.namespace.as_deref());
+        fields.insert("name".into(), self.name.as_str().into());
+        if let Some(text) = &self.input {
+            fields.insert("input".into(), input::json(text, "--input")?);
+        }
+        Ok(fields)
+    }
+}
+
+/// A run as people name it: whatever does not look like a run's id is a workflow id.
+pub(super) fn address(id: &str, namespace: Option<&str>) -> Map<String, Json> {
+    let field = if RunId::parse(id).is_ok() { "run_id" } else { "workflow_id" };
+    let mut fields = Map::new();
+    fields.insert(field.into(), id.into());
+    if let Some(namespace) = namespace {
+        fields.insert("namespace".into(), namespace.into());
+    }
+    fields
+}
+
+/// Sends a signal.
+pub(super) async fn signal(client: &Client, args: &MessageArgs, output: Output) -> Result<(), Error> {
+    let sent = acting(client)?.verb("run.signal", Json::Object(args.to_input()?)).await?;
+    if output.is_json() {
+        output.json(&sent);
+    } else {
+        let run = sent.get("run_id").and_then(Json::as_str).unwrap_or("the run");
+        output.note(&format!("{run} has signal {}", args.name));
+    }
+    Ok(())
+}
+
+/// Asks a query. The answer is data.
+pub(super) async fn query(client: &Client, args: &MessageArgs, output: Output) -> Result<(), Error> {
+    let mut answered = client.verb("run.query", Json::Object(args.to_input()?)).await?;
+    output.json(&answered.get_mut("answer").map(Json::take).unwrap_or_default());
+    Ok(())
+}
+
+/// Sends an update and waits for its answer, asking again with the same id for as long as it takes.
+pub(super) async fn update(client: &Client, args: UpdateArgs, output: Output) -> Result<(), Error> {
+    let mut input = args.message.to_input()?;
+    if let Some(id) = args.update_id {
+        input.insert("update_id".into(), id.into());
+    }
+    let stage = if args.detach { "accepted" } else { "completed" };
+    input.insert("wait".into(), stage.into());
+    input.insert("wait_ms".into(), json!(WAIT_MS));
+    loop {
+        let mut told = acting(client)?.verb("run.update", Json::Object(input.clone())).await?;
+        let text = |name: &str| told.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
+        let (run, id, reached) = (text("run_id"), text("update_id"), text("stage"));
+        if args.detach {
+            output.note(&format!("{run} has update {}", args.message.name));
+            output.text(&id);
+            return Ok(());
+        }
+        if reached == "completed" {
+            output.json(&told.get_mut("result").map(Json::take).unwrap_or_default());
+            return Ok(());
+        }
+        // Another run may have the workflow id by now: the answer is that of the run that accepted.
+        input.remove("workflow_id");
+        input.remove("namespace");
+        input.insert("run_id".into(), run.into());
+        input.insert("update_id".into(), id.into());
+    }
+}

@@ -1,0 +1,208 @@
+//! What is done to runs that exist, through the real binary: shell, REST and MCP.
+
+use serde_json::{Value as Json, json};
+
+use crate::support::{Project, Server, http};
+
+const CART: &str = "\
+workflow Cart(limit: int) -> (any):
+    state:
+        items = []
+        condition done
+    signal Add(item: string):
+        append(items, item)
+    signal Finish():
+        set done
+    query Items() -> (list[string]):
+        return items
+    update Take(item: string) -> (int):
+        validator:
+            if (len(items) >= limit):
+                reject \"the cart is full\"
+        append(items, item)
+        return len(items)
+    update Slow(wait: duration) -> (int):
+        await timer(wait)
+        return len(items)
+    update Broken() -> (int):
+        raise OutOfOrder(\"it is broken\")
+    await done
+    close complete(items)
+";
+
+fn project() -> Project {
+    Project::with(&[("workflows/cart.twf", CART)])
+}
+
+/// A served project with an open cart of this workflow id.
+fn served(project: &Project) -> (Server, String) {
+    let server = project.serve();
+    let ran = project.nexus(&["run", "Cart", "--input", "limit=3", "--id", "cart-1", "--async"]).ok();
+    (server, ran.stdout().trim().to_owned())
+}
+
+#[test]
+fn messages_from_the_shell() {
+    let project = project();
+    let (server, run) = served(&project);
+    project.nexus(&["run", "signal", "cart-1", "Add", "--input", "\"tea\""]).ok();
+    project.write("jam.json", "{ \"item\": \"jam\" }");
+    project.nexus(&["run", "signal", &run, "Add", "--input", "@jam.json"]).ok();
+    assert_eq!(project.nexus(&["run", "query", "cart-1", "Items"]).ok().json(), json!(["tea", "jam"]));
+    let update = ["run", "update", "cart-1", "Take", "--input", "\"rye\"", "--update-id", "u-1"];
+    assert_eq!(project.nexus(&update).ok().json(), json!(3));
+    assert_eq!(project.nexus(&update).ok().json(), json!(3), "the same update again");
+    let slow = project.nexus(&["run", "update", &run, "Slow", "--input", "\"1ms\""]).ok();
+    assert_eq!(slow.json(), json!(3));
+    project.nexus(&["run", "signal", "cart-1", "Finish"]).ok();
+    assert_eq!(project.nexus(&["run", "query", &run, "Items"]).ok().json(), json!(["tea", "jam", "rye"]));
+    drop(server);
+    // Without a server a query is still answered, from what is stored; nothing can be sent.
+    assert_eq!(project.nexus(&["run", "query", "cart-1", "Items"]).ok().json(), json!(["tea", "jam", "rye"]));
+    let sent = project.nexus(&["run", "signal", "cart-1", "Finish"]);
+    assert!((sent.code(), sent.stderr().contains("NX-4005")) == (5, true), "{}", sent.stderr());
+}
+
+#[test]
+fn messages_that_are_refused_say_why() {
+    let project = project();
+    let (_server, run) = served(&project);
+    for (args, code, told) in [
+        (&["signal", "cart-1", "Ad"][..], 4, "did you mean `Add`?"),
+        (&["signal", "cart-1", "Add", "--input", "7"], 2, "NX-2001"),
+        (&["signal", "cart-1", "Add", "--input", "{"], 2, "--input is not JSON"),
+        (&["signal", "cart-9", "Add"], 4, "NX-2003"),
+        (&["query", &run, "Itms"], 4, "did you mean `Items`?"),
+        (&["query", "run_00000000000000000000000000", "Items"], 4, "NX-2003"),
+        (&["update", "cart-1", "Broken"], 1, "OutOfOrder: it is broken"),
+        (&["update", "cart-1", "Take", "--input", "[1]"], 2, "NX-2001"),
+    ] {
+        let ran = project.nexus(&[&["run"], args].concat());
+        assert_eq!(ran.code(), code, "{args:?}: {}", ran.stderr());
+        assert!(ran.stderr().contains(told), "{args:?}: {}", ran.stderr());
+    }
+    project.nexus(&["run", "terminate", &run]).ok();
+    let ran = project.nexus(&["run", "signal", "cart-1", "Add", "--input", "\"x\""]);
+    assert!(ran.stderr().contains("NX-2032"), "{}", ran.stderr());
+}
+
+async fn post(url: String, body: Json) -> (u16, Json) {
+    let response = http().post(url).json(&body).send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn messages_over_rest() {
+    let project = project();
+    let (server, run) = served(&project);
+    let at = |path: &str| format!("{}/v1/runs/{run}/{path}", server.url);
+    let (status, body) = post(at("signals/Add?request_id=s-1"), json!("tea")).await;
+    assert_eq!((status, &body["run_id"]), (200, &json!(run)), "{body}");
+    post(at("signals/Add?request_id=s-1"), json!("tea")).await;
+    let (status, body) = post(at("updates/Take?update_id=u"), json!({ "item": "jam" })).await;
+    assert_eq!((status, &body["stage"], &body["result"]), (200, &json!("completed"), &json!(2)));
+    let (status, body) = post(at("updates/Slow?stage=accepted"), json!("1h")).await;
+    assert_eq!((status, &body["stage"], &body["result"]), (200, &json!("accepted"), &Json::Null), "{body}");
+    let answered: Json = http().get(at("queries/Items")).send().await.unwrap().json().await.unwrap();
+    assert_eq!(answered["answer"], json!(["tea", "jam"]));
+    let (status, body) = post(at("signals/Nope"), json!({})).await;
+    assert_eq!((status, &body["code"]), (404, &json!("NX-2031")));
+    let operation = |name: &str| format!("{}/v1/operations/{name}", server.url);
+    let start = json!({ "workflow": "Cart", "workflow_id": "cart-2", "input": { "limit": 1 },
+        "signal": "Add", "signal_input": "tea" });
+    let (status, body) = post(operation("run.signal-with-start"), start.clone()).await;
+    assert_eq!((status, &body["output"]["started"]), (200, &json!(true)), "{body}");
+    let (_, again) = post(operation("run.signal-with-start"), start).await;
+    assert_eq!(again["output"]["run_id"], body["output"]["run_id"]);
+    let full = json!({ "workflow": "Cart", "workflow_id": "cart-2", "input": { "limit": 1 },
+        "update": "Take", "update_input": "jam" });
+    let (status, body) = post(operation("run.update-with-start"), full).await;
+    assert_eq!((status, &body["code"]), (422, &json!("NX-2011")), "{body}");
+    let big = "x".repeat(2 * 1024 * 1024);
+    let (status, body) = post(at("signals/Add"), json!(big)).await;
+    assert_eq!((status, &body["code"]), (413, &json!("NX-2007")));
+    let nothing = json!({ "name": "Items" });
+    assert_eq!(post(operation("run.query"), nothing).await.1["code"], json!("NX-2001"));
+}
+
+#[tokio::test]
+async fn messages_over_mcp() {
+    let project = project();
+    let (server, run) = served(&project);
+    let call = |name: &str, arguments: Json| {
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": { "name": name, "arguments": arguments } });
+        let request = http().post(format!("{}/mcp", server.url)).json(&body);
+        let request = request.header("Accept", "application/json, text/event-stream");
+        let request = request.header("MCP-Protocol-Version", "2025-06-18");
+        async move { request.send().await.unwrap().json::<Json>().await.unwrap()["result"].clone() }
+    };
+    let sent = call("run_signal", json!({ "run_id": run, "name": "Add", "input": "tea" })).await;
+    assert_eq!(sent["structuredContent"]["run_id"], json!(run), "{sent}");
+    let asked = call("run_query", json!({ "workflow_id": "cart-1", "name": "Items" })).await;
+    assert_eq!(asked["structuredContent"]["answer"], json!(["tea"]), "{asked}");
+    let taken = call("run_update", json!({ "run_id": run, "name": "Take", "input": "jam" })).await;
+    assert_eq!(taken["structuredContent"]["result"], json!(2), "{taken}");
+    let refused = call("run_signal", json!({ "run_id": run, "name": "Nope" })).await;
+    assert_eq!(refused["isError"], json!(true), "{refused}");
+}
+
+#[tokio::test]
+async fn a_start_with_options_over_rest() {
+    let project = project();
+    let server = project.serve();
+    let start = |more: Json| {
+        let mut input = json!({ "workflow": "Cart", "workflow_id": "c", "input": { "limit": 1 } });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        post(format!("{}/v1/operations/run.start", server.url), input)
+    };
+    let options = json!({ "memo": { "by": "test" }, "search_attributes": { "Customer": "c-1" },
+        "execution_timeout": "1h", "retry_policy": { "initial_interval": "5s", "maximum_attempts": 3 } });
+    let (status, first) = start(options).await;
+    assert_eq!((status, &first["status"]), (202, &json!("running")), "{first}");
+    let (status, refused) = start(json!({})).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("NX-2005")));
+    let (_, same) = start(json!({ "id_conflict_policy": "use_existing" })).await;
+    assert_eq!(same["run_id"], first["run_id"]);
+    let shown: Json = http()
+        .get(format!("{}/v1/runs/{}", server.url, first["run_id"].as_str().unwrap()))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(shown["memo"], json!({ "by": "test" }), "{shown}");
+    assert_eq!(shown["retry_policy"]["initial_interval_ms"], json!(5_000));
+    assert!(shown["execution_deadline"].is_string() && shown["run_deadline"].is_string());
+    for bad in [
+        json!({ "run_timeout": "soon" }),
+        json!({ "id_reuse_policy": "sometimes" }),
+        json!({ "retry_policy": { "maximum_attempts": -1 } }),
+        json!({ "start_delay": "-5s" }),
+        json!({ "workflow": "Crat" }),
+    ] {
+        let (status, told) = start(bad.clone()).await;
+        assert!(matches!(status, 404 | 422), "{bad}: {told}");
+    }
+}
+
+#[test]
+fn a_run_is_paused_looked_at_and_goes_on() {
+    let project = project();
+    let (_server, run) = served(&project);
+    let stack = project.nexus(&["run", "stack", "cart-1"]).ok();
+    assert!(stack.stdout().contains("await done"), "{}", stack.stdout());
+    assert!(stack.stdout().contains("workflows/cart.twf:"), "{}", stack.stdout());
+    project.nexus(&["run", "pause", &run, "--reason", "a look"]).ok();
+    let shown = project.nexus(&["run", "show", &run, "--format", "json"]).ok().json();
+    assert_eq!(shown["status"], json!("paused"));
+    let update = project.nexus(&["run", "update", "cart-1", "Take", "--input", "\"x\""]);
+    assert_eq!((update.code(), update.stderr().contains("NX-2033")), (5, true), "{}", update.stderr());
+    project.nexus(&["run", "signal", "cart-1", "Finish"]).ok();
+    project.nexus(&["run", "unpause", "cart-1"]).ok();
+    let shown = project.nexus(&["run", "show", &run, "--wait", "30", "--format", "json"]).ok().json();
+    assert_eq!(shown["status"], json!("completed"));
+    let limits = project.nexus(&["config", "limits", "--format", "json"]).ok().json();
+    assert!(limits.as_array().unwrap().iter().any(|it| it["name"] == "signals" && it["value"] == 10_000));
+}
