@@ -542,3 +542,19 @@ async fn the_runs_timeout_bounds_its_activities() {
     assert!(matches!(outcome.status, RunStatus::TimedOut | RunStatus::Failed), "{outcome:?}");
     world.stop().await;
 }
+
+#[tokio::test]
+async fn two_ends_in_one_batch_tell_whoever_waits() {
+    let text = "workflow Two() -> (any):\n    await all:\n        activity Do(1) -> a\n        activity Do(2) -> b\n    \
+                close complete([a, b])\n\nactivity Do(x: any) -> (any):\n    ...\n";
+    let world = World::new(text, Scripted::default().outside("Do")).await;
+    let run = world.start("Two", json!({})).await;
+    let (first, second) = (world.token("Do", 1).await, world.token("Do", 2).await);
+    let (a, b) =
+        tokio::join!(world.tell(first, completed(json!("a"))), world.tell(second, completed(json!("b"))));
+    assert!(a.is_ok() && b.is_ok());
+    let outcome = world.engine.within(Duration::from_secs(1), world.engine.end(run));
+    let outcome = world.until(outcome).await.expect("the waiter is told at once").unwrap();
+    assert_eq!(outcome.result, json!(["a", "b"]));
+    world.stop().await;
+}

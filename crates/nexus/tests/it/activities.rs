@@ -165,18 +165,23 @@ async fn by_token(server: &Server, project: &Project) {
     assert_eq!((&paused["heartbeat_details"], &paused["paused"]["reason"]), (&json!(40), &json!("lunch")));
     let beat = project.nexus(&["activity", "heartbeat", token, "--format", "json"]).ok().json();
     assert_eq!(beat["paused"], true);
-    let (status, refused) = post(server, &format!("/v1/activities/{run}.1.7/complete"), json!({})).await;
-    assert_eq!((status, &refused["code"]), (404, &json!("NX-2032")), "{refused:#}");
-    let (status, refused) = post(server, "/v1/activities/nonsense/complete", json!({})).await;
-    assert_eq!((status, &refused["code"]), (400, &json!("NX-2031")));
-    let unknown = project.nexus(&["activity", "unpause", run, "99"]);
-    assert_eq!(unknown.code(), 4, "{}", unknown.stderr());
+    refusals(server, project, run).await;
     let (status, done) =
         post(server, &format!("/v1/activities/{token}/complete"), json!({ "result": "done" })).await;
     assert_eq!(status, 200, "{done:#}");
     let url = format!("{}/v1/runs/{run}?wait=30s", server.url);
     let shown: Json = http().get(url).send().await.unwrap().json().await.unwrap();
     assert_eq!((&shown["status"], &shown["result"]), (&json!("completed"), &json!("done")));
+}
+
+/// What names no attempt that is under way.
+async fn refusals(server: &Server, project: &Project, run: &str) {
+    let (status, refused) = post(server, &format!("/v1/activities/{run}.1.7/complete"), json!({})).await;
+    assert_eq!((status, &refused["code"]), (404, &json!("NX-2032")), "{refused:#}");
+    let (status, refused) = post(server, "/v1/activities/nonsense/complete", json!({})).await;
+    assert_eq!((status, &refused["code"]), (400, &json!("NX-2031")));
+    let unknown = project.nexus(&["activity", "unpause", run, "99"]);
+    assert_eq!(unknown.code(), 4, "{}", unknown.stderr());
 }
 
 #[tokio::test]

@@ -25,6 +25,10 @@ pub(crate) async fn run(program: &Program, request: &Json, clock: &SharedClock) 
     let mut output = Vec::new();
     let mut from = from.take(PAYLOAD_BYTES_MAX as u64 + 1);
     let (read, ()) = tokio::join!(from.read_to_end(&mut output), write);
+    if output.len() > PAYLOAD_BYTES_MAX {
+        // Nobody reads on: it would wait for that for ever.
+        let _ = process.start_kill();
+    }
     let status = process.wait().await;
     last_words.complete(clock).await;
     let failed = |why: String| Err(last_words.failure("ProcessFailed", &why));
