@@ -532,7 +532,7 @@ async fn an_operator_ends_what_runs_here_or_waits() {
 async fn the_runs_timeout_bounds_its_activities() {
     let world = World::new(&program("start_to_close_timeout: 10m"), Scripted::default()).await;
     let mut request = crate::support::request("One", json!({ "x": 1 }));
-    request.run_timeout = Some(Duration::from_secs(30));
+    request.options.run.run_timeout_ms = Some(30_000);
     let run = world.engine.start(request).await.unwrap();
     let history = world.engine.history(&run.run_id).await.unwrap();
     let scheduled = serde_json::to_value(&history.events[2].event).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nexus_engine::EngineHandle;
-use nexus_engine::input::Input;
+use nexus_engine::input::{Input, Signal, Update};
 use nexus_engine::record::Event;
 use nexus_engine::testing::linear::{Answered, Asked, Operation, is_linearizable};
 use nexus_engine::testing::send;
@@ -106,11 +106,16 @@ async fn ask(scene: &Scene, asked: &Asked) -> Answered {
         }
         Asked::Signal(i) => {
             let (name, input, request_id) = ("Put".to_owned(), json!({ "i": i }), i.to_string());
-            send(engine, KEY, Input::Signal { run: None, name, input, request_id }).await
+            send(
+                engine,
+                KEY,
+                Input::Signal { run: None, signal: Signal { name, input, request_id }, checked: false },
+            )
+            .await
         }
         Asked::Update(i) => {
             let (name, input, id) = ("Add".to_owned(), json!({ "i": i }), i.to_string());
-            send(engine, KEY, Input::Update { run: None, id, name, input }).await
+            send(engine, KEY, Input::Update { run: None, update: Update { id, name, input } }).await
         }
         Asked::Terminate(run) => engine.terminate(&RunId::parse(run).unwrap(), "asked").await,
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexus_engine::decide::{Context, step};
-use nexus_engine::input::{Due, Input, Reply, Start};
+use nexus_engine::input::{Due, Input, Reply, Signal, Start, Update};
 use nexus_engine::record::{Event, IntentId, Record};
 use nexus_engine::state::KeyState;
 use nexus_engine::testing::programs;
@@ -137,7 +137,7 @@ impl Real {
     fn input(&self, happens: &Happens) -> Input {
         let signal = |name: &str, id: u8| {
             let (name, input, request_id) = (name.to_owned(), json!({ "i": id }), id.to_string());
-            Input::Signal { run: None, name, input, request_id }
+            Input::Signal { run: None, signal: Signal { name, input, request_id }, checked: false }
         };
         match *happens {
             Happens::Start(request) => Input::Start(Box::new(Start {
@@ -146,13 +146,13 @@ impl Real {
                 task_queue: "here".to_owned(),
                 request_id: request.to_string(),
                 origin: None,
-                run_timeout_ms: None,
+                options: nexus_engine::record::StartOptions::default(),
             })),
             Happens::Signal(id) => signal("Unheard", id),
             Happens::Close(id) => signal("Close", id),
             Happens::Update(id, i) => {
                 let (name, input) = ("Put".to_owned(), json!({ "i": i }));
-                Input::Update { run: None, id: id.to_string(), name, input }
+                Input::Update { run: None, update: Update { id: id.to_string(), name, input } }
             }
             Happens::Cancel => Input::Cancel { run: None, reason: "asked".to_owned() },
             Happens::Terminate => Input::Terminate { run: None, reason: "asked".to_owned() },
