@@ -123,7 +123,7 @@ async fn ask(scene: &Scene, asked: &Asked) -> Answered {
 }
 
 fn refused(error: &Error) -> Answered {
-    let expected = [&code::ALREADY_RUNNING, &code::RUN_UNKNOWN];
+    let expected = [&code::ALREADY_RUNNING, &code::RUN_UNKNOWN, &code::RUN_CLOSED];
     assert!(expected.contains(&error.code()), "{error}");
     Answered::Refused
 }

@@ -68,6 +68,8 @@ impl Model {
             Happens::Signal(id) | Happens::Close(id) if self.signals.contains(&id) => {
                 Expected::Done { writes: false }
             }
+            // An update that was accepted has its answer, also when the run has closed since.
+            Happens::Update(id, _) if self.updates.contains(&id) => Expected::Done { writes: false },
             Happens::Stale(_) => Expected::Done { writes: false },
             _ if !self.open => Expected::Refused,
             Happens::Signal(id) => {
@@ -75,9 +77,6 @@ impl Model {
                 Expected::Done { writes: true }
             }
             Happens::Update(id, i) => {
-                if self.updates.contains(&id) {
-                    return Expected::Done { writes: false };
-                }
                 if i < 0 {
                     return Expected::Refused;
                 }
