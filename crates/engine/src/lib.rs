@@ -30,6 +30,7 @@ mod failures;
 mod interpret;
 mod playback;
 mod recovery;
+mod retention;
 mod slots;
 mod timers;
 mod worker;

@@ -32,6 +32,7 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
         run_history(engine),
         run_cancel(engine),
         run_terminate(engine),
+        visibility::run_delete(engine),
     ];
     operations.extend([workflow_list(engine), workflow_show(engine)]);
     operations.push(playback::run_replay(engine));

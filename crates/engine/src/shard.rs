@@ -3,6 +3,7 @@
 //! It takes a batch of inputs, decides each with the pure step, commits the whole batch with one append, and only
 //! then performs effects. Nothing in it waits on purpose: what queued up during one commit is the next batch.
 
+mod delete;
 pub(crate) mod load;
 
 use std::collections::{HashMap, HashSet};
@@ -66,6 +67,8 @@ enum Body {
     Input(Input),
     /// Somebody wants to hear how a run ends.
     Watch(RunId),
+    /// A closed run is to be deleted.
+    Delete(RunId),
     /// The key had work to do when the process began.
     Recover(Box<LiveKey>),
 }
@@ -104,6 +107,13 @@ impl Message {
     /// A wish to hear how a run ends.
     pub fn watch(key: Key, run: RunId) -> (Message, oneshot::Receiver<Outcome>) {
         Message { key, body: Body::Watch(run), reply: None, watch: None, known: true }.watched()
+    }
+
+    /// A wish to delete a closed run.
+    pub(crate) fn delete(key: Key, run: RunId) -> (Message, oneshot::Receiver<Reply>) {
+        let (sender, receiver) = oneshot::channel();
+        let body = Body::Delete(run);
+        (Message { key, body, reply: Some(sender), watch: None, known: true }, receiver)
     }
 
     /// A key that had work to do when the process began.
@@ -182,6 +192,8 @@ pub struct Shard {
     watchers: HashMap<RunId, Vec<oneshot::Sender<Outcome>>>,
     /// Inputs for keys whose optimistic start is not decided yet, and those of a lost race.
     deferred: Vec<Mail>,
+    /// Runs to delete once the batch is committed.
+    deletions: Vec<delete::Deletion>,
     /// Who wants to see all schedules once recovery has brought them.
     listings: Vec<oneshot::Sender<Vec<(Namespace, Schedule)>>>,
     /// Keys settled since the process began, while recovery may still bring old records of them.
@@ -210,6 +222,7 @@ impl Shard {
             timers: Timers::default(),
             watchers: HashMap::new(),
             deferred: Vec::new(),
+            deletions: Vec::new(),
             settled: Some(HashSet::new()),
             listings: Vec::new(),
         }
@@ -298,7 +311,8 @@ impl Shard {
         for message in watches {
             watching.extend(self.decide(message, &mut assumed).await?);
         }
-        self.commit(watching).await
+        self.commit(watching).await?;
+        self.delete_runs().await
     }
 
     /// Decides one message, reading its key's state when it is not in memory.
@@ -310,6 +324,10 @@ impl Shard {
         let Message { key, body, reply, watch, known } = message;
         let input = match body {
             Body::Input(input) => input,
+            Body::Delete(run) => {
+                self.deletions.push(delete::Deletion { key, run, reply });
+                return Ok(None);
+            }
             Body::Watch(run) => return self.watch(&key, run, watch).await.map(|()| None),
             Body::Recover(live) => {
                 self.recover(*live);

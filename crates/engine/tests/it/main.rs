@@ -16,6 +16,7 @@ mod linear;
 mod model;
 mod playback;
 mod remote;
+mod retention;
 mod retry;
 mod scenario;
 mod schedule;

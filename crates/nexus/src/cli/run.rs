@@ -136,6 +136,11 @@ pub enum RunVerb {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Delete a closed run with its history; there is no way back
+    Delete {
+        /// The run
+        run: String,
+    },
     /// End a run without asking its program
     Terminate {
         /// The run
@@ -232,6 +237,7 @@ async fn on_runs(global: &Global, verb: RunVerb, output: Output) -> Result<(), E
         RunVerb::Watch { run } => watch::watch(&client, &run, output).await,
         RunVerb::Replay { run, to, step } => replay::replay(&client, &run, (to, step), output).await,
         RunVerb::Cancel { run, reason } => stop(&client, "run.cancel", run, reason).await,
+        RunVerb::Delete { run } => stop(&client, "run.delete", run, None).await,
         RunVerb::Terminate { run, reason } => stop(&client, "run.terminate", run, reason).await,
     };
     client.close().await?;

@@ -35,6 +35,7 @@ fn the_command_line() {
         &["run", "history"],
         &["run", "cancel"],
         &["run", "terminate"],
+        &["run", "delete"],
         &["check"],
         &["graph"],
         &["fmt"],
