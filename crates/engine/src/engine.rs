@@ -108,9 +108,11 @@ impl Engine {
             }));
         }
         recovery::recover(&self.shared, &shutdown).await?;
+        let retention = task::spawn(crate::retention::run(self.shared.clone(), shutdown.clone()));
         for shard in shards {
             shard.await.map_err(|error| Error::internal(error.to_string()))??;
         }
+        retention.await.map_err(|error| Error::internal(error.to_string()))?;
         Ok(())
     }
 }
@@ -331,6 +333,17 @@ impl EngineHandle {
     pub async fn cancel(&self, run: &RunId, reason: &str) -> Result<(), Error> {
         let row = self.row(run).await?;
         self.tell(row, |run, reason| Input::Cancel { run: Some(run), reason }, reason).await
+    }
+
+    /// Deletes a closed run: its row, and its records as far as no other run has a part in them.
+    pub async fn delete(&self, run: &RunId) -> Result<(), Error> {
+        let row = self.row(run).await?;
+        let (message, reply) = Message::delete(row.key, row.run_id);
+        self.shared.router.send(message);
+        match reply.await.map_err(|_| stopping())? {
+            Reply::Refused(error) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Ends an open run without asking its program.

@@ -33,6 +33,7 @@ mod interpret;
 mod playback;
 mod query;
 mod recovery;
+mod retention;
 mod slots;
 mod timers;
 mod worker;

@@ -11,6 +11,7 @@ use nexus_kernel::id::{Namespace, RunId};
 use nexus_kernel::port::SharedStore;
 use nexus_kernel::visibility::value::check_limits;
 use nexus_kernel::visibility::{AttributeType, AttributeValue, Attributes, Schema};
+use tokio::sync::Notify;
 
 /// The attribute under which a run says what is wrong with it, so that such runs can be searched for.
 const PROBLEMS: &str = "TemporalReportedProblems";
@@ -34,6 +35,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether closed runs of any namespace are ever deleted.
+    pub fn has_retention(&self) -> bool {
+        self.default.retention.is_some() || self.namespaces.values().any(|it| it.retention.is_some())
+    }
+
     /// The settings of a namespace.
     pub fn of(&self, namespace: &Namespace) -> &NamespaceSettings {
         self.namespaces.get(namespace).unwrap_or(&self.default)
@@ -44,6 +50,7 @@ impl Settings {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Namespaces {
     inner: Arc<RwLock<Inner>>,
+    configured: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -72,12 +79,23 @@ impl Namespaces {
         for (namespace, name, kind) in store.attribute_types().await? {
             inner.used.entry(namespace).or_default().insert(name, kind);
         }
-        Ok(Namespaces { inner: Arc::new(RwLock::new(inner)) })
+        Ok(Namespaces { inner: Arc::new(RwLock::new(inner)), configured: Arc::default() })
     }
 
     /// Puts other settings into force.
     pub(crate) fn configure(&self, settings: Settings) {
         self.inner.write().unwrap_or_else(PoisonError::into_inner).settings = settings;
+        self.configured.notify_one();
+    }
+
+    /// Waits until settings have been put into force since the last time.
+    pub(crate) async fn configured(&self) {
+        self.configured.notified().await;
+    }
+
+    /// The settings in force.
+    pub(crate) fn settings(&self) -> Settings {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).settings.clone()
     }
 
     /// What runs of a namespace can be searched by; without one, what those of any can.

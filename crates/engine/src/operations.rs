@@ -36,6 +36,7 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
         run_show(engine),
         run_history(engine),
         start::operation(engine),
+        visibility::run_delete(engine),
     ];
     operations.extend(operator::operations(engine));
     operations.extend(messages::operations(engine));

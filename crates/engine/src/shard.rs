@@ -3,6 +3,7 @@
 //! It takes a batch of inputs, decides each with the pure step, commits the whole batch with one append, and only
 //! then performs effects. Nothing in it waits on purpose: what queued up during one commit is the next batch.
 
+mod delete;
 pub(crate) mod load;
 mod messages;
 
@@ -74,6 +75,8 @@ enum Body {
     Watch(RunId),
     /// Somebody asks a run's program.
     Query(Query),
+    /// A closed run is to be deleted.
+    Delete(RunId),
     /// The key had work to do when the process began.
     Recover(Box<LiveKey>),
 }
@@ -117,6 +120,13 @@ impl Message {
     /// A wish to hear how a run ends.
     pub fn watch(key: Key, run: RunId) -> (Message, oneshot::Receiver<Outcome>) {
         Message::new(key, Body::Watch(run)).watched()
+    }
+
+    /// A wish to delete a closed run.
+    pub(crate) fn delete(key: Key, run: RunId) -> (Message, oneshot::Receiver<Reply>) {
+        let (sender, receiver) = oneshot::channel();
+        let body = Body::Delete(run);
+        (Message { reply: Some(sender), ..Message::new(key, body) }, receiver)
     }
 
     /// A key that had work to do when the process began.
@@ -196,6 +206,8 @@ pub struct Shard {
     update_watchers: UpdateWatchers,
     /// Inputs for keys whose optimistic start is not decided yet, and those of a lost race.
     deferred: Vec<Mail>,
+    /// Runs to delete once the batch is committed.
+    deletions: Vec<delete::Deletion>,
     /// Who wants to see all schedules once recovery has brought them.
     listings: Vec<oneshot::Sender<Vec<(Namespace, Schedule)>>>,
     /// Keys settled since the process began, while recovery may still bring old records of them.
@@ -228,6 +240,7 @@ impl Shard {
             watchers: HashMap::new(),
             update_watchers: UpdateWatchers::default(),
             deferred: Vec::new(),
+            deletions: Vec::new(),
             settled: Some(HashSet::new()),
             listings: Vec::new(),
         }
@@ -316,7 +329,8 @@ impl Shard {
         for message in watches {
             watching.extend(self.decide(message, &mut assumed).await?);
         }
-        self.commit(watching).await
+        self.commit(watching).await?;
+        self.delete_runs().await
     }
 
     /// Decides one message, reading its key's state when it is not in memory.
@@ -343,6 +357,11 @@ impl Shard {
             Body::Query(query) => {
                 pending.transition = self.query(&key, query).await?;
                 return Ok(Some(pending));
+            }
+            Body::Delete(run) => {
+                let reply = pending.reply;
+                self.deletions.push(delete::Deletion { key, run, reply });
+                return Ok(None);
             }
             Body::Watch(run) => {
                 self.load(&key).await?;

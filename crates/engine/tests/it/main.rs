@@ -19,6 +19,7 @@ mod operate;
 mod options;
 mod playback;
 mod remote;
+mod retention;
 mod retry;
 mod scenario;
 mod schedule;

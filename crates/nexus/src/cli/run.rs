@@ -143,6 +143,11 @@ pub enum RunVerb {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Delete a closed run with its history; there is no way back
+    Delete {
+        /// The run
+        run: String,
+    },
     /// End a run without asking its program
     Terminate {
         /// The run
@@ -263,6 +268,7 @@ async fn on_runs(global: &Global, verb: RunVerb, output: Output) -> Result<(), E
         RunVerb::Query(args) => message::query(&client, &args, output).await,
         RunVerb::Update(args) => message::update(&client, args, output).await,
         RunVerb::Cancel { run, reason } => stop(&client, "run.cancel", run, reason).await,
+        RunVerb::Delete { run } => stop(&client, "run.delete", run, None).await,
         RunVerb::Terminate { run, reason } => stop(&client, "run.terminate", run, reason).await,
         RunVerb::Pause { run, reason } => stop(&client, "run.pause", run, reason).await,
         RunVerb::Unpause { run, reason } => stop(&client, "run.unpause", run, reason).await,

@@ -41,6 +41,7 @@ fn the_command_line() {
         &["run", "pause"],
         &["run", "unpause"],
         &["run", "stack"],
+        &["run", "delete"],
         &["check"],
         &["graph"],
         &["fmt"],
