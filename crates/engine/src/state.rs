@@ -395,7 +395,7 @@ impl RunState {
                 (self.blocked, self.begun) = (Some(failure.clone()), true);
             }
             Event::WorkflowPropertiesModified { details, .. } => {
-                self.details = details.as_str().map(ToOwned::to_owned).or(self.details.take());
+                self.details = details.as_str().map(ToOwned::to_owned).or_else(|| self.details.take());
                 self.visible.apply(event);
             }
             Event::UpsertWorkflowSearchAttributes { .. } => self.visible.apply(event),

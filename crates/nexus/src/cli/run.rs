@@ -234,6 +234,41 @@ fn print_answer(answer: &Answer, output: Output) {
 async fn on_runs(global: &Global, verb: RunVerb, output: Output) -> Result<(), Error> {
     let client = Client::reading(global, output).await?;
     let result = match verb {
+        RunVerb::List { .. } | RunVerb::Count { .. } | RunVerb::Attributes { .. } => {
+            find(&client, verb, output).await
+        }
+        RunVerb::Show { run, wait } => show(&client, (&run, wait), output).await,
+        RunVerb::History { run } => history(&client, &run, output).await,
+        RunVerb::Watch { run } => watch::watch(&client, &run, output).await,
+        RunVerb::Replay { run, to, step } => replay::replay(&client, &run, (to, step), output).await,
+        RunVerb::Signal(args) => message::signal(&client, &args, output).await,
+        RunVerb::Query(args) => message::query(&client, &args, output).await,
+        RunVerb::Update(args) => message::update(&client, args, output).await,
+        RunVerb::Stack { run } => {
+            let input = Json::Object(message::address(&run, None));
+            client.verb("run.stack", input).await.map(|found| print_stack(&found, output))
+        }
+        verb => change(&client, verb).await,
+    };
+    client.close().await?;
+    result
+}
+
+/// Asks a run to stop, to stand still, to go on, or to go for good.
+async fn change(client: &Client, verb: RunVerb) -> Result<(), Error> {
+    match verb {
+        RunVerb::Cancel { run, reason } => stop(client, "run.cancel", run, reason).await,
+        RunVerb::Delete { run } => stop(client, "run.delete", run, None).await,
+        RunVerb::Terminate { run, reason } => stop(client, "run.terminate", run, reason).await,
+        RunVerb::Pause { run, reason } => stop(client, "run.pause", run, reason).await,
+        RunVerb::Unpause { run, reason } => stop(client, "run.unpause", run, reason).await,
+        _ => Ok(()),
+    }
+}
+
+/// Looks for runs.
+async fn find(client: &Client, verb: RunVerb, output: Output) -> Result<(), Error> {
+    match verb {
         RunVerb::List { filter, namespace, workflow, status, limit, after } => {
             let names = ["filter", "namespace", "workflow", "status", "after"];
             let given = names.into_iter().zip([filter, namespace, workflow, status, after]);
@@ -250,35 +285,26 @@ async fn on_runs(global: &Global, verb: RunVerb, output: Output) -> Result<(), E
             let input = find::input([("namespace", namespace)], []);
             client.verb("run.attributes", input).await.map(|found| find::print_attributes(&found, output))
         }
-        RunVerb::Show { run, wait } => {
-            let mut input = json!({ "run_id": run });
-            if let (Some(fields), Some(seconds)) = (input.as_object_mut(), wait) {
-                fields.insert("wait_ms".into(), json!(seconds.saturating_mul(1_000)));
-            }
-            client.verb("run.show", input).await.map(|found| print_run(&found, output))
-        }
-        RunVerb::History { run } => {
-            client.verb("run.history", json!({ "run_id": run })).await.map(|history| {
-                if output.is_json() { output.json(&history) } else { output.timeline(&history) }
-            })
-        }
-        RunVerb::Watch { run } => watch::watch(&client, &run, output).await,
-        RunVerb::Replay { run, to, step } => replay::replay(&client, &run, (to, step), output).await,
-        RunVerb::Signal(args) => message::signal(&client, &args, output).await,
-        RunVerb::Query(args) => message::query(&client, &args, output).await,
-        RunVerb::Update(args) => message::update(&client, args, output).await,
-        RunVerb::Cancel { run, reason } => stop(&client, "run.cancel", run, reason).await,
-        RunVerb::Delete { run } => stop(&client, "run.delete", run, None).await,
-        RunVerb::Terminate { run, reason } => stop(&client, "run.terminate", run, reason).await,
-        RunVerb::Pause { run, reason } => stop(&client, "run.pause", run, reason).await,
-        RunVerb::Unpause { run, reason } => stop(&client, "run.unpause", run, reason).await,
-        RunVerb::Stack { run } => {
-            let input = Json::Object(message::address(&run, None));
-            client.verb("run.stack", input).await.map(|found| print_stack(&found, output))
-        }
-    };
-    client.close().await?;
-    result
+        _ => Ok(()),
+    }
+}
+
+async fn show(client: &Client, (run, wait): (&str, Option<u64>), output: Output) -> Result<(), Error> {
+    let mut input = json!({ "run_id": run });
+    if let (Some(fields), Some(seconds)) = (input.as_object_mut(), wait) {
+        fields.insert("wait_ms".into(), json!(seconds.saturating_mul(1_000)));
+    }
+    client.verb("run.show", input).await.map(|found| print_run(&found, output))
+}
+
+async fn history(client: &Client, run: &str, output: Output) -> Result<(), Error> {
+    let history = client.verb("run.history", json!({ "run_id": run })).await?;
+    if output.is_json() {
+        output.json(&history);
+    } else {
+        output.timeline(&history);
+    }
+    Ok(())
 }
 
 /// A client that can do something to runs.
@@ -309,10 +335,10 @@ fn print_stack(found: &Json, output: Output) {
     }
     match found.get("blocked") {
         Some(failure @ Json::Object(_)) => {
-            output.note(&format!("the program cannot go on: {}", told(failure)))
+            output.note(&format!("the program cannot go on: {}", told(failure)));
         }
         _ => {
-            output.note(&format!("the run is {}", found.get("status").and_then(Json::as_str).unwrap_or("?")))
+            output.note(&format!("the run is {}", found.get("status").and_then(Json::as_str).unwrap_or("?")));
         }
     }
 }
