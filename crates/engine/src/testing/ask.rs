@@ -93,10 +93,7 @@ impl Ask {
                     Err(error) => refused(&error).map(|told| (told, None)),
                 };
             }
-            Ask::Signal { id, name, i, request } => {
-                let (name, input) = ((*name).to_owned(), json!({ "i": i }));
-                send(engine, id, Input::Signal { run: None, name, input, request_id: request.clone() }).await
-            }
+            Ask::Signal { id, name, i, request } => signal(engine, (id, name), *i, request).await,
             Ask::Update { id, i, update } => {
                 let (name, input) = ("Put".to_owned(), json!({ "i": i }));
                 send(engine, id, Input::Update { run: None, id: update.clone(), name, input }).await
@@ -109,6 +106,17 @@ impl Ask {
             Err(error) => refused(&error).map(|told| (told, None)),
         }
     }
+}
+
+/// Sends a signal with one argument, `i`, to whatever run of a workflow id in the namespace `default` is open.
+pub async fn signal(
+    engine: &EngineHandle,
+    (id, name): (&str, &str),
+    i: i64,
+    request: &str,
+) -> Result<(), Error> {
+    let (name, input, request_id) = (name.to_owned(), json!({ "i": i }), request.to_owned());
+    send(engine, id, Input::Signal { run: None, name, input, request_id }).await
 }
 
 /// Sends an input straight to the shard of a workflow id in the namespace `default`.
