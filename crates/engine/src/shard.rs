@@ -27,6 +27,7 @@ use crate::deliver;
 use crate::effect::Effect;
 use crate::input::{Input, Reply};
 use crate::namespaces::Namespaces;
+use crate::record::Record;
 use crate::schedule::{self, Schedule};
 use crate::state::{KeyState, RunState, changes_row};
 use crate::timers::Timers;
@@ -208,6 +209,9 @@ struct Pending {
     transition: Transition,
     /// The input, when the state was assumed rather than read.
     optimistic: Option<Input>,
+    /// What is to be appended, when it has a record. It describes the key after this record and no later one: a store
+    /// that fails may have kept any part of a batch.
+    append: Option<Append>,
     /// Its place in the batch, when it has a record.
     position: Option<usize>,
 }
@@ -346,7 +350,8 @@ impl Shard {
         }
         let kept = optimistic.then(|| input.clone());
         let transition = self.step(&key, input);
-        Ok(Some(Pending { key, reply, watch, transition, optimistic: kept, position: None }))
+        let append = transition.record.as_ref().and_then(|record| self.append_of(&key, record));
+        Ok(Some(Pending { key, reply, watch, transition, optimistic: kept, append, position: None }))
     }
 
     fn step(&mut self, key: &Key, input: Input) -> Transition {
@@ -367,7 +372,7 @@ impl Shard {
     async fn commit(&mut self, mut pending: Vec<Pending>) -> Result<(), Error> {
         let mut appends = Vec::new();
         for decided in &mut pending {
-            if let Some(append) = self.append_of(decided) {
+            if let Some(append) = decided.append.take() {
                 decided.position = Some(appends.len());
                 appends.push(append);
             }
@@ -391,9 +396,8 @@ impl Shard {
         Ok(())
     }
 
-    fn append_of(&mut self, decided: &Pending) -> Option<Append> {
-        let record = decided.transition.record.as_ref()?;
-        let key = decided.key.clone();
+    fn append_of(&mut self, key: &Key, record: &Record) -> Option<Append> {
+        let key = key.clone();
         let state = self.keys.get_mut(&key)?;
         let expected = state.head;
         state.head += 1;
