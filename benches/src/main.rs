@@ -1,9 +1,11 @@
 //! Measurements that print their figures; nothing here passes or fails.
 //!
-//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine sandbox rest process`) only
-//! those; `simulate COUNT [FROM]` lives through the worlds of that many seeds instead. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
+//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine durable sandbox rest process`) only
+//! those; `job` does what `benches/peers` do; `simulate COUNT [FROM]` lives through the worlds of that many seeds instead. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
 
+mod durable;
 mod engine;
+mod job;
 mod lang;
 mod lsp;
 mod measure;
@@ -23,10 +25,14 @@ fn out(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}"); // a reader that has gone away wants no more lines
 }
 
-const ALL: [&str; 8] = ["lang", "lsp", "store", "visibility", "engine", "sandbox", "rest", "process"];
+const ALL: [&str; 9] =
+    ["lang", "lsp", "store", "visibility", "engine", "durable", "sandbox", "rest", "process"];
 
 fn main() -> Result<()> {
     let given: Vec<String> = std::env::args().skip(1).collect();
+    if given.first().is_some_and(|name| name == "job") {
+        return runtime()?.block_on(job::run());
+    }
     if given.first().is_some_and(|name| name == "simulate") {
         return simulate::run(given.get(1..).unwrap_or_default());
     }
@@ -40,6 +46,7 @@ fn main() -> Result<()> {
             "store" => runtime()?.block_on(store::run())?,
             "visibility" => runtime()?.block_on(visibility::run())?,
             "engine" => runtime()?.block_on(engine::run())?,
+            "durable" => runtime()?.block_on(durable::run())?,
             "sandbox" => runtime()?.block_on(sandbox::run())?,
             "rest" => rest::run()?,
             "process" => process::run()?,

@@ -62,7 +62,8 @@ fn first_line(server: &mut Child) -> Result<String> {
     Ok(line)
 }
 
-fn resident_kib(pid: u32) -> Result<u32> {
+/// Memory that a process holds.
+pub(crate) fn resident_kib(pid: u32) -> Result<u32> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line =
         status.lines().find(|line| line.starts_with("VmRSS:")).context("Linux tells the resident size")?;

@@ -42,7 +42,8 @@ pub(crate) async fn run() -> Result<()> {
     reopen(folder.path()).await
 }
 
-fn raw(folder: &Path, group: usize, groups: usize) -> Result<()> {
+/// The disk alone: groups of pages appended to a file, each group synchronised.
+pub(crate) fn raw(folder: &Path, group: usize, groups: usize) -> Result<()> {
     let mut file = File::create(folder.join(format!("raw-{group}")))?;
     let bytes = vec![0x5a; PAGE_BYTES * group];
     let mut waits = Vec::with_capacity(groups);

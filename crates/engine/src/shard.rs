@@ -31,6 +31,7 @@ use crate::deliver;
 use crate::effect::Effect;
 use crate::input::{Input, Reply};
 use crate::namespaces::Namespaces;
+use crate::record::Record;
 use crate::schedule::{self, Schedule};
 use crate::state::{KeyState, RunState, changes_row};
 use crate::timers::Timers;
@@ -225,6 +226,9 @@ struct Pending {
     transition: Transition,
     /// The input, when the state was assumed rather than read.
     optimistic: Option<Input>,
+    /// What is to be appended, when it has a record. It describes the key after this record and no later one: a store
+    /// that fails may have kept any part of a batch.
+    append: Option<Append>,
     /// Its place in the batch, when it has a record.
     position: Option<usize>,
 }
@@ -348,6 +352,7 @@ impl Shard {
             update,
             transition: Transition::nothing(),
             optimistic: None,
+            append: None,
             position: None,
         };
         let key = pending.key.clone();
@@ -386,6 +391,7 @@ impl Shard {
         }
         pending.optimistic = optimistic.then(|| input.clone());
         pending.transition = self.step(&key, input);
+        pending.append = pending.transition.record.as_ref().and_then(|record| self.append_of(&key, record));
         Ok(Some(pending))
     }
 
@@ -407,7 +413,7 @@ impl Shard {
     async fn commit(&mut self, mut pending: Vec<Pending>) -> Result<(), Error> {
         let mut appends = Vec::new();
         for decided in &mut pending {
-            if let Some(append) = self.append_of(decided) {
+            if let Some(append) = decided.append.take() {
                 decided.position = Some(appends.len());
                 appends.push(append);
             }
@@ -429,9 +435,8 @@ impl Shard {
         Ok(())
     }
 
-    fn append_of(&mut self, decided: &Pending) -> Option<Append> {
-        let record = decided.transition.record.as_ref()?;
-        let key = decided.key.clone();
+    fn append_of(&mut self, key: &Key, record: &Record) -> Option<Append> {
+        let key = key.clone();
         let state = self.keys.get_mut(&key)?;
         let expected = state.head;
         state.head += 1;

@@ -22,5 +22,5 @@ mod simulate;
 mod waiting;
 mod world;
 
-pub use ask::send;
+pub use ask::{send, signal};
 pub use simulate::{Report, Violation, simulate, simulate_on_a_lying_store};

@@ -94,11 +94,7 @@ impl Ask {
                     Err(error) => refused(&error).map(|told| (told, None)),
                 };
             }
-            Ask::Signal { id, name, i, request } => {
-                let (name, input) = ((*name).to_owned(), json!({ "i": i }));
-                let signal = Signal { name, input, request_id: request.clone() };
-                send(engine, id, Input::Signal { run: None, signal, checked: false }).await
-            }
+            Ask::Signal { id, name, i, request } => signal(engine, (id, name), *i, request).await,
             Ask::Update { id, i, update } => {
                 let (name, input) = ("Put".to_owned(), json!({ "i": i }));
                 let update = Update { id: update.clone(), name, input };
@@ -112,6 +108,18 @@ impl Ask {
             Err(error) => refused(&error).map(|told| (told, None)),
         }
     }
+}
+
+/// Sends a signal with one argument, `i`, to whatever run of a workflow id in the namespace `default` is open.
+pub async fn signal(
+    engine: &EngineHandle,
+    (id, name): (&str, &str),
+    i: i64,
+    request: &str,
+) -> Result<(), Error> {
+    let (name, input) = (name.to_owned(), json!({ "i": i }));
+    let signal = Signal { name, input, request_id: request.to_owned() };
+    send(engine, id, Input::Signal { run: None, signal, checked: false }).await
 }
 
 /// Sends an input straight to the shard of a workflow id in the namespace `default`.

@@ -28,6 +28,8 @@ pub(super) struct Run {
     pub(super) id: String,
     pub(super) workflow: String,
     pub(super) events: Vec<Event>,
+    /// What history does not show, with the records it is in.
+    notes: Vec<(usize, Json)>,
 }
 
 /// One event.
@@ -82,6 +84,8 @@ impl Logged {
                 self.keys.entry(key.to_owned()).or_default().push(id);
             }
             let first = part["first"].as_u64().unwrap_or(0);
+            let notes = part["notes"].as_array().into_iter().flatten();
+            run.notes.extend(notes.map(|note| (place, note.clone())));
             for (id, body) in (first..).zip(part["events"].as_array().into_iter().flatten()) {
                 let kind = body["type"].as_str().unwrap_or_default().to_owned();
                 if kind == "WorkflowExecutionStarted" {
@@ -149,8 +153,9 @@ impl Run {
     pub(super) fn told(&self) -> String {
         let line =
             |event: &Event| format!("  {} {} record {}: {}", event.id, event.at, event.record, event.body);
-        let events: Vec<_> = self.events.iter().map(line).collect();
-        format!("{} {} ({})\n{}", self.key, self.id, self.workflow, events.join("\n"))
+        let noted = |(record, note): &(usize, Json)| format!("  record {record}: {note}");
+        let lines: Vec<_> = self.events.iter().map(line).chain(self.notes.iter().map(noted)).collect();
+        format!("{} {} ({})\n{}", self.key, self.id, self.workflow, lines.join("\n"))
     }
 }
 

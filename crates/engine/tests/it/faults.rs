@@ -121,9 +121,25 @@ async fn survives(store: SharedStore, (n, verdict): (u64, Verdict)) -> bool {
     let faults = Arc::new(Nth { left: AtomicU64::new(n), verdict, hit: AtomicBool::new(false) });
     let faulty = Arc::new(FaultyStore::new(Arc::clone(&store), Arc::clone(&faults) as Arc<dyn Faults>));
     let _ = life((faulty, Arc::clone(&store)), &clock, n).await;
+    open_runs_are_live(&store, &format!("call {n}, {verdict:?}")).await;
     life((Arc::clone(&store), Arc::clone(&store)), &clock, n + 1_000_000).await.unwrap();
     check(&store, &format!("call {n}, {verdict:?}")).await;
     faults.hit.load(Ordering::SeqCst)
+}
+
+/// Whatever part of a batch has happened: a process that begins is told of every open run.
+async fn open_runs_are_live(store: &SharedStore, case: &str) {
+    let live: Vec<_> = store.live(0, 100).await.unwrap().into_iter().map(|live| live.key).collect();
+    for row in store.runs(RunFilter { limit: 100, ..RunFilter::default() }.into()).await.unwrap() {
+        let is_open = !history(store, &row).await.iter().any(closes);
+        assert_eq!(is_open, row.status.is_open(), "{case}: {row:?}");
+        assert!(!is_open || live.contains(&row.key), "{case}: nobody will go on with {row:?}");
+    }
+}
+
+fn closes(event: &Json) -> bool {
+    let ends = ["WorkflowExecutionCompleted", "WorkflowExecutionContinuedAsNew"];
+    ends.iter().any(|end| event["type"] == *end)
 }
 
 /// The work takes fewer calls than this.

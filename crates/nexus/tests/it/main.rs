@@ -15,6 +15,7 @@ mod data;
 mod design;
 mod drift;
 mod kill;
+mod kill_loop;
 mod lsp;
 mod orders;
 mod replay;
