@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nexus_engine::{Engine, EngineHandle, Options, Ports};
 use nexus_kernel::error::Error;
-use nexus_kernel::id::WorkflowId;
+use nexus_kernel::id::{Partition, WorkflowId};
 use nexus_kernel::memory::clock::SimClock;
 use nexus_kernel::memory::rng::SeededRng;
 use nexus_kernel::memory::store::MemoryStore;
@@ -127,8 +127,10 @@ async fn survives(store: SharedStore, (n, verdict): (u64, Verdict)) -> bool {
     faults.hit.load(Ordering::SeqCst)
 }
 
-/// Whatever part of a batch has happened: a process that begins is told of every open run.
+/// Whatever part of a batch has happened: a process that begins is told of every open run. It claims the store first, as
+/// every process does: what the dead one had on its way is written by then, or never.
 async fn open_runs_are_live(store: &SharedStore, case: &str) {
+    store.acquire(0..Partition::COUNT, "the next").await.unwrap();
     let live: Vec<_> = store.live(0, 100).await.unwrap().into_iter().map(|live| live.key).collect();
     for row in store.runs(RunFilter { limit: 100, ..RunFilter::default() }.into()).await.unwrap() {
         let is_open = !history(store, &row).await.iter().any(closes);
