@@ -16,6 +16,7 @@ mod expr;
 mod fit;
 mod function;
 mod join;
+mod label;
 mod ops;
 mod place;
 mod stmt;
@@ -37,6 +38,7 @@ use crate::twf::check::index::{Found, Index, address};
 use crate::twf::hash::QuickMap;
 use body::Body;
 use declared::{Declared, Signature};
+use label::Labels;
 use vars::Vars;
 
 pub use table::{DefinitionTypes, FieldInfo, Hint, Types, Variable};
@@ -45,6 +47,7 @@ pub use ty::{Name, Record, Ty};
 /// Finds values of wrong types, one definition at a time.
 pub(in crate::twf) struct Mismatches<'a> {
     world: World<'a>,
+    labels: Labels<'a>,
     found: Vec<Diagnostic>,
 }
 
@@ -54,11 +57,13 @@ impl<'a> Mismatches<'a> {
         index: &'a Index<'a>,
         sources: &'a Sources,
     ) -> Mismatches<'a> {
-        Mismatches { world: World::new(units, index, sources), found: Vec::new() }
+        let world = World::new(units, index, sources);
+        Mismatches { world, labels: Labels::default(), found: Vec::new() }
     }
 
     /// Looks into the bodies of a definition.
     pub(in crate::twf) fn definition(&mut self, file: usize, definition: &'a Definition) {
+        self.labels.definition(&self.world.declared, definition);
         let found = &mut self.found;
         self.world.each_body(file, definition, &mut |body, _| {
             found.append(&mut body.found);
@@ -70,6 +75,7 @@ impl<'a> Mismatches<'a> {
     pub(in crate::twf) fn finish(mut self) -> Vec<Diagnostic> {
         let mut defaults = self.world.defaults();
         self.found.append(&mut defaults);
+        self.found.append(&mut self.labels.finish());
         self.found
     }
 }

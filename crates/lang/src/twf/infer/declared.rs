@@ -82,6 +82,21 @@ impl<'a> Declared<'a> {
         self.types.get(name)?.as_ref()
     }
 
+    /// Whether no type is declared at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.types.is_empty()
+    }
+
+    /// The names of all declared types.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.types.keys().copied()
+    }
+
+    /// Whether a name is neither declared nor built in.
+    pub(super) fn is_label(&self, name: &str) -> bool {
+        !self.types.contains_key(name) && matches!(self.named(name), Ty::Any(Some(_)))
+    }
+
     /// All declared types.
     pub(super) fn all(&self) -> impl Iterator<Item = &TypeOf<'a>> {
         self.types.values().flatten()

@@ -190,7 +190,23 @@ impl<'t> Parser<'t> {
     pub(super) fn unexpected(&mut self, wanted: &str, after: &str) -> Broken {
         let after = if after.is_empty() { String::new() } else { format!(" after {after}") };
         let message = format!("expected {wanted}{after}, found {}", self.found());
-        self.syntax(self.next_span(), message)
+        self.syntax_help(self.next_span(), message, self.spaced_duration())
+    }
+
+    /// What to write instead of `24 hours`, when that is what stands here.
+    fn spaced_duration(&self) -> Option<String> {
+        let number = self.at.checked_sub(1).and_then(|at| self.tokens.get(at))?;
+        let unit = match self.word() {
+            "ms" | "millisecond" | "milliseconds" => "ms",
+            "s" | "sec" | "secs" | "second" | "seconds" => "s",
+            "m" | "min" | "mins" | "minute" | "minutes" => "m",
+            "h" | "hr" | "hrs" | "hour" | "hours" => "h",
+            "d" | "day" | "days" => "d",
+            "w" | "week" | "weeks" => "w",
+            _ => return None,
+        };
+        let is_number = number.kind == TokenKind::Number;
+        is_number.then(|| format!("a duration is one word: `{}{unit}`", self.text_of(*number)))
     }
 
     /// The next token as a message shows it.

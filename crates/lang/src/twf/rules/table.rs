@@ -106,6 +106,7 @@ pub static RULES: &[Rule] = &[
     error("UNDEFINED_CONDITION", Resolve, "a condition is not declared"),
     error("UNDEFINED_PROMISE_OR_CONDITION", Resolve, "what is awaited is neither a promise nor a condition"),
     error("UNDEFINED_SIGNAL", Resolve, "a signal is not declared"),
+    warning("UNDEFINED_TYPE", Resolve, "a type is not declared, and looks like one that is"),
     error("UNDEFINED_UPDATE", Resolve, "an update is not declared"),
     error("UNDEFINED_VARIABLE", Resolve, "a name is read that nothing assigns"),
     error("UNDEFINED_WORKFLOW", Resolve, "a workflow is not defined"),
