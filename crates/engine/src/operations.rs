@@ -15,7 +15,7 @@ use std::time::Duration;
 use nexus_kernel::call::{Answer, CallContext, RunAnswer, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
-use nexus_kernel::id::{Namespace, RunId};
+use nexus_kernel::id::Namespace;
 use nexus_kernel::operation::{Effect, Handler, Operation};
 use nexus_kernel::port::runs::RunStatus;
 use nexus_kernel::{BoxFuture, Json};
@@ -26,6 +26,7 @@ use serde_json::json;
 use crate::definition::Definition;
 use crate::engine::{EngineHandle, StartRequest};
 use crate::shard::Outcome;
+use address::{Addressed, addressed};
 
 /// Every operation of an engine with this definition deployed.
 pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<Operation>, Error> {
@@ -104,26 +105,23 @@ impl Verb {
 
 #[derive(Deserialize)]
 struct ShowInput {
-    run_id: String,
+    #[serde(flatten)]
+    run: Addressed,
     wait_ms: Option<u64>,
 }
 
 fn run_show(engine: &EngineHandle) -> Operation {
-    let mut properties = run_id_property();
-    if let Some(fields) = properties.as_object_mut() {
-        let wait = json!({
-            "type": "integer", "minimum": 0,
-            "description": "wait this many milliseconds for the run to end before answering",
-        });
-        fields.insert("wait_ms".into(), wait);
-    }
+    let wait = json!({ "wait_ms": {
+        "type": "integer", "minimum": 0,
+        "description": "wait this many milliseconds for the run to end before answering",
+    } });
     let (title, doc) = ("Show a run", "What is known of a run: status, result, and what it waits for.");
-    let (input, output) = (object(&properties, &["run_id"]), json!({ "type": "object" }));
+    let (input, output) = (addressed(wait, &[]), json!({ "type": "object" }));
     Verb { name: "run.show", title, doc, effect: Effect::Read, input, output }.handled(engine, show_run)
 }
 
 async fn show_run(engine: EngineHandle, input: ShowInput, _: CallContext) -> Result<Json, Error> {
-    let run = RunId::parse(&input.run_id)?;
+    let run = input.run.run(&engine).await?;
     if let Some(wait) = input.wait_ms {
         let row = engine.row(&run).await?;
         // Whether the run ended, the wait did, or the server is stopping: what is known then is the answer.
@@ -134,11 +132,12 @@ async fn show_run(engine: EngineHandle, input: ShowInput, _: CallContext) -> Res
 
 #[derive(Deserialize)]
 struct RunInput {
-    run_id: String,
+    #[serde(flatten)]
+    run: Addressed,
 }
 
 fn run_history(engine: &EngineHandle) -> Operation {
-    let input = object(&run_id_property(), &["run_id"]);
+    let input = addressed(json!({}), &[]);
     let output = json!({
         "type": "object",
         "properties": { "events": { "type": "array", "items": { "type": "object" } } },
@@ -147,12 +146,8 @@ fn run_history(engine: &EngineHandle) -> Operation {
     let (title, doc) = ("Show a run's history", "Every event of a run, in order.");
     let verb = Verb { name: "run.history", title, doc, effect: Effect::Read, input, output };
     verb.handled(engine, |engine: EngineHandle, input: RunInput, _| async move {
-        Ok(engine.history(&RunId::parse(&input.run_id)?).await?.to_json())
+        Ok(engine.history(&input.run.run(&engine).await?).await?.to_json())
     })
-}
-
-fn run_id_property() -> Json {
-    json!({ "run_id": { "type": "string", "description": "the run, for example run_0688ab1tdpv3h9m5x7cq2wnk4e" } })
 }
 
 pub(crate) fn object(properties: &Json, required: &[&str]) -> Json {

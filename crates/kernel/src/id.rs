@@ -107,6 +107,12 @@ impl RunId {
             .help("run ids look like run_0688ab1tdpv3h9m5x7cq2wnk4e; `nexus run list` shows them"))
     }
 
+    /// The field of a verb's input that a run belongs into as people name it: what does not look like a run's id is the
+    /// workflow id that its caller chose.
+    pub fn field_of(text: &str) -> &'static str {
+        if RunId::parse(text).is_ok() { "run_id" } else { "workflow_id" }
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

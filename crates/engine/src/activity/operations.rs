@@ -6,7 +6,6 @@ use nexus_kernel::call::CallContext;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::{Failure, FailureKind};
-use nexus_kernel::id::RunId;
 use nexus_kernel::operation::{Effect, Operation};
 use nexus_kernel::retry::RetryPolicy;
 use serde::Deserialize;
@@ -15,7 +14,8 @@ use serde_json::{Map, json};
 use crate::activity::handle::ActivityTarget;
 use crate::activity::input::{ActivityInput, OptionsPatch, Outcome};
 use crate::engine::EngineHandle;
-use crate::operations::{Verb, object};
+use crate::operations::Verb;
+use crate::operations::address::{Addressed, addressed};
 
 /// Every operation on activities.
 pub(crate) fn all(engine: &EngineHandle) -> Vec<Operation> {
@@ -35,42 +35,47 @@ pub(crate) fn all(engine: &EngineHandle) -> Vec<Operation> {
 #[derive(Deserialize)]
 struct Address {
     token: Option<String>,
-    run_id: Option<String>,
     activity_id: Option<u64>,
+    #[serde(flatten)]
+    run: Addressed,
 }
 
 impl Address {
-    fn target(&self) -> Result<ActivityTarget, Error> {
-        match (&self.token, &self.run_id, self.activity_id) {
-            (Some(token), None, None) => ActivityToken::parse(token).map(ActivityTarget::from),
-            (None, Some(run), Some(activity_id)) => {
-                Ok(ActivityTarget { run_id: RunId::parse(run)?, activity_id, ticket: None })
+    async fn target(&self, engine: &EngineHandle) -> Result<ActivityTarget, Error> {
+        match (&self.token, self.activity_id) {
+            (Some(token), None) if self.run.is_empty() => {
+                ActivityToken::parse(token).map(ActivityTarget::from)
+            }
+            (None, Some(activity_id)) => {
+                Ok(ActivityTarget { run_id: self.run.run(engine).await?, activity_id, ticket: None })
             }
             _ => Err(Error::new(
                 &code::INPUT_INVALID,
                 "an activity is named by its token, or by its run and number",
             )
-            .help("give `token`, or `run_id` and `activity_id`; `nexus run show` shows both")),
+            .help(
+                "give `token`, or `activity_id` and `run_id` or `workflow_id`; `nexus run show` shows both",
+            )),
         }
     }
 }
 
 /// An operation whose input names an activity, beside these fields.
 fn verb(name: &'static str, (title, doc): (&'static str, &'static str), fields: Json) -> Verb {
-    let mut properties = Map::new();
-    let token = json!({ "type": "string", "description": "the attempt, by the token that it was given" });
-    let run = json!({ "type": "string", "description": "the run, in place of a token" });
-    let activity = json!({ "type": "integer", "minimum": 1, "description": "the activity's number in the run, in place of a token" });
-    properties.extend([("token".into(), token), ("run_id".into(), run), ("activity_id".into(), activity)]);
+    let mut more = Map::new();
+    let token = json!({ "type": "string", "description": "the attempt, by the token that it was given, in place of a run" });
+    let activity =
+        json!({ "type": "integer", "minimum": 1, "description": "the activity's number in the run" });
+    more.extend([("token".into(), token), ("activity_id".into(), activity)]);
     if let Json::Object(fields) = fields {
-        properties.extend(fields);
+        more.extend(fields);
     }
     Verb {
         name,
         title,
         doc,
         effect: Effect::Write,
-        input: object(&Json::Object(properties), &[]),
+        input: addressed(Json::Object(more), &[]),
         output: json!({ "type": "object" }),
     }
 }
@@ -162,7 +167,7 @@ fn heartbeat(engine: &EngineHandle) -> Operation {
     Verb { output, ..verb("activity.heartbeat", about, fields) }.handled(
         engine,
         |engine: EngineHandle, input: DetailsInput, _: CallContext| async move {
-            let target = input.address.target()?;
+            let target = input.address.target(&engine).await?;
             let beat = ActivityInput::Beat { ticket: target.ticket, details: input.details };
             Ok(answer(engine.activity(&target, beat).await?))
         },
@@ -190,7 +195,7 @@ fn cancel_ack(engine: &EngineHandle) -> Operation {
 }
 
 async fn report(engine: &EngineHandle, address: &Address, outcome: Outcome) -> Result<Json, Error> {
-    let target = address.target()?;
+    let target = address.target(engine).await?;
     let ticket = target.ticket;
     engine.activity(&target, ActivityInput::Reported { ticket, outcome }).await?;
     Ok(json!({}))
@@ -323,6 +328,6 @@ fn update_options(engine: &EngineHandle) -> Operation {
 }
 
 async fn operate(engine: &EngineHandle, address: &Address, input: ActivityInput) -> Result<Json, Error> {
-    engine.activity(&address.target()?, input).await?;
+    engine.activity(&address.target(engine).await?, input).await?;
     Ok(json!({}))
 }

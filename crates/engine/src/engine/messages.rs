@@ -95,13 +95,17 @@ impl EngineHandle {
         }
     }
 
+    /// The run at an address.
+    pub async fn run_at(&self, to: &Address) -> Result<RunId, Error> {
+        match &to.run {
+            Some(run) => Ok(run.clone()),
+            None => view::latest(&self.shared, &to.key).await,
+        }
+    }
+
     /// What is known of the run at an address.
     pub async fn show_at(&self, to: &Address) -> Result<RunView, Error> {
-        let run = match &to.run {
-            Some(run) => run.clone(),
-            None => view::latest(&self.shared, &to.key).await?,
-        };
-        self.show(&run).await
+        self.show(&self.run_at(to).await?).await
     }
 
     /// Sends a signal; gives the run that took it. The signal is durable when this returns.

@@ -18,6 +18,11 @@ pub(crate) struct Addressed {
 }
 
 impl Addressed {
+    /// Whether no run is named.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.run_id.is_none() && self.workflow_id.is_none()
+    }
+
     /// The run that is meant.
     pub(crate) async fn resolve(&self, engine: &EngineHandle) -> Result<Address, Error> {
         match (&self.run_id, &self.workflow_id) {
@@ -29,6 +34,14 @@ impl Addressed {
             _ => Err(Error::new(&code::INPUT_INVALID, "the input names no run, or names it twice")
                 .fault("/run_id", "give either `run_id` or `workflow_id`")
                 .help("`workflow_id` means whichever run of that id is the latest")),
+        }
+    }
+
+    /// The id of the run that is meant: of a workflow id, the run that was started last.
+    pub(crate) async fn run(&self, engine: &EngineHandle) -> Result<RunId, Error> {
+        match (&self.run_id, &self.workflow_id) {
+            (Some(run), None) => RunId::parse(run),
+            _ => engine.run_at(&self.resolve(engine).await?).await,
         }
     }
 }

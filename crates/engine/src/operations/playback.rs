@@ -1,26 +1,23 @@
 //! `run.replay`: a run step by step.
 
-use nexus_kernel::id::RunId;
 use nexus_kernel::operation::{Effect, Operation};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Verb, object, run_id_property};
+use super::Verb;
+use super::address::{Addressed, addressed};
 use crate::engine::EngineHandle;
 
 #[derive(Deserialize)]
 struct ReplayInput {
-    run_id: String,
+    #[serde(flatten)]
+    run: Addressed,
     to: Option<u64>,
 }
 
 /// The verb.
 pub(super) fn run_replay(engine: &EngineHandle) -> Operation {
-    let mut properties = run_id_property();
-    if let Some(fields) = properties.as_object_mut() {
-        let to = json!({ "type": "integer", "minimum": 1, "description": "the last event to play; all when absent" });
-        fields.insert("to".into(), to);
-    }
+    let to = json!({ "to": { "type": "integer", "minimum": 1, "description": "the last event to play; all when absent" } });
     let output = json!({
         "type": "object",
         "properties": {
@@ -34,15 +31,9 @@ pub(super) fn run_replay(engine: &EngineHandle) -> Operation {
         "Replay a run",
         "Steps through a run in time: what each event changed, what the program waited for.",
     );
-    let verb = Verb {
-        name: "run.replay",
-        title,
-        doc,
-        effect: Effect::Read,
-        input: object(&properties, &["run_id"]),
-        output,
-    };
+    let verb =
+        Verb { name: "run.replay", title, doc, effect: Effect::Read, input: addressed(to, &[]), output };
     verb.handled(engine, |engine: EngineHandle, input: ReplayInput, _| async move {
-        engine.playback(&RunId::parse(&input.run_id)?, input.to).await
+        engine.playback(&input.run.run(&engine).await?, input.to).await
     })
 }

@@ -4,7 +4,7 @@ use nexus_kernel::Json;
 use nexus_kernel::call::CallContext;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
-use nexus_kernel::id::{Namespace, RunId};
+use nexus_kernel::id::Namespace;
 use nexus_kernel::limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
 use nexus_kernel::operation::{Effect, Operation};
 use nexus_kernel::port::runs::RunStatus;
@@ -16,7 +16,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::engine::EngineHandle;
-use crate::operations::{Verb, object, run_id_property};
+use crate::operations::address::{Addressed, addressed};
+use crate::operations::{Verb, object};
 use crate::view::row_json;
 
 const FILTER_DOC: &str =
@@ -167,17 +168,18 @@ pub(super) fn run_attributes(engine: &EngineHandle) -> Operation {
 
 #[derive(Deserialize)]
 struct DeleteInput {
-    run_id: String,
+    #[serde(flatten)]
+    run: Addressed,
 }
 
 pub(super) fn run_delete(engine: &EngineHandle) -> Operation {
-    let input = object(&run_id_property(), &["run_id"]);
+    let input = addressed(json!({}), &[]);
     let (title, doc) =
         ("Delete a closed run", "Deletes a closed run with its history. There is no way back.");
     let output = json!({ "type": "object" });
     let verb = Verb { name: "run.delete", title, doc, effect: Effect::Write, input, output };
     verb.handled(engine, |engine: EngineHandle, input: DeleteInput, _| async move {
-        engine.delete(&RunId::parse(&input.run_id)?).await?;
+        engine.delete(&input.run.run(&engine).await?).await?;
         Ok(json!({}))
     })
 }

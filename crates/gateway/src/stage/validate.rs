@@ -71,8 +71,11 @@ fn invalid(operation: &Operation, validator: &Validator, input: &Json) -> Error 
         many if many > FAULTS_MAX => format!("more than {FAULTS_MAX} faults"),
         many => format!("{many} faults"),
     };
-    let noun = if operation.is_workflow() { "workflow" } else { "operation" };
-    let help = format!("`nexus {noun} show {}` shows the schema", operation.name);
+    let help = if operation.is_workflow() {
+        format!("`nexus workflow show {}` shows the schema", operation.name)
+    } else {
+        "`GET /v1/operations` shows the schema".to_owned()
+    };
     let message = format!("the input does not fit {}: {counted}", operation.id());
     let error = Error::new(&code::INPUT_INVALID, message).help(help);
     found.into_iter().take(FAULTS_MAX).fold(error, |error, fault| error.fault(fault.at, fault.message))

@@ -119,7 +119,7 @@ async fn unknown_names_get_a_suggestion() {
         ),
         (world.post("/v1/operations/run.lst", &json!({})).await, 404, "did you mean \"run.list\"?"),
         (get("/v1/runs/x/histroy").await, 404, "did you mean \"run.history\"?"),
-        (get("/v1/runs/x?wat=1s").await, 422, "`nexus operation show run.show` shows the schema"),
+        (get("/v1/runs/x?wat=1s").await, 422, "`GET /v1/operations` shows the schema"),
         (get("/health?verbose=1").await, 400, "no query parameters are taken here"),
         (world.post("/v1/workflows/Total/runs?wat=1s", &json!({})).await, 400, "did you mean \"wait\"?"),
         (get("/v1/runs/x?wait=soon").await, 400, "write 30s, 500ms or 2m, for example"),

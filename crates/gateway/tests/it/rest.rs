@@ -90,9 +90,10 @@ async fn paths_and_queries_become_inputs_of_verbs() {
     for (path, seen) in [
         ("/v1/runs", json!({})),
         ("/v1/runs?limit=5&status=running", json!({ "limit": 5, "status": "running" })),
-        ("/v1/runs/run_1", json!({ "run_id": "run_1" })),
-        ("/v1/runs/run_1?wait=30s", json!({ "run_id": "run_1", "wait_ms": 30_000 })),
-        ("/v1/runs/run_1/history", json!({ "run_id": "run_1" })),
+        ("/v1/runs/order-1", json!({ "workflow_id": "order-1" })),
+        ("/v1/runs/order-1?wait=30s", json!({ "workflow_id": "order-1", "wait_ms": 30_000 })),
+        ("/v1/runs/order-1/history", json!({ "workflow_id": "order-1" })),
+        (&format!("/v1/runs/{RUN}/history"), json!({ "run_id": RUN })),
         ("/v1/workflows", json!({})),
         ("/v1/workflows/shop.Total", json!({ "name": "Total", "namespace": "shop" })),
         ("/v1/workflows/Refund?namespace=bank", json!({ "name": "Refund", "namespace": "bank" })),
@@ -100,8 +101,8 @@ async fn paths_and_queries_become_inputs_of_verbs() {
         let reply = world.get(path).await;
         assert_eq!((reply.status, reply.json()), (200, seen), "{path}");
     }
-    let cancel = world.post("/v1/runs/run_1/cancel", &json!({})).await;
-    assert_eq!((cancel.status, cancel.json()), (200, json!({ "run_id": "run_1" })));
+    let cancel = world.post("/v1/runs/order-1/cancel", &json!({})).await;
+    assert_eq!((cancel.status, cancel.json()), (200, json!({ "workflow_id": "order-1" })));
 }
 
 #[tokio::test]
@@ -187,14 +188,14 @@ async fn workflows_are_listed_under_names_that_can_be_called() {
 #[tokio::test]
 async fn a_message_is_its_body() {
     let world = World::new().await;
-    let sent = world.post("/v1/runs/run_1/signals/Add?request_id=r", &json!(7)).await.json();
-    assert_eq!(sent, json!({ "run_id": "run_1", "name": "Add", "request_id": "r", "input": 7 }));
-    let asked = world.get("/v1/runs/run_1/queries/Items").await.json();
-    assert_eq!(asked, json!({ "run_id": "run_1", "name": "Items", "input": {} }));
-    let update = "/v1/runs/run_1/updates/Take?update_id=u&stage=accepted&wait=2s";
-    let expected = json!({ "run_id": "run_1", "name": "Take", "update_id": "u", "wait": "accepted",
+    let sent = world.post("/v1/runs/order-1/signals/Add?request_id=r", &json!(7)).await.json();
+    assert_eq!(sent, json!({ "workflow_id": "order-1", "name": "Add", "request_id": "r", "input": 7 }));
+    let asked = world.get("/v1/runs/order-1/queries/Items").await.json();
+    assert_eq!(asked, json!({ "workflow_id": "order-1", "name": "Items", "input": {} }));
+    let update = "/v1/runs/order-1/updates/Take?update_id=u&stage=accepted&wait=2s";
+    let expected = json!({ "workflow_id": "order-1", "name": "Take", "update_id": "u", "wait": "accepted",
         "wait_ms": 2_000, "input": { "a": 1 } });
     assert_eq!(world.post(update, &json!({ "a": 1 })).await.json(), expected);
-    assert_eq!(world.post("/v1/runs/run_1/signals/Add?requestid=r", &json!(7)).await.status, 400);
-    assert_eq!(world.get("/v1/runs/run_1/signals/Add").await.status, 405);
+    assert_eq!(world.post("/v1/runs/order-1/signals/Add?requestid=r", &json!(7)).await.status, 400);
+    assert_eq!(world.get("/v1/runs/order-1/signals/Add").await.status, 405);
 }

@@ -201,8 +201,9 @@ fn operations(gate: &Arc<Notify>, begun: &Arc<Notify>) -> Vec<Operation> {
     let echo = |input: Json, _: CallContext| async { Ok(Answer::of(input)) };
     let run_id = json!({
         "type": "object",
-        "properties": { "run_id": { "type": "string" }, "wait_ms": { "type": "integer" } },
-        "required": ["run_id"],
+        "properties": {
+            "run_id": { "type": "string" }, "workflow_id": { "type": "string" }, "wait_ms": { "type": "integer" },
+        },
         "additionalProperties": false,
     });
     let filters = json!({

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use nexus_kernel::Json;
 use nexus_kernel::error::Error;
+use nexus_kernel::id::RunId;
 use serde_json::{Map, json};
 
 use crate::cli::Global;
@@ -119,10 +120,12 @@ pub async fn activity(global: &Global, verb: ActivityVerb, output: Output) -> Re
     let (name, address, fields) = call(verb)?;
     let client = Client::remote(global).await?;
     let mut given: Map<String, Json> = match address.activity {
-        Some(activity) => [("run_id", json!(address.token)), ("activity_id", json!(activity))]
-            .map(owned)
-            .into_iter()
-            .collect(),
+        Some(activity) => {
+            [(RunId::field_of(&address.token), json!(address.token)), ("activity_id", json!(activity))]
+                .map(owned)
+                .into_iter()
+                .collect()
+        }
         None => [("token", json!(address.token))].map(owned).into_iter().collect(),
     };
     given.extend(fields.into_iter().filter(|(_, value)| !value.is_null()).map(owned));

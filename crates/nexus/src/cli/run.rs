@@ -102,7 +102,7 @@ pub enum RunVerb {
     },
     /// Show a run: status, result, and what it waits for
     Show {
-        /// The run
+        /// The run, or its workflow id: then the latest run
         run: String,
         /// Wait up to this many seconds for it to end
         #[arg(long, value_name = "SECONDS")]
@@ -110,17 +110,17 @@ pub enum RunVerb {
     },
     /// Show every event of a run, with its time and line
     History {
-        /// The run
+        /// The run, or its workflow id: then the latest run
         run: String,
     },
     /// Follow a run live until it has ended
     Watch {
-        /// The run
+        /// The run, or its workflow id: then the latest run
         run: String,
     },
     /// Step through a run in time: its variables, what each event changed, where it waited
     Replay {
-        /// The run
+        /// The run, or its workflow id: then the latest run
         run: String,
         /// Only up to this event
         #[arg(long, value_name = "EVENT")]
@@ -137,7 +137,7 @@ pub enum RunVerb {
     Update(message::UpdateArgs),
     /// Ask a run to stop; its program may clean up first
     Cancel {
-        /// The run
+        /// The run, or its workflow id: then the latest run
         run: String,
         /// Kept in the history
         #[arg(long)]
@@ -145,12 +145,12 @@ pub enum RunVerb {
     },
     /// Delete a closed run with its history; there is no way back
     Delete {
-        /// The run
+        /// The run, or its workflow id: then the latest run
         run: String,
     },
     /// End a run without asking its program
     Terminate {
-        /// The run
+        /// The run, or its workflow id: then the latest run
         run: String,
         /// Kept in the history
         #[arg(long)]
@@ -158,7 +158,7 @@ pub enum RunVerb {
     },
     /// Stop a run's program for now; what happens is kept for later
     Pause {
-        /// The run
+        /// The run, or its workflow id: then the latest run
         run: String,
         /// Kept in the history
         #[arg(long)]
@@ -166,7 +166,7 @@ pub enum RunVerb {
     },
     /// Let a paused run go on
     Unpause {
-        /// The run
+        /// The run, or its workflow id: then the latest run
         run: String,
         /// Kept in the history
         #[arg(long)]
@@ -174,7 +174,7 @@ pub enum RunVerb {
     },
     /// Show the statements of a run that wait, with their lines and what they wait for
     Stack {
-        /// The run
+        /// The run, or its workflow id: then the latest run
         run: String,
     },
 }
@@ -290,15 +290,15 @@ async fn find(client: &Client, verb: RunVerb, output: Output) -> Result<(), Erro
 }
 
 async fn show(client: &Client, (run, wait): (&str, Option<u64>), output: Output) -> Result<(), Error> {
-    let mut input = json!({ "run_id": run });
-    if let (Some(fields), Some(seconds)) = (input.as_object_mut(), wait) {
-        fields.insert("wait_ms".into(), json!(seconds.saturating_mul(1_000)));
+    let mut input = message::address(run, None);
+    if let Some(seconds) = wait {
+        input.insert("wait_ms".into(), json!(seconds.saturating_mul(1_000)));
     }
-    client.verb("run.show", input).await.map(|found| print_run(&found, output))
+    client.verb("run.show", Json::Object(input)).await.map(|found| print_run(&found, output))
 }
 
 async fn history(client: &Client, run: &str, output: Output) -> Result<(), Error> {
-    let history = client.verb("run.history", json!({ "run_id": run })).await?;
+    let history = client.verb("run.history", Json::Object(message::address(run, None))).await?;
     if output.is_json() {
         output.json(&history);
     } else {

@@ -190,6 +190,7 @@ async fn all_runs(server: &Server) -> Vec<Json> {
     runs
 }
 
+#[expect(clippy::print_stdout, reason = "who kills many times wants to know how much that was")]
 async fn check(scene: &Scene, server: &Server) {
     let acknowledged = scene.acknowledged.lock().unwrap().clone();
     let runs = all_runs(server).await;
@@ -254,7 +255,8 @@ fn check_result(run: &Json, history: &Json) {
         .as_array()
         .unwrap()
         .iter()
-        .filter_map(|event| (event["type"] == "WorkflowExecutionSignaled").then(|| event["input"][0].clone()))
+        .filter(|event| event["type"] == "WorkflowExecutionSignaled")
+        .map(|event| event["input"][0].clone())
         .collect();
     let expected = match run["workflow"].as_str().unwrap() {
         "Load" => json!([n + 1, n + 1, [0, 1, 2, 3], [1, 2]]),

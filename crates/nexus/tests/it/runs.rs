@@ -206,3 +206,21 @@ fn a_run_is_paused_looked_at_and_goes_on() {
     let limits = project.nexus(&["config", "limits", "--format", "json"]).ok().json();
     assert!(limits.as_array().unwrap().iter().any(|it| it["name"] == "signals" && it["value"] == 10_000));
 }
+
+#[test]
+fn a_run_is_found_by_its_workflow_id_with_every_verb() {
+    let project = project();
+    let (_server, run) = served(&project);
+    let same = |verb: &str| {
+        let [by_id, by_run] = ["cart-1", &run]
+            .map(|named| project.nexus(&["run", verb, named, "--format", "json"]).ok().json());
+        assert_eq!(by_id, by_run, "{verb}");
+    };
+    ["show", "history", "replay", "stack"].into_iter().for_each(same);
+    let unknown = project.nexus(&["run", "history", "cart-2"]);
+    assert!(unknown.stderr().contains("no run has the workflow id \"cart-2\""), "{}", unknown.stderr());
+    project.nexus(&["run", "terminate", "cart-1"]).ok();
+    project.nexus(&["run", "delete", "cart-1"]).ok();
+    let gone = project.nexus(&["run", "show", &run]);
+    assert!(gone.stderr().contains("NX-2003"), "{}", gone.stderr());
+}

@@ -10,7 +10,7 @@ use nexus_kernel::call::Wait;
 use serde_json::Map;
 
 use crate::channel::rest::request::RestRequest;
-use crate::channel::rest::runs::{millis, run_id};
+use crate::channel::rest::runs::{millis, run};
 use crate::channel::rest::{Rest, json};
 use crate::pipeline::Target;
 use crate::problem::Problem;
@@ -45,7 +45,7 @@ pub(crate) async fn update(State(rest): State<Arc<Rest>>, mut request: RestReque
 
 /// The run and the handler.
 fn addressed(request: &RestRequest) -> Map<String, Json> {
-    let mut input = run_id(request);
+    let mut input = run(request);
     input.insert("name".into(), request.path("name").into());
     input
 }

@@ -10,6 +10,7 @@ use nexus_kernel::Json;
 use nexus_kernel::call::{Answer, RunAnswer, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_kernel::id::RunId;
 use nexus_kernel::operation::Effect;
 use serde_json::Map;
 
@@ -73,7 +74,7 @@ pub(crate) async fn list(State(rest): State<Arc<Rest>>, request: RestRequest) ->
 
 /// `GET /v1/runs/{id}`, with `?wait=30s` once the run has ended or the wait has.
 pub(crate) async fn show(State(rest): State<Arc<Rest>>, mut request: RestRequest) -> Routed {
-    let mut input = run_id(&request);
+    let mut input = run(&request);
     if let Some(wait) = request.query.take_wait()? {
         input.insert("wait_ms".into(), millis(wait).into());
     }
@@ -86,7 +87,7 @@ pub(crate) async fn look(State(rest): State<Arc<Rest>>, request: RestRequest) ->
     if rest.pipeline.find(Target::Verb(&verb))?.effect != Effect::Read {
         return Ok(wrong_method(&verb, "POST"));
     }
-    let input = run_id(&request);
+    let input = run(&request);
     look_with(&rest, &verb, input, request).await
 }
 
@@ -100,16 +101,17 @@ pub(crate) async fn act(State(rest): State<Arc<Rest>>, mut request: RestRequest)
     let Json::Object(mut input) = request.json()? else {
         return Err(Error::new(&code::BAD_REQUEST, "the body is not a JSON object").into());
     };
-    input.extend(run_id(&request));
+    input.extend(run(&request));
     request.query.finish()?;
     let answer = rest.pipeline.call(Target::Verb(&verb), Json::Object(input), context).await?;
     Ok(json(StatusCode::OK, &answer.output))
 }
 
-/// The run that the path names, as the input of a verb.
-pub(crate) fn run_id(request: &RestRequest) -> Map<String, Json> {
+/// The run that the path names by its id or workflow id, as the input of a verb.
+pub(crate) fn run(request: &RestRequest) -> Map<String, Json> {
     let mut input = Map::new();
-    input.insert("run_id".into(), request.path("id").into());
+    let id = request.path("id");
+    input.insert(RunId::field_of(id).into(), id.into());
     input
 }
 

@@ -55,9 +55,8 @@ impl MessageArgs {
 
 /// A run as people name it: whatever does not look like a run's id is a workflow id.
 pub(super) fn address(id: &str, namespace: Option<&str>) -> Map<String, Json> {
-    let field = if RunId::parse(id).is_ok() { "run_id" } else { "workflow_id" };
     let mut fields = Map::new();
-    fields.insert(field.into(), id.into());
+    fields.insert(RunId::field_of(id).into(), id.into());
     if let Some(namespace) = namespace {
         fields.insert("namespace".into(), namespace.into());
     }

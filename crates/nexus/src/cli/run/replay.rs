@@ -4,7 +4,6 @@ use std::io::{self, BufRead, IsTerminal};
 
 use nexus_kernel::Json;
 use nexus_kernel::error::Error;
-use serde_json::json;
 
 use crate::client::Client;
 use crate::output::Output;
@@ -16,11 +15,11 @@ pub(super) async fn replay(
     (to, step): (Option<u64>, bool),
     output: Output,
 ) -> Result<(), Error> {
-    let mut input = json!({ "run_id": run });
-    if let (Some(fields), Some(to)) = (input.as_object_mut(), to) {
-        fields.insert("to".into(), to.into());
+    let mut input = super::message::address(run, None);
+    if let Some(to) = to {
+        input.insert("to".into(), to.into());
     }
-    let played = client.verb("run.replay", input).await?;
+    let played = client.verb("run.replay", Json::Object(input)).await?;
     if output.is_json() {
         output.json(&played);
     } else if step && io::stdin().is_terminal() {
@@ -56,11 +55,13 @@ fn standing(played: &Json, output: Output) {
 
 /// Shows one event after the other: Enter goes on, `b` back, a number there, `q` away.
 async fn stepping(client: &Client, run: &str, from: u64, output: Output) -> Result<(), Error> {
-    let whole = client.verb("run.replay", json!({ "run_id": run })).await?;
+    let mut input = super::message::address(run, None);
+    let whole = client.verb("run.replay", Json::Object(input.clone())).await?;
     let last = whole.get("events").and_then(Json::as_array).map_or(0, Vec::len) as u64;
     let mut at = from.clamp(1, last.max(1));
     loop {
-        let played = client.verb("run.replay", json!({ "run_id": run, "to": at })).await?;
+        input.insert("to".into(), at.into());
+        let played = client.verb("run.replay", Json::Object(input.clone())).await?;
         output.page(&output.timeline_lines(&played).join("\n"));
         standing(&played, output);
         output.note(&format!("\nevent {at} of {last} · Enter: next, b: back, NUMBER: there, q: quit"));

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use nexus_kernel::Json;
 use nexus_kernel::error::Error;
-use serde_json::json;
 
 use crate::client::Client;
 use crate::output::Output;
@@ -18,12 +17,14 @@ const LINES_MAX: usize = 24;
 
 /// Shows a run until it has ended: one page that changes on a terminal, elsewhere each new event as a line.
 pub(super) async fn watch(client: &Client, run: &str, output: Output) -> Result<(), Error> {
+    let address = super::message::address(run, None);
     let mut shown = 0;
     loop {
         // Waiting for the end is left to the server: an answer comes at once when there is one.
-        let wait = json!({ "run_id": run, "wait_ms": u64::try_from(EVERY.as_millis()).unwrap_or(0) });
-        let view = client.verb("run.show", wait).await?;
-        let history = client.verb("run.history", json!({ "run_id": run })).await?;
+        let mut wait = address.clone();
+        wait.insert("wait_ms".into(), u64::try_from(EVERY.as_millis()).unwrap_or(0).into());
+        let view = client.verb("run.show", Json::Object(wait)).await?;
+        let history = client.verb("run.history", Json::Object(address.clone())).await?;
         let is_open = matches!(view.get("status").and_then(Json::as_str), Some("running" | "paused"));
         if output.is_json() {
             shown = follow_json(&history, shown, output);
