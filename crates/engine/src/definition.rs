@@ -1,11 +1,8 @@
-//! Definitions: compiled projects by the hash of their source, and the one that new runs get.
+//! Definitions: compiled projects by the hash of their sources.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use nexus_kernel::code;
-use nexus_kernel::error::Error;
-use nexus_kernel::port::SharedStore;
 use nexus_kernel::port::blob::Hash;
 use nexus_lang::text::diagnostic::Diagnostic;
 use nexus_lang::text::source::{Sources, Span};
@@ -61,11 +58,12 @@ impl Definition {
     }
 
     /// The stored form.
-    fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         bundle(&self.sources, self.program.is_lenient())
     }
 
-    fn from_bytes(bytes: &[u8]) -> Result<Arc<Definition>, String> {
+    /// Compiles the stored form.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Arc<Definition>, String> {
         let bundle: Bundle = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         if bundle.interpreter != nexus_lang::twf::INTERPRETER_VERSION {
             return Err(format!("it was made for version {} of the interpreter", bundle.interpreter));
@@ -79,6 +77,12 @@ impl Definition {
     }
 }
 
+/// The texts in a stored form by their paths, without compiling them.
+pub(crate) fn texts(bytes: &[u8]) -> BTreeMap<String, String> {
+    let bundle: Option<Bundle> = serde_json::from_slice(bytes).ok();
+    bundle.into_iter().flat_map(|bundle| bundle.files).map(|file| (file.path, file.text)).collect()
+}
+
 fn bundle(sources: &Sources, lenient: bool) -> Vec<u8> {
     let files = sources
         .iter()
@@ -87,60 +91,4 @@ fn bundle(sources: &Sources, lenient: bool) -> Vec<u8> {
     let bundle = Bundle { v: 1, interpreter: nexus_lang::twf::INTERPRETER_VERSION, lenient, files };
     // Paths and texts always have a JSON form.
     serde_json::to_vec(&bundle).unwrap_or_default()
-}
-
-/// All definitions that runs of this process need. Cheap to clone.
-#[derive(Clone)]
-pub struct Definitions {
-    store: SharedStore,
-    known: Arc<RwLock<Known>>,
-}
-
-#[derive(Default)]
-struct Known {
-    current: Option<Arc<Definition>>,
-    by_hash: HashMap<Hash, Arc<Definition>>,
-}
-
-impl Definitions {
-    /// No definitions but those in the store.
-    pub fn new(store: SharedStore) -> Definitions {
-        Definitions { store, known: Arc::default() }
-    }
-
-    /// Keeps a definition durably and makes it the one that new runs get.
-    pub async fn deploy(&self, definition: Arc<Definition>) -> Result<(), Error> {
-        self.store.blob_put(definition.bytes()).await?;
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.by_hash.insert(definition.hash.clone(), Arc::clone(&definition));
-        known.current = Some(definition);
-        Ok(())
-    }
-
-    /// The definition that new runs get.
-    pub fn current(&self) -> Option<Arc<Definition>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).current.clone()
-    }
-
-    /// A definition that has been loaded.
-    pub fn loaded(&self, hash: &Hash) -> Option<Arc<Definition>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).by_hash.get(hash).cloned()
-    }
-
-    /// A definition, from the store when it has not been loaded yet.
-    pub async fn load(&self, hash: &Hash) -> Result<Arc<Definition>, Error> {
-        if let Some(definition) = self.loaded(hash) {
-            return Ok(definition);
-        }
-        let bytes = self.store.blob_get(hash).await?;
-        let damaged = |why: String| {
-            Error::new(&code::DATA_DAMAGED, format!("definition {} cannot be read: {why}", hash.short()))
-                .help("restore the data folder from a backup")
-        };
-        let bytes = bytes.ok_or_else(|| damaged("it is missing".to_owned()))?;
-        let definition = Definition::from_bytes(&bytes).map_err(damaged)?;
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.by_hash.insert(hash.clone(), Arc::clone(&definition));
-        Ok(definition)
-    }
 }

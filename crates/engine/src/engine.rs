@@ -1,6 +1,7 @@
 //! The running engine: options, service, handle.
 
 mod messages;
+mod versions;
 
 pub use messages::{Accepted, Address};
 
@@ -20,7 +21,7 @@ use nexus_kernel::task::{self, Shutdown};
 use nexus_kernel::visibility::{Group, RunCount, RunQuery, Schema};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
-use crate::definition::{Definition, Definitions};
+use crate::definition::Definition;
 use crate::endpoint;
 use crate::input::{Input, Reply, Start};
 use crate::namespaces::{Namespaces, Settings};
@@ -28,6 +29,7 @@ use crate::playback;
 use crate::record::StartOptions;
 use crate::recovery;
 use crate::shard::{Mail, Message, Outcome, Router, Shard, Shared};
+use crate::version::{Definitions, Deployment};
 use crate::view::{self, HistoryView, RunView};
 use crate::worker::Workers;
 
@@ -76,7 +78,7 @@ impl Engine {
         let epoch = ports.store.acquire(0..Partition::COUNT, &options.owner).await?;
         let (senders, mailboxes) = (0..options.shards.max(1)).map(|_| mpsc::unbounded_channel()).unzip();
         let shared = Shared {
-            definitions: Definitions::new(Arc::clone(&ports.store)),
+            definitions: Definitions::open(Arc::clone(&ports.store)).await?,
             namespaces: Namespaces::load(&ports.store).await?,
             workers: Workers::new(ports.activities, Arc::clone(&ports.clock)),
             router: Router::new(senders),
@@ -168,11 +170,12 @@ pub struct EngineHandle {
 }
 
 impl EngineHandle {
-    /// Makes a definition the one that new runs get.
-    pub async fn deploy(&self, definition: Arc<Definition>) -> Result<(), Error> {
-        self.shared.definitions.deploy(definition).await?;
+    /// Keeps a project's definition. It is the one that new runs get, unless its files are those of the deployment
+    /// before and an operator has chosen another version since.
+    pub async fn deploy(&self, definition: Arc<Definition>) -> Result<Deployment, Error> {
+        let deployment = self.shared.definitions.deploy(definition, self.shared.clock.now()).await?;
         self.shared.workers.bindings_changed();
-        Ok(())
+        Ok(deployment)
     }
 
     /// The definition that new runs get.

@@ -22,6 +22,7 @@ pub mod sim;
 pub mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod version;
 pub mod view;
 
 mod chain;

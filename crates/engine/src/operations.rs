@@ -7,6 +7,7 @@ mod options;
 mod playback;
 mod schedule;
 mod start;
+mod version;
 mod visibility;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
     operations.extend(operator::operations(engine));
     operations.extend(messages::operations(engine));
     operations.extend([workflow_list(engine), workflow_show(engine)]);
+    operations.extend(version::operations(engine));
     operations.push(playback::run_replay(engine));
     operations.extend(schedule::schedules(engine));
     operations.extend(crate::activity::operations::all(engine));

@@ -108,12 +108,7 @@ async fn delete(shared: &Shared, row: &RunRow) -> bool {
 
 /// Definitions that no run needs any more. Those that this process has loaded may get new runs.
 async fn release(shared: &Shared, definitions: Vec<Hash>) -> Result<(), Error> {
-    let unused: Vec<_> =
-        definitions.into_iter().filter(|hash| shared.definitions.loaded(hash).is_none()).collect();
-    if !unused.is_empty() {
-        shared.store.blob_release(unused).await?;
-    }
-    Ok(())
+    shared.definitions.release(definitions, shared.clock.now()).await
 }
 
 fn before(now: Timestamp, length: Duration) -> Option<Timestamp> {

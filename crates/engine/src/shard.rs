@@ -26,7 +26,6 @@ use nexus_kernel::task::Shutdown;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::decide::{self, Context, Transition};
-use crate::definition::Definitions;
 use crate::deliver;
 use crate::effect::Effect;
 use crate::input::{Input, Reply};
@@ -35,6 +34,7 @@ use crate::record::Record;
 use crate::schedule::{self, Schedule};
 use crate::state::{KeyState, RunState, changes_row};
 use crate::timers::Timers;
+use crate::version::Definitions;
 use crate::worker::Workers;
 
 /// Most inputs of one batch, hence most records of one commit.
@@ -533,7 +533,7 @@ impl Shard {
     }
 }
 
-fn taken_over() -> Error {
+pub(crate) fn taken_over() -> Error {
     Error::new(&nexus_kernel::code::DATA_IN_USE, "another server has taken over this server's work")
         .help("stop one of the servers that use this store")
 }

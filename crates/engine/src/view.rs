@@ -9,6 +9,7 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Key, RunId};
+use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::log::Stored;
 use nexus_kernel::port::runs::{RunRef, RunRow};
 use nexus_kernel::time::Timestamp;
@@ -122,6 +123,7 @@ pub fn row_json(row: &RunRow) -> Json {
         "execution_at": row.execution_at.to_string(),
         "closed_at": row.closed_at.map(|at| at.to_string()),
         "task_queue": row.task_queue,
+        "build_id": row.definition.as_ref().map(Hash::short),
         "history_length": row.history.map(|history| history.events),
         "history_size_bytes": row.history.map(|history| history.bytes),
         "parent": row.parent.as_ref().map(reference),
@@ -153,7 +155,7 @@ pub(crate) async fn run(shared: &Shared, row: RunRow) -> Result<RunView, Error> 
         pending: pending(shared, run),
         waits: waits(shared, run, &row, &stored).await?,
         blocked: run.blocked.clone(),
-        about: about::about(run),
+        about: about::about(shared, run),
         row,
     })
 }

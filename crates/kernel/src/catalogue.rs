@@ -1,6 +1,6 @@
 //! The catalogue of operations: the one truth from which every channel is rendered.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use crate::code;
 use crate::error::Error;
@@ -11,6 +11,19 @@ use crate::suggest;
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     operations: Arc<RwLock<Arc<Vec<Arc<Operation>>>>>,
+}
+
+/// A catalogue that may be gone.
+#[derive(Debug, Clone)]
+pub struct WeakCatalogue {
+    operations: Weak<RwLock<Arc<Vec<Arc<Operation>>>>>,
+}
+
+impl WeakCatalogue {
+    /// The catalogue, when somebody still has it.
+    pub fn upgrade(&self) -> Option<Catalogue> {
+        self.operations.upgrade().map(|operations| Catalogue { operations })
+    }
 }
 
 impl Catalogue {
@@ -29,6 +42,11 @@ impl Catalogue {
         let operations: Vec<_> = operations.into_iter().map(Arc::new).collect();
         *self.operations.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(operations);
         Ok(())
+    }
+
+    /// The same catalogue for somebody who must not keep it alive.
+    pub fn downgrade(&self) -> WeakCatalogue {
+        WeakCatalogue { operations: Arc::downgrade(&self.operations) }
     }
 
     /// The operations as they are now.

@@ -105,6 +105,12 @@ codes! {
     LIMIT_REACHED = "NX-2035", "a limit of the run is reached", 429, Unavailable;
     /// A closed run has this workflow id, and the reuse policy minds.
     ID_USED = "NX-2036", "the workflow id was used before", 409, Usage;
+    /// No version of this number or build id.
+    VERSION_UNKNOWN = "NX-2051", "there is no such version", 404, NotFound;
+    /// A version cannot be run any more.
+    VERSION_UNUSABLE = "NX-2052", "the version cannot be used", 409, Usage;
+    /// There was no other version before.
+    VERSION_FIRST = "NX-2053", "there is nothing to roll back to", 409, Usage;
     /// No such schedule.
     SCHEDULE_UNKNOWN = "NX-2101", "there is no such schedule", 404, NotFound;
     /// A schedule does not make sense, or would never act.

@@ -31,6 +31,11 @@ impl Namespace {
             .help("use letters, digits, `-`, `_` and `.`, beginning with a letter or digit"))
     }
 
+    /// The namespace of what Nexus keeps for itself. Its name is none that anybody could give.
+    pub fn system() -> Namespace {
+        Namespace("_nexus".into())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

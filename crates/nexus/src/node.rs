@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nexus_engine::version::{Deployed, Deployment};
 use nexus_engine::{Engine, EngineHandle, Options, Ports, operations};
 use nexus_gateway::{Check, Pipeline};
 use nexus_kernel::BoxFuture;
@@ -77,6 +78,7 @@ impl Node {
             running: None,
             database,
         };
+        node.follow_promotions();
         node.deploy(purpose, output).await?;
         if purpose != Purpose::Read {
             node.running = Some(task::spawn(engine.run(node.shutdown.clone())));
@@ -94,11 +96,33 @@ impl Node {
         if purpose == Purpose::Execute {
             refuse_unbound(&report)?;
         }
-        let catalogue = operations::operations(&self.engine, &built.definition)?;
+        // What cannot become operations is not deployed.
+        let mut catalogue = operations::operations(&self.engine, &built.definition)?;
         self.engine.configure(self.project.config.settings()?);
         self.activities.bind(built.bindings);
-        self.engine.deploy(Arc::clone(&built.definition)).await?;
+        if purpose == Purpose::Read {
+            self.engine.preview(Arc::clone(&built.definition)).await?;
+        } else {
+            let deployment = self.engine.deploy(Arc::clone(&built.definition)).await?;
+            tell(&deployment, purpose, output);
+        }
+        // An operator may have chosen another version than that of the files.
+        if let Some(current) = self.engine.definition().filter(|it| it.hash != built.definition.hash) {
+            catalogue = operations::operations(&self.engine, &current)?;
+        }
         self.pipeline.catalogue().replace(catalogue)
+    }
+
+    /// Serves the operations of whichever version an operator makes the current one.
+    fn follow_promotions(&self) {
+        let catalogue = self.pipeline.catalogue().downgrade();
+        self.engine.on_promotion(move |engine, current| {
+            let Some(catalogue) = catalogue.upgrade() else { return };
+            let replaced = operations::operations(engine, current).and_then(|all| catalogue.replace(all));
+            if let Err(error) = replaced {
+                tracing::error!(%error, "the operations of the current version cannot be served");
+            }
+        });
     }
 
     /// Reads the project's files again and serves them, when they have no errors. What was served before goes on
@@ -163,6 +187,25 @@ fn open_store(project: &Project, purpose: Purpose) -> Result<(SharedStore, Optio
     }
     let database = SqliteStore::open(&nexus_store::Options::new(folder))?;
     Ok((Arc::new(database.clone()), Some(database)))
+}
+
+/// Which version the files are, and what new runs get when that is another one.
+fn tell(deployment: &Deployment, purpose: Purpose, output: Output) {
+    if output.is_json() {
+        return;
+    }
+    let Deployment { deployed, files, current, warning } = deployment;
+    if let Some(warning) = warning {
+        output.note(&format!("warning: {warning}; new runs get version {}", current.number));
+    }
+    if current.number != files.number {
+        output.note(&format!(
+            "the files are version {}; new runs get version {} until the files change or another is promoted",
+            files.number, current.number
+        ));
+    } else if purpose == Purpose::Serve && *deployed != Deployed::Unchanged {
+        output.note(&format!("version {} ({}) is current", files.number, files.build_id()));
+    }
 }
 
 /// Warnings and errors are shown with their lines, unless standard error is for programs.

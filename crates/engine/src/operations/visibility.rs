@@ -29,6 +29,7 @@ struct ListInput {
     filter: Option<String>,
     workflow: Option<String>,
     status: Option<RunStatus>,
+    version: Option<Json>,
     after: Option<String>,
     limit: Option<usize>,
 }
@@ -41,6 +42,10 @@ pub(super) fn run_list(engine: &EngineHandle) -> Operation {
             "filter": { "type": "string", "description": format!("{FILTER_DOC}; may end in ORDER BY") },
             "workflow": { "type": "string", "description": "only runs of this workflow" },
             "status": { "enum": statuses, "description": "only runs with this status" },
+            "version": {
+                "type": ["string", "integer"],
+                "description": "only runs of this version of the project: its number, or its build id",
+            },
             "after": { "type": "string", "description": "the `next` of the page before" },
             "limit": {
                 "type": "integer", "minimum": 1, "maximum": PAGE_ROWS_MAX, "default": PAGE_ROWS_DEFAULT,
@@ -65,6 +70,7 @@ async fn list_runs(engine: EngineHandle, input: ListInput, _: CallContext) -> Re
     let schema = engine.schema(input.namespace.as_ref());
     let mut query = list_query(input.filter.as_deref().unwrap_or(""), &schema)?;
     query.filter = narrowed(query.filter, input.workflow, input.status);
+    query.filter = Filter::both(query.filter, of_version(&engine, input.version)?);
     query.namespace = input.namespace;
     query.limit = input.limit.unwrap_or(PAGE_ROWS_DEFAULT).min(PAGE_ROWS_MAX);
     query.after = input.after.as_deref().map(|token| Cursor::read(token, &query)).transpose()?;
@@ -75,6 +81,17 @@ async fn list_runs(engine: EngineHandle, input: ListInput, _: CallContext) -> Re
 
 fn next_page(query: &RunQuery, last: &nexus_kernel::port::runs::RunRow) -> String {
     query.order.cursor(last).token(query)
+}
+
+/// Runs of a version, by its number or build id.
+fn of_version(engine: &EngineHandle, version: Option<Json>) -> Result<Option<Filter>, Error> {
+    let name = match version {
+        None => return Ok(None),
+        Some(Json::String(name)) => name,
+        Some(number) => number.to_string(),
+    };
+    let version = engine.version(&name)?;
+    Ok(Some(Filter::is(SystemAttribute::TemporalWorkerDeploymentVersion, version.build_id())))
 }
 
 /// The conditions that are asked for so often that they have fields of their own.
@@ -92,7 +109,7 @@ struct CountInput {
 
 pub(super) fn run_count(engine: &EngineHandle) -> Operation {
     let group = "one figure for each value: ExecutionStatus, WorkflowType, TaskQueue, Namespace, \
-                 or an attribute of type Keyword or Bool";
+                 TemporalWorkerDeploymentVersion, or an attribute of type Keyword or Bool";
     let input = object(
         &json!({
             "namespace": { "type": "string", "description": "only runs in this namespace" },

@@ -5,14 +5,18 @@ use nexus_kernel::time::Timestamp;
 use serde_json::{Map, json};
 
 use crate::decide::limits;
+use crate::shard::Shared;
 use crate::state::RunState;
 
 /// Options, facts, counts and deadlines. What a run does not have is left out.
-pub(super) fn about(run: &RunState) -> Map<String, Json> {
+pub(super) fn about(shared: &Shared, run: &RunState) -> Map<String, Json> {
     let started = &run.started;
     let time = |at: Option<Timestamp>| at.map(|at| Json::from(at.to_string()));
     let options = &started.options;
+    let ledger = shared.definitions.ledger();
+    let version = ledger.of(&started.definition);
     let fields = [
+        ("version", version.map(|version| json!(version.number))),
         ("task_queue", Some(json!(started.task_queue))),
         ("attempt", Some(json!(started.attempt))),
         ("history_events", Some(json!(run.next_event - 1))),

@@ -27,4 +27,5 @@ mod sim;
 mod simulation;
 mod support;
 mod time;
+mod version;
 mod visibility;

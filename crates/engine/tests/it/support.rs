@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use nexus_engine::activity::handle::ActivityTarget;
 use nexus_engine::activity::input::ActivityInput;
+use nexus_engine::input::Signal;
 use nexus_engine::record::StartOptions;
 use nexus_engine::shard::Outcome;
 use nexus_engine::view::HistoryView;
 use nexus_engine::{Definition, Engine, EngineHandle, Options, Ports, StartRequest};
 use nexus_kernel::activity::{ActivityTask, ActivityToken, BeatAnswer, Completion};
+use nexus_kernel::call::{CallContext, Channel};
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Namespace, RunId};
@@ -189,6 +191,22 @@ impl World {
         input: ActivityInput,
     ) -> Result<BeatAnswer, Error> {
         self.engine.activity(&target.into(), input).await
+    }
+
+    /// Calls an operation of Nexus itself.
+    pub(crate) async fn call(&self, name: &str, input: Json) -> Result<Json, Error> {
+        let current = self.engine.definition().unwrap();
+        let all = nexus_engine::operations::operations(&self.engine, &current).unwrap();
+        let verb = all.into_iter().find(|operation| operation.name == name).unwrap();
+        Ok(verb.handler.call(input, CallContext::new(Channel::Cli, "test")).await?.output)
+    }
+
+    /// Sends a signal to a run.
+    pub(crate) async fn signal(&self, run: &RunId, name: &str, input: Json) {
+        let request_id = format!("test-{}", SEED.fetch_add(1, Ordering::Relaxed));
+        let signal = Signal { name: name.to_owned(), input, request_id };
+        let address = self.engine.address_of_run(run).await.unwrap();
+        self.engine.signal(&address, signal).await.unwrap();
     }
 
     /// Lets everything happen that happens now.

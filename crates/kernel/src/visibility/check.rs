@@ -86,13 +86,14 @@ fn groupable(name: &Name, schema: &Schema) -> Result<Attribute, FilterError> {
                 | SystemAttribute::WorkflowType
                 | SystemAttribute::TaskQueue
                 | SystemAttribute::Namespace
+                | SystemAttribute::TemporalWorkerDeploymentVersion
         ),
         Attribute::Custom { kind, .. } => matches!(kind, AttributeType::Keyword | AttributeType::Bool),
     };
     if fits {
         return Ok(found);
     }
-    let help = "group by ExecutionStatus, WorkflowType, TaskQueue, Namespace, or an attribute of type Keyword or Bool";
+    let help = "group by ExecutionStatus, WorkflowType, TaskQueue, Namespace, TemporalWorkerDeploymentVersion, or an attribute of type Keyword or Bool";
     Err(FilterError::new(name.span.clone(), format!("runs cannot be grouped by {}", name.text)).help(help))
 }
 

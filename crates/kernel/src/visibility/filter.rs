@@ -264,6 +264,7 @@ fn system_scalar(row: &RunRow, system: S) -> Option<Scalar> {
             Some(root) => text(root.workflow_id.as_str()),
             None => text(row.key.workflow_id.as_str()),
         },
+        S::TemporalWorkerDeploymentVersion => row.definition.as_ref().and_then(|hash| text(hash.short())),
         S::RootRunId => text(row.root.as_ref().map_or(row.run_id.as_str(), |root| root.run_id.as_str())),
     }
 }

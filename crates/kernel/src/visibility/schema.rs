@@ -43,13 +43,15 @@ pub enum SystemAttribute {
     RootWorkflowId,
     /// The run at the top of its tree; itself when nobody started it.
     RootRunId,
+    /// The version of the project that it runs on: the first twelve digits of the definition's hash.
+    TemporalWorkerDeploymentVersion,
 }
 
 use SystemAttribute as S;
 
 impl SystemAttribute {
     /// Every one.
-    pub const ALL: [SystemAttribute; 17] = [
+    pub const ALL: [SystemAttribute; 18] = [
         S::WorkflowId,
         S::RunId,
         S::WorkflowType,
@@ -67,6 +69,7 @@ impl SystemAttribute {
         S::ParentRunId,
         S::RootWorkflowId,
         S::RootRunId,
+        S::TemporalWorkerDeploymentVersion,
     ];
 
     /// Its name.
@@ -89,6 +92,7 @@ impl SystemAttribute {
             S::ParentRunId => "ParentRunId",
             S::RootWorkflowId => "RootWorkflowId",
             S::RootRunId => "RootRunId",
+            S::TemporalWorkerDeploymentVersion => "TemporalWorkerDeploymentVersion",
         }
     }
 
@@ -114,12 +118,13 @@ impl SystemAttribute {
                 | S::StateTransitionCount
                 | S::ParentWorkflowId
                 | S::ParentRunId
+                | S::TemporalWorkerDeploymentVersion
         )
     }
 }
 
 /// Attributes that parts of Nexus, or people who come from Temporal, set under agreed names.
-const PREDEFINED: [(&str, AttributeType); 11] = [
+const PREDEFINED: [(&str, AttributeType); 10] = [
     ("TemporalChangeVersion", AttributeType::KeywordList),
     ("BinaryChecksums", AttributeType::KeywordList),
     ("BuildIds", AttributeType::KeywordList),
@@ -128,7 +133,6 @@ const PREDEFINED: [(&str, AttributeType); 11] = [
     ("TemporalScheduledById", AttributeType::Keyword),
     ("TemporalSchedulePaused", AttributeType::Bool),
     ("TemporalWorkerDeployment", AttributeType::Keyword),
-    ("TemporalWorkerDeploymentVersion", AttributeType::Keyword),
     ("TemporalReportedProblems", AttributeType::KeywordList),
     ("TemporalPauseInfo", AttributeType::KeywordList),
 ];

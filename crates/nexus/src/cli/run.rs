@@ -75,6 +75,9 @@ pub enum RunVerb {
         /// Only runs with this status
         #[arg(long)]
         status: Option<String>,
+        /// Only runs of this version of the project: its number or build id
+        #[arg(long, value_name = "VERSION")]
+        of_version: Option<String>,
         /// Most runs to list
         #[arg(long, default_value_t = 50)]
         limit: u64,
@@ -269,9 +272,9 @@ async fn change(client: &Client, verb: RunVerb) -> Result<(), Error> {
 /// Looks for runs.
 async fn find(client: &Client, verb: RunVerb, output: Output) -> Result<(), Error> {
     match verb {
-        RunVerb::List { filter, namespace, workflow, status, limit, after } => {
-            let names = ["filter", "namespace", "workflow", "status", "after"];
-            let given = names.into_iter().zip([filter, namespace, workflow, status, after]);
+        RunVerb::List { filter, namespace, workflow, status, of_version, limit, after } => {
+            let names = ["filter", "namespace", "workflow", "status", "version", "after"];
+            let given = names.into_iter().zip([filter, namespace, workflow, status, of_version, after]);
             let input = find::input(given, [("limit", json!(limit))]);
             client.verb("run.list", input).await.map(|found| find::print_list(&found, output))
         }

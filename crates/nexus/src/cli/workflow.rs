@@ -1,4 +1,6 @@
-//! `nexus workflow list|show`.
+//! `nexus workflow list|show|versions|promote|rollback`.
+
+mod version;
 
 use clap::Subcommand;
 use nexus_kernel::Json;
@@ -23,11 +25,42 @@ pub enum WorkflowVerb {
         /// The workflow, `Name` or `namespace/Name`
         name: String,
     },
+    /// List the versions of the project: when each was deployed, what changed, how many runs it has
+    Versions {
+        /// Only versions that have this workflow, and its runs: `Name` or `namespace/Name`
+        workflow: Option<String>,
+        /// Count runs of this namespace only
+        #[arg(long)]
+        namespace: Option<String>,
+    },
+    /// Give new runs a version, although the files are of another one
+    Promote {
+        /// Its number, or its build id or the beginning of it
+        #[arg(id = "of", value_name = "VERSION")]
+        version: String,
+        /// Keep it although files change, until another one is promoted
+        #[arg(long)]
+        hold: bool,
+    },
+    /// Give new runs the version that was current before, or an earlier one
+    Rollback {
+        /// Its number, or its build id or the beginning of it
+        #[arg(id = "of", value_name = "VERSION")]
+        version: Option<String>,
+        /// Keep it although files change, until another one is promoted
+        #[arg(long)]
+        hold: bool,
+    },
 }
 
 /// Carries the command out.
 pub async fn workflow(global: &Global, verb: WorkflowVerb, output: Output) -> Result<(), Error> {
-    let client = Client::reading(global, output).await?;
+    let client = match &verb {
+        WorkflowVerb::Promote { .. } | WorkflowVerb::Rollback { .. } => {
+            Client::executing(global, output).await?
+        }
+        _ => Client::reading(global, output).await?,
+    };
     let result = match verb {
         WorkflowVerb::List { namespace } => {
             let input = namespace.map_or_else(|| json!({}), |namespace| json!({ "namespace": namespace }));
@@ -39,6 +72,15 @@ pub async fn workflow(global: &Global, verb: WorkflowVerb, output: Output) -> Re
                 None => json!({ "name": name }),
             };
             client.verb("workflow.show", input).await.map(|found| print_one(&found, output))
+        }
+        WorkflowVerb::Versions { workflow, namespace } => {
+            version::list(&client, (workflow, namespace), output).await
+        }
+        WorkflowVerb::Promote { version, hold } => {
+            version::change(&client, "workflow.promote", (Some(version), hold), output).await
+        }
+        WorkflowVerb::Rollback { version, hold } => {
+            version::change(&client, "workflow.rollback", (version, hold), output).await
         }
     };
     client.close().await?;

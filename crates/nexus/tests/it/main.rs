@@ -26,3 +26,4 @@ mod seed;
 mod support;
 mod test;
 mod tidy;
+mod versions;

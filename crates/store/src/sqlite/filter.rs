@@ -43,6 +43,7 @@ fn column(system: S) -> &'static str {
         S::ParentRunId => "runs.parent_run_id",
         S::RootWorkflowId => "coalesce(runs.root_workflow_id, runs.workflow_id)",
         S::RootRunId => "coalesce(runs.root_run_id, runs.run_id)",
+        S::TemporalWorkerDeploymentVersion => "substr(runs.definition, 1, 12)",
     }
 }
 

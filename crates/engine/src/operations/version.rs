@@ -1,0 +1,173 @@
+//! The versions of a project: what was deployed, and which version new runs get.
+
+use nexus_kernel::Json;
+use nexus_kernel::call::CallContext;
+use nexus_kernel::error::Error;
+use nexus_kernel::id::Namespace;
+use nexus_kernel::operation::{Effect, Operation};
+use nexus_kernel::time::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, json};
+
+use super::{Verb, object};
+use crate::engine::EngineHandle;
+use crate::version::{Ledger, RunsOf, Version};
+
+/// The verbs.
+pub(super) fn operations(engine: &EngineHandle) -> Vec<Operation> {
+    let promote = change(
+        "workflow.promote",
+        "Promote a version",
+        "Gives new runs this version of the project, although its files are of another one. Open runs keep theirs.",
+        ("the version: its number, or its build id or the beginning of it", &["version"]),
+    );
+    let roll_back = change(
+        "workflow.rollback",
+        "Roll back to an earlier version",
+        "Gives new runs the version that was current before, or the one that is named. Open runs keep theirs.",
+        ("the version; the one that was current before when none is named", &[]),
+    );
+    vec![
+        versions_verb().handled(engine, versions),
+        promote.handled(engine, |engine, input, _| promoted(engine, input, false)),
+        roll_back.handled(engine, |engine, input, _| promoted(engine, input, true)),
+    ]
+}
+
+#[derive(Deserialize)]
+struct VersionsInput {
+    workflow: Option<String>,
+    namespace: Option<Namespace>,
+}
+
+fn versions_verb() -> Verb {
+    let input = object(
+        &json!({
+            "workflow": { "type": "string", "description": "only versions that have this workflow, and its runs" },
+            "namespace": { "type": "string", "description": "count runs of this namespace only" },
+        }),
+        &[],
+    );
+    let output = json!({
+        "type": "object",
+        "properties": { "versions": { "type": "array", "items": { "type": "object" } } },
+        "required": ["versions"],
+    });
+    Verb {
+        name: "workflow.versions",
+        title: "List versions",
+        doc: "Every version of the project that is still known, the newest first: when it was deployed, which files \
+              changed, whether new runs get it, and how many runs it has.",
+        effect: Effect::Read,
+        input,
+        output,
+    }
+}
+
+async fn versions(engine: EngineHandle, input: VersionsInput, _: CallContext) -> Result<Json, Error> {
+    let runs = engine.runs_by_version(input.namespace.as_ref(), input.workflow.as_deref()).await?;
+    let ledger = engine.versions();
+    let mut shown = Vec::new();
+    for version in ledger.versions.iter().rev() {
+        let runs = runs.get(version.build_id()).copied().unwrap_or_default();
+        let mut fields = described(&ledger, version, runs);
+        if let Some(workflow) = &input.workflow {
+            let has_none = runs == RunsOf::default();
+            match file_of(&engine, version, workflow).await {
+                Some(None) if has_none => continue,
+                Some(Some(file)) => {
+                    let changes = &version.changes;
+                    let changed = changes.added.contains(&file) || changes.changed.contains(&file);
+                    fields.insert("file".into(), json!(file));
+                    fields.insert("file_changed".into(), json!(changed));
+                }
+                _ => {}
+            }
+        }
+        shown.push(Json::Object(fields));
+    }
+    Ok(json!({ "versions": shown }))
+}
+
+/// The file of a workflow in a version; nothing inside when it has no such workflow, nothing at all when the version
+/// cannot be read.
+async fn file_of(engine: &EngineHandle, version: &Version, workflow: &str) -> Option<Option<String>> {
+    let definition = engine.definition_of(version).await.ok()?;
+    let found = definition.program.workflow(workflow);
+    Some(found.and_then(|found| Some(definition.sources.get(found.span.source)?.path.to_string())))
+}
+
+fn described(ledger: &Ledger, version: &Version, runs: RunsOf) -> Map<String, Json> {
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let is_current = version.number == ledger.current;
+    let fields = json!({
+        "version": version.number,
+        "build_id": version.build_id(),
+        "definition": version.definition,
+        "current": is_current,
+        "held": is_current && ledger.held,
+        "is_files": version.number == ledger.files,
+        "deployed_at": version.deployed_at.to_string(),
+        "promoted_at": time(version.promoted_at),
+        "replaced_at": time(version.replaced_at),
+        "added": version.changes.added,
+        "changed": version.changes.changed,
+        "removed": version.changes.removed,
+        "open_runs": runs.open,
+        "closed_runs": runs.closed,
+    });
+    match fields {
+        Json::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+#[derive(Deserialize)]
+struct ChangeInput {
+    version: Option<Json>,
+    #[serde(default)]
+    hold: bool,
+}
+
+fn change(
+    name: &'static str,
+    title: &'static str,
+    doc: &'static str,
+    (version, required): (&str, &[&str]),
+) -> Verb {
+    let input = object(
+        &json!({
+            "version": { "type": ["string", "integer"], "description": version },
+            "hold": {
+                "type": "boolean",
+                "description": "whether it stays current although files change, until another one is promoted",
+            },
+        }),
+        required,
+    );
+    let output = json!({
+        "type": "object",
+        "properties": {
+            "version": { "type": "integer" },
+            "build_id": { "type": "string" },
+            "before": { "type": ["integer", "null"] },
+            "held": { "type": "boolean" },
+        },
+        "required": ["version", "build_id", "held"],
+    });
+    Verb { name, title, doc, effect: Effect::Write, input, output }
+}
+
+async fn promoted(engine: EngineHandle, input: ChangeInput, rolls_back: bool) -> Result<Json, Error> {
+    let name = input.version.map(|version| match version {
+        Json::String(name) => name,
+        number => number.to_string(),
+    });
+    let done = engine.promote(name.as_deref(), (rolls_back, input.hold)).await?;
+    Ok(json!({
+        "version": done.current.number,
+        "build_id": done.current.build_id(),
+        "before": done.before.map(|before| before.number),
+        "held": done.held,
+    }))
+}

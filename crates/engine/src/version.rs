@@ -1,0 +1,14 @@
+//! Versions of a project: which definitions were deployed, which one new runs get, and which are still needed.
+//!
+//! A version is a whole project, because its workflows call each other across namespaces. It has a number for people
+//! and, as build id, the first digits of its definition's hash.
+
+mod count;
+mod record;
+mod registry;
+
+pub use count::RunsOf;
+pub(crate) use count::by_version;
+pub use record::{Changes, Deployed, Ledger, UNUSED_KEPT, UNUSED_KEPT_FOR, Version};
+pub(crate) use registry::unknown as unknown_version;
+pub use registry::{Definitions, Deployment, Promotion};

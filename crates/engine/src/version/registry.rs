@@ -1,0 +1,287 @@
+//! The definitions that runs of this process need, and the list of versions, kept in the store.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_kernel::id::Namespace;
+use nexus_kernel::port::SharedStore;
+use nexus_kernel::port::blob::Hash;
+use nexus_kernel::port::kv::{KvCheck, KvCommit, KvWrite};
+use nexus_kernel::time::Timestamp;
+use tokio::sync::Mutex;
+
+use super::record::{Changes, Deployed, Ledger, Version};
+use crate::definition::{Definition, texts};
+use crate::engine::EngineHandle;
+
+/// Where the list is kept, in the namespace of Nexus itself.
+const KEY: &str = "versions";
+
+/// Hears of a definition that has become current because somebody asked for it.
+pub(crate) type Listener = Arc<dyn Fn(&EngineHandle, &Arc<Definition>) + Send + Sync>;
+
+/// All definitions that runs of this process need. Cheap to clone.
+#[derive(Clone)]
+pub struct Definitions {
+    store: SharedStore,
+    known: Arc<RwLock<Known>>,
+    /// Version of the stored list; whoever holds it may write.
+    stamp: Arc<Mutex<Option<u64>>>,
+}
+
+#[derive(Default)]
+struct Known {
+    current: Option<Arc<Definition>>,
+    by_hash: HashMap<Hash, Arc<Definition>>,
+    ledger: Arc<Ledger>,
+    listener: Option<Listener>,
+}
+
+/// What a deployment came to.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// What it was.
+    pub deployed: Deployed,
+    /// The version of the files.
+    pub files: Version,
+    /// The version that new runs get.
+    pub current: Version,
+    /// Why that is another one although nobody holds it back by a wish of his own.
+    pub warning: Option<String>,
+}
+
+/// What a promotion came to.
+#[derive(Debug, Clone)]
+pub struct Promotion {
+    /// The version that new runs get from now on.
+    pub current: Version,
+    /// The version that they got before.
+    pub before: Option<Version>,
+    /// Whether changed files will not take its place.
+    pub held: bool,
+}
+
+impl Definitions {
+    /// The definitions and the list of a store.
+    pub async fn open(store: SharedStore) -> Result<Definitions, Error> {
+        let entry = store.kv_get(&Namespace::system(), KEY).await?;
+        let stamp = entry.as_ref().map(|entry| entry.version);
+        let ledger = match entry {
+            None => Ledger::default(),
+            Some(entry) => serde_json::from_value(entry.value).map_err(|error| {
+                Error::new(&code::DATA_DAMAGED, format!("the list of versions cannot be read: {error}"))
+                    .help("restore the data folder from a backup")
+            })?,
+        };
+        let known = Known { ledger: Arc::new(ledger), ..Known::default() };
+        Ok(Definitions { store, known: Arc::new(RwLock::new(known)), stamp: Arc::new(Mutex::new(stamp)) })
+    }
+
+    /// Keeps a project's definition durably. It becomes the one that new runs get, unless its files are those of the
+    /// deployment before and somebody has chosen another version since.
+    pub async fn deploy(&self, definition: Arc<Definition>, at: Timestamp) -> Result<Deployment, Error> {
+        let mut stamp = self.stamp.lock().await;
+        let mut ledger = (*self.ledger()).clone();
+        let changes = match ledger.of(&definition.hash) {
+            Some(_) => Changes::default(),
+            None => self.changes(ledger.get(ledger.files), &definition).await?,
+        };
+        self.store.blob_put(definition.bytes()).await?;
+        self.remember(&definition);
+        let mut deployed = ledger.deploy(&definition.hash, changes, at);
+        let chosen = ledger.current().map_or_else(|| definition.hash.clone(), |it| it.definition.clone());
+        let mut warning = None;
+        let current = match self.load(&chosen).await {
+            Ok(current) => current,
+            Err(error) => {
+                // Runs that are pinned to it are told the same. New ones need something that works.
+                warning = Some(format!("version {} cannot be used: {}", ledger.current, error.message()));
+                ledger.promote(ledger.files, at);
+                (ledger.held, deployed) = (false, Deployed::Again);
+                Arc::clone(&definition)
+            }
+        };
+        if deployed != Deployed::Unchanged {
+            self.write(&mut stamp, &ledger).await?;
+        }
+        self.put_in_force(ledger, current);
+        self.prune(&mut stamp, at).await?;
+        let ledger = self.ledger();
+        match (ledger.get(ledger.files), ledger.current()) {
+            (Some(files), Some(current)) => {
+                Ok(Deployment { deployed, files: files.clone(), current: current.clone(), warning })
+            }
+            _ => Err(Error::internal("a version that was just deployed is not in the list")),
+        }
+    }
+
+    /// What a deployment would make current, for somebody who only looks: nothing is written.
+    pub async fn preview(&self, definition: Arc<Definition>) -> Result<(), Error> {
+        let ledger = (*self.ledger()).clone();
+        let is_files = ledger.get(ledger.files).is_some_and(|files| files.definition == definition.hash);
+        let chosen = ledger.current().filter(|_| is_files || ledger.held).map(|it| it.definition.clone());
+        self.remember(&definition);
+        let current = match chosen {
+            Some(chosen) => self.load(&chosen).await.unwrap_or(definition),
+            None => definition,
+        };
+        self.put_in_force(ledger, current);
+        Ok(())
+    }
+
+    /// Gives new runs the version that is named, or the one before the current one.
+    pub async fn promote(
+        &self,
+        name: Option<&str>,
+        (rolls_back, hold): (bool, bool),
+        at: Timestamp,
+    ) -> Result<Promotion, Error> {
+        let mut stamp = self.stamp.lock().await;
+        let mut ledger = (*self.ledger()).clone();
+        let before = ledger.current().cloned();
+        let number = match name {
+            Some(name) => ledger.find(name).map(|version| version.number).ok_or_else(|| unknown(name))?,
+            None => ledger.previous().ok_or_else(nothing_before)?,
+        };
+        let version = ledger.get(number).cloned().ok_or_else(|| unknown(&number.to_string()))?;
+        let definition = self.load(&version.definition).await.map_err(|error| unusable(&version, &error))?;
+        if rolls_back {
+            ledger.roll_back(number, at);
+        } else {
+            ledger.promote(number, at);
+        }
+        ledger.held = hold;
+        self.write(&mut stamp, &ledger).await?;
+        let current = ledger.get(number).cloned().unwrap_or(version);
+        self.put_in_force(ledger, definition);
+        Ok(Promotion { current, before, held: hold })
+    }
+
+    /// The definition that new runs get.
+    pub fn current(&self) -> Option<Arc<Definition>> {
+        self.read(|known| known.current.clone())
+    }
+
+    /// The list of versions.
+    pub fn ledger(&self) -> Arc<Ledger> {
+        self.read(|known| Arc::clone(&known.ledger))
+    }
+
+    /// A definition that has been loaded.
+    pub fn loaded(&self, hash: &Hash) -> Option<Arc<Definition>> {
+        self.read(|known| known.by_hash.get(hash).cloned())
+    }
+
+    /// A definition, from the store when it has not been loaded yet.
+    pub async fn load(&self, hash: &Hash) -> Result<Arc<Definition>, Error> {
+        if let Some(definition) = self.loaded(hash) {
+            return Ok(definition);
+        }
+        let bytes = self.store.blob_get(hash).await?;
+        let damaged = |why: String| {
+            Error::new(&code::DATA_DAMAGED, format!("definition {} cannot be read: {why}", hash.short()))
+                .help("restore the data folder from a backup")
+        };
+        let bytes = bytes.ok_or_else(|| damaged("it is missing".to_owned()))?;
+        let definition = Definition::from_bytes(&bytes).map_err(damaged)?;
+        self.remember(&definition);
+        Ok(definition)
+    }
+
+    /// Lets go of definitions that no run needs, when they are not versions that somebody may still want.
+    pub(crate) async fn release(&self, definitions: Vec<Hash>, now: Timestamp) -> Result<(), Error> {
+        let mut stamp = self.stamp.lock().await;
+        let ledger = self.ledger();
+        let unused = |hash: &Hash| ledger.of(hash).is_none() && self.loaded(hash).is_none();
+        let unused: Vec<_> = definitions.into_iter().filter(unused).collect();
+        if !unused.is_empty() {
+            self.store.blob_release(unused).await?;
+        }
+        self.prune(&mut stamp, now).await
+    }
+
+    /// Who hears of promotions.
+    pub(crate) fn listen(&self, listener: Listener) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).listener = Some(listener);
+    }
+
+    /// Tells of the current definition.
+    pub(crate) fn announce(&self, engine: &EngineHandle) {
+        let (listener, current) = self.read(|known| (known.listener.clone(), known.current.clone()));
+        if let (Some(listener), Some(current)) = (listener, current) {
+            listener(engine, &current);
+        }
+    }
+
+    /// Forgets versions, and their sources, that neither a run nor a person can want any more.
+    async fn prune(&self, stamp: &mut Option<u64>, now: Timestamp) -> Result<(), Error> {
+        let mut ledger = (*self.ledger()).clone();
+        let before = ledger.versions.len();
+        for version in ledger.unwanted(now) {
+            if self.store.blob_release(vec![version.definition.clone()]).await? > 0 {
+                ledger.remove(version.number);
+                let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+                known.by_hash.remove(&version.definition);
+            }
+        }
+        if ledger.versions.len() != before {
+            self.write(stamp, &ledger).await?;
+            self.known.write().unwrap_or_else(PoisonError::into_inner).ledger = Arc::new(ledger);
+        }
+        Ok(())
+    }
+
+    async fn changes(&self, before: Option<&Version>, after: &Definition) -> Result<Changes, Error> {
+        let bytes = match before {
+            Some(before) => self.store.blob_get(&before.definition).await?,
+            None => None,
+        };
+        let before = bytes.map(|bytes| texts(&bytes)).unwrap_or_default();
+        Ok(Changes::between(&before, &texts(&after.bytes())))
+    }
+
+    async fn write(&self, stamp: &mut Option<u64>, ledger: &Ledger) -> Result<(), Error> {
+        let value = serde_json::to_value(ledger).map_err(|error| Error::internal(error.to_string()))?;
+        let check = KvCheck { key: KEY.to_owned(), version: *stamp };
+        let put = KvWrite::Put { key: KEY.to_owned(), value };
+        match self.store.kv_commit(&Namespace::system(), vec![check], vec![put]).await? {
+            KvCommit::Committed { version } => {
+                *stamp = Some(version);
+                Ok(())
+            }
+            KvCommit::Conflict { .. } => Err(crate::shard::taken_over()),
+        }
+    }
+
+    fn put_in_force(&self, ledger: Ledger, current: Arc<Definition>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.ledger = Arc::new(ledger);
+        known.current = Some(current);
+    }
+
+    fn remember(&self, definition: &Arc<Definition>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.by_hash.entry(definition.hash.clone()).or_insert_with(|| Arc::clone(definition));
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Known) -> T) -> T {
+        look(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+pub(crate) fn unknown(name: &str) -> Error {
+    Error::new(&code::VERSION_UNKNOWN, format!("there is no version {name:?}"))
+        .help("`nexus workflow versions` lists them")
+}
+
+fn nothing_before() -> Error {
+    Error::new(&code::VERSION_FIRST, "no other version was current before")
+        .help("name one: `nexus workflow versions` lists them")
+}
+
+fn unusable(version: &Version, error: &Error) -> Error {
+    let message = format!("version {} cannot be used: {}", version.number, error.message());
+    Error::new(&code::VERSION_UNUSABLE, message).help("deploy its files again as a new version")
+}
