@@ -26,8 +26,13 @@ pub(super) fn text(error: &Error, color: bool) -> String {
     }
     for (depth, cause) in error.failure_ref().iter().flat_map(|failure| failure.chain()).enumerate() {
         let at = cause.at.as_deref().map(|at| format!(" ({at})")).unwrap_or_default();
+        let told = format!("{}: {}{at}", cause.type_name, cause.message);
+        // A failure without causes is the message itself already.
+        if depth == 0 && cause.cause.is_none() && error.message().ends_with(&told) {
+            break;
+        }
         let lead = if depth == 0 { "why" } else { "because" };
-        let _ = write!(text, "\n  {} {}: {}{at}", paint(BLUE, lead), cause.type_name, cause.message);
+        let _ = write!(text, "\n  {} {told}", paint(BLUE, lead));
     }
     if let Some(help) = error.help_text() {
         let _ = write!(text, "\n  {} {help}", paint(GREEN, "help:"));
@@ -75,6 +80,17 @@ mod tests {
           --> /order/lines/0/quantity: must be an integer
           help: see `nexus workflow show Checkout`
           more: nexus explain NX-2001
+        ");
+    }
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let failure = Failure::application("CardDeclined", "insufficient funds");
+        let message = "Checkout failed: CardDeclined: insufficient funds";
+        let error = Error::new(&code::RUN_FAILED, message).failure(failure);
+        insta::assert_snapshot!(text(&error, false), @r"
+        error[NX-3001]: Checkout failed: CardDeclined: insufficient funds
+          more: nexus explain NX-3001
         ");
     }
 
