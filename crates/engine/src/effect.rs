@@ -52,6 +52,8 @@ pub struct Dispatch {
     pub task_queue: String,
     /// Its place in the queue.
     pub priority: Priority,
+    /// Since when it waits there.
+    pub since: Timestamp,
     /// When waiting for a worker has taken too long.
     pub start_before: Option<Timestamp>,
     /// When all attempts together have taken too long.

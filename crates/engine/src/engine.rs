@@ -26,6 +26,7 @@ use crate::endpoint;
 use crate::input::{Input, Reply, Start};
 use crate::namespaces::{Namespaces, Settings};
 use crate::playback;
+use crate::queue::settings::QueueSettings;
 use crate::record::StartOptions;
 use crate::recovery;
 use crate::shard::{Mail, Message, Outcome, Router, Shard, Shared};
@@ -77,10 +78,16 @@ impl Engine {
     pub async fn open(options: Options, ports: Ports) -> Result<Engine, Error> {
         let epoch = ports.store.acquire(0..Partition::COUNT, &options.owner).await?;
         let (senders, mailboxes) = (0..options.shards.max(1)).map(|_| mpsc::unbounded_channel()).unzip();
+        let queues = QueueSettings::load(&ports.store).await?;
+        let workers = Workers::new(ports.activities, Arc::clone(&ports.clock));
+        for (name, config) in queues.all().await {
+            workers.slots().configure(&name, config);
+        }
         let shared = Shared {
             definitions: Definitions::open(Arc::clone(&ports.store)).await?,
             namespaces: Namespaces::load(&ports.store).await?,
-            workers: Workers::new(ports.activities, Arc::clone(&ports.clock)),
+            queues: Arc::new(queues),
+            workers,
             router: Router::new(senders),
             store: ports.store,
             clock: ports.clock,

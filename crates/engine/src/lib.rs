@@ -14,6 +14,7 @@ pub mod input;
 pub mod namespaces;
 pub mod operations;
 pub mod options;
+pub mod queue;
 pub mod record;
 pub mod scenario;
 pub mod schedule;

@@ -47,6 +47,7 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
     operations.push(playback::run_replay(engine));
     operations.extend(schedule::schedules(engine));
     operations.extend(crate::activity::operations::all(engine));
+    operations.extend(crate::queue::operations::all(engine));
     for workflow in definition.program.workflows() {
         for place in &workflow.deployments {
             let namespace = Namespace::new(&place.namespace)?;

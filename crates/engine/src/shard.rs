@@ -30,6 +30,7 @@ use crate::deliver;
 use crate::effect::Effect;
 use crate::input::{Input, Reply};
 use crate::namespaces::Namespaces;
+use crate::queue::settings::QueueSettings;
 use crate::record::Record;
 use crate::schedule::{self, Schedule};
 use crate::state::{KeyState, RunState, changes_row};
@@ -192,6 +193,7 @@ pub struct Shared {
     pub(crate) rng: SharedRng,
     pub(crate) definitions: Definitions,
     pub(crate) namespaces: Namespaces,
+    pub(crate) queues: Arc<QueueSettings>,
     pub(crate) workers: Workers,
     pub(crate) router: Router,
     pub(crate) epoch: Epoch,

@@ -1,162 +1,190 @@
-//! Places for attempts that run at the same time, given out by priority and, within one, fairly.
+//! Places for attempts that run at the same time: tasks wait here until their queue lets them begin.
 //!
-//! The most urgent priority goes first. Within one, every fairness key gets a share by its weight: each waiter is given a
-//! turn that lies one step after the last one of its key, a step being the shorter the greater the weight, and the
-//! earliest turn goes first (language page, section 15.15).
+//! [`crate::queue`] decides who goes; this wakes them, and looks again when a place is free, when a rate has a token, or
+//! when an operator has changed something.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use nexus_kernel::id::Namespace;
+use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::task;
+use nexus_kernel::time::Timestamp;
 use tokio::sync::oneshot;
 
-use crate::activity::record::Priority;
-
-/// A step of the weight 1.
-const STEP: f64 = 1_000_000.0;
+use crate::queue::{QueueConfig, QueueName, Queues, Status, Task};
 
 /// Places. Cheap to clone; clones share them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Slots {
-    state: Arc<Mutex<State>>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    clock: SharedClock,
+    state: Mutex<State>,
+}
+
+struct State {
+    queues: Queues,
+    /// Who waits.
+    waiting: HashMap<u64, oneshot::Sender<Slot>>,
+    /// When somebody looks again by itself.
+    alarm: Option<Timestamp>,
 }
 
 /// A place; it is free again when this is dropped.
-#[derive(Debug)]
 pub(crate) struct Slot {
-    /// Nothing when the place has been passed on.
-    slots: Option<Slots>,
+    slots: Slots,
+    queue: QueueName,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    free: usize,
-    order: u64,
-    /// By priority, turn and order of arrival.
-    waiting: BTreeMap<(u32, u64, u64), oneshot::Sender<Slot>>,
-    levels: HashMap<u32, Level>,
-}
-
-/// One priority.
-#[derive(Debug, Default)]
-struct Level {
-    /// The turn of who was served last.
-    now: u64,
-    /// The last turn that was given to each key.
-    last: HashMap<Option<String>, u64>,
+/// A task in its queue; dropping it gives it up.
+pub(crate) struct Waiting {
+    slots: Slots,
+    id: u64,
+    receiver: oneshot::Receiver<Slot>,
 }
 
 impl Slots {
     /// So many places.
-    pub(crate) fn new(free: usize) -> Slots {
-        Slots { state: Arc::new(Mutex::new(State { free, ..State::default() })) }
+    pub(crate) fn new(free: usize, clock: SharedClock) -> Slots {
+        let state = State { queues: Queues::new(free), waiting: HashMap::new(), alarm: None };
+        Slots { inner: Arc::new(Inner { clock, state: Mutex::new(state) }) }
     }
 
-    /// A place, as soon as it is this one's turn.
-    pub(crate) async fn acquire(&self, priority: &Priority) -> Slot {
-        let receiver = {
-            let mut state = self.state();
-            if state.free > 0 {
-                state.free -= 1;
-                drop(state);
-                return Slot { slots: Some(self.clone()) };
+    /// Puts a task into its queue. It begins when somebody implements it and it is its turn.
+    pub(crate) fn enter(&self, task: Task) -> Waiting {
+        let now = self.inner.clock.now();
+        let (sender, receiver) = oneshot::channel();
+        let mut state = self.state();
+        let id = state.queues.enter(task, now);
+        state.waiting.insert(id, sender);
+        drop(state);
+        Waiting { slots: self.clone(), id, receiver }
+    }
+
+    /// Settles something for a queue.
+    pub(crate) fn configure(&self, name: &QueueName, config: QueueConfig) {
+        self.state().queues.configure(name, config);
+        self.look();
+    }
+
+    /// What is known of all queues of a namespace, or of all.
+    pub(crate) fn all(&self, namespace: Option<&Namespace>) -> Vec<(QueueName, Status)> {
+        let now = self.inner.clock.now();
+        self.state().queues.all(namespace, now)
+    }
+
+    /// Lets everybody begin who may.
+    fn look(&self) {
+        let now = self.inner.clock.now();
+        // Places of those who have gone away meanwhile: they are given back when the lock is free again.
+        let mut returned = Vec::new();
+        let mut state = self.state();
+        while let Some((id, queue)) = state.queues.grant(now) {
+            let slot = Slot { slots: self.clone(), queue };
+            match state.waiting.remove(&id) {
+                Some(waiter) => returned.extend(waiter.send(slot).err()),
+                None => returned.push(slot),
             }
-            state.enqueue(priority)
-        };
-        match receiver.await {
-            Ok(slot) => slot,
-            // The queue is never dropped before its waiters: every slot holds it.
-            Err(_) => std::future::pending().await,
         }
-    }
-
-    /// How many wait.
-    #[cfg(test)]
-    fn waiting(&self) -> usize {
-        self.state().waiting.len()
+        let wake = state.queues.wake(now).filter(|at| state.alarm.is_none_or(|alarm| *at < alarm));
+        if let Some(at) = wake {
+            state.alarm = Some(at);
+            task::spawn_if_running(ring(Arc::downgrade(&self.inner), self.inner.clock.sleep_until(at), at));
+        }
+        drop(state);
+        drop(returned);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn enqueue(&mut self, priority: &Priority) -> oneshot::Receiver<Slot> {
-        let level = self.levels.entry(priority.key).or_default();
-        let last = level.last.entry(priority.fairness_key.clone()).or_default();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "from a thousand to a billion"
-        )]
-        let step = (STEP / priority.fairness_weight.clamp(0.001, 1_000.0)) as u64;
-        *last = level.now.max(*last).saturating_add(step);
-        let (sender, receiver) = oneshot::channel();
-        self.waiting.insert((priority.key, *last, self.order), sender);
-        self.order += 1;
-        receiver
+/// Looks again when a rate has a token.
+async fn ring(slots: Weak<Inner>, sleep: impl Future<Output = ()>, at: Timestamp) {
+    sleep.await;
+    let Some(inner) = slots.upgrade() else { return };
+    let slots = Slots { inner };
+    let mut state = slots.state();
+    if state.alarm == Some(at) {
+        state.alarm = None;
     }
+    drop(state);
+    slots.look();
+}
 
-    /// The next waiter; the last turns of a priority that nobody waits in are forgotten.
-    fn next(&mut self) -> Option<oneshot::Sender<Slot>> {
-        let ((key, turn, _), sender) = self.waiting.pop_first()?;
-        let waits = self.waiting.range((key, 0, 0)..=(key, u64::MAX, u64::MAX)).next().is_some();
-        if !waits {
-            self.levels.remove(&key);
-        } else if let Some(level) = self.levels.get_mut(&key) {
-            level.now = turn;
+impl Waiting {
+    /// Waits for a place, once somebody implements the task.
+    pub(crate) async fn begin(mut self) -> Slot {
+        self.slots.state().queues.bind(self.id);
+        self.slots.look();
+        match (&mut self.receiver).await {
+            Ok(slot) => slot,
+            // The sender is kept until the place is given.
+            Err(_) => std::future::pending().await,
         }
-        Some(sender)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut state = self.slots.state();
+        if state.waiting.remove(&self.id).is_some() {
+            state.queues.leave(self.id);
+        }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let Some(slots) = self.slots.take() else { return };
-        loop {
-            let next = {
-                let mut state = slots.state();
-                let next = state.next();
-                state.free += usize::from(next.is_none());
-                next
-            };
-            let Some(next) = next else { return };
-            let slot = Slot { slots: Some(slots.clone()) };
-            match next.send(slot) {
-                Ok(()) => return,
-                // Who waited has gone away: the place goes to the next one, and this copy of it counts for nothing.
-                Err(mut slot) => slot.slots = None,
-            }
-        }
+        self.slots.state().queues.done(&self.queue);
+        self.slots.look();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activity::record::Priority;
+    use crate::queue::RateLimit;
+    use nexus_kernel::memory::clock::SimClock;
+    use std::time::Duration;
 
     fn rank(key: u32, fairness_key: &str, fairness_weight: f64) -> Priority {
         Priority { key, fairness_key: Some(fairness_key.to_owned()), fairness_weight }
     }
 
+    fn queue() -> QueueName {
+        QueueName { namespace: Namespace::default(), task_queue: "q".to_owned() }
+    }
+
+    fn enter(slots: &Slots, priority: Priority) -> Waiting {
+        slots.enter(Task { queue: queue(), priority, since: Timestamp::default() })
+    }
+
+    async fn settle() {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// The order in which waiters are served.
     async fn served(waiters: Vec<(&'static str, Priority)>) -> Vec<&'static str> {
-        let slots = Slots::new(1);
-        let first = slots.acquire(&Priority::default()).await;
+        let slots = Slots::new(1, Arc::new(SimClock::default()));
+        let first = enter(&slots, Priority::default()).begin().await;
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = Vec::new();
         for (name, priority) in waiters {
-            let (slots, order) = (slots.clone(), Arc::clone(&order));
-            let before = slots.waiting();
-            let waiting = slots.clone();
+            let (waiting, order) = (enter(&slots, priority), Arc::clone(&order));
             tasks.push(tokio::spawn(async move {
-                let slot = slots.acquire(&priority).await;
+                let slot = waiting.begin().await;
                 order.lock().unwrap().push(name);
                 drop(slot);
             }));
-            while waiting.waiting() == before {
-                tokio::task::yield_now().await;
-            }
+            settle().await;
         }
         drop(first);
         for task in tasks {
@@ -190,20 +218,47 @@ mod tests {
 
     #[tokio::test]
     async fn who_goes_away_costs_no_place() {
-        let slots = Slots::new(1);
-        let first = slots.acquire(&Priority::default()).await;
-        let gone = tokio::spawn({
-            let slots = slots.clone();
-            async move { drop(slots.acquire(&Priority::default()).await) }
-        });
-        while slots.waiting() == 0 {
-            tokio::task::yield_now().await;
-        }
+        let slots = Slots::new(1, Arc::new(SimClock::default()));
+        let first = enter(&slots, Priority::default()).begin().await;
+        let gone = tokio::spawn(enter(&slots, Priority::default()).begin());
+        settle().await;
         gone.abort();
-        let _ = gone.await;
+        assert!(gone.await.is_err());
+        let given = enter(&slots, Priority::default());
         drop(first);
-        let again = slots.acquire(&Priority::default()).await;
-        drop(again);
-        assert_eq!(slots.state().free, 1);
+        // A place that is given to somebody who goes away before taking it is not lost either.
+        let mut taken = Box::pin(given.begin());
+        assert!(futures_poll(&mut taken).is_some());
+        drop(taken);
+        assert_eq!(slots.state().queues.free(), 1);
+        assert!(slots.state().waiting.is_empty());
+    }
+
+    /// What a future gives at its first poll.
+    fn futures_poll<T>(future: &mut std::pin::Pin<Box<impl Future<Output = T>>>) -> Option<T> {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match future.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(value) => Some(value),
+            std::task::Poll::Pending => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn time_lets_go_what_a_rate_held_up() {
+        let clock = SimClock::at(Timestamp::from_millis(5_000));
+        let slots = Slots::new(10, Arc::new(clock.clone()));
+        let limit = RateLimit { burst: Some(1), ..RateLimit::new(2.0) };
+        slots.configure(&queue(), QueueConfig { rate_limit: Some(limit), ..QueueConfig::default() });
+        let all: Vec<_> = (0..4).map(|_| tokio::spawn(enter(&slots, Priority::default()).begin())).collect();
+        let begun = || all.iter().filter(|task| task.is_finished()).count();
+        for expected in 1..=4 {
+            settle().await;
+            assert_eq!(begun(), expected);
+            clock.advance(Duration::from_millis(499));
+            settle().await;
+            assert_eq!(begun(), expected);
+            clock.advance(Duration::from_millis(1));
+        }
+        assert_eq!(clock.next_wake(), None, "nobody looks when nobody waits");
     }
 }

@@ -24,8 +24,9 @@ use crate::effect::Dispatch;
 use crate::engine::stopping;
 use crate::failures;
 use crate::input::{Input, Limit, Reply};
+use crate::queue::{QueueName, Task};
 use crate::shard::{Message, Router};
-use crate::slots::{Slot, Slots};
+use crate::slots::{Slot, Slots, Waiting};
 
 /// Attempts that run at the same time; more wait in order of priority.
 pub(crate) const ACTIVITIES_IN_FLIGHT_MAX: usize = 512;
@@ -59,7 +60,7 @@ struct Flight {
 impl Workers {
     /// Workers that hand attempts to `activities`.
     pub(crate) fn new(activities: SharedActivities, clock: SharedClock) -> Workers {
-        let slots = Slots::new(ACTIVITIES_IN_FLIGHT_MAX);
+        let slots = Slots::new(ACTIVITIES_IN_FLIGHT_MAX, Arc::clone(&clock));
         let (bindings, state) = (watch::Sender::new(()), Mutex::default());
         Workers { inner: Arc::new(Inner { activities, clock, slots, bindings, state }) }
     }
@@ -73,9 +74,19 @@ impl Workers {
         if attempts.contains_key(&attempt) {
             return;
         }
+        let namespace = dispatch.task.key.namespace.clone();
+        let queue = QueueName { namespace, task_queue: dispatch.task_queue.clone() };
+        let (priority, since) = (dispatch.priority.clone(), dispatch.since);
+        let waiting = self.inner.slots.enter(Task { queue, priority, since });
         // The lock is held until the handle is in its place: the attempt cannot end before that.
-        let handle = task::spawn(carry_out(self.clone(), dispatch, router.clone())).abort_handle();
+        let work = carry_out(self.clone(), (dispatch, waiting), router.clone());
+        let handle = task::spawn(work).abort_handle();
         attempts.insert(attempt, Flight { handle: Some(handle), started_at: None });
+    }
+
+    /// The places that attempts share.
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.inner.slots
     }
 
     /// Whether somebody implements an activity.
@@ -143,9 +154,9 @@ impl Workers {
 }
 
 /// One attempt from its queue to its outcome.
-async fn carry_out(workers: Workers, dispatch: Dispatch, router: Router) {
+async fn carry_out(workers: Workers, (dispatch, waiting): (Dispatch, Waiting), router: Router) {
     let clock = &workers.inner.clock;
-    let slot = in_queue(&workers, &dispatch).await;
+    let slot = in_queue(&workers, &dispatch, waiting).await;
     let started_at = clock.now();
     let task = &dispatch.task;
     let (key, run, attempt) = (task.key.clone(), task.run_id.clone(), (task.activity_id, task.ticket));
@@ -177,8 +188,8 @@ async fn carry_out(workers: Workers, dispatch: Dispatch, router: Router) {
     workers.forget(&run, attempt);
 }
 
-/// Waits until somebody implements the activity and there is room, or until that has taken too long.
-async fn in_queue(workers: &Workers, dispatch: &Dispatch) -> Result<Slot, Limit> {
+/// Waits until somebody implements the activity and its queue lets it begin, or until that has taken too long.
+async fn in_queue(workers: &Workers, dispatch: &Dispatch, waiting: Waiting) -> Result<Slot, Limit> {
     let clock = &workers.inner.clock;
     let (start, close) = (dispatch.start_before, dispatch.close_before);
     let (limit, what) = match (start, close) {
@@ -194,7 +205,7 @@ async fn in_queue(workers: &Workers, dispatch: &Dispatch) -> Result<Slot, Limit>
     };
     let ready = async {
         bound(workers, dispatch).await;
-        workers.inner.slots.acquire(&dispatch.priority).await
+        waiting.begin().await
     };
     let slot = tokio::select! {
         biased;

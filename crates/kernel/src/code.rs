@@ -111,6 +111,8 @@ codes! {
     VERSION_UNUSABLE = "NX-2052", "the version cannot be used", 409, Usage;
     /// There was no other version before.
     VERSION_FIRST = "NX-2053", "there is nothing to roll back to", 409, Usage;
+    /// No such task queue.
+    QUEUE_UNKNOWN = "NX-2061", "there is no such task queue", 404, NotFound;
     /// No such schedule.
     SCHEDULE_UNKNOWN = "NX-2101", "there is no such schedule", 404, NotFound;
     /// A schedule does not make sense, or would never act.

@@ -58,3 +58,13 @@ where
     }
     tokio::spawn(part)
 }
+
+/// Runs a part in the background, unless the process is coming to its end and nothing can be run any more.
+pub fn spawn_if_running<F>(part: F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    if tokio::runtime::Handle::try_current().is_ok() {
+        drop(spawn(part));
+    }
+}

@@ -11,6 +11,7 @@ pub mod lsp;
 pub mod migrate;
 pub mod new;
 pub mod parse;
+pub mod queue;
 pub mod rewrite;
 pub mod run;
 pub mod schedule;
@@ -109,6 +110,12 @@ pub enum Command {
         #[command(subcommand)]
         verb: schedule::ScheduleVerb,
     },
+    /// Show task queues; pause and limit them
+    Queue {
+        /// What to do.
+        #[command(subcommand)]
+        verb: queue::QueueVerb,
+    },
     /// Show the limits that this binary holds to
     Config {
         /// What to do.
@@ -151,6 +158,7 @@ impl Cli {
             Command::New(args) => new::new(&args, output),
             Command::Workflow { verb } => workflow::workflow(&global, verb, output).await,
             Command::Schedule { verb } => schedule::schedule(&global, verb, output).await,
+            Command::Queue { verb } => queue::queue(&global, verb, output).await,
             Command::Config { verb } => {
                 config::config(verb, output);
                 Ok(())

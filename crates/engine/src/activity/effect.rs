@@ -32,6 +32,7 @@ pub(crate) fn dispatch(key: &Key, run: &RunState, seq: u64) -> Option<Effect> {
         task,
         task_queue: options.task_queue.clone(),
         priority: options.priority.clone().unwrap_or_default(),
+        since: activity.available_at,
         start_before: activity.start_before(),
         close_before: activity.close_before(),
     })))

@@ -18,6 +18,7 @@ mod model;
 mod operate;
 mod options;
 mod playback;
+mod queues;
 mod remote;
 mod retention;
 mod retry;

@@ -18,6 +18,7 @@ mod kill;
 mod kill_loop;
 mod lsp;
 mod orders;
+mod queue;
 mod replay;
 mod rewrite;
 mod runs;
