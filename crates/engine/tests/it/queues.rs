@@ -128,7 +128,7 @@ async fn a_paused_queue_keeps_its_tasks_through_a_restart() {
         let open = || SqliteStore::open(&nexus_store::Options::new(folder.path())).unwrap();
         let (memory, clock, times) = memory();
         let database = on_disk.then(open);
-        let store = database.clone().map_or(Arc::clone(&memory), |it| Arc::new(it) as SharedStore);
+        let store = database.clone().map_or_else(|| Arc::clone(&memory), |it| Arc::new(it) as SharedStore);
         let first = world(&store, &clock, &times).await;
         let (started, view) = held(&first).await;
         assert_eq!((&view["state"], &view["backlog"]["count"]), (&json!("paused"), &json!(3)));

@@ -35,7 +35,7 @@ fn a_queue_is_paused_limited_and_kept_through_a_restart() {
         (&json!("paused"), &json!("the bank is closed"))
     );
     let started =
-        project.nexus(&["run", "Order", "--input", "n=7", "--detach", "--format", "json"]).ok().json();
+        project.nexus(&["run", "Order", "--input", "n=7", "--async", "--format", "json"]).ok().json();
     let run = started["run_id"].as_str().unwrap().to_owned();
     let seen = loop {
         let seen = nexus(&["describe", "default"]).ok().json();
