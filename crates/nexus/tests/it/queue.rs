@@ -34,9 +34,8 @@ fn a_queue_is_paused_limited_and_kept_through_a_restart() {
         (&paused["state"], &paused["paused"]["reason"]),
         (&json!("paused"), &json!("the bank is closed"))
     );
-    let started =
-        project.nexus(&["run", "Order", "--input", "n=7", "--async", "--format", "json"]).ok().json();
-    let run = started["run_id"].as_str().unwrap().to_owned();
+    let started = project.nexus(&["run", "Order", "--input", "n=7", "--async"]).ok().stdout();
+    let run = started.lines().next().unwrap().to_owned();
     let seen = loop {
         let seen = nexus(&["describe", "default"]).ok().json();
         if seen["backlog"]["count"] == json!(1) {
@@ -70,7 +69,7 @@ fn a_queue_is_paused_limited_and_kept_through_a_restart() {
     assert_eq!((&free["rate_limit"], &free["fairness_weights"]), (&json!(null), &json!({})));
 
     for (args, code, words) in [
-        (vec!["describe", "defualt"], 4, "did you mean \"default\"?"),
+        (vec!["describe", "defualt"], 4, X
         (vec!["limit", "default", "--rate", "many"], 2, "neither a number nor `none`"),
         (vec!["limit", "default", "--rate=-1"], 2, "NX-2001"),
         (vec!["limit", "default", "--weight", "a=5000"], 2, "NX-2001"),
