@@ -69,7 +69,7 @@ fn a_queue_is_paused_limited_and_kept_through_a_restart() {
     assert_eq!((&free["rate_limit"], &free["fairness_weights"]), (&json!(null), &json!({})));
 
     for (args, code, words) in [
-        (vec!["describe", "defualt"], 4, X
+        (vec!["describe", "defualt"], 4, "did you mean"),
         (vec!["limit", "default", "--rate", "many"], 2, "neither a number nor `none`"),
         (vec!["limit", "default", "--rate=-1"], 2, "NX-2001"),
         (vec!["limit", "default", "--weight", "a=5000"], 2, "NX-2001"),
