@@ -16,14 +16,15 @@ impl Task<'_, '_> {
         if std::mem::replace(&mut self.m.cancel_requested, true) {
             return;
         }
+        // The body goes first: what handlers do while they clean up must not end its wait as if nothing had happened.
+        let ids: Vec<u32> = self.m.coroutines.keys().copied().collect();
+        for id in ids {
+            self.cancel_coroutine(id);
+        }
         let pending: Vec<u64> =
             self.m.items.iter().filter(|(_, item)| item.is_pending()).map(|(id, _)| *id).collect();
         for id in pending {
             self.cancel_item(id, self.code.span);
-        }
-        let ids: Vec<u32> = self.m.coroutines.keys().copied().collect();
-        for id in ids {
-            self.cancel_coroutine(id);
         }
     }
 

@@ -190,3 +190,28 @@ workflow W():
     let ended = Event::ActivityFailed { seq: 1, failure: Failure::canceled("stopped") };
     assert_eq!(run.task(&[ended]), ["3 canceled: activity A failed: stopped"]);
 }
+
+#[test]
+fn the_body_is_cancelled_before_handlers_clean_up() {
+    let program = program(
+        "
+workflow W():
+    state:
+        condition closed
+    signal Put(i: int):
+        activity A(i)
+    signal Close():
+        set closed
+    await closed
+    await all_handlers_finished
+    close complete(\"as if nothing had happened\")
+",
+    );
+    let mut run = Driven::new(&program, json!({}));
+    run.task(&[]);
+    run.task(&[signal("Put", json!({ "i": 1 }))]);
+    run.task(&[signal("Close", json!({}))]);
+    let told = run.task(&[cancel()]);
+    let ended = ["2 cancel 1", "0 warn the run ends before the handler of signal `Put` does"];
+    assert_eq!(told, [&ended[..], &["3 canceled: the run was cancelled"]].concat());
+}
