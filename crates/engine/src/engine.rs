@@ -1,5 +1,6 @@
 //! The running engine: options, service, handle.
 
+mod history;
 mod messages;
 mod versions;
 
@@ -31,7 +32,7 @@ use crate::record::StartOptions;
 use crate::recovery;
 use crate::shard::{Mail, Message, Outcome, Router, Shard, Shared};
 use crate::version::{Definitions, Deployment};
-use crate::view::{self, HistoryView, RunView};
+use crate::view::{self, RunView};
 use crate::worker::Workers;
 
 /// Starts that wait for their commit at the same time; further callers wait for a place. Together with the activities
@@ -327,11 +328,6 @@ impl EngineHandle {
     /// What is known of a run.
     pub async fn show(&self, run: &RunId) -> Result<RunView, Error> {
         view::run(&self.shared, self.row(run).await?).await
-    }
-
-    /// The history of a run.
-    pub async fn history(&self, run: &RunId) -> Result<HistoryView, Error> {
-        view::history(&self.shared, self.row(run).await?).await
     }
 
     /// A run played back, up to an event or to its latest: what every event changed, then how things stood.

@@ -1,6 +1,7 @@
 //! What the engine contributes to the catalogue: a verb or two for each noun, and one operation for each workflow.
 
 pub(crate) mod address;
+mod history;
 mod messages;
 mod operator;
 mod options;
@@ -36,7 +37,7 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
         visibility::run_count(engine),
         visibility::run_attributes(engine),
         run_show(engine),
-        run_history(engine),
+        history::run_history(engine),
         start::operation(engine),
         visibility::run_delete(engine),
     ];
@@ -131,26 +132,6 @@ async fn show_run(engine: EngineHandle, input: ShowInput, _: CallContext) -> Res
         let _ = engine.within(Duration::from_millis(wait), engine.wait(&row)).await;
     }
     Ok(engine.show(&run).await?.to_json())
-}
-
-#[derive(Deserialize)]
-struct RunInput {
-    #[serde(flatten)]
-    run: Addressed,
-}
-
-fn run_history(engine: &EngineHandle) -> Operation {
-    let input = addressed(json!({}), &[]);
-    let output = json!({
-        "type": "object",
-        "properties": { "events": { "type": "array", "items": { "type": "object" } } },
-        "required": ["events"],
-    });
-    let (title, doc) = ("Show a run's history", "Every event of a run, in order.");
-    let verb = Verb { name: "run.history", title, doc, effect: Effect::Read, input, output };
-    verb.handled(engine, |engine: EngineHandle, input: RunInput, _| async move {
-        Ok(engine.history(&input.run.run(&engine).await?).await?.to_json())
-    })
 }
 
 pub(crate) fn object(properties: &Json, required: &[&str]) -> Json {

@@ -10,7 +10,7 @@ use crate::interpret::{self, ReplayError};
 use crate::shard::Shared;
 use crate::shard::load::damaged;
 use crate::state::KeyState;
-use crate::view;
+use crate::view::{self, HistoryView};
 
 /// What a program was like after one of its tasks.
 struct Frame {
@@ -45,7 +45,8 @@ pub(crate) async fn playback(shared: &Shared, row: RunRow, to: Option<u64>) -> R
         Err(ReplayError::Program(failure)) => Some(failure),
         Err(ReplayError::Damaged(why)) => return Err(damaged(&row.key, &why)),
     };
-    let history = view::history(shared, row).await?.to_json();
+    let (events, _) = view::events(shared, &row, 0).await?;
+    let history = HistoryView { row, events }.to_json();
     let last = history.get("events").and_then(Json::as_array).map_or(0, Vec::len) as u64;
     if let Some(to) = to.filter(|to| *to == 0 || *to > last) {
         return Err(Error::new(&code::BAD_REQUEST, format!("the run has no event {to}"))

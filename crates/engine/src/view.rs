@@ -242,15 +242,20 @@ fn remote_json(seq: u64, remote: &Remote) -> Json {
     })
 }
 
-/// Reads a history from the store.
-pub(crate) async fn history(shared: &Shared, row: RunRow) -> Result<HistoryView, Error> {
-    let mut events = Vec::new();
-    for stored in shared.store.read(&row.key, 0).await? {
+/// The events of a run in the records of its key after this one, and the last of these records.
+pub(crate) async fn events(
+    shared: &Shared,
+    row: &RunRow,
+    after: u64,
+) -> Result<(Vec<HistoryEvent>, u64), Error> {
+    let (mut events, mut last) = (Vec::new(), after);
+    for stored in shared.store.read(&row.key, after).await? {
+        last = stored.sequence;
         let record = Record::decode(&stored.record).map_err(|why| damaged(&row.key, &why))?;
         for part in record.runs.into_iter().filter(|part| part.run == row.run_id) {
             let numbered = (part.first..).zip(part.events);
             events.extend(numbered.map(|(id, event)| HistoryEvent { id, at: record.at, event }));
         }
     }
-    Ok(HistoryView { row, events })
+    Ok((events, last))
 }

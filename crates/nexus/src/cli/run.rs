@@ -1,6 +1,7 @@
 //! `nexus run WORKFLOW`, and the verbs of runs that exist.
 
 mod find;
+mod follow;
 pub(crate) mod input;
 mod message;
 mod replay;
@@ -19,6 +20,9 @@ use crate::cli::Global;
 use crate::client::{Client, StartCall};
 use crate::output::Output;
 use crate::stub;
+
+/// Lines of a timeline before its first event.
+const HEAD_LINES: usize = 2;
 
 /// Flags.
 #[derive(Debug, Args)]
@@ -115,6 +119,9 @@ pub enum RunVerb {
     History {
         /// The run, or its workflow id: then the latest run
         run: String,
+        /// Go on with each event as it happens, until the run has ended
+        #[arg(long, short = 'f')]
+        follow: bool,
     },
     /// Follow a run live until it has ended
     Watch {
@@ -241,7 +248,8 @@ async fn on_runs(global: &Global, verb: RunVerb, output: Output) -> Result<(), E
             find(&client, verb, output).await
         }
         RunVerb::Show { run, wait } => show(&client, (&run, wait), output).await,
-        RunVerb::History { run } => history(&client, &run, output).await,
+        RunVerb::History { run, follow: true } => follow::follow(&client, &run, output).await,
+        RunVerb::History { run, follow: false } => history(&client, &run, output).await,
         RunVerb::Watch { run } => watch::watch(&client, &run, output).await,
         RunVerb::Replay { run, to, step } => replay::replay(&client, &run, (to, step), output).await,
         RunVerb::Signal(args) => message::signal(&client, &args, output).await,

@@ -1,6 +1,7 @@
 //! A history as a timeline: when, what, with which value, and at which line of the source.
 
 use nexus_kernel::Json;
+use nexus_kernel::time::Timestamp;
 
 const DIM: &str = "\u{1b}[2m";
 const RED: &str = "\u{1b}[31m";
@@ -20,7 +21,8 @@ pub(super) fn lines(history: &Json, color: bool) -> Vec<String> {
         String::new(),
     ];
     let events = history.get("events").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-    let start = events.first().and_then(millis).unwrap_or(0);
+    let started = Timestamp::parse(text("started_at")).map(Timestamp::millis);
+    let start = started.or_else(|| events.first().and_then(millis)).unwrap_or(0);
     for event in events {
         lines.push(line(event, start, color));
         lines.extend(under(event, color));
@@ -99,7 +101,7 @@ fn shorten(text: &str) -> String {
 
 fn millis(event: &Json) -> Option<i64> {
     let time = event.get("time").and_then(Json::as_str)?;
-    nexus_kernel::time::Timestamp::parse(time).map(nexus_kernel::time::Timestamp::millis)
+    Timestamp::parse(time).map(Timestamp::millis)
 }
 
 fn offset(millis: i64) -> String {

@@ -1,8 +1,11 @@
 //! What is done to runs that exist, through the real binary: shell, REST and MCP.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
 use serde_json::{Value as Json, json};
 
-use crate::support::{Project, Server, http};
+use crate::support::{Project, Server, command, http};
 
 const CART: &str = "\
 workflow Cart(limit: int) -> (any):
@@ -223,4 +226,26 @@ fn a_run_is_found_by_its_workflow_id_with_every_verb() {
     project.nexus(&["run", "delete", "cart-1"]).ok();
     let gone = project.nexus(&["run", "show", &run]);
     assert!(gone.stderr().contains("NX-2003"), "{}", gone.stderr());
+}
+
+#[test]
+fn a_history_is_followed_to_its_end() {
+    let project = project();
+    let (_server, run) = served(&project);
+    let mut follower = command(project.path())
+        .args(["run", "history", "cart-1", "--follow"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let begun: Vec<_> = lines.by_ref().take(3).collect();
+    assert!(begun[2].contains("WorkflowExecutionStarted"), "{begun:?}");
+    project.nexus(&["run", "signal", "cart-1", "Finish"]).ok();
+    let followed: Vec<_> = begun.into_iter().chain(lines).skip(2).collect();
+    assert!(follower.wait().unwrap().success());
+    let whole = project.nexus(&["run", "history", &run]).ok().stdout();
+    let whole: Vec<_> = whole.lines().skip(2).collect();
+    assert_eq!(followed, whole, "nothing is missing, nothing comes twice");
+    let rest = project.nexus(&["run", "history", &run, "--follow", "--format", "json"]).ok();
+    assert_eq!(rest.stdout().lines().count(), whole.len(), "one object a line");
 }

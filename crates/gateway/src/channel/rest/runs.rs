@@ -81,13 +81,16 @@ pub(crate) async fn show(State(rest): State<Arc<Rest>>, mut request: RestRequest
     look_with(&rest, "run.show", input, request).await
 }
 
-/// `GET /v1/runs/{id}/{verb}`: any verb of runs that only looks.
-pub(crate) async fn look(State(rest): State<Arc<Rest>>, request: RestRequest) -> Routed {
+/// `GET /v1/runs/{id}/{verb}`: any verb of runs that only looks; `?wait=30s` where the verb can wait.
+pub(crate) async fn look(State(rest): State<Arc<Rest>>, mut request: RestRequest) -> Routed {
     let verb = format!("run.{}", request.path("verb"));
     if rest.pipeline.find(Target::Verb(&verb))?.effect != Effect::Read {
         return Ok(wrong_method(&verb, "POST"));
     }
-    let input = run(&request);
+    let mut input = run(&request);
+    if let Some(wait) = request.query.take_wait()? {
+        input.insert("wait_ms".into(), millis(wait).into());
+    }
     look_with(&rest, &verb, input, request).await
 }
 

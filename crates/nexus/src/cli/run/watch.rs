@@ -17,35 +17,21 @@ const LINES_MAX: usize = 24;
 
 /// Shows a run until it has ended: one page that changes on a terminal, elsewhere each new event as a line.
 pub(super) async fn watch(client: &Client, run: &str, output: Output) -> Result<(), Error> {
+    if output.is_json() || !io::stdout().is_terminal() {
+        return super::follow::follow(client, run, output).await;
+    }
     let address = super::message::address(run, None);
-    let mut shown = 0;
     loop {
         // Waiting for the end is left to the server: an answer comes at once when there is one.
         let mut wait = address.clone();
         wait.insert("wait_ms".into(), u64::try_from(EVERY.as_millis()).unwrap_or(0).into());
         let view = client.verb("run.show", Json::Object(wait)).await?;
         let history = client.verb("run.history", Json::Object(address.clone())).await?;
-        let is_open = matches!(view.get("status").and_then(Json::as_str), Some("running" | "paused"));
-        if output.is_json() {
-            shown = follow_json(&history, shown, output);
-        } else if io::stdout().is_terminal() {
-            output.page(&page(&view, &history, output));
-        } else {
-            let lines = output.timeline_lines(&history);
-            lines.iter().skip(shown).for_each(|line| output.text(line));
-            shown = lines.len();
-        }
-        if !is_open {
+        output.page(&page(&view, &history, output));
+        if !matches!(view.get("status").and_then(Json::as_str), Some("running" | "paused")) {
             return Ok(());
         }
     }
-}
-
-/// Each event that is new, one JSON object a line.
-fn follow_json(history: &Json, shown: usize, output: Output) -> usize {
-    let events = history.get("events").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-    events.iter().skip(shown).for_each(|event| output.text(&event.to_string()));
-    events.len()
 }
 
 fn page(view: &Json, history: &Json, output: Output) -> String {
@@ -55,7 +41,7 @@ fn page(view: &Json, history: &Json, output: Output) -> String {
         Some(other) => other.to_string(),
     };
     let mut lines = output.timeline_lines(history);
-    let head: Vec<String> = lines.drain(..lines.len().min(2)).collect();
+    let head: Vec<String> = lines.drain(..lines.len().min(super::HEAD_LINES)).collect();
     let hidden = lines.len().saturating_sub(LINES_MAX);
     let mut page = head;
     if hidden > 0 {
