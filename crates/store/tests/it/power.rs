@@ -5,34 +5,11 @@
 //! it that was not flushed, and the copy is mounted and opened. Needs the right to mount; without it the test says so.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use super::child::Writer;
 use super::fixture::{open, wait};
 use super::kept::{Acknowledged, verify};
-
-/// A mounted image, unmounted when dropped.
-struct Mounted(PathBuf);
-
-impl Mounted {
-    fn mount(image: &Path, at: PathBuf) -> Option<Mounted> {
-        std::fs::create_dir_all(&at).unwrap();
-        let options = ["-o", "loop"].map(Path::new);
-        run("mount", &[options[0], options[1], image, &at]).then_some(Mounted(at))
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        run("umount", &[&self.0]);
-    }
-}
-
-fn run(program: &str, arguments: &[&Path]) -> bool {
-    let mut command = Command::new(program);
-    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
+use super::mounted::{Mounted, run};
 
 /// Whether no thread of a process runs any more.
 fn is_stopped(pid: &Path) -> bool {
@@ -47,12 +24,7 @@ fn is_stopped(pid: &Path) -> bool {
 fn nothing_acknowledged_is_lost_by_a_power_cut() {
     let folder = tempfile::tempdir().unwrap();
     let image = folder.path().join("image");
-    std::fs::File::create(&image).unwrap().set_len(96 * 1024 * 1024).unwrap();
-    let made = run("mkfs.ext4", &[Path::new("-q"), &image]);
-    let mounted = made.then(|| Mounted::mount(&image, folder.path().join("before"))).flatten();
-    let Some(Mounted(disk)) = &mounted else {
-        return eprintln!("not tested: file systems in image files cannot be mounted here");
-    };
+    let Some(Mounted(disk)) = &Mounted::new(&image, 96, folder.path().join("before")) else { return };
     let mut acknowledged = Acknowledged::default();
     for (round, count) in [1, 60, 900, 3_000].into_iter().enumerate() {
         let mut writer = Writer::start(&disk.join("data"), None);
