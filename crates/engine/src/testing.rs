@@ -18,9 +18,11 @@ pub mod linear;
 mod oracle;
 pub mod programs;
 mod records;
+mod replays;
 mod simulate;
 mod waiting;
 mod world;
 
 pub use ask::{send, signal};
+pub use replays::unreplayable;
 pub use simulate::{Report, Violation, simulate, simulate_on_a_lying_store};

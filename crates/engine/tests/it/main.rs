@@ -20,6 +20,7 @@ mod options;
 mod playback;
 mod queues;
 mod remote;
+mod replays;
 mod retention;
 mod retry;
 mod scenario;

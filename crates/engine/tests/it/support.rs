@@ -112,6 +112,26 @@ pub(crate) struct World {
     pub(crate) activities: Arc<Scripted>,
     shutdown: Shutdown,
     running: JoinHandle<Result<(), Error>>,
+    _replayed: Replayed,
+}
+
+/// A store whose histories must all replay when its test is over.
+struct Replayed(SharedStore);
+
+impl Drop for Replayed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let store = Arc::clone(&self.0);
+        // Stores may need a runtime, and that of the test cannot be waited for here.
+        let looking = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(nexus_engine::testing::unreplayable(&store))
+        });
+        let found = looking.join().unwrap();
+        assert!(found.is_empty(), "histories that do not replay:\n{}", found.join("\n"));
+    }
 }
 
 static SEED: AtomicUsize = AtomicUsize::new(1);
@@ -136,6 +156,7 @@ impl World {
     ) -> World {
         let activities = Arc::new(activities);
         let seed = SEED.fetch_add(1, Ordering::Relaxed) as u64;
+        let replayed = Replayed(Arc::clone(&store));
         let ports = Ports {
             store,
             clock: Arc::new(clock.clone()),
@@ -148,7 +169,7 @@ impl World {
         handle.deploy(definition(program)).await.unwrap();
         let shutdown = Shutdown::new();
         let running = tokio::spawn(engine.run(shutdown.clone()));
-        World { engine: handle, clock, activities, shutdown, running }
+        World { engine: handle, clock, activities, shutdown, running, _replayed: replayed }
     }
 
     pub(crate) async fn start(&self, workflow: &str, input: Json) -> nexus_engine::engine::Started {
