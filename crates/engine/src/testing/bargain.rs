@@ -16,7 +16,8 @@ impl Books {
             answer(logged, entry).map_err(|what| format!("{what}: {entry:?}"))?;
         }
         if let Some(run) = self.untold.first() {
-            return Err(format!("the end of {run} was not told to who waited for it"));
+            let told = logged.run(run).map(Run::told).unwrap_or_default();
+            return Err(format!("the end of {run} was not told to who waited for it\n{told}"));
         }
         for ended in &self.ends {
             end(logged, ended).map_err(|what| format!("{what}: {ended:?}"))?;

@@ -7,6 +7,7 @@ use nexus_kernel::id::RunId;
 use nexus_kernel::port::clock::Clock as _;
 use nexus_kernel::port::log::Log as _;
 use nexus_kernel::port::runs::{RunStatus, Runs as _};
+use nexus_kernel::time::Timestamp;
 
 use crate::engine::EngineHandle;
 use crate::testing::ask::{Ask, Told};
@@ -40,17 +41,19 @@ async fn once(world: &World, engine: &EngineHandle, (number, ask): (usize, &Ask)
     let records = records(world, ask);
     world.books().is_told(number, told.clone(), records);
     if let (Told::Started { run, .. }, Some(started)) = (told, started) {
+        let since = world.clock.now();
         match engine.within(patience(ask), engine.end(started)).await {
             Some(Ok(outcome)) => world.books().hears(&outcome),
-            None if world.is_gentle() => not_told(world, &run),
+            None if world.is_gentle() => not_told(world, &run, since),
             Some(Err(_)) | None => {} // the server is in trouble, or may be
         }
     }
     true
 }
 
-/// Whoever has waited in vain, on a server that is well, waited for a run that is open or has only just ended.
-fn not_told(world: &World, run: &str) {
+/// Whoever has waited in vain, on a server that is well, waited for a run that is open or has only just ended, or has only
+/// just begun to wait.
+fn not_told(world: &World, run: &str, since: Timestamp) {
     let Ok(row) = RunId::parse(run).map(|run| at_once(world.store.run(&run))) else { return };
     let grace = Duration::from_secs(1);
     let closed_at = row
@@ -58,7 +61,7 @@ fn not_told(world: &World, run: &str) {
         .flatten()
         .filter(|row| row.status != RunStatus::ContinuedAsNew)
         .and_then(|row| row.closed_at);
-    if closed_at.is_some_and(|at| at.plus(grace) < world.clock.now()) {
+    if closed_at.is_some_and(|at| at.max(since).plus(grace) < world.clock.now()) {
         world.books().untold.push(run.to_owned());
     }
 }
