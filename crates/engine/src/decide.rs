@@ -8,6 +8,7 @@ pub(crate) mod limits;
 mod message;
 mod operator;
 mod progress;
+mod reset;
 mod schedule;
 mod start;
 
@@ -112,9 +113,13 @@ pub fn step(state: &mut KeyState, input: Input, context: &Context<'_>) -> Transi
             let event = Event::WorkflowExecutionCancelRequested { reason };
             operator::to_open_run(state, run.as_ref(), context, event)
         }
+        Input::Reset(reset) => reset::reset(state, *reset, context),
+        Input::Attach { run, request_id, origin } => {
+            reset::attach(state, context, &run, (request_id, origin))
+        }
         Input::Pause { run, reason, ends } => operator::pause(state, run.as_ref(), context, (reason, ends)),
         Input::Terminate { run, reason } => {
-            let event = Event::WorkflowExecutionTerminated { reason };
+            let event = Event::WorkflowExecutionTerminated { reason, reset: None };
             operator::to_open_run(state, run.as_ref(), context, event)
         }
     }
@@ -192,8 +197,7 @@ struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     fn new(run: &'a mut RunState, context: &'a Context<'a>) -> Draft<'a> {
-        let part =
-            RunPart { run: run.run_id.clone(), first: run.next_event, events: Vec::new(), notes: Vec::new() };
+        let part = RunPart::new(run.run_id.clone(), run.next_event);
         let intents_before = run.outbox.keys().copied().collect();
         Draft {
             run,

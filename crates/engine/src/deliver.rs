@@ -14,7 +14,8 @@ use crate::definition::Definition;
 use crate::endpoint;
 use crate::failures;
 use crate::input::{Input, Reply, Signal, Start};
-use crate::record::{IntentId, Origin, OriginKind};
+use crate::record::{IdConflictPolicy, IntentId, Origin, OriginKind};
+use crate::reset::attach::{self, Asking};
 use crate::shard::{Message, Router, Shared};
 use crate::state::{Intent, RunState};
 
@@ -39,11 +40,17 @@ pub(crate) fn deliver(shared: &Shared, key: &Key, run: &RunState, id: IntentId, 
             let input = Input::RemoteEnded { run: origin.run, seq: origin.seq, outcome: outcome(run) };
             task::spawn(sender.send(origin.key, input));
         }
-        Intent::Signal { key, run, name, input } => {
+        Intent::Signal { key, run: wanted, name, input } => {
             let IntentId::Signal(seq) = id else { return };
-            let request_id = format!("{}/{seq}", sender.run);
+            let request_id = run.request_of(seq);
             let signal = Signal { name, input, request_id };
-            task::spawn(sender.signal(seq, key, Input::Signal { run, signal, checked: false }));
+            task::spawn(sender.signal(seq, key, Input::Signal { run: wanted, signal, checked: false }));
+        }
+        Intent::Attach(target, wanted) => {
+            let IntentId::Attach(seq) = id else { return };
+            if let Some(asking) = Asking::of(key, run, seq, (target, wanted)) {
+                task::spawn(attach::ask(shared.clone(), asking));
+            }
         }
         Intent::Terminate(target, run) => {
             let reason = "the run that started it has closed".to_owned();
@@ -76,13 +83,17 @@ pub(crate) fn target(
     let origin = |kind, reports| {
         Some(Origin { key: key.clone(), run: run.run_id.clone(), seq, kind, reports, root: run.root() })
     };
-    let request_id = format!("{}/{seq}", run.run_id);
+    let request_id = run.request_of(seq);
     match intent {
         Intent::StartChild { workflow, workflow_id, input, options, detached } => {
             let task_queue = endpoint::task_queue(deployed, &key.namespace, &workflow)?;
+            let mut options = *options;
+            if run.replaces(seq, &workflow_id) && options.conflict == IdConflictPolicy::Fail {
+                options.conflict = IdConflictPolicy::TerminateExisting;
+            }
             let target = Key { namespace: key.namespace.clone(), workflow_id };
             let origin = origin(OriginKind::Child, !detached);
-            Ok((target, Start { workflow, input, task_queue, request_id, origin, options: *options }))
+            Ok((target, Start { workflow, input, task_queue, request_id, origin, options }))
         }
         Intent::StartOperation { target, workflow_id, input, options, detached } => {
             let handler = endpoint::resolve(deployed, &key.namespace, &target)?;
@@ -99,6 +110,7 @@ pub(crate) fn target(
         }
         Intent::Report
         | Intent::Tell(_)
+        | Intent::Attach(..)
         | Intent::Terminate(..)
         | Intent::Cancel(..)
         | Intent::Signal { .. } => {

@@ -2,7 +2,7 @@
 
 use nexus_kernel::Json;
 use nexus_kernel::activity::ActivityTask;
-use nexus_kernel::failure::Failure;
+use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::id::{Key, RunId};
 use nexus_kernel::time::Timestamp;
 
@@ -11,7 +11,7 @@ use crate::activity::record::Priority;
 use crate::input::Due;
 use crate::record::{Event, IntentId, Note, RunPart, Started};
 use crate::schedule::{self, Errand, Schedule};
-use crate::state::{Intent, RemoteCall, RunState};
+use crate::state::{Intent, Remote, RemoteCall, RunState};
 
 /// One effect.
 #[derive(Debug)]
@@ -101,6 +101,7 @@ fn of_event(key: &Key, run: &RunState, event: &Event) -> Option<Effect> {
         Event::WorkflowExecutionStarted(started) => {
             started.run_deadline.map(|deadline| Effect::Arm(deadline, id(), Due::Run))
         }
+        Event::WorkflowTaskFailed { failure } if failure.kind == FailureKind::Reset => None,
         Event::WorkflowTaskFailed { .. } => Some(Effect::Blocked(id())),
         Event::WorkflowExecutionUpdateCompleted { id: update, result, failure, .. } => {
             let outcome = failure.clone().map_or_else(|| Ok(result.clone()), Err);
@@ -118,11 +119,7 @@ pub fn of_state(key: &Key, run: &RunState) -> Vec<Effect> {
         effects.extend(activity::effect::of_state(key, run, *seq, activity));
     }
     effects.extend(run.timers.iter().map(|(seq, at)| Effect::Arm(*at, id(), Due::Timer(*seq))));
-    for (seq, remote) in &run.remotes {
-        if let RemoteCall::Nexus { deadline: Some(deadline), .. } = &remote.call {
-            effects.push(Effect::Arm(*deadline, id(), Due::Operation(*seq)));
-        }
-    }
+    effects.extend(run.remotes.iter().filter_map(|(seq, remote)| deadline(run, *seq, remote)));
     effects.extend(begin(run, &run.started));
     if let Some(deadline) = run.started.run_deadline.filter(|_| run.status.is_open()) {
         effects.push(Effect::Arm(deadline, id(), Due::Run));
@@ -131,6 +128,32 @@ pub fn of_state(key: &Key, run: &RunState) -> Vec<Effect> {
         run.outbox.iter().map(|(intent_id, intent)| Effect::Deliver(id(), *intent_id, intent.clone())),
     );
     effects
+}
+
+/// The effects of what a run that was made by a reset took over, beside the effects of what it did since: commands up
+/// to `kept` that are still pending, and its own deadline.
+pub(crate) fn of_taken_over(key: &Key, run: &RunState, kept: u64) -> Vec<Effect> {
+    if !run.status.is_open() {
+        return Vec::new();
+    }
+    let id = || run.run_id.clone();
+    let activities = run.activities.range(..=kept);
+    let mut effects: Vec<Effect> =
+        activities.flat_map(|(seq, activity)| activity::effect::of_state(key, run, *seq, activity)).collect();
+    effects.extend(run.timers.range(..=kept).map(|(seq, at)| Effect::Arm(*at, id(), Due::Timer(*seq))));
+    effects.extend(run.remotes.range(..=kept).filter_map(|(seq, remote)| deadline(run, *seq, remote)));
+    effects.extend(run.started.run_deadline.map(|at| Effect::Arm(at, id(), Due::Run)));
+    effects
+}
+
+/// The end of an operation's time.
+fn deadline(run: &RunState, seq: u64, remote: &Remote) -> Option<Effect> {
+    match &remote.call {
+        RemoteCall::Nexus { deadline: Some(deadline), .. } => {
+            Some(Effect::Arm(*deadline, run.run_id.clone(), Due::Operation(seq)))
+        }
+        _ => None,
+    }
 }
 
 /// The effects that a schedule waits for.

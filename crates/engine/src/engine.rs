@@ -2,6 +2,7 @@
 
 mod history;
 mod messages;
+mod reset;
 mod versions;
 
 pub use messages::{Accepted, Address};

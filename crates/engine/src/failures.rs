@@ -1,6 +1,7 @@
 //! The failures that the engine itself makes, in one place so that their types stay stable.
 
 use nexus_kernel::failure::{ActivityInfo, Failure, FailureInfo, FailureKind};
+use nexus_kernel::id::RunId;
 use nexus_kernel::port::runs::RunStatus;
 
 use crate::input::Limit;
@@ -19,6 +20,12 @@ pub(crate) fn canceled(reason: &str) -> Failure {
 /// An operator or a closing parent ended the run.
 pub(crate) fn terminated(reason: &str) -> Failure {
     Failure::new(FailureKind::Terminated, "Terminated", reason).final_()
+}
+
+/// A workflow task is done anew by another run.
+pub(crate) fn reset(reason: &str, base: &RunId, new: &RunId) -> Failure {
+    let failure = Failure::new(FailureKind::Reset, "ResetWorkflow", reason);
+    Failure { details: vec![serde_json::json!({ "base_run": base, "new_run": new })], ..failure }
 }
 
 /// An activity failed for good.

@@ -9,6 +9,7 @@ use nexus_kernel::time::Timestamp;
 
 use crate::activity::input::ActivityInput;
 use crate::record::{IntentId, Origin, StartOptions};
+use crate::reset::Reset;
 use crate::schedule::{Happening, Schedule};
 
 /// A request to start a run.
@@ -139,6 +140,17 @@ pub enum Input {
         reason: String,
         /// Whether it is to go on again.
         ends: bool,
+    },
+    /// A run is to be begun anew from an earlier place of its history.
+    Reset(Box<Reset>),
+    /// A run that did not start this one waits for its end.
+    Attach {
+        /// The run that it waits for, or the first of its chain.
+        run: RunId,
+        /// Equal ids are one request.
+        request_id: String,
+        /// Who waits, and for which of its commands.
+        origin: Box<Origin>,
     },
     /// The end, without asking the program.
     Terminate {

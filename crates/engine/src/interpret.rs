@@ -71,7 +71,7 @@ fn run_info(key: &Key, run_id: &RunId, started: &Started, at: Timestamp) -> RunI
         task_queue: started.task_queue.clone(),
         attempt: started.attempt,
         started_at_ms: at.millis(),
-        seed: run_id.seed(),
+        seed: started.original(run_id).seed(),
         parent_id: origin.map(|origin| origin.key.workflow_id.to_string()),
         caller: origin.map(|origin| {
             serde_json::json!({
@@ -164,8 +164,8 @@ pub(crate) fn replay_observed(
     for stored in records {
         let record = Record::decode(&stored.record).map_err(ReplayError::Damaged)?;
         for part in record.runs.iter().filter(|part| part.run == run.run_id) {
-            replay.part(&mut machine, record.at, &part.events).map_err(ReplayError::Program)?;
-            replay.bytes += stored.record.len() as u64;
+            replay.part(&mut machine, part.at(record.at), &part.events).map_err(ReplayError::Program)?;
+            replay.bytes += part.copied.map_or_else(|| record.own_bytes(stored.record.len()), |it| it.bytes);
         }
     }
     Ok((machine, replay.unseen))
@@ -189,6 +189,8 @@ impl Replay<'_> {
                 let id = self.seen + 1;
                 self.batch(machine, at, &mut events)?;
                 (self.observe)(id, machine);
+            } else if is_command(event) {
+                return Err(undone(event));
             } else {
                 self.unseen.extend(incoming(event));
             }
@@ -247,6 +249,26 @@ fn identity(event: &Event) -> (&'static str, u64, &str, &str) {
         _ => (0, "", ""),
     };
     (event.name(), seq, name, at)
+}
+
+/// Whether an event is what a program did: such events follow the end of a task, and nothing else.
+fn is_command(event: &Event) -> bool {
+    crate::reset::record::command(event).is_some()
+        || matches!(
+            event,
+            Event::TimerCanceled { .. }
+                | Event::CommandCancelRequested { .. }
+                | Event::WorkflowExecutionCompleted { .. }
+                | Event::WorkflowExecutionContinuedAsNew { .. }
+        )
+}
+
+/// The history has a command that the program no longer makes.
+fn undone(kept: &Event) -> Failure {
+    let (kind, seq, name, at) = identity(kept);
+    let message =
+        format!("the program now does nothing more, its history has {kind} {name} (command {seq}, {at})");
+    Failure::new(FailureKind::Server, "Nondeterminism", message)
 }
 
 fn nondeterminism(kept: Option<&Event>, made: &Event) -> Failure {
@@ -360,6 +382,14 @@ impl Translate<'_> {
                 failure: outcome.as_ref().err().map(from_program),
                 at,
             },
+            // What is applied again after a reset is not asked for before: its refusal is its answer.
+            CommandKind::RejectUpdate { id, failure } => Event::WorkflowExecutionUpdateCompleted {
+                seq,
+                id: id.clone(),
+                result: Json::Null,
+                failure: Some(from_program(failure)),
+                at,
+            },
             _ => return self.closing(command, at),
         })
     }
@@ -469,7 +499,7 @@ impl Translate<'_> {
     }
 
     fn activity_options(&self, given: &machine::ActivityOptions) -> ActivityOptions {
-        let run_timeout = self.run.started.run_deadline.map(|end| end.since(self.run.started_at));
+        let run_timeout = self.run.started.run_deadline.map(|end| end.since(self.run.created_at()));
         let run_timeout_ms =
             run_timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
         options::fill_in(given, &self.run.started.task_queue, run_timeout_ms)

@@ -16,6 +16,7 @@ pub mod operations;
 pub mod options;
 pub mod queue;
 pub mod record;
+pub mod reset;
 pub mod scenario;
 pub mod schedule;
 pub mod shard;

@@ -6,6 +6,7 @@ mod messages;
 mod operator;
 mod options;
 mod playback;
+mod reset;
 mod schedule;
 mod start;
 mod version;
@@ -46,6 +47,7 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
     operations.extend([workflow_list(engine), workflow_show(engine)]);
     operations.extend(version::operations(engine));
     operations.push(playback::run_replay(engine));
+    operations.push(reset::operation(engine));
     operations.extend(schedule::schedules(engine));
     operations.extend(crate::activity::operations::all(engine));
     operations.extend(crate::queue::operations::all(engine));

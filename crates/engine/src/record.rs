@@ -16,6 +16,7 @@ use nexus_kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use crate::activity::record::{ActivityNote, ActivityOptions};
+pub use crate::reset::record::{Copied, Reapply, ResetFrom, ResetTo};
 use crate::schedule::Schedule;
 
 /// The version this code writes. A record of another version is refused, never guessed at.
@@ -36,7 +37,7 @@ pub struct Record {
     pub schedule: Option<Box<Schedule>>,
 }
 
-/// What a transition did to one run.
+/// What a transition did to one run. A record may hold several parts of one run when most of them are copies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunPart {
     /// The run.
@@ -44,6 +45,9 @@ pub struct RunPart {
     /// Id of the first event.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub first: u64,
+    /// Where the part comes from, when another run had it first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copied: Option<Copied>,
     /// History events; their ids follow on from `first`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Event>,
@@ -120,6 +124,8 @@ pub enum IntentId {
     Signal(u64),
     /// Send the cancel request of this command to a run that this one did not start.
     Cancel(u64),
+    /// Ask the child or operation of this command, which another run started, to tell this one of its end.
+    Attach(u64),
 }
 
 /// Who started a run from another run.
@@ -227,6 +233,9 @@ pub struct Started {
     /// Options that the chain keeps.
     #[serde(default, skip_serializing_if = "is_default")]
     pub options: RunOptions,
+    /// The run whose history it took over, when it was made by a reset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset: Option<Box<ResetFrom>>,
 }
 
 impl Default for Started {
@@ -253,6 +262,7 @@ impl Default for Started {
             last_failure: None,
             attached: Vec::new(),
             options: RunOptions::default(),
+            reset: None,
         }
     }
 }
@@ -328,7 +338,12 @@ pub enum Event {
     /// Closed after a cancel request.
     WorkflowExecutionCanceled { reason: String },
     /// Closed by an operator or a closing parent.
-    WorkflowExecutionTerminated { reason: String },
+    WorkflowExecutionTerminated {
+        reason: String,
+        /// The run that goes on in its stead, when it was ended by a reset.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reset: Option<Box<ResetTo>>,
+    },
     /// Closed by starting its successor.
     WorkflowExecutionContinuedAsNew {
         new_run: RunId,
@@ -357,7 +372,8 @@ pub enum Event {
     },
     /// The program took in everything before this event; what follows are its commands.
     WorkflowTaskCompleted {},
-    /// The program could not go on; the run stays open.
+    /// The program could not go on; the run stays open. With a failure of the kind `reset` the run begins here: the
+    /// task is done anew.
     WorkflowTaskFailed { failure: Failure },
     /// An activity is to be carried out.
     ActivityTaskScheduled {
@@ -643,7 +659,7 @@ mod tests {
         Record {
             v: VERSION,
             at: Timestamp::from_millis(7),
-            runs: vec![RunPart { run, first: 1, events, notes }],
+            runs: vec![RunPart { run, first: 1, copied: None, events, notes }],
             schedule: None,
         }
     }

@@ -6,6 +6,7 @@
 mod delete;
 pub(crate) mod load;
 mod messages;
+mod reset;
 
 use messages::UpdateWatchers;
 pub use messages::{Query, UpdateOutcome};
@@ -32,6 +33,7 @@ use crate::input::{Input, Reply};
 use crate::namespaces::Namespaces;
 use crate::queue::settings::QueueSettings;
 use crate::record::Record;
+use crate::reset::ResetRequest;
 use crate::schedule::{self, Schedule};
 use crate::state::{KeyState, RunState, changes_row};
 use crate::timers::Timers;
@@ -79,6 +81,8 @@ enum Body {
     Query(Query),
     /// A closed run is to be deleted.
     Delete(RunId),
+    /// A run is to be begun anew from an earlier place.
+    Reset(Box<ResetRequest>),
     /// The key had work to do when the process began.
     Recover(Box<LiveKey>),
 }
@@ -211,6 +215,8 @@ pub struct Shard {
     deferred: Vec<Mail>,
     /// Runs to delete once the batch is committed.
     deletions: Vec<delete::Deletion>,
+    /// Runs to reset once the batch is committed.
+    resets: Vec<reset::Asked>,
     /// Who wants to see all schedules once recovery has brought them.
     listings: Vec<oneshot::Sender<Vec<(Namespace, Schedule)>>>,
     /// Keys settled since the process began, while recovery may still bring old records of them.
@@ -247,6 +253,7 @@ impl Shard {
             update_watchers: UpdateWatchers::default(),
             deferred: Vec::new(),
             deletions: Vec::new(),
+            resets: Vec::new(),
             settled: Some(HashSet::new()),
             listings: Vec::new(),
         }
@@ -336,7 +343,7 @@ impl Shard {
             watching.extend(self.decide(message, &mut assumed).await?);
         }
         self.commit(watching).await?;
-        self.delete_runs().await
+        self.between_batches().await
     }
 
     /// Decides one message, reading its key's state when it is not in memory.
@@ -368,6 +375,10 @@ impl Shard {
             Body::Delete(run) => {
                 let reply = pending.reply;
                 self.deletions.push(delete::Deletion { key, run, reply });
+                return Ok(None);
+            }
+            Body::Reset(request) => {
+                self.resets.push(reset::Asked { key, request: *request, reply: pending.reply });
                 return Ok(None);
             }
             Body::Watch(run) => {
@@ -444,13 +455,15 @@ impl Shard {
         state.head += 1;
         let bytes = record.encode();
         state.count_bytes(record, bytes.len());
-        let parts = record.runs.iter().filter(|part| part.events.iter().any(changes_row));
+        let changed = record.runs.iter().filter(|part| part.events.iter().any(changes_row));
+        let mut changed: Vec<&RunId> = changed.map(|part| &part.run).collect();
+        changed.dedup();
         let namespaces = &self.shared.namespaces;
         let row = |run: &RunState| {
             let given = run.visible.search_attributes_json();
             run.row(&key, namespaces.read(&key.namespace, &run.run_id, &given))
         };
-        let rows: Vec<_> = parts.filter_map(|part| state.run(&part.run)).map(row).collect();
+        let rows: Vec<_> = changed.into_iter().filter_map(|run| state.run(run)).map(row).collect();
         let live = state.is_live();
         Some(Append { key, expected, epoch: self.shared.epoch, record: bytes, live, rows })
     }

@@ -1,6 +1,7 @@
 //! What the events of a run add up to: the run's state, rebuilt by folding its records.
 
 mod messages;
+mod reset;
 mod visible;
 
 pub use messages::Messages;
@@ -8,7 +9,7 @@ pub use messages::Messages;
 use std::collections::BTreeMap;
 
 use nexus_kernel::Json;
-use nexus_kernel::failure::Failure;
+use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::id::{Key, Namespace, RunId, WorkflowId};
 use nexus_kernel::port::log::Stored;
 use nexus_kernel::port::runs::RunStatus;
@@ -171,6 +172,8 @@ pub enum Intent {
     Tell(Box<Origin>),
     /// Terminate another run.
     Terminate(Key, RunId),
+    /// Ask another run, which this one did not start, to tell it of its end.
+    Attach(Key, RunId),
     /// Ask another run to cancel; whichever is open when none is named.
     Cancel(Key, Option<RunId>),
     /// Send another run a message.
@@ -217,15 +220,18 @@ impl KeyState {
 
     /// Notes how long a record became, for each run that has a part in it.
     pub fn count_bytes(&mut self, record: &Record, bytes: usize) {
-        for part in &record.runs {
+        let bytes = record.own_bytes(bytes);
+        for part in record.runs.iter().filter(|part| part.copied.is_none()) {
             if let Some(run) = self.run_mut(&part.run) {
-                run.history_bytes += bytes as u64;
+                run.history_bytes += bytes;
                 run.transitions += 1;
             }
         }
     }
 
-    fn apply_part(&mut self, namespace: &Namespace, at: Timestamp, part: &RunPart) {
+    /// Takes in what a record of that time says of one run.
+    pub(crate) fn apply_part(&mut self, namespace: &Namespace, at: Timestamp, part: &RunPart) {
+        let at = part.at(at);
         if let Some(Event::WorkflowExecutionStarted(started)) = part.events.first() {
             self.add(RunState::new(namespace.clone(), part.run.clone(), (**started).clone(), at));
         }
@@ -240,6 +246,10 @@ impl KeyState {
             }
             for note in &part.notes {
                 run.note(note);
+            }
+            if let Some(copied) = part.copied {
+                run.history_bytes += copied.bytes;
+                run.transitions += 1;
             }
         }
         self.requests.extend(repeated);
@@ -391,6 +401,9 @@ impl RunState {
                 self.timers.remove(seq);
             }
             Event::WorkflowTaskCompleted {} => (self.blocked, self.begun) = (None, true),
+            Event::WorkflowTaskFailed { failure } if failure.kind == FailureKind::Reset => {
+                self.begin_again(at);
+            }
             Event::WorkflowTaskFailed { failure } => {
                 (self.blocked, self.begun) = (Some(failure.clone()), true);
             }
@@ -461,6 +474,7 @@ impl RunState {
             | Event::NexusOperationFailed { seq, .. } => {
                 self.remotes.remove(seq);
                 self.outbox.remove(&IntentId::Start(*seq));
+                self.outbox.remove(&IntentId::Attach(*seq));
             }
             Event::NexusOperationTimedOut { seq, .. } => self.stop_command(*seq),
             _ => self.apply_close(at, event),
@@ -484,7 +498,10 @@ impl RunState {
             Event::WorkflowExecutionCanceled { reason } => {
                 (RunStatus::Canceled, Some(failures::canceled(reason)))
             }
-            Event::WorkflowExecutionTerminated { reason } => {
+            Event::WorkflowExecutionTerminated { reason, reset } => {
+                if let Some(to) = reset {
+                    self.hand_over(to);
+                }
                 (RunStatus::Terminated, Some(failures::terminated(reason)))
             }
             Event::WorkflowExecutionContinuedAsNew { new_run, .. } => {
@@ -577,6 +594,7 @@ impl RunState {
         } else if remote.detached {
             self.remotes.remove(&seq);
         }
+        self.attach(seq);
     }
 
     /// The program no longer wants the outcome of a command.
@@ -640,6 +658,7 @@ impl RunState {
         for seq in self.remotes.keys().copied().collect::<Vec<_>>() {
             self.stop_remote(seq);
         }
+        self.outbox.retain(|id, _| !matches!(id, IntentId::Attach(_)));
         // A continued run hands on who wants to hear of it to its successor, which reports in its stead.
         if self.successor.is_some() {
             return;

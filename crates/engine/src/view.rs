@@ -11,7 +11,7 @@ use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Key, RunId};
 use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::log::Stored;
-use nexus_kernel::port::runs::{RunRef, RunRow};
+use nexus_kernel::port::runs::{RunRef, RunRow, RunStatus};
 use nexus_kernel::time::Timestamp;
 use nexus_lang::twf::machine::{Blocked, Machine};
 use serde_json::{Map, json};
@@ -151,13 +151,18 @@ pub(crate) async fn run(shared: &Shared, row: RunRow) -> Result<RunView, Error> 
         input: run.started.input.clone(),
         result: run.result.clone(),
         failure: run.failure.clone(),
-        successor: next.filter(continues).map(|next| next.run_id.clone()),
+        successor: next.filter(continues).map(|next| next.run_id.clone()).or_else(|| reset_to(run)),
         pending: pending(shared, run),
         waits: waits(shared, run, &row, &stored).await?,
         blocked: run.blocked.clone(),
-        about: about::about(shared, run),
+        about: about::about(shared, run, &state),
         row,
     })
+}
+
+/// The run that goes on in the stead of one that a reset ended.
+fn reset_to(run: &RunState) -> Option<RunId> {
+    run.successor.clone().filter(|_| run.status == RunStatus::Terminated)
 }
 
 /// Where an open run's program waits, found by rebuilding the program.
@@ -253,8 +258,9 @@ pub(crate) async fn events(
         last = stored.sequence;
         let record = Record::decode(&stored.record).map_err(|why| damaged(&row.key, &why))?;
         for part in record.runs.into_iter().filter(|part| part.run == row.run_id) {
+            let at = part.at(record.at);
             let numbered = (part.first..).zip(part.events);
-            events.extend(numbered.map(|(id, event)| HistoryEvent { id, at: record.at, event }));
+            events.extend(numbered.map(|(id, event)| HistoryEvent { id, at, event }));
         }
     }
     Ok((events, last))

@@ -92,6 +92,8 @@ pub enum FailureKind {
     ChildWorkflow,
     /// A Nexus operation failed; the cause says why.
     NexusOperation,
+    /// The work was begun anew from an earlier place of its history.
+    Reset,
 }
 
 impl FailureKind {
@@ -106,6 +108,7 @@ impl FailureKind {
             FailureKind::Activity => "activity",
             FailureKind::ChildWorkflow => "child_workflow",
             FailureKind::NexusOperation => "nexus_operation",
+            FailureKind::Reset => "reset",
         }
     }
 
@@ -119,6 +122,7 @@ impl FailureKind {
             "activity" => FailureKind::Activity,
             "child_workflow" => FailureKind::ChildWorkflow,
             "nexus_operation" => FailureKind::NexusOperation,
+            "reset" => FailureKind::Reset,
             _ => FailureKind::Application,
         }
     }

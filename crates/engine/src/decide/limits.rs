@@ -58,7 +58,7 @@ pub(super) fn of_history(run: &RunState, before: u64) -> Option<Event> {
     let (events, bytes) = (run.next_event.saturating_sub(1), run.history_bytes);
     if events > HISTORY_EVENTS_MAX || bytes > HISTORY_BYTES_MAX {
         let reason = format!("its history has {events} events and {bytes} bytes, more than a run may have");
-        return Some(Event::WorkflowExecutionTerminated { reason });
+        return Some(Event::WorkflowExecutionTerminated { reason, reset: None });
     }
     if before <= HISTORY_EVENTS_WARN && events > HISTORY_EVENTS_WARN {
         tracing::warn!(run = %run.run_id, events, bytes, "a history becomes long; continue as new in time");

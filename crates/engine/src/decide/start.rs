@@ -134,7 +134,7 @@ fn attach(state: &mut KeyState, context: &Context<'_>, request: Start, run: RunI
 fn make_room(state: &mut KeyState, context: &Context<'_>, run: &RunId) -> Option<Drafted> {
     let mut draft = Draft::new(state.run_mut(run)?, context);
     let reason = "a start with the same workflow id took its place".to_owned();
-    draft.emit(Event::WorkflowExecutionTerminated { reason });
+    draft.emit(Event::WorkflowExecutionTerminated { reason, reset: None });
     Some(draft.finish())
 }
 
@@ -202,6 +202,7 @@ pub(super) fn successor(state: &mut KeyState, context: &Context<'_>, next: Succe
         first_task_at,
         last_failure,
         options,
+        reset: None,
         ..closed.started.clone()
     };
     let machine = prepare(context, &next.run, &started, &definition).ok()?;
@@ -209,7 +210,7 @@ pub(super) fn successor(state: &mut KeyState, context: &Context<'_>, next: Succe
 }
 
 /// The deployed definition when it still has the workflow, else the one the run had.
-fn newest(context: &Context<'_>, run: &RunState) -> Option<Arc<Definition>> {
+pub(super) fn newest(context: &Context<'_>, run: &RunState) -> Option<Arc<Definition>> {
     let has_it = |definition: &Arc<Definition>| definition.program.workflow(&run.started.workflow).is_some();
     context.current.clone().filter(has_it).or_else(|| (context.definition)(&run.started.definition))
 }

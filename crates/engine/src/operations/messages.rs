@@ -340,7 +340,11 @@ async fn update_with_start(
 }
 
 /// The caller's id of a message, or a new one.
-fn request_id(engine: &EngineHandle, given: Option<String>, context: &CallContext) -> Result<String, Error> {
+pub(super) fn request_id(
+    engine: &EngineHandle,
+    given: Option<String>,
+    context: &CallContext,
+) -> Result<String, Error> {
     match given {
         Some(given) if given.is_empty() || given.len() > ID_BYTES_MAX => {
             let message = format!("an id of a message has 1 to {ID_BYTES_MAX} bytes");

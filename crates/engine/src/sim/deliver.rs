@@ -10,6 +10,7 @@ use crate::endpoint;
 use crate::failures::UNAUTHORIZED;
 use crate::input::{Input, Reply, Signal};
 use crate::record::{IntentId, OperationTarget, Origin};
+use crate::reset::attach::{Asking, outcome_of};
 use crate::state::Intent;
 
 impl World<'_> {
@@ -23,12 +24,14 @@ impl World<'_> {
             Intent::Tell(origin) => self.report(key, run, id, Some(*origin)),
             Intent::Signal { key: target, run: wanted, name, input } => {
                 let IntentId::Signal(seq) = id else { return };
-                let request_id = format!("{run}/{seq}");
+                let sender = self.cells.get(key).and_then(|cell| cell.state.run(run));
+                let request_id = sender.map_or_else(|| format!("{run}/{seq}"), |run| run.request_of(seq));
                 let signal = Signal { name, input, request_id };
                 let signal = Input::Signal { run: wanted, signal, checked: false };
                 let failure = self.send_signal(&target, signal);
                 self.apply(key, Input::SignalSent { run: run.clone(), seq, failure });
             }
+            Intent::Attach(target, wanted) => self.attach(key, run, id, (target, wanted)),
             Intent::Terminate(target, wanted) => {
                 let reason = "the run that started it has closed".to_owned();
                 self.apply(&target, Input::Terminate { run: Some(wanted), reason });
@@ -40,6 +43,23 @@ impl World<'_> {
                 self.apply(key, Input::Delivered(run.clone(), id));
             }
         }
+    }
+
+    /// A run waits for one that another run started.
+    fn attach(&mut self, key: &Key, run: &RunId, id: IntentId, target: (Key, RunId)) {
+        let IntentId::Attach(seq) = id else { return };
+        let waiting = self.cells.get(key).and_then(|cell| cell.state.run(run));
+        let Some(asking) = waiting.and_then(|run| Asking::of(key, run, seq, target)) else { return };
+        let input = match self.apply(&asking.target.0, asking.input()) {
+            Reply::Done => asking.heard(),
+            _ => {
+                let ended = self.folded(&asking.target.0);
+                let outcome = ended.and_then(|state| outcome_of(&state, &asking.target.1));
+                let Some(outcome) = outcome else { return };
+                asking.ended(outcome)
+            }
+        };
+        self.apply(key, input);
     }
 
     /// A run that only its answer exists of takes every signal.

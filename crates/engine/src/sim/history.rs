@@ -92,7 +92,7 @@ impl RunHistory {
             for part in &record.runs {
                 if let Some(Event::WorkflowExecutionStarted(started)) = part.events.first() {
                     let (namespace, started) = (key.namespace.clone(), (**started).clone());
-                    let state = RunState::new(namespace, part.run.clone(), started, record.at);
+                    let state = RunState::new(namespace, part.run.clone(), started, part.at(record.at));
                     runs.push((begun(key, &state), state, 0));
                 }
                 let Some((run, state, bytes)) = runs.iter_mut().find(|(run, ..)| run.run_id == part.run)
@@ -100,13 +100,14 @@ impl RunHistory {
                     continue;
                 };
                 for event in &part.events {
-                    state.apply(record.at, event);
+                    state.apply(part.at(record.at), event);
                     let id = run.events.len() as u64 + 1;
-                    let (at, bytes_before, event) = (record.at, *bytes, event.clone());
+                    let (at, bytes_before, event) = (part.at(record.at), *bytes, event.clone());
                     run.events.push(Entry { id, at, bytes_before, event });
                 }
                 run.attempts.extend(part.notes.iter().filter_map(|note| attempt(note, record.at)));
-                *bytes += stored.record.len() as u64;
+                let own = || record.own_bytes(stored.record.len());
+                *bytes += part.copied.map_or_else(own, |copied| copied.bytes);
             }
         }
         Ok(runs.into_iter().map(|(run, state, _)| ended(run, state)).collect())

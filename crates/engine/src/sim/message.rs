@@ -3,13 +3,14 @@
 use nexus_kernel::Json;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::Failure;
-use nexus_kernel::id::Key;
+use nexus_kernel::id::{Key, RunId};
 use nexus_lang::twf::machine::{Event as ProgramEvent, Machine, QueryError, TaskInfo};
 
 use super::World;
 use crate::input::{Input, Reply, Signal, Update};
 use crate::interpret;
 use crate::record::Event;
+use crate::reset::{Reset, ResetRequest};
 use crate::state::RunState;
 
 /// What has become of an update.
@@ -40,6 +41,16 @@ impl World<'_> {
     /// Ends the open run of a key without asking its program.
     pub fn terminate(&mut self, key: &Key, reason: &str) -> Result<(), Error> {
         done(self.apply(key, Input::Terminate { run: None, reason: reason.to_owned() }))
+    }
+
+    /// Resets a run of a key and gives the new one.
+    pub fn reset(&mut self, key: &Key, request: ResetRequest) -> Result<RunId, Error> {
+        let records = self.cells.get(key).map(|cell| cell.stored.clone()).unwrap_or_default();
+        match self.apply(key, Input::Reset(Box::new(Reset { request, records }))) {
+            Reply::Started { run, .. } => Ok(run),
+            Reply::Refused(error) => Err(error),
+            _ => Err(Error::internal("a reset was not answered as one")),
+        }
     }
 
     /// Sends an update to the open run of a key and gives its id; an error when it is refused.

@@ -80,7 +80,7 @@ pub fn changes_row(event: &Event) -> bool {
 impl RunState {
     /// When its first task was due.
     pub fn execution_at(&self) -> Timestamp {
-        self.started.first_task_at.unwrap_or(self.started_at)
+        self.started.first_task_at.unwrap_or_else(|| self.created_at())
     }
 
     /// Its row in the list of runs, with its search attributes as the namespace types them.
@@ -114,7 +114,7 @@ impl RunState {
                 key.clone(),
                 self.run_id.clone(),
                 self.started.workflow.clone(),
-                self.started_at,
+                self.created_at(),
             )
         }
     }

@@ -5,16 +5,19 @@ use nexus_kernel::time::Timestamp;
 use serde_json::{Map, json};
 
 use crate::decide::limits;
+use crate::reset;
 use crate::shard::Shared;
-use crate::state::RunState;
+use crate::state::{KeyState, RunState};
 
 /// Options, facts, counts and deadlines. What a run does not have is left out.
-pub(super) fn about(shared: &Shared, run: &RunState) -> Map<String, Json> {
+pub(super) fn about(shared: &Shared, run: &RunState, key: &KeyState) -> Map<String, Json> {
     let started = &run.started;
     let time = |at: Option<Timestamp>| at.map(|at| Json::from(at.to_string()));
     let options = &started.options;
     let ledger = shared.definitions.ledger();
     let version = ledger.of(&started.definition);
+    let from_here = |it: &&RunState| it.started.reset.as_ref().is_some_and(|reset| reset.run == run.run_id);
+    let resets: Vec<_> = key.runs.iter().filter(from_here).map(|it| json!(it.run_id)).collect();
     let fields = [
         ("version", version.map(|version| json!(version.number))),
         ("task_queue", Some(json!(started.task_queue))),
@@ -27,6 +30,8 @@ pub(super) fn about(shared: &Shared, run: &RunState) -> Map<String, Json> {
         ("warnings", Some(json!(limits::warnings(run))).filter(|told| *told != json!([]))),
         ("first_run", started.first_run.as_ref().map(|first| json!(first))),
         ("continued_from", started.continued_from.as_ref().map(|from| json!(from))),
+        ("reset_from", started.reset.as_ref().map(|reset| reset::record::shown(reset))),
+        ("reset_to", Some(Json::Array(resets)).filter(|resets| *resets != json!([]))),
         ("parent", started.origin.as_ref().map(|origin| json!({
             "namespace": origin.key.namespace, "workflow_id": origin.key.workflow_id, "run_id": origin.run,
         }))),

@@ -1,5 +1,7 @@
 //! The process dies after every single commit: what comes back finishes the work, and nothing happens twice.
 
+mod lives;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -21,6 +21,7 @@ mod playback;
 mod queues;
 mod remote;
 mod replays;
+mod reset;
 mod retention;
 mod retry;
 mod scenario;

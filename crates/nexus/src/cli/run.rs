@@ -5,6 +5,7 @@ mod follow;
 pub(crate) mod input;
 mod message;
 mod replay;
+mod reset;
 mod watch;
 
 use clap::{Args, Subcommand};
@@ -166,6 +167,8 @@ pub enum RunVerb {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Begin a run anew from an earlier workflow task of its history
+    Reset(reset::ResetArgs),
     /// Stop a run's program for now; what happens is kept for later
     Pause {
         /// The run, or its workflow id: then the latest run
@@ -255,6 +258,7 @@ async fn on_runs(global: &Global, verb: RunVerb, output: Output) -> Result<(), E
         RunVerb::Signal(args) => message::signal(&client, &args, output).await,
         RunVerb::Query(args) => message::query(&client, &args, output).await,
         RunVerb::Update(args) => message::update(&client, args, output).await,
+        RunVerb::Reset(args) => reset::reset(&client, args, output).await,
         RunVerb::Stack { run } => {
             let input = Json::Object(message::address(&run, None));
             client.verb("run.stack", input).await.map(|found| print_stack(&found, output))

@@ -67,6 +67,28 @@ fn messages_from_the_shell() {
 }
 
 #[test]
+fn a_run_is_reset_from_the_shell() {
+    let project = project();
+    let (_server, run) = served(&project);
+    project.nexus(&["run", "signal", "cart-1", "Add", "--input", "\"tea\""]).ok();
+    let refused = project.nexus(&["run", "reset", "cart-1", "--event", "1"]);
+    assert_eq!(refused.code(), 2, "{}", refused.stderr());
+    assert!(refused.stderr().contains("the workflow tasks are at events 2, 4"), "{}", refused.stderr());
+    let reset = ["run", "reset", "cart-1", "--first", "--reason", "anew", "--request-id", "r-1"];
+    let new = project.nexus(&reset).ok().stdout().trim().to_owned();
+    assert_eq!(project.nexus(&reset).ok().stdout().trim(), new, "the same request again");
+    let shown = project.nexus(&["run", "show", &new, "--json"]).ok().json();
+    assert_eq!(shown["reset_from"]["run_id"], json!(run));
+    assert_eq!(shown["reset_from"]["reason"], json!("anew"));
+    assert_eq!(project.nexus(&["run", "show", &run, "--json"]).ok().json()["reset_to"], json!([new]));
+    assert_eq!(project.nexus(&["run", "query", "cart-1", "Items"]).ok().json(), json!(["tea"]));
+    let bare = ["run", "reset", "cart-1", "--first", "--exclude", "signal,update"];
+    project.nexus(&bare).ok();
+    assert_eq!(project.nexus(&["run", "query", "cart-1", "Items"]).ok().json(), json!([]));
+    assert_eq!(project.nexus(&["run", "reset", "cart-1"]).code(), 2, "a place is needed");
+}
+
+#[test]
 fn messages_that_are_refused_say_why() {
     let project = project();
     let (_server, run) = served(&project);
