@@ -40,6 +40,7 @@ fn the_command_line() {
         &["run", "terminate"],
         &["run", "pause"],
         &["run", "unpause"],
+        &["run", "reset"],
         &["run", "stack"],
         &["run", "delete"],
         &["check"],

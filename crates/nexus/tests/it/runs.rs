@@ -77,10 +77,13 @@ fn a_run_is_reset_from_the_shell() {
     let reset = ["run", "reset", "cart-1", "--first", "--reason", "anew", "--request-id", "r-1"];
     let new = project.nexus(&reset).ok().stdout().trim().to_owned();
     assert_eq!(project.nexus(&reset).ok().stdout().trim(), new, "the same request again");
-    let shown = project.nexus(&["run", "show", &new, "--json"]).ok().json();
+    let shown = project.nexus(&["run", "show", &new, "--format", "json"]).ok().json();
     assert_eq!(shown["reset_from"]["run_id"], json!(run));
     assert_eq!(shown["reset_from"]["reason"], json!("anew"));
-    assert_eq!(project.nexus(&["run", "show", &run, "--json"]).ok().json()["reset_to"], json!([new]));
+    assert_eq!(
+        project.nexus(&["run", "show", &run, "--format", "json"]).ok().json()["reset_to"],
+        json!([new])
+    );
     assert_eq!(project.nexus(&["run", "query", "cart-1", "Items"]).ok().json(), json!(["tea"]));
     let bare = ["run", "reset", "cart-1", "--first", "--exclude", "signal,update"];
     project.nexus(&bare).ok();
