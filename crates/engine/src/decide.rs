@@ -4,6 +4,7 @@
 
 mod activity;
 mod defaults;
+mod import;
 pub(crate) mod limits;
 mod message;
 mod operator;
@@ -113,6 +114,7 @@ pub fn step(state: &mut KeyState, input: Input, context: &Context<'_>) -> Transi
             let event = Event::WorkflowExecutionCancelRequested { reason };
             operator::to_open_run(state, run.as_ref(), context, event)
         }
+        Input::Import(import) => import::import(state, *import, context),
         Input::Reset(reset) => reset::reset(state, *reset, context),
         Input::Attach { run, request_id, origin } => {
             reset::attach(state, context, &run, (request_id, origin))

@@ -82,7 +82,7 @@ pub fn of_part(key: &Key, run: &RunState, part: &RunPart, intents_before: &[Inte
                 effects.push(Effect::Arm(*next_at, run.run_id.clone(), Due::Attempt(*seq, attempt + 1)));
             }
             Note::Activity { seq, what } => effects.extend(activity::effect::of_note(key, run, *seq, what)),
-            Note::StartedLate { .. } | Note::Delivered { .. } => {}
+            Note::StartedLate { .. } | Note::Delivered { .. } | Note::Imported { .. } => {}
         }
     }
     let new_intents = run.outbox.iter().filter(|(id, _)| !intents_before.contains(id));

@@ -3,9 +3,11 @@
 mod history;
 mod messages;
 mod reset;
+mod transfer;
 mod versions;
 
 pub use messages::{Accepted, Address};
+pub use transfer::Imported;
 
 use std::sync::Arc;
 use std::time::Duration;

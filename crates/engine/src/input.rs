@@ -11,6 +11,7 @@ use crate::activity::input::ActivityInput;
 use crate::record::{IntentId, Origin, StartOptions};
 use crate::reset::Reset;
 use crate::schedule::{Happening, Schedule};
+use crate::transfer::Import;
 
 /// A request to start a run.
 #[derive(Debug, Clone)]
@@ -143,6 +144,8 @@ pub enum Input {
     },
     /// A run is to be begun anew from an earlier place of its history.
     Reset(Box<Reset>),
+    /// A run of another server is added.
+    Import(Box<Import>),
     /// A run that did not start this one waits for its end.
     Attach {
         /// The run that it waits for, or the first of its chain.

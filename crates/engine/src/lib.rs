@@ -24,6 +24,7 @@ pub mod sim;
 pub mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod transfer;
 pub mod version;
 pub mod view;
 

@@ -9,6 +9,7 @@ mod playback;
 mod reset;
 mod schedule;
 mod start;
+mod transfer;
 mod version;
 mod visibility;
 
@@ -48,6 +49,7 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
     operations.extend(version::operations(engine));
     operations.push(playback::run_replay(engine));
     operations.push(reset::operation(engine));
+    operations.extend(transfer::operations(engine));
     operations.extend(schedule::schedules(engine));
     operations.extend(crate::activity::operations::all(engine));
     operations.extend(crate::queue::operations::all(engine));

@@ -101,6 +101,13 @@ pub enum Note {
         /// The started run.
         run: RunId,
     },
+    /// The run was brought from another server.
+    Imported {
+        /// When.
+        at: Timestamp,
+        /// When it was exported there.
+        exported_at: Timestamp,
+    },
     /// An effect has reached its target and need not be repeated.
     Delivered {
         /// Which.

@@ -3,11 +3,12 @@
 //! It takes a batch of inputs, decides each with the pure step, commits the whole batch with one append, and only
 //! then performs effects. Nothing in it waits on purpose: what queued up during one commit is the next batch.
 
+mod between;
 mod delete;
 pub(crate) mod load;
 mod messages;
-mod reset;
 
+pub(crate) use between::Errand;
 use messages::UpdateWatchers;
 pub use messages::{Query, UpdateOutcome};
 
@@ -33,7 +34,6 @@ use crate::input::{Input, Reply};
 use crate::namespaces::Namespaces;
 use crate::queue::settings::QueueSettings;
 use crate::record::Record;
-use crate::reset::ResetRequest;
 use crate::schedule::{self, Schedule};
 use crate::state::{KeyState, RunState, changes_row};
 use crate::timers::Timers;
@@ -81,8 +81,8 @@ enum Body {
     Query(Query),
     /// A closed run is to be deleted.
     Delete(RunId),
-    /// A run is to be begun anew from an earlier place.
-    Reset(Box<ResetRequest>),
+    /// Something that needs the whole past of the key.
+    Errand(Errand),
     /// The key had work to do when the process began.
     Recover(Box<LiveKey>),
 }
@@ -215,8 +215,8 @@ pub struct Shard {
     deferred: Vec<Mail>,
     /// Runs to delete once the batch is committed.
     deletions: Vec<delete::Deletion>,
-    /// Runs to reset once the batch is committed.
-    resets: Vec<reset::Asked>,
+    /// Errands to run once the batch is committed.
+    errands: Vec<between::Asked>,
     /// Who wants to see all schedules once recovery has brought them.
     listings: Vec<oneshot::Sender<Vec<(Namespace, Schedule)>>>,
     /// Keys settled since the process began, while recovery may still bring old records of them.
@@ -253,7 +253,7 @@ impl Shard {
             update_watchers: UpdateWatchers::default(),
             deferred: Vec::new(),
             deletions: Vec::new(),
-            resets: Vec::new(),
+            errands: Vec::new(),
             settled: Some(HashSet::new()),
             listings: Vec::new(),
         }
@@ -377,8 +377,8 @@ impl Shard {
                 self.deletions.push(delete::Deletion { key, run, reply });
                 return Ok(None);
             }
-            Body::Reset(request) => {
-                self.resets.push(reset::Asked { key, request: *request, reply: pending.reply });
+            Body::Errand(errand) => {
+                self.errands.push(between::Asked { key, errand, reply: pending.reply });
                 return Ok(None);
             }
             Body::Watch(run) => {

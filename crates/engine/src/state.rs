@@ -91,6 +91,8 @@ pub struct RunState {
     pub attached: Vec<Origin>,
     /// The run that goes on in its stead.
     pub successor: Option<RunId>,
+    /// When it was brought from another server, and when it was exported there.
+    pub imported: Option<(Timestamp, Timestamp)>,
     /// The program's state; absent after a restart until the run is needed.
     pub machine: Option<Machine>,
     /// Events that a blocked program has not taken in; filled when the program is rebuilt.
@@ -318,6 +320,7 @@ impl RunState {
             details: None,
             attached: started.attached.clone(),
             successor: None,
+            imported: None,
             machine: None,
             unseen: Vec::new(),
             started,
@@ -378,6 +381,7 @@ impl RunState {
                 }
             }
             Note::StartedLate { seq, key, run } => self.remote_started(*seq, key.clone(), run),
+            Note::Imported { at, exported_at } => self.imported = Some((*at, *exported_at)),
             Note::Delivered { intent } => {
                 self.outbox.remove(intent);
             }

@@ -105,6 +105,8 @@ codes! {
     LIMIT_REACHED = "NX-2035", "a limit of the run is reached", 429, Unavailable;
     /// A closed run has this workflow id, and the reuse policy minds.
     ID_USED = "NX-2036", "the workflow id was used before", 409, Usage;
+    /// The run that is to be imported is here already.
+    RUN_EXISTS = "NX-2041", "the run is here already", 409, Usage;
     /// No version of this number or build id.
     VERSION_UNKNOWN = "NX-2051", "there is no such version", 404, NotFound;
     /// A version cannot be run any more.

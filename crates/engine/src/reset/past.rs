@@ -75,6 +75,11 @@ impl Past {
 }
 
 impl PastRun {
+    /// Its parts, each with its time and what it added.
+    pub(crate) fn parts(&self) -> &[RunPart] {
+        &self.parts
+    }
+
     /// Its state.
     pub(crate) fn state<'a>(&self, past: &'a Past) -> Option<&'a RunState> {
         past.state.run(&self.id)

@@ -30,6 +30,7 @@ pub(super) fn about(shared: &Shared, run: &RunState, key: &KeyState) -> Map<Stri
         ("warnings", Some(json!(limits::warnings(run))).filter(|told| *told != json!([]))),
         ("first_run", started.first_run.as_ref().map(|first| json!(first))),
         ("continued_from", started.continued_from.as_ref().map(|from| json!(from))),
+        ("imported", run.imported.map(|(at, exported_at)| json!({ "at": at.to_string(), "exported_at": exported_at.to_string() }))),
         ("reset_from", started.reset.as_ref().map(|reset| reset::record::shown(reset))),
         ("reset_to", Some(Json::Array(resets)).filter(|resets| *resets != json!([]))),
         ("parent", started.origin.as_ref().map(|origin| json!({

@@ -30,5 +30,6 @@ mod sim;
 mod simulation;
 mod support;
 mod time;
+mod transfer;
 mod version;
 mod visibility;

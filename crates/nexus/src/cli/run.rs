@@ -6,6 +6,7 @@ pub(crate) mod input;
 mod message;
 mod replay;
 mod reset;
+mod transfer;
 mod watch;
 
 use clap::{Args, Subcommand};
@@ -167,6 +168,10 @@ pub enum RunVerb {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Write a run with its history and definition to a file
+    Export(transfer::ExportArgs),
+    /// Take in a run that another server exported
+    Import(transfer::ImportArgs),
     /// Begin a run anew from an earlier workflow task of its history
     Reset(reset::ResetArgs),
     /// Stop a run's program for now; what happens is kept for later
@@ -245,7 +250,11 @@ fn print_answer(answer: &Answer, output: Output) {
 }
 
 async fn on_runs(global: &Global, verb: RunVerb, output: Output) -> Result<(), Error> {
-    let client = Client::reading(global, output).await?;
+    // What is imported is written here when no server does it.
+    let client = match &verb {
+        RunVerb::Import(_) => Client::executing(global, output).await?,
+        _ => Client::reading(global, output).await?,
+    };
     let result = match verb {
         RunVerb::List { .. } | RunVerb::Count { .. } | RunVerb::Attributes { .. } => {
             find(&client, verb, output).await
@@ -258,6 +267,8 @@ async fn on_runs(global: &Global, verb: RunVerb, output: Output) -> Result<(), E
         RunVerb::Signal(args) => message::signal(&client, &args, output).await,
         RunVerb::Query(args) => message::query(&client, &args, output).await,
         RunVerb::Update(args) => message::update(&client, args, output).await,
+        RunVerb::Export(args) => transfer::export(&client, args, output).await,
+        RunVerb::Import(args) => transfer::import(&client, &args, output).await,
         RunVerb::Reset(args) => reset::reset(&client, args, output).await,
         RunVerb::Stack { run } => {
             let input = Json::Object(message::address(&run, None));

@@ -41,6 +41,8 @@ fn the_command_line() {
         &["run", "pause"],
         &["run", "unpause"],
         &["run", "reset"],
+        &["run", "export"],
+        &["run", "import"],
         &["run", "stack"],
         &["run", "delete"],
         &["check"],

@@ -67,6 +67,53 @@ fn messages_from_the_shell() {
 }
 
 #[test]
+fn a_run_is_exported_and_imported_from_the_shell() {
+    let project = project();
+    let (server, run) = served(&project);
+    for item in ["\"tea\"", "\"jam\""] {
+        project.nexus(&["run", "signal", "cart-1", "Add", "--input", item]).ok();
+    }
+    let file = project.path().join("cart.jsonl").display().to_string();
+    project.nexus(&["run", "export", "cart-1", "-o", &file]).ok();
+    let shown = project.nexus(&["run", "export", &run]).ok();
+    assert!(shown.stdout().starts_with("{\"nexus_run\":1,"), "{}", shown.stdout());
+    let replayed = project.nexus(&["run", "replay", &run, "--format", "json"]).ok().json();
+
+    let there = Project::with(&[("workflows/other.twf", "workflow Other():\n    close complete\n")]);
+    let refused = there.nexus(&["run", "import", &file]);
+    assert_eq!(refused.code(), 2, "{}", refused.stderr());
+    assert!(
+        refused.stderr().contains("NX-2022") && refused.stderr().contains("--go-on"),
+        "{}",
+        refused.stderr()
+    );
+    // Into the data folder of a project that nobody serves.
+    let brought = there.nexus(&["run", "import", &file, "--terminate"]).ok();
+    assert_eq!(brought.stdout().trim(), run);
+    let again = there.nexus(&["run", "import", &file, "--terminate"]);
+    assert!(again.code() == 2 && again.stderr().contains("NX-2041"), "{}", again.stderr());
+    assert_eq!(there.nexus(&["run", "query", "cart-1", "Items"]).ok().json(), json!(["tea", "jam"]));
+    let copy = there.nexus(&["run", "replay", &run, "--format", "json"]).ok().json();
+    let (events, copied) = (replayed["events"].as_array().unwrap(), copy["events"].as_array().unwrap());
+    assert_eq!(events.as_slice(), &copied[..events.len()]);
+    assert_eq!(replayed["variables"], copy["variables"]);
+    assert_eq!(copied.len(), events.len() + 1, "and its end");
+    drop(server);
+
+    // To another server, to go on there.
+    let third = Project::with(&[("workflows/other.twf", "workflow Other():\n    close complete\n")]);
+    let _third = third.serve();
+    third.nexus(&["run", "import", &file, "--go-on"]).ok();
+    third.nexus(&["run", "signal", "cart-1", "Finish"]).ok();
+    let ended = third.nexus(&["run", "show", &run, "--wait", "10", "--format", "json"]).ok().json();
+    assert_eq!(ended["result"], json!(["tea", "jam"]), "{ended:#}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    third.write("cut.jsonl", &text[..text.len() / 2]);
+    let cut = third.nexus(&["run", "import", "cut.jsonl"]);
+    assert!(cut.stderr().contains("the file ends before its checksum"), "{}", cut.stderr());
+}
+
+#[test]
 fn a_run_is_reset_from_the_shell() {
     let project = project();
     let (_server, run) = served(&project);

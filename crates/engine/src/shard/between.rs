@@ -1,4 +1,4 @@
-//! Resetting runs: between two batches, because a run's whole history must be in the store.
+//! What is done between two batches, because a run's whole history must be in the store: resets and imports.
 
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Key;
@@ -10,35 +10,38 @@ use crate::reset::{Reset, ResetRequest};
 use crate::shard::load::damaged;
 use crate::shard::{Body, Message, Pending, Shard};
 use crate::state::KeyState;
+use crate::transfer::{Exported, Import, OpenRun};
 
-/// A run that is to be reset.
+/// Something that needs the whole past of a key.
+#[derive(Debug)]
+pub(crate) enum Errand {
+    /// A run is to be begun anew from an earlier place.
+    Reset(Box<ResetRequest>),
+    /// A run of another server is to be added.
+    Import(Box<Exported>, OpenRun),
+}
+
+/// An errand, and who waits for it.
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) key: Key,
-    pub(super) request: ResetRequest,
+    pub(super) errand: Errand,
     pub(super) reply: Option<oneshot::Sender<Reply>>,
 }
 
 impl Message {
-    /// A wish to reset a run, and where the answer goes.
-    pub(crate) fn reset(key: Key, request: ResetRequest) -> (Message, oneshot::Receiver<Reply>) {
+    /// An errand, and where the answer goes.
+    pub(crate) fn errand(key: Key, errand: Errand) -> (Message, oneshot::Receiver<Reply>) {
         let (sender, receiver) = oneshot::channel();
-        let body = Body::Reset(Box::new(request));
-        (Message { reply: Some(sender), ..Message::new(key, body) }, receiver)
+        (Message { reply: Some(sender), ..Message::new(key, Body::Errand(errand)) }, receiver)
     }
 }
 
 impl Shard {
     /// What is done while nothing is being decided.
     pub(super) async fn between_batches(&mut self) -> Result<(), Error> {
-        self.reset_runs().await?;
-        self.delete_runs().await
-    }
-
-    /// Carries out what was asked for during the batch that has just been committed, each with a commit of its own.
-    async fn reset_runs(&mut self) -> Result<(), Error> {
-        for Asked { key, request, reply } in std::mem::take(&mut self.resets) {
-            let transition = self.reset(&key, request).await?;
+        for Asked { key, errand, reply } in std::mem::take(&mut self.errands) {
+            let transition = self.run_errand(&key, errand).await?;
             let append = transition.record.as_ref().and_then(|record| self.append_of(&key, record));
             let pending = Pending {
                 key,
@@ -53,10 +56,10 @@ impl Shard {
             };
             self.commit(vec![pending]).await?;
         }
-        Ok(())
+        self.delete_runs().await
     }
 
-    async fn reset(&mut self, key: &Key, request: ResetRequest) -> Result<Transition, Error> {
+    async fn run_errand(&mut self, key: &Key, errand: Errand) -> Result<Transition, Error> {
         let records = self.shared.store.read(key, 0).await?;
         let refused = |error| Transition { record: None, effects: Vec::new(), reply: Reply::Refused(error) };
         // The step looks at loaded definitions only.
@@ -71,6 +74,10 @@ impl Shard {
             }
         }
         self.load(key).await?;
-        Ok(self.step(key, Input::Reset(Box::new(Reset { request, records }))))
+        let input = match errand {
+            Errand::Reset(request) => Input::Reset(Box::new(Reset { request: *request, records })),
+            Errand::Import(run, open) => Input::Import(Box::new(Import { run: *run, open, records })),
+        };
+        Ok(self.step(key, input))
     }
 }
