@@ -1,6 +1,6 @@
 //! Moving runs between servers: a run's history with its definition as one text, and what becomes of it elsewhere.
 
-pub(crate) mod format;
+pub(crate) mod wire;
 
 use nexus_kernel::id::{Key, RunId};
 use nexus_kernel::port::log::Stored;

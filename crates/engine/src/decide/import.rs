@@ -10,7 +10,7 @@ use crate::record::{Event, Note, Record, RunPart, VERSION};
 use crate::schedule;
 use crate::shard::load::damaged;
 use crate::state::{KeyState, RunState};
-use crate::transfer::format::refused;
+use crate::transfer::wire::refused;
 use crate::transfer::{Exported, Import, OpenRun};
 
 /// Adds a run with its history. A closed one has nothing to do here: nobody of its own time is told anything.

@@ -12,7 +12,7 @@ use crate::interpret;
 use crate::reset::past::Past;
 use crate::shard::{Errand, Message};
 use crate::state::KeyState;
-use crate::transfer::format::{self, refused};
+use crate::transfer::wire::{self, refused};
 use crate::transfer::{Exported, OpenRun};
 
 /// A run that was imported.
@@ -38,12 +38,12 @@ impl EngineHandle {
             String::from_utf8(definition.bytes()).map_err(|error| Error::internal(error.to_string()))?;
         let parts = run.parts().to_vec();
         let at = self.shared.clock.now();
-        format::write(&Exported { key: of.key.clone(), run: run.id.clone(), at, definition, parts })
+        wire::write(&Exported { key: of.key.clone(), run: run.id.clone(), at, definition, parts })
     }
 
     /// Takes in a run from another server. Nothing is written when anything about it is wrong.
     pub async fn import(&self, text: &str, open: OpenRun) -> Result<Imported, Error> {
-        let exported = format::read(text)?;
+        let exported = wire::read(text)?;
         let (key, run) = (exported.key.clone(), exported.run.clone());
         if self.shared.store.run(&run).await?.is_some() {
             let message = format!("the run {run} is here already");

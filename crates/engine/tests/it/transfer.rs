@@ -95,7 +95,10 @@ async fn a_run_is_brought_to_another_server_and_is_the_same_there() {
     let (mut was, is) = (here.engine.history(&run).await.unwrap(), there.engine.history(&run).await.unwrap());
     assert_eq!(was.to_json()["events"], is.to_json()["events"]);
     (was.row.attributes, was.row.history) = (is.row.attributes.clone(), is.row.history);
-    assert_eq!(was.row, is.row, "and so is its row; attributes follow, and the note of the import has its bytes");
+    assert_eq!(
+        was.row, is.row,
+        "and so is its row; attributes follow, and the note of the import has its bytes"
+    );
     assert_eq!(is.row.attributes.to_json()["Tier"], json!("gold"));
     assert_eq!(is.row.memo["kind"], json!("order"));
     let played =

@@ -259,25 +259,40 @@ async fn on_runs(global: &Global, verb: RunVerb, output: Output) -> Result<(), E
         RunVerb::List { .. } | RunVerb::Count { .. } | RunVerb::Attributes { .. } => {
             find(&client, verb, output).await
         }
-        RunVerb::Show { run, wait } => show(&client, (&run, wait), output).await,
-        RunVerb::History { run, follow: true } => follow::follow(&client, &run, output).await,
-        RunVerb::History { run, follow: false } => history(&client, &run, output).await,
-        RunVerb::Watch { run } => watch::watch(&client, &run, output).await,
-        RunVerb::Replay { run, to, step } => replay::replay(&client, &run, (to, step), output).await,
-        RunVerb::Signal(args) => message::signal(&client, &args, output).await,
-        RunVerb::Query(args) => message::query(&client, &args, output).await,
-        RunVerb::Update(args) => message::update(&client, args, output).await,
+        RunVerb::Signal(_) | RunVerb::Query(_) | RunVerb::Update(_) => talk(&client, verb, output).await,
         RunVerb::Export(args) => transfer::export(&client, args, output).await,
         RunVerb::Import(args) => transfer::import(&client, &args, output).await,
         RunVerb::Reset(args) => reset::reset(&client, args, output).await,
+        verb => look(&client, verb, output).await,
+    };
+    client.close().await?;
+    result
+}
+
+/// Sends a run a message.
+async fn talk(client: &Client, verb: RunVerb, output: Output) -> Result<(), Error> {
+    match verb {
+        RunVerb::Signal(args) => message::signal(client, &args, output).await,
+        RunVerb::Query(args) => message::query(client, &args, output).await,
+        RunVerb::Update(args) => message::update(client, args, output).await,
+        _ => Ok(()),
+    }
+}
+
+/// Looks at a run, or changes it.
+async fn look(client: &Client, verb: RunVerb, output: Output) -> Result<(), Error> {
+    match verb {
+        RunVerb::Show { run, wait } => show(client, (&run, wait), output).await,
+        RunVerb::History { run, follow: true } => follow::follow(client, &run, output).await,
+        RunVerb::History { run, follow: false } => history(client, &run, output).await,
+        RunVerb::Watch { run } => watch::watch(client, &run, output).await,
+        RunVerb::Replay { run, to, step } => replay::replay(client, &run, (to, step), output).await,
         RunVerb::Stack { run } => {
             let input = Json::Object(message::address(&run, None));
             client.verb("run.stack", input).await.map(|found| print_stack(&found, output))
         }
-        verb => change(&client, verb).await,
-    };
-    client.close().await?;
-    result
+        verb => change(client, verb).await,
+    }
 }
 
 /// Asks a run to stop, to stand still, to go on, or to go for good.
