@@ -16,6 +16,7 @@ mod start;
 pub(crate) use defaults::retry_of_json;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::Failure;
@@ -32,6 +33,12 @@ use crate::interpret;
 use crate::record::{Event, IntentId, Note, Record, RunPart, VERSION};
 use crate::schedule::Happening;
 use crate::state::{KeyState, RunState};
+
+/// Runs of a chain that one transition starts: a program that continues as new in its first task may do so for ever.
+const SUCCESSORS_MAX: usize = 16;
+
+/// How long the next one waits then, so that others have their turn.
+const SUCCESSOR_PAUSE: Duration = Duration::from_millis(1);
 
 /// What a step may look at beside the state.
 pub struct Context<'a> {
@@ -177,6 +184,8 @@ struct Successor {
     input: nexus_kernel::Json,
     tokens: Messages,
     unread: Messages,
+    /// When it begins, when that is not at once.
+    begins: Option<Timestamp>,
     /// When it begins and why the one before failed, when it is another attempt.
     retry: Option<(Timestamp, Failure)>,
 }
@@ -273,6 +282,7 @@ impl<'a> Draft<'a> {
                     input: input.clone(),
                     tokens: tokens.clone(),
                     unread: unread.clone(),
+                    begins: None,
                     retry: None,
                 })
             }
@@ -282,6 +292,7 @@ impl<'a> Draft<'a> {
                 input: self.run.started.input.clone(),
                 tokens: Vec::new(),
                 unread: Vec::new(),
+                begins: None,
                 retry: Some((retry.at, failures::of_closed(self.run.status, self.run.failure.as_ref()))),
             }),
             _ => None,
@@ -299,7 +310,12 @@ fn conclude(
     mut drafts: Vec<Drafted>,
     reply: Reply,
 ) -> Transition {
-    if let Some(next) = drafts.last_mut().and_then(|drafted| drafted.successor.take()) {
+    let mut started = 0;
+    while let Some(mut next) = drafts.last_mut().and_then(|drafted| drafted.successor.take()) {
+        started += 1;
+        if started > SUCCESSORS_MAX {
+            next.begins = Some(context.now.plus(SUCCESSOR_PAUSE));
+        }
         drafts.extend(start::successor(state, context, next));
     }
     let (mut runs, mut effects) = (Vec::new(), Vec::new());

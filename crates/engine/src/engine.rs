@@ -25,6 +25,7 @@ use nexus_kernel::task::{self, Shutdown};
 use nexus_kernel::visibility::{Group, RunCount, RunQuery, Schema};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
+use crate::batch::{self, Book};
 use crate::definition::Definition;
 use crate::endpoint;
 use crate::input::{Input, Reply, Start};
@@ -91,6 +92,7 @@ impl Engine {
             definitions: Definitions::open(Arc::clone(&ports.store)).await?,
             namespaces: Namespaces::load(&ports.store).await?,
             queues: Arc::new(queues),
+            batches: Arc::new(Book::new(Arc::clone(&ports.store))),
             workers,
             router: Router::new(senders),
             store: ports.store,
@@ -108,6 +110,7 @@ impl Engine {
 
     /// Runs until shutdown. Ends early, with the reason, when the store fails.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
+        let handle = self.handle();
         let mut shards = Vec::new();
         for mailbox in self.mailboxes {
             let shard = Shard::new(self.shared.clone(), mailbox);
@@ -121,11 +124,13 @@ impl Engine {
             }));
         }
         recovery::recover(&self.shared, &shutdown).await?;
+        let batches = task::spawn(batch::run(handle, shutdown.clone()));
         let retention = task::spawn(crate::retention::run(self.shared.clone(), shutdown.clone()));
         for shard in shards {
             shard.await.map_err(|error| Error::internal(error.to_string()))??;
         }
         retention.await.map_err(|error| Error::internal(error.to_string()))?;
+        batches.await.map_err(|error| Error::internal(error.to_string()))?;
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod activity;
 pub mod audit;
+pub mod batch;
 pub mod decide;
 pub mod definition;
 pub mod effect;

@@ -53,6 +53,7 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
     operations.extend(schedule::schedules(engine));
     operations.extend(crate::activity::operations::all(engine));
     operations.extend(crate::queue::operations::all(engine));
+    operations.extend(crate::batch::operations::all(engine));
     for workflow in definition.program.workflows() {
         for place in &workflow.deployments {
             let namespace = Namespace::new(&place.namespace)?;

@@ -9,7 +9,7 @@ mod backlog;
 mod handle;
 mod line;
 pub(crate) mod operations;
-mod rate;
+pub(crate) mod rate;
 pub(crate) mod record;
 pub(crate) mod settings;
 mod state;

@@ -27,6 +27,7 @@ use nexus_kernel::port::runs::RunStatus;
 use nexus_kernel::task::Shutdown;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::batch::Book;
 use crate::decide::{self, Context, Transition};
 use crate::deliver;
 use crate::effect::Effect;
@@ -198,6 +199,7 @@ pub struct Shared {
     pub(crate) definitions: Definitions,
     pub(crate) namespaces: Namespaces,
     pub(crate) queues: Arc<QueueSettings>,
+    pub(crate) batches: Arc<Book>,
     pub(crate) workers: Workers,
     pub(crate) router: Router,
     pub(crate) epoch: Epoch,

@@ -115,6 +115,8 @@ codes! {
     VERSION_FIRST = "NX-2053", "there is nothing to roll back to", 409, Usage;
     /// No such task queue.
     QUEUE_UNKNOWN = "NX-2061", "there is no such task queue", 404, NotFound;
+    /// Too many batches are not over.
+    BATCHES_FULL = "NX-2062", "too many batches are not over", 429, Unavailable;
     /// No such schedule.
     SCHEDULE_UNKNOWN = "NX-2101", "there is no such schedule", 404, NotFound;
     /// A schedule does not make sense, or would never act.

@@ -1,6 +1,7 @@
 //! The command line: nouns, then verbs, and the short forms that people type most.
 
 pub mod activity;
+pub mod batch;
 pub mod check;
 pub mod config;
 pub mod data;
@@ -110,6 +111,12 @@ pub enum Command {
         #[command(subcommand)]
         verb: schedule::ScheduleVerb,
     },
+    /// Cancel, terminate, signal, pause or delete many runs in the background
+    Batch {
+        /// What to do.
+        #[command(subcommand)]
+        verb: batch::BatchVerb,
+    },
     /// Show task queues; pause and limit them
     Queue {
         /// What to do.
@@ -158,6 +165,7 @@ impl Cli {
             Command::New(args) => new::new(&args, output),
             Command::Workflow { verb } => workflow::workflow(&global, verb, output).await,
             Command::Schedule { verb } => schedule::schedule(&global, verb, output).await,
+            Command::Batch { verb } => batch::batch(&global, verb, output).await,
             Command::Queue { verb } => queue::queue(&global, verb, output).await,
             Command::Config { verb } => {
                 config::config(verb, output);

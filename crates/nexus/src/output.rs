@@ -104,6 +104,11 @@ impl Output {
         line(&mut io::stderr().lock(), text);
     }
 
+    /// A remark that the next one takes the place of.
+    pub fn status(&self, text: &str) {
+        let _ = write!(io::stderr().lock(), "\r\u{1b}[2K{text}");
+    }
+
     /// An error, with everything that helps to mend it.
     pub fn error(&self, problem: &Error) {
         let text = if self.is_json() { error::json(problem) } else { error::text(problem, self.color) };

@@ -183,7 +183,8 @@ fn after(at: Timestamp, ms: u64) -> Timestamp {
 pub(super) fn successor(state: &mut KeyState, context: &Context<'_>, next: Successor) -> Option<Drafted> {
     let closed = state.latest()?;
     let definition = newest(context, closed)?;
-    let (first_task_at, last_failure) = next.retry.map_or((None, None), |(at, why)| (Some(at), Some(why)));
+    let (first_task_at, last_failure) =
+        next.retry.map_or((next.begins, None), |(at, why)| (Some(at), Some(why)));
     let options = closed.started.options.clone();
     let begins = first_task_at.unwrap_or(context.now);
     let started = Started {

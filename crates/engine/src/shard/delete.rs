@@ -9,7 +9,7 @@ use nexus_kernel::port::log::{Refused, Stored, Trim};
 use tokio::sync::oneshot;
 
 use crate::input::Reply;
-use crate::record::Record;
+use crate::record::{Record, RunPart};
 use crate::shard::load::damaged;
 use crate::shard::{Shard, taken_over};
 use crate::state::KeyState;
@@ -44,7 +44,8 @@ impl Shard {
             Ok(state) => state,
             Err(why) => return Ok(Err(damaged(key, &why))),
         };
-        let sequences = match deletable(&state, &records, run) {
+        let gone = self.gone(&records, run).await?;
+        let sequences = match deletable(&state, &records, (run, &gone)) {
             Ok(sequences) => sequences,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -63,8 +64,32 @@ impl Shard {
     }
 }
 
+impl Shard {
+    /// Runs that share a record with this one and were deleted before: the record keeps what it says of them until the
+    /// last of its runs goes.
+    async fn gone(&self, records: &[Stored], run: &RunId) -> Result<HashSet<RunId>, Error> {
+        let mut gone = HashSet::new();
+        for stored in records {
+            let record = Record::decode(&stored.record).map_err(Error::internal)?;
+            if !record.runs.iter().any(|part| part.run == *run) {
+                continue;
+            }
+            for part in record.runs {
+                if part.run != *run && self.shared.store.run(&part.run).await?.is_none() {
+                    gone.insert(part.run);
+                }
+            }
+        }
+        Ok(gone)
+    }
+}
+
 /// The records that only this run, and runs that are gone already, have a part in.
-fn deletable(state: &KeyState, records: &[Stored], run: &RunId) -> Result<Vec<u64>, Error> {
+fn deletable(
+    state: &KeyState,
+    records: &[Stored],
+    (run, gone): (&RunId, &HashSet<RunId>),
+) -> Result<Vec<u64>, Error> {
     if let Some(found) = state.run(run).filter(|found| !found.is_settled()) {
         let message = if found.status.is_open() {
             format!("the run {run} is still open")
@@ -73,22 +98,29 @@ fn deletable(state: &KeyState, records: &[Stored], run: &RunId) -> Result<Vec<u6
         };
         return Err(Error::new(&code::RUN_OPEN, message).help("cancel or terminate it, then try again"));
     }
-    let kept: HashSet<&RunId> =
-        state.runs.iter().map(|kept| &kept.run_id).filter(|kept| *kept != run).collect();
-    let mut sequences = Vec::new();
+    let others = state.runs.iter().map(|other| &other.run_id).filter(|other| *other != run);
+    let kept: HashSet<&RunId> = others.filter(|other| !gone.contains(*other)).collect();
+    let (mut sequences, mut begins_behind, mut parts) = (Vec::new(), None, 0);
     for stored in records {
         let record = Record::decode(&stored.record).map_err(Error::internal)?;
-        let starts = |part: &crate::record::RunPart| part.run == *run && part.first == 1;
-        let other = record.runs.iter().map(|part| &part.run).find(|part| kept.contains(part));
-        match other {
-            None if record.schedule.is_none() => sequences.push(stored.sequence),
-            // Its beginning is in the record of another run's end: without its own end it would look open again.
-            Some(before) if record.runs.iter().any(starts) => {
-                let message = format!("the run {run} goes on from {before}, which is still there");
-                return Err(Error::new(&code::RUN_OPEN, message).help("delete the older run first"));
+        let is_kept = |part: &&RunPart| kept.contains(&part.run);
+        parts += record.runs.iter().filter(|part| part.run == *run).count();
+        if !record.runs.iter().any(|part| is_kept(&part)) {
+            if record.schedule.is_none() {
+                sequences.push(stored.sequence);
             }
-            _ => {}
+        } else if record.runs.iter().any(|part| part.run == *run && part.first == 1) {
+            let older = record.runs.iter().take_while(|part| part.run != *run).find(is_kept);
+            begins_behind = older.map(|part| part.run.clone());
         }
     }
-    Ok(sequences)
+    // Its beginning is in the record of another run's end: without its own end, in a record that may go first, it would look
+    // open again. One that lies within a single record comes and goes with that.
+    match begins_behind {
+        Some(before) if parts > 1 => {
+            let message = format!("the run {run} goes on from {before}, which is still there");
+            Err(Error::new(&code::RUN_OPEN, message).help("delete the older run first"))
+        }
+        _ => Ok(sequences),
+    }
 }

@@ -8,6 +8,7 @@
 )]
 
 mod activity;
+mod batch;
 mod cancel;
 mod crash;
 mod faults;

@@ -7,7 +7,7 @@ use nexus_engine::record::{Event, IdConflictPolicy, IdReusePolicy, RunOptions, S
 use nexus_kernel::Json;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::WorkflowId;
-use nexus_kernel::port::runs::RunStatus;
+use nexus_kernel::port::runs::{RunFilter, RunStatus};
 use nexus_kernel::retry::RetryPolicy;
 use serde_json::{Map, json};
 
@@ -289,5 +289,23 @@ async fn memo_and_search_attributes_go_along_the_chain() {
     let shown = world.engine.show(&outcome.run_id).await.unwrap().to_json();
     assert_eq!(shown["memo"], json!({ "by": "caller", "step": 0 }));
     assert_eq!(shown["search_attributes"], json!({ "Customer": "c-1", "Stage": 0 }));
+    world.stop().await;
+}
+
+/// Runs that continue as new in their first task follow each other in one transition, or a few when there are many.
+#[tokio::test]
+async fn a_chain_without_a_wait_is_followed_to_its_end() {
+    let program = "\
+workflow Count(n: int) -> (int):
+    if (n == 0):
+        close complete(0)
+    close continue_as_new(n - 1)
+";
+    let world = World::new(program, Scripted::default()).await;
+    let outcome = world.run("Count", json!({ "n": 70 })).await;
+    assert_eq!(outcome.status, RunStatus::Completed);
+    let rows = world.engine.list(RunFilter { limit: 100, ..RunFilter::default() }).await.unwrap();
+    assert_eq!(rows.len(), 71);
+    assert!(rows.iter().all(|row| !row.status.is_open()), "{rows:#?}");
     world.stop().await;
 }

@@ -10,6 +10,7 @@
 
 mod activities;
 mod bad;
+mod batch;
 mod channels;
 mod data;
 mod design;

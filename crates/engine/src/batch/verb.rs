@@ -1,0 +1,90 @@
+//! What a batch does to a run.
+
+use nexus_kernel::Json;
+use nexus_kernel::code;
+use nexus_kernel::error::{Code, Error};
+use nexus_kernel::id::RunId;
+use serde::{Deserialize, Serialize};
+
+use crate::batch::Batch;
+use crate::engine::EngineHandle;
+use crate::input::{Input, Signal};
+
+/// What is done. Everything here does nothing more when it is done again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum BatchVerb {
+    /// Runs are asked to stop.
+    Cancel,
+    /// Runs are ended without asking their programs.
+    Terminate,
+    /// Runs are sent a signal.
+    Signal {
+        /// The signal.
+        name: String,
+        /// Its arguments.
+        #[serde(default, skip_serializing_if = "Json::is_null")]
+        input: Json,
+    },
+    /// Programs do not go on until further notice.
+    Pause,
+    /// Programs go on.
+    Unpause,
+    /// Closed runs are deleted.
+    Delete,
+}
+
+impl BatchVerb {
+    /// The names of all verbs.
+    pub const NAMES: [&'static str; 6] = ["cancel", "terminate", "signal", "pause", "unpause", "delete"];
+
+    /// Whether it is for open runs. A filter finds only these, or only closed ones.
+    pub(super) fn wants_open(&self) -> bool {
+        !matches!(self, BatchVerb::Delete)
+    }
+
+    /// Whether an error says that nothing is left to do. `again` says that it may have been done before.
+    fn is_done(&self, error: &'static Code, again: bool) -> bool {
+        match self {
+            BatchVerb::Cancel | BatchVerb::Terminate => error == &code::RUN_CLOSED,
+            BatchVerb::Delete => again && error == &code::RUN_UNKNOWN,
+            BatchVerb::Signal { .. } | BatchVerb::Pause | BatchVerb::Unpause => false,
+        }
+    }
+}
+
+/// Does what a batch is for to one run. `again` says that an earlier process may have done it.
+pub(super) async fn apply(
+    engine: &EngineHandle,
+    batch: &Batch,
+    run: &RunId,
+    again: bool,
+) -> Result<(), Error> {
+    match attempt(engine, batch, run).await {
+        Err(error) if batch.verb.is_done(error.code(), again) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+async fn attempt(engine: &EngineHandle, batch: &Batch, run: &RunId) -> Result<(), Error> {
+    if batch.verb == BatchVerb::Delete {
+        return engine.delete(run).await;
+    }
+    let to = engine.address_of_run(run).await?;
+    let (only, reason) = (to.run.clone(), batch.reason.clone());
+    let input = match &batch.verb {
+        BatchVerb::Signal { name, input } => {
+            let request_id = batch.request_id(run);
+            let signal = Signal { name: name.clone(), input: input.clone(), request_id };
+            return engine.signal(&to, signal).await.map(|_| ());
+        }
+        BatchVerb::Cancel => Input::Cancel { run: only, reason },
+        BatchVerb::Terminate => Input::Terminate { run: only, reason },
+        BatchVerb::Pause | BatchVerb::Unpause => {
+            let ends = batch.verb == BatchVerb::Unpause;
+            Input::Pause { run: only, reason, ends }
+        }
+        BatchVerb::Delete => return Ok(()),
+    };
+    engine.operate(&to, input).await
+}
