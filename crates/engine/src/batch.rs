@@ -14,8 +14,7 @@ mod runner;
 mod verb;
 
 pub use handle::NewBatch;
-pub use record::{Batch, BatchFailure, BatchState, Target};
-pub use verb::BatchVerb;
+pub use record::{Batch, BatchFailure, BatchState, BatchVerb, Target};
 
 pub(crate) use book::Book;
 pub(crate) use runner::run;

@@ -1,13 +1,36 @@
 //! What is stored of a batch.
 
+use nexus_kernel::Json;
 use nexus_kernel::id::{Namespace, RunId};
 use nexus_kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::verb::BatchVerb;
-
 /// Failures that are kept; the others are only counted.
 const FAILURES_MAX: usize = 20;
+
+/// What is done. Everything here does nothing more when it is done again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum BatchVerb {
+    /// Runs are asked to stop.
+    Cancel,
+    /// Runs are ended without asking their programs.
+    Terminate,
+    /// Runs are sent a signal.
+    Signal {
+        /// The signal.
+        name: String,
+        /// Its arguments.
+        #[serde(default, skip_serializing_if = "Json::is_null")]
+        input: Json,
+    },
+    /// Programs do not go on until further notice.
+    Pause,
+    /// Programs go on.
+    Unpause,
+    /// Closed runs are deleted.
+    Delete,
+}
 
 /// Which runs are meant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

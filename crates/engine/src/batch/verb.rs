@@ -1,38 +1,12 @@
 //! What a batch does to a run.
 
-use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::{Code, Error};
 use nexus_kernel::id::RunId;
-use serde::{Deserialize, Serialize};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, BatchVerb};
 use crate::engine::EngineHandle;
 use crate::input::{Input, Signal};
-
-/// What is done. Everything here does nothing more when it is done again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "verb", rename_all = "snake_case")]
-pub enum BatchVerb {
-    /// Runs are asked to stop.
-    Cancel,
-    /// Runs are ended without asking their programs.
-    Terminate,
-    /// Runs are sent a signal.
-    Signal {
-        /// The signal.
-        name: String,
-        /// Its arguments.
-        #[serde(default, skip_serializing_if = "Json::is_null")]
-        input: Json,
-    },
-    /// Programs do not go on until further notice.
-    Pause,
-    /// Programs go on.
-    Unpause,
-    /// Closed runs are deleted.
-    Delete,
-}
 
 impl BatchVerb {
     /// The names of all verbs.
