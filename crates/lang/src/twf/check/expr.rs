@@ -36,6 +36,7 @@ impl<'a> Checker<'a> {
     fn inner<'e>(&mut self, body: &Body<'a>, expr: &'e Expr, locals: &mut Vec<&'e str>) {
         match &expr.kind {
             ExprKind::Name(name) => self.variable(body, name, expr.span, locals),
+            ExprKind::Str(text) if text.contains('{') => self.gaps(body, text, expr.span),
             ExprKind::List(items) => {
                 for item in items {
                     self.inner(body, item, locals);
@@ -68,7 +69,9 @@ impl<'a> Checker<'a> {
             }
             ExprKind::Call(callee, args) => {
                 self.callee(body, callee, args, locals);
-                for arg in args {
+                // A template's gaps are filled by the function that it is given to.
+                let filled = usize::from(matches!(&callee.kind, ExprKind::Name(name) if &**name == "format"));
+                for arg in args.iter().skip(filled) {
                     self.inner(body, &arg.value, locals);
                 }
             }

@@ -9,6 +9,28 @@ use crate::twf::ast::{Expr, ExprKind, OptionEntry, OptionValue};
 use crate::twf::parser::parse_expression;
 
 impl<'a> Checker<'a> {
+    /// A string of an expression whose every gap names a variable: whoever wrote it expects the value there.
+    pub(super) fn gaps(&mut self, body: &Body<'a>, text: &str, span: Span) {
+        let gaps = holes(text);
+        let is_value = |(_, inside): &(usize, &str)| {
+            inside.split('.').all(is_word)
+                && inside.split('.').next().is_some_and(|it| body.scope.has_value(it))
+        };
+        if gaps.is_empty() || !gaps.iter().all(is_value) {
+            return;
+        }
+        let values: Vec<_> = gaps.iter().map(|(_, inside)| *inside).collect();
+        let mut template = text.to_owned();
+        for (at, inside) in gaps.iter().rev() {
+            template.replace_range(*at..at + inside.len(), "");
+        }
+        let call = format!("format(\"{template}\", {})", values.join(", "));
+        let message = format!("nothing is put in the place of `{{{}}}`", values.first().unwrap_or(&""));
+        let found = Diagnostic::warning("UNFILLED_TEXT", span, message).help(format!("write `{call}`"));
+        let is_exact = self.sources.slice(span) == format!("\"{text}\"");
+        self.report(if is_exact { found.fix(span, call, "fill it with `format`") } else { found });
+    }
+
     pub(super) fn holes(&mut self, body: &Body<'a>, options: &'a [OptionEntry]) {
         for entry in options {
             match &entry.value {
@@ -47,6 +69,10 @@ impl<'a> Checker<'a> {
             }
         }
     }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
 /// The expressions in a string with the bytes they begin at; doubled braces are braces.

@@ -184,12 +184,17 @@ fn indexes<'a>(place: &'a LValue, visit: &mut dyn FnMut(&'a Expr)) {
     }
 }
 
-/// The values of options, bare words left out: they are checked with their keys.
+/// The values of options, without bare words and texts: they are checked with their keys, and their gaps.
 fn options<'a>(entries: &'a [OptionEntry], visit: &mut dyn FnMut(&'a Expr)) {
     for entry in entries {
         match &entry.value {
-            OptionValue::Expr(value) if matches!(value.kind, ExprKind::Name(_)) => {}
-            OptionValue::Expr(value) => visit(value),
+            OptionValue::Expr(value) => match &value.kind {
+                ExprKind::Name(_) | ExprKind::Str(_) => {}
+                ExprKind::List(items) => {
+                    items.iter().filter(|it| !matches!(it.kind, ExprKind::Str(_))).for_each(&mut *visit);
+                }
+                _ => visit(value),
+            },
             OptionValue::Block(inner) => options(inner, visit),
         }
     }

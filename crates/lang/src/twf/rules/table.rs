@@ -110,6 +110,7 @@ pub static RULES: &[Rule] = &[
     error("UNDEFINED_UPDATE", Resolve, "an update is not declared"),
     error("UNDEFINED_VARIABLE", Resolve, "a name is read that nothing assigns"),
     error("UNDEFINED_WORKFLOW", Resolve, "a workflow is not defined"),
+    warning("UNFILLED_TEXT", Lint, "a text has gaps that nothing fills"),
     warning("UNINSTANTIATED_WORKER", Validate, "no namespace places a worker"),
     error("UNKNOWN_FUNCTION", Resolve, "a function does not exist"),
     warning("UNKNOWN_LINT", Lint, "a `lint-ignore` comment names a code that does not exist"),
