@@ -4,6 +4,7 @@
 
 mod activity;
 mod defaults;
+mod follow;
 mod import;
 pub(crate) mod limits;
 mod message;
@@ -127,6 +128,9 @@ pub fn step(state: &mut KeyState, input: Input, context: &Context<'_>) -> Transi
             reset::attach(state, context, &run, (request_id, origin))
         }
         Input::Pause { run, reason, ends } => operator::pause(state, run.as_ref(), context, (reason, ends)),
+        Input::Follow { run, definition, outcome } => {
+            follow::follow(state, &run, context, (definition, outcome))
+        }
         Input::Terminate { run, reason } => {
             let event = Event::WorkflowExecutionTerminated { reason, reset: None };
             operator::to_open_run(state, run.as_ref(), context, event)
@@ -248,7 +252,7 @@ impl<'a> Draft<'a> {
         if !self.program_is_due || waits || self.run.status != RunStatus::Running {
             return;
         }
-        let Some(definition) = (self.context.definition)(&self.run.started.definition) else {
+        let Some(definition) = (self.context.definition)(self.run.definition()) else {
             return;
         };
         for event in interpret::task(self.context.key, self.run, &definition, self.context.now) {

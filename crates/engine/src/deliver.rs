@@ -18,6 +18,7 @@ use crate::record::{IdConflictPolicy, IntentId, Origin, OriginKind};
 use crate::reset::attach::{self, Asking};
 use crate::shard::{Message, Router, Shared};
 use crate::state::{Intent, RunState};
+use crate::version::place;
 
 /// Sends an intent of a run on its way, in the background.
 pub(crate) fn deliver(shared: &Shared, key: &Key, run: &RunState, id: IntentId, intent: Intent) {
@@ -25,8 +26,7 @@ pub(crate) fn deliver(shared: &Shared, key: &Key, run: &RunState, id: IntentId, 
     match intent {
         Intent::StartChild { .. } | Intent::StartOperation { .. } => {
             let IntentId::Start(seq) = id else { return };
-            let deployed = shared.definitions.current();
-            let target = target(deployed.as_deref(), key, run, seq, intent);
+            let target = place::target(shared, key, run, (seq, intent));
             task::spawn(sender.start(seq, target));
         }
         Intent::Report => {
@@ -93,7 +93,7 @@ pub(crate) fn target(
             }
             let target = Key { namespace: key.namespace.clone(), workflow_id };
             let origin = origin(OriginKind::Child, !detached);
-            Ok((target, Start { workflow, input, task_queue, request_id, origin, options }))
+            Ok((target, Start { workflow, input, task_queue, request_id, origin, options, definition: None }))
         }
         Intent::StartOperation { target, workflow_id, input, options, detached } => {
             let handler = endpoint::resolve(deployed, &key.namespace, &target)?;
@@ -105,7 +105,15 @@ pub(crate) fn target(
             };
             let origin = origin(OriginKind::Nexus, !detached);
             let (workflow, task_queue) = (handler.workflow, handler.task_queue);
-            let start = Start { workflow, input, task_queue, request_id, origin, options: *options };
+            let start = Start {
+                workflow,
+                input,
+                task_queue,
+                request_id,
+                origin,
+                options: *options,
+                definition: None,
+            };
             Ok((Key { namespace: handler.namespace, workflow_id }, start))
         }
         Intent::Report

@@ -82,7 +82,11 @@ pub fn of_part(key: &Key, run: &RunState, part: &RunPart, intents_before: &[Inte
                 effects.push(Effect::Arm(*next_at, run.run_id.clone(), Due::Attempt(*seq, attempt + 1)));
             }
             Note::Activity { seq, what } => effects.extend(activity::effect::of_note(key, run, *seq, what)),
-            Note::StartedLate { .. } | Note::Delivered { .. } | Note::Imported { .. } => {}
+            Note::StartedLate { .. }
+            | Note::Delivered { .. }
+            | Note::Imported { .. }
+            | Note::DefinitionChanged { .. }
+            | Note::DefinitionRefused { .. } => {}
         }
     }
     let new_intents = run.outbox.iter().filter(|(id, _)| !intents_before.contains(id));

@@ -125,12 +125,14 @@ impl Engine {
         }
         recovery::recover(&self.shared, &shutdown).await?;
         let batches = task::spawn(batch::run(handle, shutdown.clone()));
+        let following = crate::version::spawn_following(&self.shared, &shutdown);
         let retention = task::spawn(crate::retention::run(self.shared.clone(), shutdown.clone()));
         for shard in shards {
             shard.await.map_err(|error| Error::internal(error.to_string()))??;
         }
         retention.await.map_err(|error| Error::internal(error.to_string()))?;
         batches.await.map_err(|error| Error::internal(error.to_string()))?;
+        following.await.map_err(|error| Error::internal(error.to_string()))?;
         Ok(())
     }
 }
@@ -232,6 +234,7 @@ impl EngineHandle {
             request_id,
             origin: None,
             options: request.options,
+            definition: None,
         };
         Ok((key, start))
     }

@@ -5,7 +5,9 @@ use nexus_kernel::activity::BeatAnswer;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Key, RunId};
+use nexus_kernel::port::blob::Hash;
 use nexus_kernel::time::Timestamp;
+use nexus_lang::twf::machine::{Event as ProgramEvent, Machine};
 
 use crate::activity::input::ActivityInput;
 use crate::record::{IntentId, Origin, StartOptions};
@@ -28,6 +30,8 @@ pub struct Start {
     pub origin: Option<Origin>,
     /// Everything else that is decided about it.
     pub options: StartOptions,
+    /// The definition of the run that calls it, when a run does.
+    pub definition: Option<Hash>,
 }
 
 /// A signal as it comes.
@@ -50,6 +54,15 @@ pub struct Update {
     pub name: String,
     /// Its arguments.
     pub input: Json,
+}
+
+/// A run's program by another definition, brought as far as the run is.
+#[derive(Debug, Clone)]
+pub struct Followed {
+    /// The program.
+    pub machine: Machine,
+    /// What it has not taken in yet.
+    pub unseen: Vec<ProgramEvent>,
 }
 
 /// Something that happens to a key.
@@ -154,6 +167,15 @@ pub enum Input {
         request_id: String,
         /// Who waits, and for which of its commands.
         origin: Box<Origin>,
+    },
+    /// Another definition was tried on the run's whole history.
+    Follow {
+        /// The run.
+        run: RunId,
+        /// The definition.
+        definition: Hash,
+        /// The run's program by that definition, or why there is none.
+        outcome: Result<Box<Followed>, Failure>,
     },
     /// The end, without asking the program.
     Terminate {

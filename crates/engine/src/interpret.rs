@@ -9,6 +9,7 @@ use nexus_kernel::time::Timestamp;
 use nexus_lang::twf::machine::{
     self, Command, CommandKind, Event as ProgramEvent, InputError, Machine, RunInfo, SignalTarget, TaskInfo,
 };
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::activity::{limits as activity_limits, options};
@@ -18,6 +19,7 @@ use crate::convert::{
 };
 use crate::decide::limits;
 use crate::definition::Definition;
+use crate::divergence::{diverged, is_command, message_lost, same_command};
 use crate::record::{ActivityOptions, Event, OriginKind, Record, Started};
 use crate::state::RunState;
 
@@ -157,18 +159,76 @@ pub(crate) fn replay_observed(
     (definition, records): (&Definition, &[Stored]),
     observe: &mut dyn FnMut(u64, &Machine),
 ) -> Result<(Machine, Vec<ProgramEvent>), ReplayError> {
-    let mut machine = begin(key, &run.run_id, &run.started, definition, run.started_at).map_err(|error| {
-        ReplayError::Program(Failure::new(FailureKind::Server, "InputInvalid", error.to_string()))
-    })?;
-    let mut replay = Replay { key, run, definition, seen: 0, bytes: 0, unseen: Vec::new(), observe };
-    for stored in records {
-        let record = Record::decode(&stored.record).map_err(ReplayError::Damaged)?;
-        for part in record.runs.iter().filter(|part| part.run == run.run_id) {
-            replay.part(&mut machine, part.at(record.at), &part.events).map_err(ReplayError::Program)?;
-            replay.bytes += part.copied.map_or_else(|| record.own_bytes(stored.record.len()), |it| it.bytes);
-        }
+    let mut rebuilt = Rebuilt::begin(key, run, definition)?;
+    rebuilt.feed(key, run, (definition, records), observe)?;
+    Ok((rebuilt.machine, rebuilt.unseen))
+}
+
+/// A program that has been brought as far as some records go.
+#[derive(Debug, Clone)]
+pub(crate) struct Rebuilt {
+    /// The program.
+    pub machine: Machine,
+    /// What it has not taken in yet.
+    pub unseen: Vec<ProgramEvent>,
+    /// Sequence of the last record.
+    pub through: u64,
+    seen: u64,
+    bytes: u64,
+    /// The definition that took in the messages of the history, when it may be another one.
+    before: Option<Arc<Definition>>,
+}
+
+impl Rebuilt {
+    /// A program at its very beginning.
+    pub(crate) fn begin(key: &Key, run: &RunState, definition: &Definition) -> Result<Rebuilt, ReplayError> {
+        let begun = begin(key, &run.run_id, &run.started, definition, run.started_at);
+        let machine = begun.map_err(|error| ReplayError::Program(unfit(run, definition, &error)))?;
+        Ok(Rebuilt { machine, unseen: Vec::new(), through: 0, seen: 0, bytes: 0, before: None })
     }
-    Ok((machine, replay.unseen))
+
+    /// Minds that messages which the definition before took are taken by this one, too.
+    pub(crate) fn instead_of(self, before: Option<Arc<Definition>>) -> Rebuilt {
+        Rebuilt { before, ..self }
+    }
+
+    /// Takes in further records. The commands that the program makes must be those of the records.
+    pub(crate) fn feed(
+        &mut self,
+        key: &Key,
+        run: &RunState,
+        (definition, records): (&Definition, &[Stored]),
+        observe: &mut dyn FnMut(u64, &Machine),
+    ) -> Result<(), ReplayError> {
+        let unseen = std::mem::take(&mut self.unseen);
+        let before = self.before.as_deref();
+        let mut replay =
+            Replay { key, run, definition, seen: self.seen, bytes: self.bytes, unseen, before, observe };
+        for stored in records {
+            let record = Record::decode(&stored.record).map_err(ReplayError::Damaged)?;
+            for part in record.runs.iter().filter(|part| part.run == run.run_id) {
+                let at = part.at(record.at);
+                replay.part(&mut self.machine, at, &part.events).map_err(ReplayError::Program)?;
+                replay.bytes +=
+                    part.copied.map_or_else(|| record.own_bytes(stored.record.len()), |it| it.bytes);
+            }
+            self.through = stored.sequence;
+        }
+        (self.seen, self.bytes, self.unseen) = (replay.seen, replay.bytes, replay.unseen);
+        Ok(())
+    }
+}
+
+/// Why a definition has no program for a run that exists.
+fn unfit(run: &RunState, definition: &Definition, error: &InputError) -> Failure {
+    let workflow = &run.started.workflow;
+    let Some(info) = definition.program.workflow(workflow) else {
+        let message = format!("there is no workflow {workflow} any more");
+        return Failure::new(FailureKind::Server, "WorkflowRemoved", message);
+    };
+    let message = format!("the run's input does not fit {workflow}: {error}");
+    let failure = Failure::new(FailureKind::Server, "InputInvalid", message);
+    Failure { at: Some(definition.place(info.span)), ..failure }
 }
 
 struct Replay<'a> {
@@ -178,6 +238,7 @@ struct Replay<'a> {
     seen: u64,
     bytes: u64,
     unseen: Vec<ProgramEvent>,
+    before: Option<&'a Definition>,
     observe: &'a mut dyn FnMut(u64, &Machine),
 }
 
@@ -190,8 +251,14 @@ impl Replay<'_> {
                 self.batch(machine, at, &mut events)?;
                 (self.observe)(id, machine);
             } else if is_command(event) {
-                return Err(undone(event));
+                return Err(diverged(self.seen + 1, Some(event), None));
             } else {
+                let names = (self.run.started.workflow.as_str(), self.seen + 1);
+                if let Some(before) = self.before
+                    && let Some(failure) = message_lost(names, event, (before, self.definition))
+                {
+                    return Err(failure);
+                }
                 self.unseen.extend(incoming(event));
             }
             self.seen += 1;
@@ -212,73 +279,21 @@ impl Replay<'_> {
             history_bytes: self.bytes,
             replaying: true,
         };
-        let commands = machine
-            .task(&self.definition.program, &info, &batch)
-            .map_err(|fault| Failure::new(FailureKind::Server, fault.code, fault.message))?;
+        let commands = machine.task(&self.definition.program, &info, &batch).map_err(|fault| Failure {
+            at: Some(self.definition.place(fault.span)),
+            ..Failure::new(FailureKind::Server, fault.code, fault.message)
+        })?;
         let translate = Translate { key: self.key, run: self.run, definition: self.definition, at };
         for command in &commands {
             let Some(made) = translate.event(command) else { continue };
             let kept = recorded.next();
             self.seen += 1;
             if kept.is_none_or(|kept| !same_command(kept, &made)) {
-                return Err(nondeterminism(kept, &made));
+                return Err(diverged(self.seen + 1, kept, Some(&made)));
             }
         }
         Ok(())
     }
-}
-
-/// Commands are the same when their kind, number, name and statement are; payloads follow from those.
-fn same_command(kept: &Event, made: &Event) -> bool {
-    identity(kept) == identity(made)
-}
-
-fn identity(event: &Event) -> (&'static str, u64, &str, &str) {
-    let (seq, name, at): (u64, &str, &str) = match event {
-        Event::ActivityTaskScheduled { seq, activity, at, .. } => (*seq, activity, at),
-        Event::StartChildWorkflowExecutionInitiated { seq, workflow, at, .. } => (*seq, workflow, at),
-        Event::SignalExternalWorkflowExecutionInitiated { seq, name, at, .. } => (*seq, name, at),
-        Event::TimerStarted { seq, at, .. }
-        | Event::RequestCancelExternalWorkflowExecutionInitiated { seq, at, .. }
-        | Event::CommandCancelRequested { seq, at, .. }
-        | Event::WorkflowPropertiesModified { seq, at, .. }
-        | Event::UpsertWorkflowSearchAttributes { seq, at, .. }
-        | Event::WorkflowExecutionUpdateCompleted { seq, at, .. }
-        | Event::NexusOperationScheduled { seq, at, .. } => (*seq, "", at),
-        Event::TimerCanceled { seq } => (*seq, "", ""),
-        _ => (0, "", ""),
-    };
-    (event.name(), seq, name, at)
-}
-
-/// Whether an event is what a program did: such events follow the end of a task, and nothing else.
-fn is_command(event: &Event) -> bool {
-    crate::reset::record::command(event).is_some()
-        || matches!(
-            event,
-            Event::TimerCanceled { .. }
-                | Event::CommandCancelRequested { .. }
-                | Event::WorkflowExecutionCompleted { .. }
-                | Event::WorkflowExecutionContinuedAsNew { .. }
-        )
-}
-
-/// The history has a command that the program no longer makes.
-fn undone(kept: &Event) -> Failure {
-    let (kind, seq, name, at) = identity(kept);
-    let message =
-        format!("the program now does nothing more, its history has {kind} {name} (command {seq}, {at})");
-    Failure::new(FailureKind::Server, "Nondeterminism", message)
-}
-
-fn nondeterminism(kept: Option<&Event>, made: &Event) -> Failure {
-    let describe = |event: &Event| {
-        let (kind, seq, name, at) = identity(event);
-        format!("{kind} {name} (command {seq}, {at})")
-    };
-    let kept = kept.map_or_else(|| "nothing".to_owned(), describe);
-    let message = format!("the program now does {}, its history has {kept}", describe(made));
-    Failure::new(FailureKind::Server, "Nondeterminism", message)
 }
 
 /// What an event tells the program, if anything.

@@ -32,6 +32,7 @@ pub mod view;
 mod chain;
 mod convert;
 mod deliver;
+mod divergence;
 mod endpoint;
 mod failures;
 mod interpret;

@@ -14,7 +14,7 @@ use nexus_kernel::visibility::{AttributeType, AttributeValue, Attributes, Schema
 use tokio::sync::Notify;
 
 /// The attribute under which a run says what is wrong with it, so that such runs can be searched for.
-const PROBLEMS: &str = "TemporalReportedProblems";
+pub(crate) const PROBLEMS: &str = "TemporalReportedProblems";
 
 /// What a project declares for one namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,6 +6,7 @@ mod messages;
 mod operator;
 mod options;
 mod playback;
+mod replay_check;
 mod reset;
 mod schedule;
 mod start;
@@ -47,6 +48,7 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
     operations.extend(messages::operations(engine));
     operations.extend([workflow_list(engine), workflow_show(engine)]);
     operations.extend(version::operations(engine));
+    operations.push(replay_check::operation(engine));
     operations.push(playback::run_replay(engine));
     operations.push(reset::operation(engine));
     operations.extend(transfer::operations(engine));

@@ -25,7 +25,7 @@ pub(crate) async fn playback(shared: &Shared, row: RunRow, to: Option<u64>) -> R
     let records = shared.store.read(&row.key, 0).await?;
     let state = KeyState::fold(&row.key.namespace, &records).map_err(|why| damaged(&row.key, &why))?;
     let run = state.run(&row.run_id).ok_or_else(|| damaged(&row.key, "a listed run has no records"))?;
-    let definition = shared.definitions.load(&run.started.definition).await?;
+    let definition = shared.definitions.load(run.definition()).await?;
     let mut frames = Vec::new();
     let replayed = interpret::replay_observed(
         &row.key,

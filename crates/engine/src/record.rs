@@ -113,6 +113,18 @@ pub enum Note {
         /// Which.
         intent: IntentId,
     },
+    /// The run goes on with another definition, which does what its history says.
+    DefinitionChanged {
+        /// The definition.
+        definition: Hash,
+    },
+    /// The run keeps its definition: another one does not do what its history says.
+    DefinitionRefused {
+        /// The other definition.
+        definition: Hash,
+        /// The first event that differs, and where.
+        failure: Failure,
+    },
 }
 
 /// Names an undelivered effect of a run.

@@ -5,6 +5,7 @@
 
 mod between;
 mod delete;
+mod follow;
 pub(crate) mod load;
 mod messages;
 
@@ -34,11 +35,11 @@ use crate::effect::Effect;
 use crate::input::{Input, Reply};
 use crate::namespaces::Namespaces;
 use crate::queue::settings::QueueSettings;
-use crate::record::Record;
+use crate::record::{Record, RunPart};
 use crate::schedule::{self, Schedule};
-use crate::state::{KeyState, RunState, changes_row};
+use crate::state::{KeyState, RunState, changes_row, note_changes_row};
 use crate::timers::Timers;
-use crate::version::Definitions;
+use crate::version::{Candidate, Definitions};
 use crate::worker::Workers;
 
 /// Most inputs of one batch, hence most records of one commit.
@@ -84,6 +85,8 @@ enum Body {
     Delete(RunId),
     /// Something that needs the whole past of the key.
     Errand(Errand),
+    /// A run is to go on with another definition.
+    Follow(Box<Candidate>),
     /// The key had work to do when the process began.
     Recover(Box<LiveKey>),
 }
@@ -219,6 +222,8 @@ pub struct Shard {
     deletions: Vec<delete::Deletion>,
     /// Errands to run once the batch is committed.
     errands: Vec<between::Asked>,
+    /// Runs that are to follow another version once the batch is committed.
+    follows: Vec<follow::Asked>,
     /// Who wants to see all schedules once recovery has brought them.
     listings: Vec<oneshot::Sender<Vec<(Namespace, Schedule)>>>,
     /// Keys settled since the process began, while recovery may still bring old records of them.
@@ -243,6 +248,14 @@ struct Pending {
     position: Option<usize>,
 }
 
+impl Pending {
+    /// A decided transition of which nothing else is known.
+    fn of(key: Key, reply: Option<oneshot::Sender<Reply>>, transition: Transition) -> Pending {
+        let (watch, watches, update, optimistic, append, position) = (None, None, None, None, None, None);
+        Pending { key, reply, watch, watches, update, transition, optimistic, append, position }
+    }
+}
+
 impl Shard {
     /// A shard over a mailbox.
     pub fn new(shared: Shared, mailbox: mpsc::UnboundedReceiver<Mail>) -> Shard {
@@ -256,6 +269,7 @@ impl Shard {
             deferred: Vec::new(),
             deletions: Vec::new(),
             errands: Vec::new(),
+            follows: Vec::new(),
             settled: Some(HashSet::new()),
             listings: Vec::new(),
         }
@@ -305,36 +319,24 @@ impl Shard {
 
     /// One batch: load, decide, commit, act.
     async fn turn(&mut self, mail: Vec<Mail>) -> Result<(), Error> {
-        let mut assumed = HashSet::new();
+        let (mut assumed, mut written) = (HashSet::new(), HashSet::new());
         let (mut pending, mut watches) = (Vec::with_capacity(mail.len()), Vec::new());
         for mail in mail {
-            let message = match mail {
-                Mail::For(message) => message,
-                Mail::Recovered => {
-                    self.settled = None;
-                    for asker in std::mem::take(&mut self.listings) {
-                        let _ = asker.send(self.schedules()); // an asker that has gone away needs no list
-                    }
-                    continue;
-                }
-                Mail::Schedules(asker) if self.settled.is_none() => {
-                    let _ = asker.send(self.schedules());
-                    continue;
-                }
-                Mail::Schedules(asker) => {
-                    self.listings.push(asker);
-                    continue;
-                }
-            };
+            let Some(message) = self.take(mail) else { continue };
             if matches!(message.body, Body::Watch(_)) {
                 watches.push(message);
                 continue;
+            }
+            // A program is rebuilt from the store, so what has just happened to its run must be there first.
+            if written.contains(&message.key) && self.lacks_program(&message.key) {
+                assumed.insert(message.key.clone());
             }
             if assumed.contains(&message.key) {
                 self.deferred.push(Mail::For(message));
                 continue;
             }
             if let Some(decided) = self.decide(message, &mut assumed).await? {
+                written.extend(decided.append.is_some().then(|| decided.key.clone()));
                 pending.push(decided);
             }
         }
@@ -345,7 +347,26 @@ impl Shard {
             watching.extend(self.decide(message, &mut assumed).await?);
         }
         self.commit(watching).await?;
+        self.follow_runs().await?;
         self.between_batches().await
+    }
+
+    /// The message of a piece of mail; other mail is dealt with at once.
+    fn take(&mut self, mail: Mail) -> Option<Message> {
+        match mail {
+            Mail::For(message) => return Some(message),
+            Mail::Recovered => {
+                self.settled = None;
+                for asker in std::mem::take(&mut self.listings) {
+                    let _ = asker.send(self.schedules()); // an asker that has gone away needs no list
+                }
+            }
+            Mail::Schedules(asker) if self.settled.is_none() => {
+                let _ = asker.send(self.schedules()); // an asker that has gone away needs no list
+            }
+            Mail::Schedules(asker) => self.listings.push(asker),
+        }
+        None
     }
 
     /// Decides one message, reading its key's state when it is not in memory.
@@ -355,17 +376,7 @@ impl Shard {
         assumed: &mut HashSet<Key>,
     ) -> Result<Option<Pending>, Error> {
         let Message { key, body, reply, watch, update, known } = message;
-        let mut pending = Pending {
-            key,
-            reply,
-            watch,
-            watches: None,
-            update,
-            transition: Transition::nothing(),
-            optimistic: None,
-            append: None,
-            position: None,
-        };
+        let mut pending = Pending { watch, update, ..Pending::of(key, reply, Transition::nothing()) };
         let key = pending.key.clone();
         let input = match body {
             Body::Input(input) => input,
@@ -383,13 +394,18 @@ impl Shard {
                 self.errands.push(between::Asked { key, errand, reply: pending.reply });
                 return Ok(None);
             }
+            Body::Follow(candidate) => {
+                let reply = pending.reply;
+                self.follows.push(follow::Asked { key, candidate, reply });
+                return Ok(None);
+            }
             Body::Watch(run) => {
                 self.load(&key).await?;
                 pending.watches = Some(run);
                 return Ok(Some(pending));
             }
             Body::Recover(live) => {
-                self.recover(*live);
+                self.recover(*live).await;
                 return Ok(None);
             }
         };
@@ -457,7 +473,9 @@ impl Shard {
         state.head += 1;
         let bytes = record.encode();
         state.count_bytes(record, bytes.len());
-        let changed = record.runs.iter().filter(|part| part.events.iter().any(changes_row));
+        let changes =
+            |part: &&RunPart| part.events.iter().any(changes_row) || part.notes.iter().any(note_changes_row);
+        let changed = record.runs.iter().filter(changes);
         let mut changed: Vec<&RunId> = changed.map(|part| &part.run).collect();
         changed.dedup();
         let namespaces = &self.shared.namespaces;
@@ -503,7 +521,10 @@ impl Shard {
 
     fn perform(&mut self, key: &Key, effect: Effect) {
         match effect {
-            Effect::Dispatch(dispatch) => self.shared.workers.offer(*dispatch, &self.shared.router),
+            Effect::Dispatch(mut dispatch) => {
+                dispatch.task.parameters = self.parameters(key, &dispatch.task);
+                self.shared.workers.offer(*dispatch, &self.shared.router);
+            }
             Effect::Withdraw { run, seq, ticket, begun } => {
                 self.shared.workers.withdraw(&run, (seq, ticket), begun);
             }

@@ -193,7 +193,8 @@ impl<'a> World<'a> {
         let request_id = format!("request-{}", self.next);
         let workflow = workflow.to_owned();
         let options = StartOptions::default();
-        let start = Start { workflow, input, task_queue, request_id, origin: None, options };
+        let start =
+            Start { workflow, input, task_queue, request_id, origin: None, options, definition: None };
         match self.apply(&key, Input::Start(Box::new(start))) {
             Reply::Refused(error) => Err(error),
             _ => Ok(key),

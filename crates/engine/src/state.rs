@@ -1,6 +1,7 @@
 //! What the events of a run add up to: the run's state, rebuilt by folding its records.
 
 mod messages;
+mod pinned;
 mod reset;
 mod visible;
 
@@ -17,6 +18,7 @@ use nexus_kernel::time::Timestamp;
 
 use nexus_lang::twf::machine::{Event as ProgramEvent, Machine};
 
+pub use pinned::{Pinned, note_changes_row};
 pub use visible::{Visible, changes_row};
 
 pub use crate::activity::state::Activity;
@@ -65,6 +67,8 @@ pub struct RunState {
     pub transitions: u64,
     /// What lists of runs show and find besides.
     pub visible: Visible,
+    /// The definition that it goes on with.
+    pub pinned: Pinned,
     /// Its namespace, for effects on neighbours.
     pub namespace: Namespace,
     /// Activities without an end.
@@ -298,6 +302,7 @@ impl RunState {
     pub fn new(namespace: Namespace, run_id: RunId, started: Started, at: Timestamp) -> RunState {
         RunState {
             visible: Visible::of(&started),
+            pinned: Pinned::to(started.definition.clone()),
             run_id,
             started_at: at,
             status: RunStatus::Running,
@@ -385,6 +390,7 @@ impl RunState {
             Note::Delivered { intent } => {
                 self.outbox.remove(intent);
             }
+            Note::DefinitionChanged { .. } | Note::DefinitionRefused { .. } => self.note_definition(note),
         }
     }
 

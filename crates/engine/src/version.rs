@@ -3,12 +3,18 @@
 //! A version is a whole project, because its workflows call each other across namespaces. It has a number for people
 //! and, as build id, the first digits of its definition's hash.
 
+mod check;
 mod count;
+mod follow;
+pub(crate) mod place;
 mod record;
 mod registry;
 
+pub(crate) use check::check_runs;
+pub use check::{CheckOf, Checked, Problem};
 pub use count::RunsOf;
 pub(crate) use count::by_version;
+pub(crate) use follow::{Candidate, spawn as spawn_following};
 pub use record::{Changes, Deployed, Ledger, UNUSED_KEPT, UNUSED_KEPT_FOR, Version};
 pub(crate) use registry::unknown as unknown_version;
-pub use registry::{Definitions, Deployment, Promotion};
+pub use registry::{Definitions, Deployment, Followed, Promotion};

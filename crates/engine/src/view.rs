@@ -147,7 +147,7 @@ pub(crate) async fn run(shared: &Shared, row: RunRow) -> Result<RunView, Error> 
     let next = place.and_then(|place| state.runs.get(place + 1));
     let continues = |next: &&RunState| next.started.continued_from.as_ref() == Some(&row.run_id);
     Ok(RunView {
-        definition: run.started.definition.to_string(),
+        definition: run.definition().to_string(),
         input: run.started.input.clone(),
         result: run.result.clone(),
         failure: run.failure.clone(),
@@ -175,7 +175,7 @@ async fn waits(
     if !run.status.is_open() {
         return Ok(Vec::new());
     }
-    let definition = shared.definitions.load(&run.started.definition).await?;
+    let definition = shared.definitions.load(run.definition()).await?;
     let Ok((machine, _)) = interpret::replay(&row.key, run, &definition, records) else {
         return Ok(Vec::new());
     };
@@ -209,7 +209,7 @@ pub(crate) async fn rebuilt(
         Error::new(&code::RUN_UNKNOWN, format!("there is no run {key}"))
             .help("`nexus run list` shows the runs")
     })?;
-    let definition = shared.definitions.load(&run.started.definition).await?;
+    let definition = shared.definitions.load(run.definition()).await?;
     match interpret::replay(key, run, &definition, &stored) {
         Ok((machine, _)) => Ok((machine, definition)),
         Err(ReplayError::Damaged(why)) => Err(damaged(key, &why)),

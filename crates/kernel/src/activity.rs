@@ -22,6 +22,8 @@ pub struct ActivityTask {
     pub activity: String,
     /// Arguments by position of the declared parameters.
     pub input: Vec<Json>,
+    /// Names of those parameters in the version of the run; absent when that does not declare the activity.
+    pub parameters: Option<Vec<String>>,
     /// From 1; an operator's reset begins to count anew.
     pub attempt: u32,
     /// From 1, counted over resets as well: with run and activity it names this one attempt.

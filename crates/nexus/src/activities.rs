@@ -216,7 +216,10 @@ impl ScriptActivities {
         Invocation {
             module: function.module.clone(),
             export: task.activity,
-            input: Input::One(argument(&function.parameters, task.input)),
+            input: Input::One(argument(
+                task.parameters.as_deref().unwrap_or(&function.parameters),
+                task.input,
+            )),
             context,
             capabilities: script::grants(Capabilities::of_project()),
             limits,
@@ -282,7 +285,9 @@ impl Other {
         progress: SharedProgress,
         clock: SharedClock,
     ) -> BoxFuture<'static, Result<Completion, Failure>> {
-        let input = argument(&self.parameters, std::mem::take(&mut task.input));
+        let parameters = task.parameters.take();
+        let parameters = parameters.as_deref().unwrap_or(&self.parameters);
+        let input = argument(parameters, std::mem::take(&mut task.input));
         match self.executor.clone() {
             Executor::Http(http) => Box::pin(async move { http.execute(task, input, &clock).await }),
             Executor::Process(process) => {

@@ -1,8 +1,9 @@
 //! Wiring: a project, a store, an engine, the sandbox and a pipeline become one node.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use nexus_engine::version::{Deployed, Deployment};
+use nexus_engine::version::{Deployed, Deployment, Followed};
 use nexus_engine::{Engine, EngineHandle, Options, Ports, operations};
 use nexus_gateway::{Check, Pipeline};
 use nexus_kernel::BoxFuture;
@@ -24,6 +25,9 @@ use crate::activities::{self, ScriptActivities};
 use crate::built::{Report, build};
 use crate::output::Output;
 use crate::project::Project;
+
+/// How long a reload waits to say how many open runs follow.
+const FOLLOWING: Duration = Duration::from_secs(2);
 
 /// What a node is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +133,12 @@ impl Node {
     /// otherwise.
     pub async fn reload(&mut self, output: Output) -> Result<(), Error> {
         self.project = Project::read(&self.project.root)?;
-        self.deploy(Purpose::Serve, output).await
+        self.deploy(Purpose::Serve, output).await?;
+        // Thousands of runs go on following in the background.
+        if let Some(Some(followed)) = self.engine.within(FOLLOWING, self.engine.followed()).await {
+            tell_followed(&followed, output);
+        }
+        Ok(())
     }
 
     /// The way every call takes.
@@ -205,6 +214,18 @@ fn tell(deployment: &Deployment, purpose: Purpose, output: Output) {
         ));
     } else if purpose == Purpose::Serve && *deployed != Deployed::Unchanged {
         output.note(&format!("version {} ({}) is current", files.number, files.build_id()));
+    }
+}
+
+/// How many open runs went on with the files, and why one did not.
+fn tell_followed(followed: &Followed, output: Output) {
+    let Followed { went, stayed, why, .. } = followed;
+    if output.is_json() || went + stayed == 0 {
+        return;
+    }
+    output.note(&format!("open runs: {went} follow, {stayed} keep their version"));
+    if let Some((run, failure)) = why {
+        output.note(&format!("  {run}: {}", failure.message));
     }
 }
 

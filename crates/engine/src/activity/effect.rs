@@ -21,6 +21,7 @@ pub(crate) fn dispatch(key: &Key, run: &RunState, seq: u64) -> Option<Effect> {
         activity_id: seq,
         activity: activity.name.clone(),
         input: activity.input.clone(),
+        parameters: None,
         attempt: activity.attempt(),
         ticket: activity.ticket,
         start_to_close_ms: options.start_to_close_ms,

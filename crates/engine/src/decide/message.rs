@@ -174,13 +174,13 @@ fn answered(state: &KeyState, id: &str) -> Option<Reply> {
 }
 
 fn unfit_signal(run: &RunState, context: &Context<'_>, signal: &Signal) -> Option<Error> {
-    let definition = (context.definition)(&run.started.definition)?;
+    let definition = (context.definition)(run.definition())?;
     query::unfit(&definition, &run.started.workflow, (HandlerKind::Signal, &signal.name), &signal.input)
 }
 
 /// Why a run refuses an update.
 fn refusal(run: &RunState, context: &Context<'_>, update: &Update) -> Option<Error> {
-    let definition = (context.definition)(&run.started.definition)?;
+    let definition = (context.definition)(run.definition())?;
     let kind = (HandlerKind::Update, update.name.as_str());
     let unfit = query::unfit(&definition, &run.started.workflow, kind, &update.input);
     let failure = objection(run, &definition, context, update);

@@ -80,7 +80,7 @@ fn plan(past: &Past, request: &ResetRequest, context: &Context<'_>) -> Result<Pl
 fn definition(base: &RunState, pin: Pin, context: &Context<'_>) -> Result<Arc<Definition>, Error> {
     let found = match pin {
         Pin::Current => start::newest(context, base),
-        Pin::Pinned => (context.definition)(&base.started.definition),
+        Pin::Pinned => (context.definition)(base.definition()),
     };
     found.ok_or_else(|| {
         let message = format!("the definition of {} is not there", base.started.workflow);

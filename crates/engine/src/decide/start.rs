@@ -21,6 +21,7 @@ use crate::interpret;
 use crate::record::{Event, IdConflictPolicy, IdReusePolicy, OriginKind, RunOptions, Started};
 use crate::schedule;
 use crate::state::{KeyState, RunState};
+use crate::version::place;
 
 /// What stands where a new run is to be.
 enum Place {
@@ -51,7 +52,7 @@ pub(super) fn start(
             Error::new(&code::ID_RESERVED, message).help("choose another workflow id"),
         );
     }
-    let Some(definition) = context.current.clone() else {
+    let Some(definition) = chosen(&request, context) else {
         return Transition::refused(Error::new(&code::WORKFLOW_UNKNOWN, "no project is deployed"));
     };
     let is_child = request.origin.as_ref().is_some_and(|origin| origin.kind == OriginKind::Child);
@@ -80,6 +81,17 @@ pub(super) fn start(
         }
         Err(error) => Transition::refused(error),
     }
+}
+
+/// The definition of a new run: the best one that takes the input, or the best one to say why not.
+fn chosen(request: &Start, context: &Context<'_>) -> Option<Arc<Definition>> {
+    let choices = place::choices(request, context);
+    let takes = |definition: &&Arc<Definition>| {
+        let names = (request.workflow.as_str(), &request.input);
+        let run = RunId::generate(context.now, context.rng);
+        choices.len() == 1 || interpret::accepts((context.key, &run), names, definition).is_ok()
+    };
+    choices.iter().find(takes).or_else(|| choices.first()).cloned()
 }
 
 /// What a request gets that was made before.
@@ -182,7 +194,6 @@ fn after(at: Timestamp, ms: u64) -> Timestamp {
 /// about itself is kept, and so is the end of the chain's time; the run's own time begins anew.
 pub(super) fn successor(state: &mut KeyState, context: &Context<'_>, next: Successor) -> Option<Drafted> {
     let closed = state.latest()?;
-    let definition = newest(context, closed)?;
     let (first_task_at, last_failure) =
         next.retry.map_or((next.begins, None), |(at, why)| (Some(at), Some(why)));
     let options = closed.started.options.clone();
@@ -191,7 +202,6 @@ pub(super) fn successor(state: &mut KeyState, context: &Context<'_>, next: Succe
         input: next.input,
         tokens: next.tokens,
         unread: next.unread,
-        definition: definition.hash.clone(),
         interpreter: INTERPRETER_VERSION,
         continued_from: Some(closed.run_id.clone()),
         first_run: Some(closed.first_run().clone()),
@@ -206,14 +216,21 @@ pub(super) fn successor(state: &mut KeyState, context: &Context<'_>, next: Succe
         reset: None,
         ..closed.started.clone()
     };
-    let machine = prepare(context, &next.run, &started, &definition).ok()?;
+    // A chain must not end because files were edited: input that the newest definition does not take is for the old one.
+    let own = || (context.definition)(closed.definition());
+    let (started, machine) =
+        [newest(context, closed), own()].into_iter().flatten().find_map(|definition| {
+            let started = Started { definition: definition.hash.clone(), ..started.clone() };
+            let machine = prepare(context, &next.run, &started, &definition).ok()?;
+            Some((started, machine))
+        })?;
     launch(state, context, (next.run, started, machine), None).ok().map(|(drafted, _)| drafted)
 }
 
 /// The deployed definition when it still has the workflow, else the one the run had.
 pub(super) fn newest(context: &Context<'_>, run: &RunState) -> Option<Arc<Definition>> {
     let has_it = |definition: &Arc<Definition>| definition.program.workflow(&run.started.workflow).is_some();
-    context.current.clone().filter(has_it).or_else(|| (context.definition)(&run.started.definition))
+    context.current.clone().filter(has_it).or_else(|| (context.definition)(run.definition()))
 }
 
 /// The program before its first task; an error when the input does not fit.

@@ -9,6 +9,7 @@ use crate::definition::Definition;
 use crate::engine::{Address, EngineHandle, stopping};
 use crate::input::Reply;
 use crate::interpret;
+use crate::record::Note;
 use crate::reset::past::Past;
 use crate::shard::{Errand, Message};
 use crate::state::KeyState;
@@ -33,7 +34,7 @@ impl EngineHandle {
         let past = Past::read(&of.key, &records)?;
         let run = past.run(of.run.as_ref())?;
         let state = run.state(&past).ok_or_else(|| Error::internal("a run that was found has no state"))?;
-        let definition = self.shared.definitions.load(&state.started.definition).await?;
+        let definition = self.shared.definitions.load(state.definition()).await?;
         let definition =
             String::from_utf8(definition.bytes()).map_err(|error| Error::internal(error.to_string()))?;
         let parts = run.parts().to_vec();
@@ -70,7 +71,13 @@ impl EngineHandle {
         let definition = Definition::from_bytes(bytes)
             .map_err(|why| refused(&format!("its definition cannot be used here: {why}")))?;
         let started = exported.started().ok_or_else(|| refused("it has no start"))?;
-        if started.definition != definition.hash {
+        // A run that followed a newer version has that one.
+        let notes = exported.parts.iter().flat_map(|part| &part.notes);
+        let followed = notes.rev().find_map(|note| match note {
+            Note::DefinitionChanged { definition } => Some(definition),
+            _ => None,
+        });
+        if *followed.unwrap_or(&started.definition) != definition.hash {
             return Err(refused("its definition is that of another run"));
         }
         self.shared.store.blob_put(bytes.to_vec()).await?;

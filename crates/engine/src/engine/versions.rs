@@ -8,7 +8,9 @@ use nexus_kernel::id::Namespace;
 
 use crate::definition::Definition;
 use crate::engine::EngineHandle;
-use crate::version::{Ledger, Promotion, RunsOf, Version, by_version, unknown_version};
+use crate::version::{
+    CheckOf, Checked, Followed, Ledger, Promotion, RunsOf, Version, by_version, check_runs, unknown_version,
+};
 
 impl EngineHandle {
     /// Makes a definition what new runs would get if it were deployed. Nothing is written.
@@ -50,6 +52,16 @@ impl EngineHandle {
         let promotion = self.shared.definitions.promote(name, (rolls_back, hold), now).await?;
         self.shared.definitions.announce(self);
         Ok(promotion)
+    }
+
+    /// What has become of the open runs that may follow the current version, once all have been tried.
+    pub async fn followed(&self) -> Option<Followed> {
+        self.shared.definitions.followed().await
+    }
+
+    /// Tries a definition on the histories of open runs. Nothing is changed.
+    pub async fn check_runs(&self, definition: &Arc<Definition>, of: &CheckOf) -> Result<Checked, Error> {
+        check_runs(&self.shared, definition, of).await
     }
 
     /// Has somebody told of every version that becomes current by a wish, before whoever wished it is answered. The

@@ -60,6 +60,7 @@ fn target(
             run: RunOptions { run_timeout_ms, ..RunOptions::default() },
             ..StartOptions::default()
         },
+        definition: None,
     };
     Ok((Key { namespace: key.namespace.clone(), workflow_id }, start))
 }

@@ -43,17 +43,7 @@ impl Shard {
         for Asked { key, errand, reply } in std::mem::take(&mut self.errands) {
             let transition = self.run_errand(&key, errand).await?;
             let append = transition.record.as_ref().and_then(|record| self.append_of(&key, record));
-            let pending = Pending {
-                key,
-                reply,
-                watch: None,
-                watches: None,
-                update: None,
-                transition,
-                optimistic: None,
-                append,
-                position: None,
-            };
+            let pending = Pending { append, ..Pending::of(key, reply, transition) };
             self.commit(vec![pending]).await?;
         }
         self.delete_runs().await
@@ -67,7 +57,7 @@ impl Shard {
             Err(why) => return Ok(refused(damaged(key, &why))),
             Ok(state) => {
                 for run in &state.runs {
-                    if let Err(error) = self.shared.definitions.load(&run.started.definition).await {
+                    if let Err(error) = self.shared.definitions.load(run.definition()).await {
                         tracing::warn!(run = %run.run_id, %error, "the definition of a run cannot be loaded");
                     }
                 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nexus_kernel::activity::ActivityTask;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::{Key, RunId};
@@ -20,24 +21,25 @@ impl Shard {
             return Ok(());
         }
         let records = self.shared.store.read(key, 0).await?;
-        self.adopt(key, &records)
+        self.adopt(key, &records).await
     }
 
     /// A key that had work to do when the process began. One that has been touched since is known better already.
-    pub(super) fn recover(&mut self, live: LiveKey) {
+    pub(super) async fn recover(&mut self, live: LiveKey) {
         let touched = self.settled.as_ref().is_some_and(|settled| settled.contains(&live.key));
         if touched || self.keys.contains_key(&live.key) {
             return;
         }
-        if let Err(error) = self.adopt(&live.key, &live.records) {
+        if let Err(error) = self.adopt(&live.key, &live.records).await {
             // One damaged history must not keep the others from going on; whoever asks for it gets the error.
             tracing::error!(key = %live.key, %error, "a history cannot be read");
         }
     }
 
-    fn adopt(&mut self, key: &Key, records: &[Stored]) -> Result<(), Error> {
+    async fn adopt(&mut self, key: &Key, records: &[Stored]) -> Result<(), Error> {
         let mut state = KeyState::fold(&key.namespace, records).map_err(|why| damaged(key, &why))?;
         state.forget_settled();
+        self.ready_definitions(&state).await;
         let mut effects: Vec<_> = state.runs.iter().flat_map(|run| effect::of_state(key, run)).collect();
         effects.extend(state.schedule.iter().flat_map(|schedule| effect::of_schedule(schedule)));
         self.keys.insert(key.clone(), state);
@@ -47,13 +49,37 @@ impl Shard {
         Ok(())
     }
 
+    /// Brings the definitions into memory that say how runs call others and which parameters their activities have. One
+    /// that cannot be read is told when its program is needed; until then the current one has to do.
+    async fn ready_definitions(&self, state: &KeyState) {
+        for run in state.runs.iter().filter(|run| !run.activities.is_empty() || !run.outbox.is_empty()) {
+            if let Err(error) = self.shared.definitions.load(run.definition()).await {
+                tracing::error!(run = %run.run_id, %error, "the definition of a run cannot be read");
+            }
+        }
+    }
+
+    /// The names of an activity's parameters, as the version of its run declares it.
+    pub(super) fn parameters(&self, key: &Key, task: &ActivityTask) -> Option<Vec<String>> {
+        let run = self.keys.get(key).and_then(|state| state.run(&task.run_id))?;
+        let definition = self.shared.definitions.loaded(run.definition())?;
+        let declared = definition.program.activity(&task.activity)?;
+        Some(declared.params.iter().map(|param| param.name.clone()).collect())
+    }
+
+    /// Whether an open run of a key has to be rebuilt before it can go on.
+    pub(super) fn lacks_program(&self, key: &Key) -> bool {
+        let without = |run: &RunState| run.status.is_open() && run.machine.is_none();
+        self.keys.get(key).is_some_and(|state| state.runs.iter().any(without))
+    }
+
     /// Rebuilds the programs of a key's open runs when they are not in memory.
     pub(super) async fn ready_program(&mut self, key: &Key) -> Result<(), Error> {
         let without = |run: &&RunState| run.status.is_open() && run.machine.is_none();
         let Some(run) = self.keys.get(key).and_then(|state| state.runs.iter().find(without)) else {
             return Ok(());
         };
-        let (run_id, hash) = (run.run_id.clone(), run.started.definition.clone());
+        let (run_id, hash) = (run.run_id.clone(), run.definition().clone());
         let definition = self.shared.definitions.load(&hash).await?;
         let records = self.shared.store.read(key, 0).await?;
         let Some(run) = self.keys.get_mut(key).and_then(|state| state.run_mut(&run_id)) else {

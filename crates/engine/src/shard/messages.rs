@@ -107,7 +107,7 @@ impl Shard {
             None => state.latest(),
         });
         let Some(run) = found.filter(|run| run.status.is_open()) else { return Reply::NotHeld };
-        let definition = self.shared.definitions.loaded(&run.started.definition);
+        let definition = self.shared.definitions.loaded(run.definition());
         match (&run.machine, definition) {
             (Some(machine), Some(definition)) => {
                 match query::answer(machine, &definition, (&asked.name, &asked.input)) {

@@ -94,6 +94,7 @@ impl RunState {
         if let Some(schedule) = self.schedule() {
             attributes.set("TemporalScheduledById", AttributeValue::Keyword(schedule.to_owned()));
         }
+        self.report_definition(&mut attributes);
         let history = (!self.status.is_open()).then(|| HistorySize {
             events: self.next_event.saturating_sub(1),
             bytes: self.history_bytes,
@@ -104,7 +105,7 @@ impl RunState {
             execution_at: self.execution_at(),
             closed_at: self.closed_at,
             task_queue: self.started.task_queue.clone(),
-            definition: Some(self.started.definition.clone()),
+            definition: Some(self.definition().clone()),
             history,
             parent,
             root,

@@ -18,7 +18,7 @@ pub struct RunsOf {
 }
 
 /// Runs that are open.
-fn open() -> Filter {
+pub(super) fn open() -> Filter {
     Filter::Any(RunStatus::ALL.into_iter().filter(|status| status.is_open()).map(Filter::status).collect())
 }
 

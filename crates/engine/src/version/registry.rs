@@ -5,12 +5,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
-use nexus_kernel::id::Namespace;
+use nexus_kernel::failure::Failure;
+use nexus_kernel::id::{Namespace, RunId};
 use nexus_kernel::port::SharedStore;
 use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::kv::{KvCheck, KvCommit, KvWrite};
 use nexus_kernel::time::Timestamp;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify, watch};
 
 use super::record::{Changes, Deployed, Ledger, Version};
 use crate::definition::{Definition, texts};
@@ -29,6 +30,9 @@ pub struct Definitions {
     known: Arc<RwLock<Known>>,
     /// Version of the stored list; whoever holds it may write.
     stamp: Arc<Mutex<Option<u64>>>,
+    /// Set when another definition has become current.
+    changed: Arc<Notify>,
+    followed: Arc<watch::Sender<Option<Followed>>>,
 }
 
 #[derive(Default)]
@@ -37,6 +41,32 @@ struct Known {
     by_hash: HashMap<Hash, Arc<Definition>>,
     ledger: Arc<Ledger>,
     listener: Option<Listener>,
+}
+
+/// What has become of the open runs that may follow a version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Followed {
+    /// The version's definition.
+    pub definition: Hash,
+    /// Runs that went on with it.
+    pub went: u64,
+    /// Runs that kept their own.
+    pub stayed: u64,
+    /// One of those, and why.
+    pub why: Option<(RunId, Failure)>,
+}
+
+impl Followed {
+    /// No run did anything yet.
+    pub(crate) fn none(definition: Hash) -> Followed {
+        Followed { definition, went: 0, stayed: 0, why: None }
+    }
+
+    /// Another run keeps its version.
+    pub(crate) fn stays(&mut self, run: &RunId, failure: Failure) {
+        self.stayed += 1;
+        self.why.get_or_insert_with(|| (run.clone(), failure));
+    }
 }
 
 /// What a deployment came to.
@@ -76,7 +106,13 @@ impl Definitions {
             })?,
         };
         let known = Known { ledger: Arc::new(ledger), ..Known::default() };
-        Ok(Definitions { store, known: Arc::new(RwLock::new(known)), stamp: Arc::new(Mutex::new(stamp)) })
+        Ok(Definitions {
+            store,
+            known: Arc::new(RwLock::new(known)),
+            stamp: Arc::new(Mutex::new(stamp)),
+            changed: Arc::default(),
+            followed: Arc::new(watch::channel(None).0),
+        })
     }
 
     /// Keeps a project's definition durably. It becomes the one that new runs get, unless its files are those of the
@@ -258,7 +294,28 @@ impl Definitions {
     fn put_in_force(&self, ledger: Ledger, current: Arc<Definition>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.ledger = Arc::new(ledger);
-        known.current = Some(current);
+        let before = known.current.replace(current);
+        if before.map(|before| before.hash.clone()) != known.current.as_ref().map(|it| it.hash.clone()) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Waits until another definition has become current since the last time.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Says what has become of the runs that may follow a version.
+    pub(crate) fn tell_followed(&self, followed: Followed) {
+        self.followed.send_replace(Some(followed));
+    }
+
+    /// Waits until every open run that may follow the current version has done so or keeps its own.
+    pub(crate) async fn followed(&self) -> Option<Followed> {
+        let wanted = self.current()?.hash.clone();
+        let mut told = self.followed.subscribe();
+        let found = told.wait_for(|told| told.as_ref().is_some_and(|told| told.definition == wanted)).await;
+        found.ok()?.clone()
     }
 
     fn remember(&self, definition: &Arc<Definition>) {

@@ -15,11 +15,15 @@ pub(super) fn about(shared: &Shared, run: &RunState, key: &KeyState) -> Map<Stri
     let time = |at: Option<Timestamp>| at.map(|at| Json::from(at.to_string()));
     let options = &started.options;
     let ledger = shared.definitions.ledger();
-    let version = ledger.of(&started.definition);
+    let version = ledger.of(run.definition());
     let from_here = |it: &&RunState| it.started.reset.as_ref().is_some_and(|reset| reset.run == run.run_id);
     let resets: Vec<_> = key.runs.iter().filter(from_here).map(|it| json!(it.run_id)).collect();
     let fields = [
         ("version", version.map(|version| json!(version.number))),
+        ("stayed", run.pinned.stayed.as_ref().map(|(definition, failure)| json!({
+            "version": ledger.of(definition).map(|version| version.number),
+            "build_id": definition.short(), "failure": failure,
+        }))),
         ("task_queue", Some(json!(started.task_queue))),
         ("attempt", Some(json!(started.attempt))),
         ("history_events", Some(json!(run.next_event - 1))),

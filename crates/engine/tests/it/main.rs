@@ -12,6 +12,8 @@ mod batch;
 mod cancel;
 mod crash;
 mod faults;
+mod follow;
+mod hostile;
 mod ids;
 mod linear;
 mod messages;

@@ -146,6 +146,7 @@ impl Real {
                 request_id: request.to_string(),
                 origin: None,
                 options: nexus_engine::record::StartOptions::default(),
+                definition: None,
             })),
             Happens::Signal(id) => signal("Unheard", id),
             Happens::Close(id) => signal("Close", id),

@@ -70,6 +70,11 @@ impl Scripted {
         self
     }
 
+    /// Takes over an attempt that was handed out before a restart.
+    pub(crate) fn adopt(&self, name: &str, token: ActivityToken) {
+        self.tokens.lock().unwrap().push((name.to_owned(), token));
+    }
+
     /// The tokens of all attempts of an activity.
     pub(crate) fn tokens(&self, name: &str) -> Vec<ActivityToken> {
         let tokens = self.tokens.lock().unwrap();
@@ -154,6 +159,16 @@ impl World {
         program: &str,
         activities: Scripted,
     ) -> World {
+        World::deploying(store, clock, definition(program), activities).await
+    }
+
+    /// The same with a definition as it is.
+    pub(crate) async fn deploying(
+        store: SharedStore,
+        clock: SimClock,
+        definition: Arc<Definition>,
+        activities: Scripted,
+    ) -> World {
         let activities = Arc::new(activities);
         let seed = SEED.fetch_add(1, Ordering::Relaxed) as u64;
         let replayed = Replayed(Arc::clone(&store));
@@ -166,7 +181,7 @@ impl World {
         let options = Options { shards: 2, ..Options::default() };
         let engine = Engine::open(options, ports).await.unwrap();
         let handle = engine.handle();
-        handle.deploy(definition(program)).await.unwrap();
+        handle.deploy(definition).await.unwrap();
         let shutdown = Shutdown::new();
         let running = tokio::spawn(engine.run(shutdown.clone()));
         World { engine: handle, clock, activities, shutdown, running, _replayed: replayed }

@@ -5,7 +5,7 @@ mod info;
 
 pub use info::{
     ActivityInfo, Backing, Deployment, EndpointInfo, HandlerInfo, NamespaceInfo, OperationInfo, ParamInfo,
-    Resolved, ServiceInfo, WorkflowInfo,
+    Resolved, ServiceInfo, Versioning, WorkflowInfo,
 };
 
 use std::collections::HashMap;
@@ -176,6 +176,16 @@ impl Program {
             })
         };
         exact.map(|place| place.task_queue.clone()).or_else(instance)
+    }
+
+    /// What open runs of a workflow do in a namespace, which may be an instance of a family, when a newer definition is
+    /// deployed.
+    pub fn versioning_in(&self, workflow: &str, namespace: &str) -> Versioning {
+        let deployments = self.workflow(workflow).map(|it| it.deployments.as_slice()).unwrap_or_default();
+        let is_it = |place: &&Deployment| {
+            place.namespace == namespace || family::instance(&place.namespace, namespace).is_some()
+        };
+        deployments.iter().find(is_it).map(|place| place.versioning).unwrap_or_default()
     }
 
     /// The namespaces in source order, families by their pattern.

@@ -1,6 +1,7 @@
 //! `nexus check`: every error of a project's files, without running anything.
 
 mod fix;
+mod runs;
 
 use std::path::PathBuf;
 
@@ -39,6 +40,12 @@ pub struct CheckArgs {
     /// With --fix: show the changes and make none
     #[arg(long, requires = "fix")]
     diff: bool,
+    /// Replay the histories of open runs on the files: which could go on with them, and where others would differ
+    #[arg(long)]
+    runs: bool,
+    /// With --runs: try runs that keep their version, too
+    #[arg(long, requires = "runs")]
+    pinned: bool,
     /// Which spellings are right
     #[arg(long, value_enum, default_value_t = Dialect::Any)]
     dialect: Dialect,
@@ -80,8 +87,12 @@ pub async fn check(global: &Global, args: &CheckArgs, output: Output) -> Result<
             print(&report, args.info, &project, output);
         }
     }
+    let tried =
+        if args.runs && errors == 0 { Some(runs::check(global, &paths, args.pinned).await?) } else { None };
     if output.is_json() {
-        output.json(&json!({ "errors": errors, "diagnostics": found }));
+        output.json(&json!({ "errors": errors, "diagnostics": found, "runs": tried }));
+    } else if let Some(tried) = &tried {
+        runs::print(tried, output);
     }
     outcome(errors)
 }

@@ -84,3 +84,64 @@ fn files_with_errors_are_no_version() {
     start(&project, "third");
     assert_eq!((end(&project, "first"), end(&project, "third")), (json!(1), json!(2)));
 }
+
+/// Workflows in flight, in a namespace whose runs keep their version or not.
+fn calling(parameters: &str, versioning: &str) -> String {
+    format!(
+        "workflow Tell(n: int) -> (any):\n    signal Go():\n        pass\n    await signal Go\n    \
+         activity Echo(n, 2) -> told\n    workflow Late(told) -> late\n    return late\n\n\
+         workflow Late(told: any) -> (any):\n    return told\n\nactivity Echo({parameters}) -> (any):\n    ...\n\n\
+         worker All:\n    workflow Tell\n    workflow Late\n    activity Echo\n\n\
+         namespace default:\n    worker All\n        options:\n            task_queue: \"default\"\n            \
+         versioning: {versioning}\n"
+    )
+}
+
+const ECHO: &str = "export function Echo(input) { return input; }\n";
+
+#[test]
+fn files_are_edited_in_hostile_ways_under_open_runs() {
+    let first = calling("a: int, b: int", "build_id");
+    let project = Project::with(&[("workflows/tell.twf", &first), ("activities/echo.js", ECHO)]);
+    let server = project.serve();
+    let edits = [
+        Some(calling("count: int, other: int", "build_id")),
+        Some("workflow Other(n: string) -> (string):\n    return n\n".to_owned()),
+        Some(String::new()),
+        None,
+    ];
+    for (at, edit) in edits.iter().enumerate() {
+        project.write("workflows/tell.twf", &first);
+        wait_for_log(&project, "reloaded", 2 * at);
+        let id = format!("run-{at}");
+        start(&project, &id);
+        match edit {
+            Some(text) => project.write("workflows/tell.twf", text),
+            None => std::fs::remove_file(project.path().join("workflows/tell.twf")).unwrap(),
+        }
+        wait_for_log(&project, "reloaded", 2 * at + 1);
+        assert_eq!(end(&project, &id), json!({ "a": 1, "b": 2 }), "edit {at}");
+    }
+    drop(server);
+}
+
+#[test]
+fn runs_without_versioning_follow_changed_files_and_say_when_they_cannot() {
+    let first = calling("a: int, b: int", "none");
+    let project = Project::with(&[("workflows/tell.twf", &first), ("activities/echo.js", ECHO)]);
+    let server = project.serve();
+    start(&project, "first");
+    let longer = first.replacen("    await signal Go\n", "    await timer(1h)\n    await signal Go\n", 1);
+    project.write("candidate/workflows/tell.twf", &longer);
+    let checked = project.nexus(&["check", "candidate", "--runs", "--server", &server.url]).ok().stdout();
+    assert!(checked.contains("1 open runs: 0 could go on with these files, 1 could not"), "{checked}");
+    assert!(checked.contains("event 3"), "{checked}");
+    project.write("workflows/tell.twf", &longer);
+    wait_for_log(&project, "open runs: 0 follow, 1 keep their version", 1);
+    let stayed =
+        project.nexus(&["run", "list", "--filter", "TemporalReportedProblems IS NOT NULL"]).ok().stdout();
+    assert!(stayed.contains("first"), "{stayed}");
+    project.write("workflows/tell.twf", &calling("count: int, other: int", "none"));
+    wait_for_log(&project, "open runs: 1 follow, 0 keep their version", 1);
+    assert_eq!(end(&project, "first"), json!({ "count": 1, "other": 2 }));
+}

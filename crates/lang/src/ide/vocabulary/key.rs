@@ -120,7 +120,10 @@ fn worker(name: &str) -> &'static str {
             "Whether the worker takes no activities from the queue. Default: false."
         }
         "enable_sessions" => "Whether the worker takes sessions. Default: false.",
-        "versioning" => "How workers of different builds share runs. Default: none.",
+        "versioning" => {
+            "What open runs do when the files change: `build_id` and `deployment` keep their version, `none` follows \
+             the newest one that replays their history. Default: they keep it."
+        }
         _ => "",
     }
 }

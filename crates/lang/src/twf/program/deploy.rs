@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::info::{Deployment, EndpointInfo};
+use super::info::{Deployment, EndpointInfo, Versioning};
 use crate::twf::ast::{Definition, EndpointDef, ExprKind, OptionEntry, OptionValue, QName, Unit, Worker};
 use crate::twf::compile::{Catalog, Home, option_word};
 use crate::twf::options::OptionScope;
@@ -46,6 +46,7 @@ impl Deployed {
                         let place = Deployment {
                             namespace: namespace.name.name.to_string(),
                             task_queue: text(options, OptionScope::Worker, "task_queue"),
+                            versioning: versioning(options),
                         };
                         for (home, worker) in workers.iter().filter(|(_, it)| it.name.name == name.name) {
                             deployed.place(catalog, *home, worker, &place);
@@ -80,7 +81,11 @@ impl Deployed {
         match map.get(name) {
             Some(places) => places.iter().cloned().collect(),
             None if self.silent.get(home) == Some(&true) => {
-                vec![Deployment { namespace: DEFAULT.to_string(), task_queue: DEFAULT.to_string() }]
+                vec![Deployment {
+                    namespace: DEFAULT.to_string(),
+                    task_queue: DEFAULT.to_string(),
+                    versioning: Versioning::Pinned,
+                }]
             }
             None => Vec::new(),
         }
@@ -127,6 +132,13 @@ fn option<'a>(options: &'a [OptionEntry], scope: OptionScope, name: &str) -> Opt
 
 fn text(options: &[OptionEntry], scope: OptionScope, name: &str) -> String {
     option(options, scope, name).and_then(option_word).unwrap_or(DEFAULT).to_string()
+}
+
+fn versioning(options: &[OptionEntry]) -> Versioning {
+    match option(options, OptionScope::Worker, "versioning").and_then(option_word) {
+        Some("none") => Versioning::AutoUpgrade,
+        _ => Versioning::Pinned,
+    }
 }
 
 fn texts(options: &[OptionEntry], scope: OptionScope, name: &str) -> Vec<String> {

@@ -23,6 +23,18 @@ pub struct Deployment {
     pub namespace: String,
     /// The task queue.
     pub task_queue: String,
+    /// What its open runs do when a newer definition is deployed.
+    pub versioning: Versioning,
+}
+
+/// What open runs do when a newer definition is deployed (rule H13).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Versioning {
+    /// They keep the one that they have: `build_id`, `deployment`, or nothing said.
+    #[default]
+    Pinned,
+    /// They go on with the newest one that does what their history says: `none`.
+    AutoUpgrade,
 }
 
 /// A parameter.
