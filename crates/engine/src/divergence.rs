@@ -36,6 +36,7 @@ pub(crate) fn is_command(event: &Event) -> bool {
             | Event::TimerStarted { .. }
             | Event::TimerCanceled { .. }
             | Event::CommandCancelRequested { .. }
+            | Event::MarkerRecorded { .. }
             | Event::WorkflowPropertiesModified { .. }
             | Event::UpsertWorkflowSearchAttributes { .. }
             | Event::WorkflowExecutionUpdateCompleted { .. }
@@ -51,6 +52,7 @@ fn identity(event: &Event) -> (&'static str, u64, &str, &str) {
         Event::StartChildWorkflowExecutionInitiated { seq, workflow, at, .. } => (*seq, workflow, at),
         Event::SignalExternalWorkflowExecutionInitiated { seq, name, at, .. } => (*seq, name, at),
         Event::WorkflowExecutionUpdateCompleted { seq, id, at, .. } => (*seq, id, at),
+        Event::MarkerRecorded { seq, patch, at } => (*seq, patch, at),
         Event::TimerStarted { seq, at, .. }
         | Event::RequestCancelExternalWorkflowExecutionInitiated { seq, at, .. }
         | Event::CommandCancelRequested { seq, at, .. }

@@ -279,6 +279,7 @@ impl Replay<'_> {
             history_bytes: self.bytes,
             replaying: true,
         };
+        machine.recall(patches(recorded.as_slice()));
         let commands = machine.task(&self.definition.program, &info, &batch).map_err(|fault| Failure {
             at: Some(self.definition.place(fault.span)),
             ..Failure::new(FailureKind::Server, fault.code, fault.message)
@@ -294,6 +295,16 @@ impl Replay<'_> {
         }
         Ok(())
     }
+}
+
+/// The changes that a task's commands mark as in effect.
+fn patches(recorded: &[Event]) -> Vec<String> {
+    let of_task = recorded.iter().take_while(|event| !matches!(event, Event::WorkflowTaskCompleted {}));
+    let patch = |event: &Event| match event {
+        Event::MarkerRecorded { patch, .. } => Some(patch.clone()),
+        _ => None,
+    };
+    of_task.filter_map(patch).collect()
 }
 
 /// What an event tells the program, if anything.
@@ -388,6 +399,7 @@ impl Translate<'_> {
                 self.message(command, at)?
             }
             CommandKind::UpsertMemo { .. }
+            | CommandKind::RecordMarker { .. }
             | CommandKind::SetDetails { .. }
             | CommandKind::UpsertSearchAttributes { .. } => note(command, at)?,
             CommandKind::CompleteUpdate { id, outcome } => Event::WorkflowExecutionUpdateCompleted {
@@ -525,6 +537,7 @@ impl Translate<'_> {
 fn note(command: &Command, at: String) -> Option<Event> {
     let seq = command.seq;
     Some(match &command.kind {
+        CommandKind::RecordMarker { patch } => Event::MarkerRecorded { seq, patch: patch.clone(), at },
         CommandKind::UpsertMemo { fields } => {
             Event::WorkflowPropertiesModified { seq, memo: fields.clone(), details: Json::Null, at }
         }

@@ -489,6 +489,8 @@ pub enum Event {
     SignalExternalWorkflowExecutionFailed { seq: u64, failure: Failure },
     /// A run that this one did not start is to be cancelled.
     RequestCancelExternalWorkflowExecutionInitiated { seq: u64, workflow_id: WorkflowId, at: String },
+    /// The program asked whether a change of its definition is in effect, and it is from here on.
+    MarkerRecorded { seq: u64, patch: String, at: String },
     /// The program noted something about its run: `memo` fields or a text of `details`.
     WorkflowPropertiesModified {
         seq: u64,
@@ -601,6 +603,7 @@ impl Event {
             Event::RequestCancelExternalWorkflowExecutionInitiated { .. } => {
                 "RequestCancelExternalWorkflowExecutionInitiated"
             }
+            Event::MarkerRecorded { .. } => "MarkerRecorded",
             Event::WorkflowPropertiesModified { .. } => "WorkflowPropertiesModified",
             Event::UpsertWorkflowSearchAttributes { .. } => "UpsertWorkflowSearchAttributes",
             Event::CommandCancelRequested { .. } => "CommandCancelRequested",

@@ -10,6 +10,7 @@ pub(crate) mod load;
 mod messages;
 
 pub(crate) use between::Errand;
+pub(crate) use follow::not_followed;
 use messages::UpdateWatchers;
 pub use messages::{Query, UpdateOutcome};
 

@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
 
 use crate::definition::Definition;
-use crate::engine::EngineHandle;
+use crate::engine::{Address, EngineHandle, stopping};
+use crate::input::Reply;
+use crate::shard::{Message, not_followed};
 use crate::version::{
-    CheckOf, Checked, Followed, Ledger, Promotion, RunsOf, Version, by_version, check_runs, unknown_version,
+    CheckOf, Checked, Followed, Ledger, Promotion, RunsOf, Tried, Version, by_version, check_runs, try_on,
+    unknown_version, unusable_version,
 };
 
 impl EngineHandle {
@@ -57,6 +61,38 @@ impl EngineHandle {
     /// What has become of the open runs that may follow the current version, once all have been tried.
     pub async fn followed(&self) -> Option<Followed> {
         self.shared.definitions.followed().await
+    }
+
+    /// Lets one open run go on with another version, whatever its workflow's deployment says; with the current one when
+    /// none is named. Its whole history is replayed on it first.
+    pub async fn upgrade(&self, to: &Address, version: Option<&str>) -> Result<Version, Error> {
+        let row = self.show_at(to).await?.row;
+        let ledger = self.versions();
+        let version = match version {
+            Some(name) => self.version(name)?,
+            None => ledger.current().cloned().ok_or_else(|| unknown_version("current"))?,
+        };
+        let definition = self.definition_of(&version).await.map_err(|error| unusable(&version, &error))?;
+        let closed = || {
+            Error::new(&code::RUN_CLOSED, format!("the run {} is closed", row.run_id)).run(row.run_id.clone())
+        };
+        if !row.status.is_open() {
+            return Err(closed());
+        }
+        let reply = match try_on(&self.shared, &row, &definition).await? {
+            Tried::Needless => return Ok(version),
+            Tried::Stayed(failure) => return Err(not_followed(failure, &row.run_id)),
+            Tried::Now(candidate) => {
+                let (message, reply) = Message::follow(row.key.clone(), candidate);
+                self.shared.router.send(message);
+                reply.await.map_err(|_| stopping())?
+            }
+        };
+        match reply {
+            Reply::Done => Ok(version),
+            Reply::Refused(error) => Err(error),
+            _ => Err(closed()),
+        }
     }
 
     /// Tries a definition on the histories of open runs. Nothing is changed.

@@ -9,6 +9,7 @@ use nexus_kernel::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, json};
 
+use super::address::{Addressed, addressed};
 use super::{Verb, object};
 use crate::engine::EngineHandle;
 use crate::version::{Ledger, RunsOf, Version};
@@ -29,6 +30,7 @@ pub(super) fn operations(engine: &EngineHandle) -> Vec<Operation> {
     );
     vec![
         versions_verb().handled(engine, versions),
+        upgrade_verb().handled(engine, upgrade),
         promote.handled(engine, |engine, input, _| promoted(engine, input, false)),
         roll_back.handled(engine, |engine, input, _| promoted(engine, input, true)),
     ]
@@ -123,6 +125,49 @@ fn described(ledger: &Ledger, version: &Version, runs: RunsOf) -> Map<String, Js
 }
 
 #[derive(Deserialize)]
+struct UpgradeInput {
+    #[serde(flatten)]
+    run: Addressed,
+    version: Option<Json>,
+}
+
+fn upgrade_verb() -> Verb {
+    let version = json!({
+        "version": {
+            "type": ["string", "integer"],
+            "description": "the version: its number or build id; the current one when none is named",
+        },
+    });
+    Verb {
+        name: "run.upgrade",
+        title: "Move a run to another version",
+        doc: "Lets an open run go on with another version of the project, after its whole history was replayed on it. A run \
+              whose program cannot go on tries again. A run that would differ from its history keeps its version.",
+        effect: Effect::Write,
+        input: addressed(version, &[]),
+        output: json!({
+            "type": "object",
+            "properties": { "version": { "type": "integer" }, "build_id": { "type": "string" } },
+            "required": ["version", "build_id"],
+        }),
+    }
+}
+
+async fn upgrade(engine: EngineHandle, input: UpgradeInput, _: CallContext) -> Result<Json, Error> {
+    let to = input.run.resolve(&engine).await?;
+    let version = engine.upgrade(&to, input.version.map(named).as_deref()).await?;
+    Ok(json!({ "version": version.number, "build_id": version.build_id() }))
+}
+
+/// How a version was named.
+fn named(version: Json) -> String {
+    match version {
+        Json::String(name) => name,
+        number => number.to_string(),
+    }
+}
+
+#[derive(Deserialize)]
 struct ChangeInput {
     version: Option<Json>,
     #[serde(default)]
@@ -159,10 +204,7 @@ fn change(
 }
 
 async fn promoted(engine: EngineHandle, input: ChangeInput, rolls_back: bool) -> Result<Json, Error> {
-    let name = input.version.map(|version| match version {
-        Json::String(name) => name,
-        number => number.to_string(),
-    });
+    let name = input.version.map(named);
     let done = engine.promote(name.as_deref(), (rolls_back, input.hold)).await?;
     Ok(json!({
         "version": done.current.number,

@@ -3,7 +3,7 @@
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::Failure;
-use nexus_kernel::id::Key;
+use nexus_kernel::id::{Key, RunId};
 use tokio::sync::oneshot;
 
 use crate::input::{Followed, Input, Reply};
@@ -11,6 +11,14 @@ use crate::interpret::ReplayError;
 use crate::shard::load::damaged;
 use crate::shard::{Body, Message, Pending, Shard};
 use crate::version::Candidate;
+
+/// Why a run keeps its version.
+pub(crate) fn not_followed(failure: Failure, run: &RunId) -> Error {
+    Error::new(&code::VERSION_NOT_FOLLOWED, format!("the run keeps its version: {}", failure.message))
+        .help("change the program behind the place where the run stands, or under `patched(..)`")
+        .failure(failure)
+        .run(run.clone())
+}
 
 /// A run that is to follow.
 #[derive(Debug)]
@@ -44,8 +52,7 @@ impl Shard {
             let stays = outcome.as_ref().err().cloned();
             let mut transition = self.step(&key, Input::Follow { run, definition, outcome });
             if let Some(failure) = stays {
-                let error = Error::new(&code::VERSION_NOT_FOLLOWED, failure.message.clone());
-                transition.reply = Reply::Refused(error.failure(failure).run(candidate.run.clone()));
+                transition.reply = Reply::Refused(not_followed(failure, &candidate.run));
             }
             let append = transition.record.as_ref().and_then(|record| self.append_of(&key, record));
             pending.push(Pending { append, ..Pending::of(key, reply, transition) });

@@ -8,6 +8,9 @@ use crate::namespaces::PROBLEMS;
 use crate::record::Note;
 use crate::state::RunState;
 
+/// The attribute under which a run says which changes of its definition are in effect.
+const PATCHES: &str = "TemporalChangeVersion";
+
 /// The definition that a run goes on with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pinned {
@@ -15,12 +18,14 @@ pub struct Pinned {
     pub definition: Hash,
     /// The definition that it did not follow last, and why.
     pub stayed: Option<(Hash, Failure)>,
+    /// Changes of definitions that are in effect.
+    pub patches: Vec<String>,
 }
 
 impl Pinned {
     /// That of a run which has just been started.
     pub fn to(definition: Hash) -> Pinned {
-        Pinned { definition, stayed: None }
+        Pinned { definition, stayed: None, patches: Vec::new() }
     }
 }
 
@@ -34,7 +39,7 @@ impl RunState {
     pub(super) fn note_definition(&mut self, note: &Note) {
         match note {
             Note::DefinitionChanged { definition } => {
-                self.pinned = Pinned::to(definition.clone());
+                (self.pinned.definition, self.pinned.stayed) = (definition.clone(), None);
                 // The other program gets to try what this one could not do.
                 self.blocked = None;
                 self.machine = None;
@@ -46,8 +51,12 @@ impl RunState {
         }
     }
 
-    /// An open run that could not follow a newer definition is found by that.
+    /// A run is found by the changes that are in effect for it, and an open one that could not follow a newer definition
+    /// by that.
     pub(super) fn report_definition(&self, attributes: &mut Attributes) {
+        if !self.pinned.patches.is_empty() {
+            attributes.set(PATCHES, AttributeValue::KeywordList(self.pinned.patches.clone()));
+        }
         let Some((definition, failure)) = self.pinned.stayed.as_ref().filter(|_| self.status.is_open())
         else {
             return;

@@ -74,6 +74,7 @@ pub fn changes_row(event: &Event) -> bool {
             | Event::WorkflowExecutionUnpaused { .. }
             | Event::WorkflowPropertiesModified { .. }
             | Event::UpsertWorkflowSearchAttributes { .. }
+            | Event::MarkerRecorded { .. }
     ) || event.closes()
 }
 

@@ -338,7 +338,7 @@ fn nothing_before() -> Error {
         .help("name one: `nexus workflow versions` lists them")
 }
 
-fn unusable(version: &Version, error: &Error) -> Error {
+pub(crate) fn unusable(version: &Version, error: &Error) -> Error {
     let message = format!("version {} cannot be used: {}", version.number, error.message());
     Error::new(&code::VERSION_UNUSABLE, message).help("deploy its files again as a new version")
 }

@@ -321,3 +321,58 @@ async fn a_crash_after_every_commit_of_following_changes_nothing() {
         last.stop().await;
     }
 }
+
+#[tokio::test]
+async fn a_change_under_patched_is_in_effect_for_those_who_come_to_it_later() {
+    let patched = |again: &str| {
+        let text = format!(
+            "workflow Tell(n: int) -> (int):\n    signal Go():\n        pass\n    if (patched(\"wait\")):\n        \
+             await timer(1s)\n    activity Do(n) -> a\n    await signal Go\n{again}    return a\n\n\
+             activity Do(x: int) -> (int):\n    ...\n"
+        );
+        definition(&deployed(&text, "none"))
+    };
+    let again = "    if (patched(\"wait\")):\n        a = a + 100\n    if (patched(\"end\")):\n        a = a + 1000\n";
+    let world = world(tell("", 1)).await;
+    let old = waiting(&world).await;
+    assert_eq!(deploy(&world, patched("")).await.went, 1, "the old run has passed the place");
+    let new = waiting(&world).await;
+    assert_eq!(deploy(&world, patched(again)).await.went, 2);
+    let found = world.call("run.list", json!({ "filter": "TemporalChangeVersion = 'wait'" })).await.unwrap();
+    assert_eq!(found["runs"].as_array().unwrap().len(), 1);
+    assert_eq!(found["runs"][0]["run_id"], new.as_str());
+    world
+        .until(async {
+            while world.activities.count("Do") < 2 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    assert_eq!((result(&world, &old).await, result(&world, &new).await), (json!(1005), json!(1105)));
+    for run in [&old, &new] {
+        world.engine.playback(run, None).await.unwrap();
+    }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_operator_moves_one_run_to_another_version() {
+    let pinned = |before: &str, constant: u32| {
+        let definition = tell(before, constant);
+        let (_, source) = definition.sources.iter().next().unwrap();
+        crate::support::definition(&source.text.replace("versioning: none", "versioning: build_id"))
+    };
+    let world = world(pinned("", 1)).await;
+    let (moved, kept) = (waiting(&world).await, waiting(&world).await);
+    assert_eq!(deploy(&world, pinned("", 2)).await.went, 0, "they keep their version");
+    let done = world.call("run.upgrade", json!({ "run_id": moved })).await.unwrap();
+    assert_eq!(done["version"], 2);
+    deploy(&world, pinned("    await timer(1s)\n", 3)).await;
+    let refused = world.call("run.upgrade", json!({ "run_id": kept, "version": 3 })).await.unwrap_err();
+    assert_eq!(refused.code().id, "NX-2054");
+    assert!(refused.message().contains("event 3"), "{refused}");
+    assert_eq!((result(&world, &moved).await, result(&world, &kept).await), (json!(7), json!(6)));
+    let closed = world.call("run.upgrade", json!({ "run_id": kept, "version": 2 })).await.unwrap_err();
+    assert_eq!(closed.code().id, "NX-2032");
+    world.stop().await;
+}

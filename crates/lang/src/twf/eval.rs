@@ -5,6 +5,8 @@ mod place;
 
 pub use ops::display;
 
+use std::collections::BTreeMap;
+
 use std::sync::Arc;
 
 use super::ast::BinaryOp;
@@ -44,12 +46,14 @@ pub struct Context {
     pub wrote: bool,
     /// Commands of builtins, to be emitted before whatever follows.
     pub effects: Vec<CommandKind>,
+    /// The changes that the task's history has in effect, when the task is in history already.
+    pub recalled: Option<Vec<String>>,
 }
 
 impl Context {
     /// A fresh budget.
     pub fn new(task: TaskInfo) -> Context {
-        Context { task, steps_left: TASK_STEPS_MAX, wrote: false, effects: Vec::new() }
+        Context { task, steps_left: TASK_STEPS_MAX, wrote: false, effects: Vec::new(), recalled: None }
     }
 
     /// Uses up steps.
@@ -83,6 +87,8 @@ pub struct Eval<'a> {
     pub info: &'a RunInfo,
     /// How often the generator was drawn from.
     pub draws: &'a mut u64,
+    /// Which changes of the definition are in effect, as far as the program has asked.
+    pub patches: &'a mut BTreeMap<String, bool>,
     /// The task.
     pub context: &'a mut Context,
     /// Parameters of the lambdas around.

@@ -68,6 +68,12 @@ pub struct Machine {
     next: Counters,
     /// How often the generator was drawn from.
     draws: u64,
+    /// Which changes of the definition are in effect, as far as the program has asked.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    patches: BTreeMap<String, bool>,
+    /// The changes that the history of the next task has in effect, when that task is in history already.
+    #[serde(skip)]
+    recalled: Option<Vec<String>>,
     /// The latest task.
     latest: TaskInfo,
     /// Handler calls that have not ended.
@@ -106,6 +112,12 @@ impl Machine {
     /// The number that the next command will get.
     pub fn next_command(&self) -> u64 {
         self.next.command
+    }
+
+    /// Says that the next task is in history already, and which changes are marked there as in effect: `patched(..)` then
+    /// gives what it gave, also to a program that asks where another one did not.
+    pub fn recall(&mut self, patches: Vec<String>) {
+        self.recalled = Some(patches);
     }
 
     /// One workflow task: applies the events in order and runs until everything waits.

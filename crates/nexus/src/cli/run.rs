@@ -190,6 +190,14 @@ pub enum RunVerb {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Let an open run go on with another version of the project, once its history was replayed on it
+    Upgrade {
+        /// The run, or its workflow id: then the latest run
+        run: String,
+        /// The version's number or build id; the current one when none is named
+        #[arg(long, value_name = "VERSION")]
+        to: Option<String>,
+    },
     /// Show the statements of a run that wait, with their lines and what they wait for
     Stack {
         /// The run, or its workflow id: then the latest run
@@ -290,6 +298,14 @@ async fn look(client: &Client, verb: RunVerb, output: Output) -> Result<(), Erro
         RunVerb::Stack { run } => {
             let input = Json::Object(message::address(&run, None));
             client.verb("run.stack", input).await.map(|found| print_stack(&found, output))
+        }
+        RunVerb::Upgrade { run, to } => {
+            let mut input = message::address(&run, None);
+            input.extend(to.map(|version| ("version".to_owned(), json!(version))));
+            client.verb("run.upgrade", Json::Object(input)).await.map(|done| {
+                let text = |name: &str| done.get(name).map(ToString::to_string).unwrap_or_default();
+                output.note(&format!("the run goes on with version {}", text("version")));
+            })
         }
         verb => change(client, verb).await,
     }

@@ -86,7 +86,7 @@ functions! {
     now() -> "timestamp": "The time of the current workflow task: the same on every replay.";
     parse_json("text: string") -> "any": "The value that a JSON text holds.";
     pass() -> "null": "A placeholder: does nothing.";
-    patched("id: string") -> "bool": "Marks a change of the definition for people; in effect for every run that started with it.";
+    patched("id: string") -> "bool": "Whether a change of the definition is in effect: not for a run that had passed this place before the change was made.";
     pop("items: list", "at?: int") -> "any": "Takes the last element, or the one at a position, out of a list.";
     random("from?: int", "to?: int") -> "number": "`random()` is a decimal from 0 up to 1; `random(n)` and `random(from, to)` are whole, the end not included. Drawn from the seed of the run, so a replay draws the same.";
     range("from: int", "to?: int", "step?: int") -> "list": "Whole numbers up to the end, which is not included.";

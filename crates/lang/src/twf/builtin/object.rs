@@ -122,13 +122,22 @@ pub(super) fn pass(_: &mut Eval<'_>, _: &[Value]) -> Result {
     Ok(Value::Null)
 }
 
-/// Whether a change is in effect. A run is pinned to the definition it started with, and that definition holds the
-/// change, so the answer is always yes; the call marks the place for people.
-pub(super) fn patched(_: &mut Eval<'_>, args: &[Value]) -> Result {
-    match arg(args, 0) {
-        Value::Str(_) => Ok(Value::Bool(true)),
-        other => Err(refuse("`patched`", "the id of a change", other)),
+/// Whether a change is in effect. It is when the program asks for the first time, which leaves a marker in the history;
+/// for a run that had passed the place before the change was made, it is not, and stays so.
+pub(super) fn patched(eval: &mut Eval<'_>, args: &[Value]) -> Result {
+    let Value::Str(id) = arg(args, 0) else {
+        return Err(refuse("`patched`", "the id of a change", arg(args, 0)));
+    };
+    if let Some(known) = eval.patches.get(id.as_ref()) {
+        return Ok(Value::Bool(*known));
     }
+    let recalled = eval.context.recalled.as_ref();
+    let is_in_effect = recalled.is_none_or(|marked| marked.iter().any(|marked| **marked == **id));
+    eval.patches.insert(id.to_string(), is_in_effect);
+    if is_in_effect {
+        eval.context.effects.push(CommandKind::RecordMarker { patch: id.to_string() });
+    }
+    Ok(Value::Bool(is_in_effect))
 }
 
 /// `set_memo({..})`: facts for people, merged into those the run has.

@@ -94,6 +94,8 @@ impl Machine {
             watchers: Vec::new(),
             next: Counters { command: 1, coroutine: 1, wait: 1, group: 1, local_item: 0 },
             draws: 0,
+            patches: BTreeMap::new(),
+            recalled: None,
             handlers_running: 0,
             cancel_requested: false,
             closed: false,
@@ -120,6 +122,7 @@ impl Machine {
                         scope: None,
                         info: &self.info,
                         draws: &mut self.draws,
+                        patches: &mut self.patches,
                         context: &mut Context::new(self.latest),
                         bound: Vec::new(),
                     };

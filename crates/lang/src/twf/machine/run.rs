@@ -45,11 +45,12 @@ impl<'m, 'p> Task<'m, 'p> {
         let code = program
             .code(&m.info.workflow_type)
             .ok_or_else(|| Fault::internal("the workflow type is not in the program"))?;
+        let recalled = m.recalled.take();
         Ok(Task {
             m,
             code,
             types: program.types(),
-            context: Context::new(info),
+            context: Context { recalled, ..Context::new(info) },
             out: Vec::new(),
             answer: None,
             trace: None,
@@ -150,6 +151,7 @@ impl<'m, 'p> Task<'m, 'p> {
             scope,
             info: &self.m.info,
             draws: &mut self.m.draws,
+            patches: &mut self.m.patches,
             context: &mut self.context,
             bound: Vec::new(),
         }

@@ -184,6 +184,7 @@ fn line(command: &Command) -> String {
                 if tokens.is_empty() { String::new() } else { format!(" {tokens:?}") }
             )
         }
+        CommandKind::RecordMarker { patch } => format!("{seq} marker {patch}"),
         CommandKind::UpsertMemo { fields } => format!("{seq} memo {fields}"),
         CommandKind::UpsertSearchAttributes { fields } => format!("{seq} attributes {fields}"),
         CommandKind::SetDetails { text } => format!("{seq} details {text}"),

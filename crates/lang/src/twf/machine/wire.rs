@@ -269,6 +269,11 @@ pub enum CommandKind {
         #[serde(default)]
         unread: Vec<(String, Vec<Json>)>,
     },
+    /// A change of the definition is in effect from here on.
+    RecordMarker {
+        /// Its id.
+        patch: String,
+    },
     /// Facts for people, merged into those the run has.
     UpsertMemo {
         /// An object.

@@ -422,6 +422,7 @@ fn other(kind: &CommandKind) -> String {
         CommandKind::Fail { failure } => format!("fail {}", failed(failure)),
         CommandKind::Cancel { failure } => format!("canceled {}", failed(failure)),
         CommandKind::ContinueAsNew { input, .. } => format!("continue as new {input}"),
+        CommandKind::RecordMarker { patch } => format!("marker {patch}"),
         CommandKind::UpsertMemo { fields } => format!("memo {fields}"),
         CommandKind::UpsertSearchAttributes { fields } => format!("search attributes {fields}"),
         CommandKind::SetDetails { text } => format!("details {text}"),
