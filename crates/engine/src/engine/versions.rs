@@ -72,7 +72,8 @@ impl EngineHandle {
             Some(name) => self.version(name)?,
             None => ledger.current().cloned().ok_or_else(|| unknown_version("current"))?,
         };
-        let definition = self.definition_of(&version).await.map_err(|error| unusable(&version, &error))?;
+        let definition =
+            self.definition_of(&version).await.map_err(|error| unusable_version(&version, &error))?;
         let closed = || {
             Error::new(&code::RUN_CLOSED, format!("the run {} is closed", row.run_id)).run(row.run_id.clone())
         };

@@ -26,7 +26,7 @@ async fn replays(store: &SharedStore, row: &RunRow) -> Result<(), String> {
     let records = store.read(&row.key, 0).await.map_err(|error| error.to_string())?;
     let state = KeyState::fold(&row.key.namespace, &records)?;
     let run = state.run(&row.run_id).ok_or("a listed run has no records")?;
-    let bytes = store.blob_get(&run.started.definition).await.map_err(|error| error.to_string())?;
+    let bytes = store.blob_get(run.definition()).await.map_err(|error| error.to_string())?;
     let definition: Arc<Definition> = Definition::from_bytes(&bytes.ok_or("its definition is missing")?)?;
     match interpret::replay(&row.key, run, &definition, &records) {
         Ok(_) => Ok(()),
