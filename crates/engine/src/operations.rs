@@ -21,6 +21,7 @@ use nexus_kernel::call::{Answer, CallContext, RunAnswer, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
+use nexus_kernel::limits::PAYLOAD_BYTES_MAX;
 use nexus_kernel::operation::{Effect, Handler, Operation};
 use nexus_kernel::port::runs::RunStatus;
 use nexus_kernel::{BoxFuture, Json};
@@ -106,6 +107,7 @@ impl Verb {
             doc: self.doc.to_owned(),
             input: self.input,
             output: self.output,
+            input_bytes_max: PAYLOAD_BYTES_MAX,
             effect: self.effect,
             permission: format!("{noun}:{action}"),
             defined_at: None,
@@ -243,6 +245,7 @@ fn workflow_operation(
         doc: workflow.doc.clone(),
         input: workflow.input_schema.clone(),
         output: workflow.result_schema.clone(),
+        input_bytes_max: PAYLOAD_BYTES_MAX,
         effect: Effect::Long,
         permission: format!("workflow:{}:execute", workflow.name),
         defined_at: Some(definition.place(workflow.span)),

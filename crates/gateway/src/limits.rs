@@ -2,8 +2,11 @@
 
 use nexus_kernel::limits::PAYLOAD_BYTES_MAX;
 
-/// Largest request body, in bytes: a payload and the envelope around it.
-pub const BODY_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + 64 * 1024;
+/// Room around an input in a request body, in bytes.
+pub const ENVELOPE_BYTES_MAX: usize = 64 * 1024;
+
+/// Largest request body, in bytes, unless it is for an operation that takes more: a payload and the envelope around it.
+pub const BODY_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + ENVELOPE_BYTES_MAX;
 
 /// How much of an oversized body is read and thrown away, in bytes, so that an honest client gets its answer instead
 /// of a reset connection.

@@ -97,7 +97,7 @@ impl Pipeline {
     ) -> Result<Answer, Error> {
         let context = identify(context);
         let operation = self.find(target)?;
-        admit::payload(&input)?;
+        admit::payload(&input, operation.input_bytes_max)?;
         self.parts.validators.check(&operation, &input)?;
         execute(&operation, input, context).await
     }

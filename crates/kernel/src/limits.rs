@@ -6,6 +6,9 @@ pub const ID_BYTES_MAX: usize = 1_000;
 /// Largest input, result or activity payload, in bytes (Temporal's limit).
 pub const PAYLOAD_BYTES_MAX: usize = 2 * 1024 * 1024;
 
+/// Largest exported run, in bytes: the longest history with room for its definition and for quoting.
+pub const EXPORT_BYTES_MAX: usize = 128 * 1024 * 1024;
+
 /// A payload of more bytes than this is warned of (Temporal's limit).
 pub const PAYLOAD_BYTES_WARN: usize = 512 * 1024;
 

@@ -52,6 +52,8 @@ pub struct Operation {
     pub input: Json,
     /// JSON Schema 2020-12 of the output.
     pub output: Json,
+    /// Largest input that is looked at, in bytes of JSON.
+    pub input_bytes_max: usize,
     /// What it does to the world.
     pub effect: Effect,
     /// What a caller must be allowed to do, for example `workflow:Checkout:execute`.

@@ -10,6 +10,7 @@ use nexus_kernel::call::{Answer, CallContext, Channel, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::WorkflowId;
+use serde_json::Map;
 
 use crate::address;
 use crate::cli::Global;
@@ -38,6 +39,20 @@ pub struct StartCall {
     pub workflow_id: Option<WorkflowId>,
     /// Equal keys start the work once.
     pub idempotency_key: Option<String>,
+    /// Options as `run.start` takes them.
+    pub options: Map<String, Json>,
+}
+
+impl StartCall {
+    /// The input of `run.start`, which takes options; the operation of a workflow takes its input only.
+    fn with_options(&self) -> Json {
+        let mut fields = self.options.clone();
+        fields.insert("workflow".into(), self.workflow.as_str().into());
+        fields.insert("input".into(), self.input.clone());
+        fields.extend(self.workflow_id.as_ref().map(|id| ("workflow_id".to_owned(), id.as_str().into())));
+        fields.extend(self.idempotency_key.as_deref().map(|key| ("request_id".to_owned(), key.into())));
+        Json::Object(fields)
+    }
 }
 
 impl Client {
@@ -104,13 +119,17 @@ impl Client {
         match self {
             Client::Remote(remote) => remote.start(call).await,
             Client::Local(node) => {
+                let input = call.with_options();
                 let context = CallContext {
                     wait: call.wait,
                     workflow_id: call.workflow_id,
                     idempotency_key: call.idempotency_key,
                     ..node.pipeline().context(Channel::Cli)
                 };
-                node.pipeline().call(Target::Workflow(&call.workflow), call.input, context).await
+                if call.options.is_empty() {
+                    return node.pipeline().call(Target::Workflow(&call.workflow), call.input, context).await;
+                }
+                node.pipeline().call(Target::Verb("run.start"), input, context).await
             }
         }
     }

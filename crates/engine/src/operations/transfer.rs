@@ -3,6 +3,7 @@
 use nexus_kernel::Json;
 use nexus_kernel::call::CallContext;
 use nexus_kernel::error::Error;
+use nexus_kernel::limits::EXPORT_BYTES_MAX;
 use nexus_kernel::operation::{Effect, Operation};
 use serde::Deserialize;
 use serde_json::json;
@@ -14,7 +15,8 @@ use crate::transfer::OpenRun;
 
 /// The verbs.
 pub(super) fn operations(engine: &EngineHandle) -> Vec<Operation> {
-    vec![export_verb().handled(engine, export), import_verb().handled(engine, import)]
+    let import = import_verb().handled(engine, import);
+    vec![export_verb().handled(engine, export), Operation { input_bytes_max: EXPORT_BYTES_MAX, ..import }]
 }
 
 #[derive(Deserialize)]

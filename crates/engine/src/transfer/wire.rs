@@ -4,6 +4,7 @@
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::{Key, Namespace, RunId, WorkflowId};
+use nexus_kernel::limits::EXPORT_BYTES_MAX;
 use nexus_kernel::port::blob::Hash;
 use nexus_kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,9 +14,6 @@ use crate::transfer::Exported;
 
 /// The version of this format. Another one is refused, never guessed at.
 const VERSION: u8 = 1;
-
-/// Largest text that is read, in bytes: the largest history with room for its definition.
-const BYTES_MAX: usize = 128 * 1024 * 1024;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
@@ -66,8 +64,8 @@ fn line(value: &impl Serialize) -> Result<String, Error> {
 
 /// Reads a text back. Whatever is wrong with it is told, and nothing of it is used.
 pub(crate) fn read(text: &str) -> Result<Exported, Error> {
-    if text.len() > BYTES_MAX {
-        return Err(refused(&format!("it is larger than {BYTES_MAX} bytes")));
+    if text.len() > EXPORT_BYTES_MAX {
+        return Err(refused(&format!("it is larger than {EXPORT_BYTES_MAX} bytes")));
     }
     let header = header(text)?;
     let mut lines = whole(text)?.lines().skip(1);

@@ -5,12 +5,11 @@ use std::io;
 use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
-use nexus_kernel::limits::PAYLOAD_BYTES_MAX;
 
 /// Refuses an input that is longer than a payload may be when written as JSON.
-pub(crate) fn payload(input: &Json) -> Result<(), Error> {
-    serde_json::to_writer(Budget(PAYLOAD_BYTES_MAX), input).map_err(|_| {
-        Error::new(&code::TOO_LARGE, format!("the input is larger than {PAYLOAD_BYTES_MAX} bytes"))
+pub(crate) fn payload(input: &Json, bytes_max: usize) -> Result<(), Error> {
+    serde_json::to_writer(Budget(bytes_max), input).map_err(|_| {
+        Error::new(&code::TOO_LARGE, format!("the input is larger than {bytes_max} bytes"))
             .help("store large data elsewhere and pass a reference to it")
     })
 }
@@ -32,12 +31,13 @@ impl io::Write for Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nexus_kernel::limits::PAYLOAD_BYTES_MAX;
 
     #[test]
     fn the_limit_counts_the_written_form() {
         let longest = "x".repeat(PAYLOAD_BYTES_MAX - 2);
-        assert!(payload(&Json::String(longest.clone())).is_ok());
-        let error = payload(&Json::String(longest + "x")).unwrap_err();
+        assert!(payload(&Json::String(longest.clone()), PAYLOAD_BYTES_MAX).is_ok());
+        let error = payload(&Json::String(longest + "x"), PAYLOAD_BYTES_MAX).unwrap_err();
         assert_eq!(error.code().id, "NX-2007");
     }
 }

@@ -4,10 +4,12 @@ mod find;
 mod follow;
 pub(crate) mod input;
 mod message;
+mod options;
 mod replay;
 mod reset;
 mod transfer;
 mod watch;
+mod with_start;
 
 use clap::{Args, Subcommand};
 use nexus_kernel::Json;
@@ -54,7 +56,7 @@ pub struct StartArgs {
     #[arg(long, value_name = "ID")]
     id: Option<String>,
     /// Equal keys start the work once
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", visible_alias = "request-id")]
     idempotency_key: Option<String>,
     /// Do not wait for the end; needs a running server
     #[arg(long = "async")]
@@ -62,6 +64,8 @@ pub struct StartArgs {
     /// Simulate: activities give made-up values of their result types, timers pass at once, nothing is kept
     #[arg(long, conflicts_with_all = ["detach", "idempotency_key"])]
     stub: bool,
+    #[command(flatten)]
+    options: options::OptionArgs,
 }
 
 /// What can be done with runs that exist.
@@ -147,6 +151,10 @@ pub enum RunVerb {
     Query(message::MessageArgs),
     /// Send an update to a run and wait for its answer
     Update(message::UpdateArgs),
+    /// Signal the open run of an id, starting one when there is none
+    SignalWithStart(Box<with_start::WithStartArgs>),
+    /// Update the open run of an id, starting one when there is none, and wait for the answer
+    UpdateWithStart(Box<with_start::UpdateWithStartArgs>),
     /// Ask a run to stop; its program may clean up first
     Cancel {
         /// The run, or its workflow id: then the latest run
@@ -215,6 +223,11 @@ pub async fn run(global: &Global, args: RunArgs, output: Output) -> Result<(), E
 
 async fn start(global: &Global, args: StartArgs, output: Output) -> Result<(), Error> {
     let workflow = args.workflow.unwrap_or_default();
+    let options = args.options.fields()?;
+    if args.stub && !options.is_empty() {
+        return Err(Error::new(&code::INPUT_INVALID, "a simulated run takes no options")
+            .help("leave `--stub` out, or the options"));
+    }
     if args.stub {
         let input = input::given(&args.inputs, args.json.as_deref(), None)?;
         return stub::run(global, &workflow, input, output);
@@ -229,6 +242,7 @@ async fn start(global: &Global, args: StartArgs, output: Output) -> Result<(), E
         wait: if args.detach { Wait::Accepted } else { Wait::Done },
         workflow_id: args.id.as_deref().map(WorkflowId::new).transpose()?,
         idempotency_key: args.idempotency_key,
+        options,
     };
     let answer = client.start(call).await;
     client.close().await?;
@@ -267,7 +281,11 @@ async fn on_runs(global: &Global, verb: RunVerb, output: Output) -> Result<(), E
         RunVerb::List { .. } | RunVerb::Count { .. } | RunVerb::Attributes { .. } => {
             find(&client, verb, output).await
         }
-        RunVerb::Signal(_) | RunVerb::Query(_) | RunVerb::Update(_) => talk(&client, verb, output).await,
+        RunVerb::Signal(_)
+        | RunVerb::Query(_)
+        | RunVerb::Update(_)
+        | RunVerb::SignalWithStart(_)
+        | RunVerb::UpdateWithStart(_) => talk(&client, verb, output).await,
         RunVerb::Export(args) => transfer::export(&client, args, output).await,
         RunVerb::Import(args) => transfer::import(&client, &args, output).await,
         RunVerb::Reset(args) => reset::reset(&client, args, output).await,
@@ -283,6 +301,8 @@ async fn talk(client: &Client, verb: RunVerb, output: Output) -> Result<(), Erro
         RunVerb::Signal(args) => message::signal(client, &args, output).await,
         RunVerb::Query(args) => message::query(client, &args, output).await,
         RunVerb::Update(args) => message::update(client, args, output).await,
+        RunVerb::SignalWithStart(args) => with_start::signal(client, &args, output).await,
+        RunVerb::UpdateWithStart(args) => with_start::update(client, &args, output).await,
         _ => Ok(()),
     }
 }

@@ -83,8 +83,12 @@ impl Remote {
         let workflow = call.workflow.replacen('/', ".", 1);
         let waits = call.wait != Wait::Accepted;
         let query: &[(&str, &str)] = if waits { &[("wait", WAIT)] } else { &[] };
-        let mut request =
-            self.http.post(self.url(&["v1", "workflows", &workflow, "runs"], query)).json(&call.input);
+        let mut request = if call.options.is_empty() {
+            self.http.post(self.url(&["v1", "workflows", &workflow, "runs"], query)).json(&call.input)
+        } else {
+            let url = self.url(&["v1", "operations", "run.start"], query);
+            self.http.post(url).json(&call.with_options())
+        };
         if let Some(id) = &call.workflow_id {
             request = request.header("X-Workflow-Id", id.as_str());
         }

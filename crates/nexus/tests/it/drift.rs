@@ -40,6 +40,8 @@ fn the_command_line() {
         &["run", "terminate"],
         &["run", "pause"],
         &["run", "unpause"],
+        &["run", "signal-with-start"],
+        &["run", "update-with-start"],
         &["run", "reset"],
         &["run", "export"],
         &["run", "import"],

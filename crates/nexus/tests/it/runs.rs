@@ -67,6 +67,80 @@ fn messages_from_the_shell() {
 }
 
 #[test]
+fn a_run_is_started_with_options_from_the_shell() {
+    let quick = "workflow Quick(n: int) -> (int):\n    close complete(n * 2)\n";
+    let project = Project::with(&[("workflows/cart.twf", CART), ("workflows/quick.twf", quick)]);
+    let once = ["run", "Quick", "-i", "n=4", "--id", "order-1001", "--id-reuse-policy", "reject_duplicate"];
+    // Without a server first, then with one.
+    assert_eq!(project.nexus(&once).ok().json(), json!(8));
+    let _server = project.serve();
+    let again = project.nexus(&once);
+    assert_eq!(again.code(), 2);
+    let told = "the workflow id \"order-1001\" was used by a run that is completed";
+    assert!(again.stderr().contains("NX-2036") && again.stderr().contains(told), "{}", again.stderr());
+
+    let start = ["run", "Cart", "--input", "limit=3", "--id", "cart-1", "--async"];
+    let options = [
+        "--run-timeout=2h",
+        "--retry-maximum-attempts=2",
+        "--priority=2",
+        "--fairness-key=ada",
+        "--memo=note=fresh",
+        "--search-attribute=Customer=Ada",
+        "--summary=Ada's cart",
+        "--request-id=r-1",
+    ];
+    let run = project.nexus(&[&start[..], &options[..]].concat()).ok().stdout().trim().to_owned();
+    assert_eq!(project.nexus(&[&start[..], &options[..]].concat()).ok().stdout().trim(), run);
+    let shown = project.nexus(&["run", "show", &run, "--format", "json"]).ok().json();
+    assert_eq!(shown["retry_policy"]["maximum_attempts"], json!(2));
+    assert_eq!(shown["priority"], json!({ "priority_key": 2, "fairness_key": "ada" }));
+    assert_eq!((&shown["memo"]["note"], &shown["summary"]), (&json!("fresh"), &json!("Ada's cart")));
+    assert_eq!(shown["search_attributes"]["Customer"], json!("Ada"));
+    let used = [&start[..], &["--id-conflict-policy", "use_existing"]].concat();
+    assert_eq!(project.nexus(&used).ok().stdout().trim(), run);
+    let late = ["run", "Quick", "-i", "n=1", "--id", "late", "--async", "--start-delay", "1h"];
+    let late = project.nexus(&late).ok().stdout().trim().to_owned();
+    let shown = project.nexus(&["run", "show", &late, "--format", "json"]).ok().json();
+    assert!(shown["first_task_at"].is_string(), "{shown:#}");
+    let bad = project.nexus(&["run", "Quick", "-i", "n=1", "--run-timeout", "soon"]);
+    assert!(bad.code() == 2 && bad.stderr().contains("is not a duration"), "{}", bad.stderr());
+    let simulated = project.nexus(&["run", "Quick", "-i", "n=1", "--stub", "--run-timeout", "5m"]);
+    assert!(simulated.stderr().contains("takes no options"), "{}", simulated.stderr());
+}
+
+#[test]
+fn messages_start_what_they_are_for_from_the_shell() {
+    let project = project();
+    let _server = project.serve();
+    let signal = ["run", "signal-with-start", "Cart", "Add", "--id", "cart-7", "-i", "limit=3"];
+    let first =
+        project.nexus(&[&signal[..], &["--message", "\"tea\""]].concat()).ok().stdout().trim().to_owned();
+    let second = project.nexus(&[&signal[..], &["--message", "\"jam\""]].concat()).ok();
+    assert_eq!(second.stdout().trim(), first);
+    let update = ["run", "update-with-start", "Cart", "Take", "--id", "cart-7", "-i", "limit=3"];
+    assert_eq!(project.nexus(&[&update[..], &["--message", "\"rye\""]].concat()).ok().json(), json!(3));
+    let full = project.nexus(&[&update[..], &["--message", "\"one more\""]].concat());
+    assert!(full.stderr().contains("the cart is full"), "{}", full.stderr());
+    assert_eq!(project.nexus(&["run", "query", "cart-7", "Items"]).ok().json(), json!(["tea", "jam", "rye"]));
+    let other = [
+        "run",
+        "update-with-start",
+        "Cart",
+        "Slow",
+        "--id",
+        "cart-8",
+        "-i",
+        "limit=3",
+        "--run-timeout",
+        "1h",
+    ];
+    assert_eq!(project.nexus(&[&other[..], &["--message", "\"1ms\""]].concat()).ok().json(), json!(0));
+    let shown = project.nexus(&["run", "show", "cart-8", "--format", "json"]).ok().json();
+    assert!(shown["run_deadline"].is_string(), "{shown:#}");
+}
+
+#[test]
 fn a_run_is_exported_and_imported_from_the_shell() {
     let project = project();
     let (server, run) = served(&project);
@@ -104,6 +178,7 @@ fn a_run_is_exported_and_imported_from_the_shell() {
     let third = Project::with(&[("workflows/other.twf", "workflow Other():\n    close complete\n")]);
     let _third = third.serve();
     third.nexus(&["run", "import", &file, "--go-on"]).ok();
+    large_runs_are_moved(&third);
     third.nexus(&["run", "signal", "cart-1", "Finish"]).ok();
     let ended = third.nexus(&["run", "show", &run, "--wait", "10", "--format", "json"]).ok().json();
     assert_eq!(ended["result"], json!(["tea", "jam"]), "{ended:#}");
@@ -111,6 +186,25 @@ fn a_run_is_exported_and_imported_from_the_shell() {
     third.write("cut.jsonl", &text[..text.len() / 2]);
     let cut = third.nexus(&["run", "import", "cut.jsonl"]);
     assert!(cut.stderr().contains("the file ends before its checksum"), "{}", cut.stderr());
+}
+
+/// More than a request may have otherwise.
+fn large_runs_are_moved(to: &Project) {
+    let project = project();
+    let (_server, run) = served(&project);
+    project.write("large.json", &format!("{{ \"item\": \"{}\" }}", "x".repeat(1_500_000)));
+    for _ in 0..3 {
+        project.nexus(&["run", "signal", "cart-1", "Add", "--input", "@large.json"]).ok();
+    }
+    project.nexus(&["run", "terminate", "cart-1"]).ok();
+    let file = to.path().join("large.jsonl").display().to_string();
+    project.nexus(&["run", "export", &run, "-o", &file]).ok();
+    assert!(std::fs::metadata(&file).unwrap().len() > 4_000_000);
+    let refused = to.nexus(&["run", "import", &file]);
+    assert!(refused.stderr().contains("NX-2005"), "a run of this id is open: {}", refused.stderr());
+    let other = Project::with(&[("workflows/other.twf", "workflow Other():\n    close complete\n")]);
+    let _server = other.serve();
+    assert_eq!(other.nexus(&["run", "import", &file]).ok().stdout().trim(), run);
 }
 
 #[test]

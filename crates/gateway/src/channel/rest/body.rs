@@ -13,26 +13,26 @@ use nexus_kernel::port::clock::Clock;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Map;
 
-use crate::limits::{BODY_BYTES_MAX, BODY_DISCARD_BYTES_MAX, BODY_SECONDS_MAX};
+use crate::limits::{BODY_DISCARD_BYTES_MAX, BODY_SECONDS_MAX};
 use crate::problem::Problem;
 
 /// Reads a body whole, or refuses it for its size or slowness.
-pub(crate) async fn read(body: Body, clock: &dyn Clock) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn read(body: Body, bytes_max: usize, clock: &dyn Clock) -> Result<Vec<u8>, Problem> {
     let deadline = clock.sleep_until(clock.now().plus(Duration::from_secs(BODY_SECONDS_MAX)));
     tokio::select! {
         biased;
-        read = collect(body) => read,
+        read = collect(body, bytes_max) => read,
         () = deadline => Err(too_slow()),
     }
 }
 
-async fn collect(body: Body) -> Result<Vec<u8>, Problem> {
+async fn collect(body: Body, bytes_max: usize) -> Result<Vec<u8>, Problem> {
     let mut chunks = body.into_data_stream();
     let mut bytes = Vec::new();
     let mut discarded = 0;
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|error| bad(format!("the body broke off: {error}")))?;
-        if discarded == 0 && bytes.len() + chunk.len() <= BODY_BYTES_MAX {
+        if discarded == 0 && bytes.len() + chunk.len() <= bytes_max {
             bytes.extend_from_slice(&chunk);
             continue;
         }
@@ -42,11 +42,11 @@ async fn collect(body: Body) -> Result<Vec<u8>, Problem> {
             break;
         }
     }
-    if discarded == 0 { Ok(bytes) } else { Err(too_large()) }
+    if discarded == 0 { Ok(bytes) } else { Err(too_large(bytes_max)) }
 }
 
-fn too_large() -> Problem {
-    Error::new(&code::TOO_LARGE, format!("the body is larger than {BODY_BYTES_MAX} bytes"))
+fn too_large(bytes_max: usize) -> Problem {
+    Error::new(&code::TOO_LARGE, format!("the body is larger than {bytes_max} bytes"))
         .help("store large data elsewhere and pass a reference to it")
         .into()
 }

@@ -12,7 +12,7 @@ use nexus_kernel::id::WorkflowId;
 
 use crate::channel::rest::query::Query;
 use crate::channel::rest::{Rest, body};
-use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
+use crate::limits::{BODY_BYTES_MAX, ENVELOPE_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
 use crate::problem::Problem;
 use crate::request_id::RequestId;
 
@@ -39,13 +39,20 @@ impl FromRequest<Arc<Rest>> for RestRequest {
         let query = Query::of(&parts.uri)?;
         let body = if parts.method == Method::POST {
             body::check_type(&parts.headers)?;
-            body::read(body, &**rest.pipeline.clock()).await?
+            body::read(body, bytes_max(rest, parts.uri.path()), &**rest.pipeline.clock()).await?
         } else {
             Vec::new()
         };
         let id = parts.extensions.remove::<RequestId>();
         Ok(RestRequest { id, path, headers: parts.headers, body, query })
     }
+}
+
+/// How large a body may be: that of a verb as large as the verb says.
+fn bytes_max(rest: &Rest, path: &str) -> usize {
+    let verb = path.strip_prefix("/v1/operations/");
+    let verb = verb.and_then(|name| rest.pipeline.catalogue().verb(name).ok());
+    verb.map_or(BODY_BYTES_MAX, |verb| verb.input_bytes_max.saturating_add(ENVELOPE_BYTES_MAX))
 }
 
 fn bad(message: impl Into<String>) -> Error {

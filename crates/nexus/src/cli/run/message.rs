@@ -91,12 +91,22 @@ pub(super) async fn update(client: &Client, args: UpdateArgs, output: Output) ->
     let stage = if args.detach { "accepted" } else { "completed" };
     input.insert("wait".into(), stage.into());
     input.insert("wait_ms".into(), json!(WAIT_MS));
+    let told = acting(client)?.verb("run.update", Json::Object(input)).await?;
+    answered(client, (&args.message.name, args.detach), told, output).await
+}
+
+/// Prints the answer of an update that was accepted, asking again with its id for as long as there is none.
+pub(super) async fn answered(
+    client: &Client,
+    (name, detach): (&str, bool),
+    mut told: Json,
+    output: Output,
+) -> Result<(), Error> {
     loop {
-        let mut told = acting(client)?.verb("run.update", Json::Object(input.clone())).await?;
-        let text = |name: &str| told.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
+        let text = |field: &str| told.get(field).and_then(Json::as_str).unwrap_or_default().to_owned();
         let (run, id, reached) = (text("run_id"), text("update_id"), text("stage"));
-        if args.detach {
-            output.note(&format!("{run} has update {}", args.message.name));
+        if detach {
+            output.note(&format!("{run} has update {name}"));
             output.text(&id);
             return Ok(());
         }
@@ -105,9 +115,7 @@ pub(super) async fn update(client: &Client, args: UpdateArgs, output: Output) ->
             return Ok(());
         }
         // Another run may have the workflow id by now: the answer is that of the run that accepted.
-        input.remove("workflow_id");
-        input.remove("namespace");
-        input.insert("run_id".into(), run.into());
-        input.insert("update_id".into(), id.into());
+        let again = json!({ "run_id": run, "update_id": id, "name": name, "wait_ms": WAIT_MS });
+        told = client.verb("run.update", again).await?;
     }
 }
