@@ -82,7 +82,7 @@ pub enum Command {
     /// Serve a project over HTTP and MCP
     Up(up::UpArgs),
     /// Start a run of a workflow and wait for its end; list and show runs
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     /// Check a project, or a single .twf file, without running anything
     Check(check::CheckArgs),
     /// Play the scenarios of tests/*.test.yaml on virtual time, killing and replaying every run
@@ -154,7 +154,7 @@ impl Cli {
         command.accept(global.format)?;
         match command {
             Command::Up(args) => up::up(&global, args, output).await,
-            Command::Run(args) => run::run(&global, args, output).await,
+            Command::Run(args) => run::run(&global, *args, output).await,
             Command::Check(args) => check::check(&global, &args, output).await,
             Command::Test(args) => test::test(&global, &args, output).await,
             Command::Graph(args) => graph::graph(&global, &args, output),
