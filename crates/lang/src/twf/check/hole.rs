@@ -22,7 +22,9 @@ impl<'a> Checker<'a> {
         let values: Vec<_> = gaps.iter().map(|(_, inside)| *inside).collect();
         let mut template = text.to_owned();
         for (at, inside) in gaps.iter().rev() {
-            template.replace_range(*at..at + inside.len(), "");
+            // Other languages write `${name}`.
+            let is_shell = text.get(..at - 1).is_some_and(|before| before.ends_with('$'));
+            template.replace_range(at - 1 - usize::from(is_shell)..=at + inside.len(), "{}");
         }
         let call = format!("format(\"{template}\", {})", values.join(", "));
         let message = format!("nothing is put in the place of `{{{}}}`", values.first().unwrap_or(&""));

@@ -23,6 +23,17 @@ fn found(files: &[(&str, &str)], lenient: bool) -> Vec<(Severity, String)> {
 }
 
 #[test]
+fn texts_are_filled_by_format() {
+    let text = "workflow W(id: string):\n    log(\"a ${id} b {id}\")\n";
+    let mut sources = Sources::new();
+    let source = sources.add("a.twf", text);
+    let parsed = parse(source, text);
+    let found = diagnose(&[(source, parsed)], &sources, CheckOptions::default());
+    let fix = found.iter().find_map(|it| it.fix.as_ref()).unwrap();
+    assert_eq!(fix.edits[0].replacement, "format(\"a {} b {}\", id, id)");
+}
+
+#[test]
 fn leniently_only_syntax_stays_an_error() {
     let text = "workflow W():\n    activity A(nobody)\n        options:\n            nothing: 1\n";
     let strict = found(&[("a", text)], false);

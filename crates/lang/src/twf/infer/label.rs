@@ -75,7 +75,7 @@ impl<'a> Labels<'a> {
             let message = format!("no type `{name}` is declared, so its values are not checked");
             let found = Diagnostic::warning("UNDEFINED_TYPE", span, message);
             let fix = format!("change it to `{near}`");
-            self.found.push(found.help(format!("did you mean `{near}`?")).fix(span, *near, fix));
+            self.found.push(found.help(format!("did you mean `{near}`?")).fix(span, *near, fix).guessed());
         }
     }
 }
