@@ -429,6 +429,10 @@ fn print_run(run: &Json, output: Output) {
         let text = match (name.as_str(), value) {
             (_, Json::Null) | ("pending" | "waits", _) => continue,
             ("failure" | "blocked", failure) => told(failure),
+            ("stayed", stayed) => {
+                let part = |name: &str| stayed.get(name).unwrap_or(&Json::Null);
+                format!("not version {}: {}", part("version"), told(part("failure")))
+            }
             (_, Json::String(text)) => text.clone(),
             (_, other) => other.to_string(),
         };

@@ -141,6 +141,12 @@ fn runs_without_versioning_follow_changed_files_and_say_when_they_cannot() {
     let stayed =
         project.nexus(&["run", "list", "--filter", "TemporalReportedProblems IS NOT NULL"]).ok().stdout();
     assert!(stayed.contains("first"), "{stayed}");
+    let listed = project.nexus(&["run", "list", "--format", "json"]).ok().json();
+    let run = listed["runs"][0]["run_id"].as_str().unwrap();
+    let shown = project.nexus(&["run", "show", run]).ok().stdout();
+    assert!(shown.contains("not version 2: Nondeterminism"), "{shown}");
+    let refused = project.nexus(&["run", "upgrade", "first", "--to", "2"]);
+    assert!(refused.code() == 1 && refused.stderr().contains("NX-2054"), "{}", refused.stderr());
     project.write("workflows/tell.twf", &calling("count: int, other: int", "none"));
     wait_for_log(&project, "open runs: 1 follow, 0 keep their version", 1);
     assert_eq!(end(&project, "first"), json!({ "count": 1, "other": 2 }));
