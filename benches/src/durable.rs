@@ -13,7 +13,7 @@ use nexus_kernel::port::runs::RunFilter;
 use crate::engine::{World, load, one};
 use crate::measure::{Stopwatch, millis, quantile};
 use crate::process::resident_kib;
-use crate::{out, store};
+use crate::{store, table};
 
 const OPEN_RUNS: usize = 100_000;
 const TIMERS: usize = 1_000_000;
@@ -24,8 +24,8 @@ const RUNS: usize = 20_000;
 /// Prints the figures.
 pub(crate) async fn run() -> Result<()> {
     let folder = tempfile::tempdir_in(".")?;
-    out("SQLite, WAL, synchronous=FULL; beside it the disk alone (append 4 KiB and fdatasync):");
-    store::raw(folder.path(), 1, 2_000)?;
+    table::head();
+    store::raw_rows(folder.path())?;
     growth(&folder.path().join("growth")).await?;
     signals(&folder.path().join("signals")).await?;
     open_runs(&folder.path().join("open")).await?;
@@ -52,7 +52,11 @@ async fn growth(dir: &Path) -> Result<()> {
     load(&world.handle, "Three", 64, RUNS).await?;
     world.close().await?;
     let bytes = size(dir)?.saturating_sub(before) / RUNS as u64;
-    out(&format!("growth: {bytes} bytes of the data folder for each run of three activities, after {RUNS}"));
+    table::row(
+        "growth of the data folder",
+        &format!("{bytes} bytes for each of {RUNS} runs of 3 activities"),
+        "",
+    );
     let world = World::open(dir).await?;
     let watch = Stopwatch::start();
     for row in world.handle.list(RunFilter { limit: RUNS, ..RunFilter::default() }).await? {
@@ -63,7 +67,8 @@ async fn growth(dir: &Path) -> Result<()> {
     load(&world.handle, "Three", 8, RUNS / 20).await?;
     world.close().await?;
     let left = size(dir)? / 1_048_576;
-    out(&format!("  all of them deleted in {seconds:.1} s, {} more done: {left} MiB are left", RUNS / 20));
+    let figure = format!("{seconds:.1} s to delete them, {left} MiB left after {} more", RUNS / 20);
+    table::row("  after retention", &figure, "");
     Ok(())
 }
 
@@ -78,11 +83,8 @@ async fn signals(dir: &Path) -> Result<()> {
         testing::signal(&world.handle, (&id, "Put"), i64::try_from(number)?, &number.to_string()).await?;
         waits.push(watch.elapsed());
     }
-    out(&format!(
-        "signal round trip, durable when answered: p50 {:.2} ms, p99 {:.2} ms (line: p50 <= 2 ms)",
-        millis(quantile(&mut waits, 0.5)),
-        millis(quantile(&mut waits, 0.99)),
-    ));
+    let (p50, p99) = (millis(quantile(&mut waits, 0.5)), millis(quantile(&mut waits, 0.99)));
+    table::row("signal round trip", &format!("p50 {p50:.2} ms, p99 {p99:.2} ms"), "p50 <= 2 ms");
     world.close().await
 }
 
@@ -94,15 +96,14 @@ async fn open_runs(dir: &Path) -> Result<()> {
     #[expect(clippy::cast_precision_loss, reason = "counts of a measurement")]
     let rate = OPEN_RUNS as f64 / watch.seconds();
     let full = memory()?;
-    out(&format!(
-        "{OPEN_RUNS} open runs: {rate:.0} starts/s; memory {:.0} MiB more than before (line: <= 300 MiB)",
-        full - idle
-    ));
+    table::row("starts, nobody waits, 512 callers", &format!("{rate:.0} starts/s"), ">= 8 000/s");
+    table::row("100 000 open runs", &format!("{:.0} MiB more than without", full - idle), "<= 300 MiB");
     world.close().await?;
     let watch = Stopwatch::start();
     let world = World::open(dir).await?;
     one(&world.handle, "Three").await?;
-    out(&format!("  restart: first new result after {:.0} ms (line: <= 1 s)", millis(watch.elapsed())));
+    let figure = format!("first result of a new run after {:.0} ms", millis(watch.elapsed()));
+    table::row("  restart with them", &figure, "<= 1 s");
     world.close().await
 }
 
@@ -110,7 +111,8 @@ async fn timers(dir: &Path) -> Result<()> {
     let idle = memory()?;
     let world = World::open(dir).await?;
     load(&world.handle, "Wait", 512, TIMERS).await?;
-    out(&format!("{TIMERS} pending timers, one for each open run: memory {:.0} MiB more", memory()? - idle));
+    let figure = format!("{:.0} MiB more than without, each in a run of its own", memory()? - idle);
+    table::row("1 000 000 pending timers", &figure, "");
     load(&world.handle, "Nap", 512, NAPS).await?;
     let mut late = Vec::with_capacity(NAPS);
     loop {
@@ -125,12 +127,9 @@ async fn timers(dir: &Path) -> Result<()> {
             break;
         }
     }
-    out(&format!(
-        "  {} of them fire within seconds: late by p50 {:.1} ms, p99 {:.1} ms (line: p99 <= 20 ms)",
-        late.len(),
-        millis(quantile(&mut late, 0.5)),
-        millis(quantile(&mut late, 0.99)),
-    ));
+    let (p50, p99) = (millis(quantile(&mut late, 0.5)), millis(quantile(&mut late, 0.99)));
+    let figure = format!("{} more fire: late by p50 {p50:.1} ms, p99 {p99:.1} ms", late.len());
+    table::row("  skew beside them", &figure, "p99 <= 20 ms");
     world.close().await
 }
 

@@ -14,6 +14,7 @@ mod rest;
 mod sandbox;
 mod simulate;
 mod store;
+mod table;
 mod visibility;
 
 use std::io::Write;

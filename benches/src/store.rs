@@ -14,7 +14,7 @@ use nexus_kernel::time::Timestamp;
 use nexus_store::{Options, SqliteStore};
 
 use crate::measure::{Stopwatch, millis, process_cpu, quantile};
-use crate::out;
+use crate::{out, table};
 
 /// Bytes of one append to the raw file: the page that SQLite would write.
 const PAGE_BYTES: usize = 4_096;
@@ -44,6 +44,13 @@ pub(crate) async fn run() -> Result<()> {
 
 /// The disk alone: groups of pages appended to a file, each group synchronised.
 pub(crate) fn raw(folder: &Path, group: usize, groups: usize) -> Result<()> {
+    let (rate, mut waits) = appended(folder, group, groups)?;
+    report(&format!("groups of {group:>2}: {rate:>7.0} pages/s"), &mut waits);
+    Ok(())
+}
+
+/// Pages a second, and how long each group took.
+fn appended(folder: &Path, group: usize, groups: usize) -> Result<(f64, Vec<Duration>)> {
     let mut file = File::create(folder.join(format!("raw-{group}")))?;
     let bytes = vec![0x5a; PAGE_BYTES * group];
     let mut waits = Vec::with_capacity(groups);
@@ -54,8 +61,17 @@ pub(crate) fn raw(folder: &Path, group: usize, groups: usize) -> Result<()> {
         file.sync_data()?;
         waits.push(one.elapsed());
     }
-    let rate = per_second(groups * group, total);
-    report(&format!("groups of {group:>2}: {rate:>7.0} pages/s"), &mut waits);
+    Ok((per_second(groups * group, total), waits))
+}
+
+/// The disk alone, as rows beside the figures that depend on it.
+pub(crate) fn raw_rows(folder: &Path) -> Result<()> {
+    for (group, groups) in [(1, 2_000), (64, 500)] {
+        let (rate, mut waits) = appended(folder, group, groups)?;
+        let (p50, p99) = (millis(quantile(&mut waits, 0.5)), millis(quantile(&mut waits, 0.99)));
+        let figure = format!("{rate:.0} pages/s, p50 {p50:.2} ms, p99 {p99:.2} ms");
+        table::raw(&format!("the disk alone, {group} pages at once"), &figure);
+    }
     Ok(())
 }
 
