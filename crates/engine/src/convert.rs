@@ -92,7 +92,8 @@ pub(crate) fn nexus_options(given: &machine::NexusOptions) -> StartOptions {
     StartOptions { run: RunOptions { priority, summary, ..RunOptions::default() }, ..StartOptions::default() }
 }
 
-fn priority(given: &machine::Priority) -> Priority {
+/// A priority as starts hold it.
+pub(crate) fn priority(given: &machine::Priority) -> Priority {
     Priority {
         priority_key: given.priority_key,
         fairness_key: given.fairness_key.clone(),

@@ -15,12 +15,13 @@ use std::time::Duration;
 use crate::activity::{limits as activity_limits, options};
 use crate::chain;
 use crate::convert::{
-    child_options, close_policy, from_program, nexus_options, operation_target, positive, to_program,
+    child_options, close_policy, from_program, nexus_options, operation_target, positive, priority,
+    to_program,
 };
 use crate::decide::limits;
 use crate::definition::Definition;
 use crate::divergence::{diverged, is_command, message_lost, same_command};
-use crate::record::{ActivityOptions, Event, OriginKind, Record, Started};
+use crate::record::{ActivityOptions, Event, OriginKind, Priority, Record, StartOptions, Started};
 use crate::state::RunState;
 
 /// A program before its first task: its input, and the messages that the run before it left.
@@ -109,7 +110,7 @@ pub(crate) fn task(key: &Key, run: &mut RunState, definition: &Definition, at: T
             let translate = Translate { key, run, definition, at };
             let commands: Vec<Event> =
                 commands.iter().filter_map(|command| translate.event(command)).collect();
-            if let Some(failure) = limits::of_pending(run, &commands) {
+            if let Some(failure) = limits::of_task(run, &commands) {
                 // What the program did is forgotten with its state: it is rebuilt and tries again with the next event.
                 run.machine = None;
                 return if run.blocked.is_some() {
@@ -478,7 +479,7 @@ impl Translate<'_> {
                     workflow_id: self.workflow_id(&options.workflow_id),
                     input: input.clone(),
                     parent_close_policy: close_policy(&options.parent_close_policy),
-                    options: Box::new(child_options(options)),
+                    options: Box::new(self.child_options(options)),
                     detached: *detached,
                     at,
                 }
@@ -525,11 +526,24 @@ impl Translate<'_> {
         WorkflowId::new(chosen).or_else(|_| hashed()).unwrap_or_else(|_| self.key.workflow_id.clone())
     }
 
+    fn child_options(&self, given: &machine::ChildOptions) -> StartOptions {
+        let mut options = child_options(given);
+        options.run.priority = self.inherited(options.run.priority.take());
+        options
+    }
+
     fn activity_options(&self, given: &machine::ActivityOptions) -> ActivityOptions {
         let run_timeout = self.run.started.run_deadline.map(|end| end.since(self.run.created_at()));
         let run_timeout_ms =
             run_timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
-        options::fill_in(given, &self.run.started.task_queue, run_timeout_ms)
+        let filled = options::fill_in(given, &self.run.started.task_queue, run_timeout_ms);
+        let priority = self.inherited(given.priority.as_ref().map(priority));
+        ActivityOptions { priority: priority.as_ref().map(options::of_run), ..filled }
+    }
+
+    /// A priority with the run's own where it says nothing (language page, section 15.15).
+    fn inherited(&self, own: Option<Priority>) -> Option<Priority> {
+        Priority::inherited(own, self.run.started.options.priority.as_ref())
     }
 }
 

@@ -50,6 +50,16 @@ fn timeout(given: Option<i64>) -> Option<u64> {
     given.map(positive).filter(|ms| *ms > 0)
 }
 
+/// A priority that a run was started with, as its activities have it.
+pub(crate) fn of_run(given: &crate::record::Priority) -> Priority {
+    let usual = Priority::default();
+    Priority {
+        key: given.priority_key.unwrap_or(usual.key),
+        fairness_key: given.fairness_key.clone(),
+        fairness_weight: given.fairness_weight.unwrap_or(usual.fairness_weight),
+    }
+}
+
 fn priority(given: &machine::Priority) -> Priority {
     let usual = Priority::default();
     Priority {

@@ -9,6 +9,8 @@ use nexus_kernel::limits::{
     PAYLOAD_BYTES_WARN, PENDING_MAX, SIGNALS_MAX, UPDATES_IN_FLIGHT_MAX, UPDATES_MAX,
 };
 
+use crate::activity::limits::json_bytes;
+use crate::input::Start;
 use crate::record::{Event, IntentId};
 use crate::state::RunState;
 
@@ -89,8 +91,60 @@ pub(crate) fn warnings(run: &RunState) -> Vec<String> {
     told
 }
 
-/// Why a task cannot be done: it would have too much pending of one kind.
-pub(crate) fn of_pending(run: &RunState, events: &[Event]) -> Option<Failure> {
+/// Why a start is refused: it brings too much.
+pub(super) fn of_start(request: &Start) -> Option<Error> {
+    let memo: usize = request.options.memo.values().map(json_bytes).sum();
+    let parts = [("input", json_bytes(&request.input)), ("memo", memo)];
+    let (what, bytes) = parts.into_iter().find(|(_, bytes)| *bytes > PAYLOAD_BYTES_WARN)?;
+    if bytes <= PAYLOAD_BYTES_MAX {
+        tracing::warn!(workflow = request.workflow, bytes, "the {what} of a start is large");
+        return None;
+    }
+    let message = format!("the {what} of the start has {bytes} bytes, more than {PAYLOAD_BYTES_MAX}");
+    Some(Error::new(&code::TOO_LARGE, message).help("pass a reference to the data instead"))
+}
+
+/// Why a task cannot be done: it says too much at once, or would have too much pending.
+pub(crate) fn of_task(run: &RunState, events: &[Event]) -> Option<Failure> {
+    of_pending(run, events).or_else(|| of_payloads(run, events))
+}
+
+/// Results, inputs, messages and facts that are larger than a payload may be.
+fn of_payloads(run: &RunState, events: &[Event]) -> Option<Failure> {
+    let (what, bytes) = events.iter().find_map(|event| {
+        let (what, bytes) = payload_of(run, event)?;
+        (bytes > PAYLOAD_BYTES_MAX).then_some((what, bytes))
+    })?;
+    let message = format!("the {what} has {bytes} bytes, more than {PAYLOAD_BYTES_MAX}");
+    Some(Failure::new(FailureKind::Server, "PayloadLimitExceeded", message))
+}
+
+/// What an event says, and how long that is. Inputs of activities are looked at with their options.
+fn payload_of(run: &RunState, event: &Event) -> Option<(&'static str, usize)> {
+    Some(match event {
+        Event::WorkflowExecutionCompleted { result, .. } => ("result of the run", json_bytes(result)),
+        Event::WorkflowExecutionFailed { failure, .. } => {
+            ("failure of the run", failure.details.iter().map(json_bytes).sum())
+        }
+        Event::WorkflowExecutionContinuedAsNew { input, .. } => ("input of the next run", json_bytes(input)),
+        Event::WorkflowExecutionUpdateCompleted { result, .. } => ("answer of an update", json_bytes(result)),
+        Event::StartChildWorkflowExecutionInitiated { input, .. } => ("input of a child", json_bytes(input)),
+        Event::NexusOperationScheduled { input, .. } => ("input of an operation", json_bytes(input)),
+        Event::SignalExternalWorkflowExecutionInitiated { input, .. } => ("signal", json_bytes(input)),
+        Event::WorkflowPropertiesModified { memo, details, .. } => {
+            let kept = run.visible.memo.iter().filter(|(name, _)| memo.get(name.as_str()).is_none());
+            let kept: usize = kept.map(|(_, value)| json_bytes(value)).sum();
+            ("memo", kept + json_bytes(memo) + json_bytes(details))
+        }
+        Event::UpsertWorkflowSearchAttributes { attributes, .. } => {
+            ("list of search attributes", json_bytes(attributes))
+        }
+        _ => return None,
+    })
+}
+
+/// It would have too much pending of one kind.
+fn of_pending(run: &RunState, events: &[Event]) -> Option<Failure> {
     let count = |is_one: fn(&Event) -> bool| events.iter().filter(|event| is_one(event)).count();
     let sent = |kind: fn(&IntentId) -> bool| run.outbox.keys().filter(|id| kind(id)).count();
     let kinds = [

@@ -14,7 +14,7 @@ use nexus_lang::twf::machine::Machine;
 use serde_json::Map;
 
 use crate::decide::message::{self, First};
-use crate::decide::{Context, Draft, Drafted, Successor, Transition, conclude, defaults, on_run};
+use crate::decide::{Context, Draft, Drafted, Successor, Transition, conclude, defaults, limits, on_run};
 use crate::definition::Definition;
 use crate::input::{Reply, Start};
 use crate::interpret;
@@ -51,6 +51,9 @@ pub(super) fn start(
         return Transition::refused(
             Error::new(&code::ID_RESERVED, message).help("choose another workflow id"),
         );
+    }
+    if let Some(error) = limits::of_start(&request) {
+        return Transition::refused(error);
     }
     let Some(definition) = chosen(&request, context) else {
         return Transition::refused(Error::new(&code::WORKFLOW_UNKNOWN, "no project is deployed"));

@@ -43,6 +43,18 @@ pub struct Priority {
     pub fairness_weight: Option<f64>,
 }
 
+impl Priority {
+    /// What somebody set, each field that he left open as the run has it that calls.
+    pub(crate) fn inherited(own: Option<Priority>, from: Option<&Priority>) -> Option<Priority> {
+        let (Some(own), Some(from)) = (&own, from) else { return own.or_else(|| from.cloned()) };
+        Some(Priority {
+            priority_key: own.priority_key.or(from.priority_key),
+            fairness_key: own.fairness_key.clone().or_else(|| from.fairness_key.clone()),
+            fairness_weight: own.fairness_weight.or(from.fairness_weight),
+        })
+    }
+}
+
 /// Options of a request to start a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StartOptions {

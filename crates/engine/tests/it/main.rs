@@ -15,6 +15,7 @@ mod faults;
 mod follow;
 mod hostile;
 mod ids;
+mod inherit;
 mod linear;
 mod messages;
 mod model;
