@@ -54,8 +54,16 @@ pub type Limit = (&'static str, u64, &'static str);
 /// The limits of runs, as `nexus config limits` shows them.
 pub const ALL: &[Limit] = &[
     ("id_bytes", ID_BYTES_MAX as u64, "longer namespaces, workflow ids and ids of messages are refused"),
-    ("payload_bytes_warn", PAYLOAD_BYTES_WARN as u64, "larger inputs of starts and messages are logged as a warning"),
-    ("payload_bytes", PAYLOAD_BYTES_MAX as u64, "larger inputs and memos are refused; a program that says more at once blocks its run"),
+    (
+        "payload_bytes_warn",
+        PAYLOAD_BYTES_WARN as u64,
+        "larger inputs of starts and messages are logged as a warning",
+    ),
+    (
+        "payload_bytes",
+        PAYLOAD_BYTES_MAX as u64,
+        "larger inputs and memos are refused; a program that says more at once blocks its run",
+    ),
     ("history_events_suggested", HISTORY_EVENTS_SUGGESTED, "the program is told to continue as new"),
     ("history_bytes_suggested", HISTORY_BYTES_SUGGESTED, "the program is told to continue as new"),
     ("history_events_warn", HISTORY_EVENTS_WARN, "a warning is logged and shown with the run"),
