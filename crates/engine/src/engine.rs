@@ -192,8 +192,15 @@ impl EngineHandle {
     /// before and an operator has chosen another version since.
     pub async fn deploy(&self, definition: Arc<Definition>) -> Result<Deployment, Error> {
         let deployment = self.shared.definitions.deploy(definition, self.shared.clock.now()).await?;
+        self.declare_queues();
         self.shared.workers.bindings_changed();
         Ok(deployment)
+    }
+
+    /// Puts what the current definition says of its queues in force.
+    pub(crate) fn declare_queues(&self) {
+        let limits = self.definition().as_deref().map(crate::queue::limits).unwrap_or_default();
+        self.shared.workers.slots().declare(limits);
     }
 
     /// The definition that new runs get.

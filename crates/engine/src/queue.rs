@@ -6,6 +6,7 @@
 //! tasks wait for the decision.
 
 mod backlog;
+mod declared;
 mod handle;
 mod line;
 pub(crate) mod operations;
@@ -19,6 +20,7 @@ pub use handle::QueueView;
 pub use record::{Paused, QueueConfig, RateLimit};
 
 pub(crate) use backlog::{Backlog, Status};
+pub(crate) use declared::{Declared, limits};
 pub(crate) use state::{Queues, Task};
 
 use nexus_kernel::id::Namespace;

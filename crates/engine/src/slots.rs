@@ -12,7 +12,7 @@ use nexus_kernel::task;
 use nexus_kernel::time::Timestamp;
 use tokio::sync::oneshot;
 
-use crate::queue::{QueueConfig, QueueName, Queues, Status, Task};
+use crate::queue::{Declared, QueueConfig, QueueName, Queues, Status, Task};
 
 /// Places. Cheap to clone; clones share them.
 #[derive(Clone)]
@@ -67,6 +67,12 @@ impl Slots {
     /// Settles something for a queue.
     pub(crate) fn configure(&self, name: &QueueName, config: QueueConfig) {
         self.state().queues.configure(name, config);
+        self.look();
+    }
+
+    /// Another program is in force, which says this of queues.
+    pub(crate) fn declare(&self, declared: HashMap<QueueName, Declared>) {
+        self.state().queues.declare(declared);
         self.look();
     }
 

@@ -54,6 +54,7 @@ impl EngineHandle {
     ) -> Result<Promotion, Error> {
         let now = self.shared.clock.now();
         let promotion = self.shared.definitions.promote(name, (rolls_back, hold), now).await?;
+        self.declare_queues();
         self.shared.definitions.announce(self);
         Ok(promotion)
     }

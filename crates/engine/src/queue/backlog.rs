@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use nexus_kernel::time::Timestamp;
 
 use crate::activity::record::Priority;
+use crate::queue::declared::Declared;
 use crate::queue::line::Line;
 use crate::queue::rate::{Bucket, Rate};
 use crate::queue::record::QueueConfig;
@@ -14,6 +15,7 @@ use crate::queue::tally::Tally;
 #[derive(Debug)]
 pub(crate) struct Backlog {
     config: QueueConfig,
+    declared: Declared,
     bucket: Bucket,
     line: Line,
     /// Tasks that have not begun.
@@ -36,6 +38,8 @@ struct Waiter {
 pub(crate) struct Status {
     /// What is settled for it.
     pub(crate) config: QueueConfig,
+    /// What the program says of it.
+    pub(crate) declared: Declared,
     /// Tasks that have not begun, by priority: how many, and since when the oldest waits.
     pub(crate) waiting: BTreeMap<u32, (usize, Timestamp)>,
     /// Those of them that nobody implements.
@@ -49,10 +53,11 @@ pub(crate) struct Status {
 }
 
 impl Backlog {
-    /// A queue for which this is settled.
-    pub(crate) fn new(config: QueueConfig) -> Backlog {
+    /// A queue for which this is settled and declared.
+    pub(crate) fn new(config: QueueConfig, declared: Declared) -> Backlog {
         Backlog {
             config,
+            declared,
             bucket: Bucket::full(),
             line: Line::default(),
             waiting: BTreeMap::new(),
@@ -85,7 +90,8 @@ impl Backlog {
     /// The task that goes next and its priority, when one may go now.
     pub(crate) fn next(&self, now: Timestamp) -> Option<(u32, u64)> {
         let ready = self.rate().is_none_or(|rate| self.bucket.is_ready(rate, now));
-        if self.config.paused.is_some() || !ready { None } else { self.line.next(&self.config, now) }
+        let is_held = self.config.paused.is_some() || self.is_full() || !ready;
+        if is_held { None } else { self.line.next(&self.config, now) }
     }
 
     /// A task begins.
@@ -106,7 +112,7 @@ impl Backlog {
 
     /// When a task may go that is held up by a rate. It may still have to wait for a place.
     pub(crate) fn wake(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.config.paused.is_some() || self.line.is_empty() {
+        if self.config.paused.is_some() || self.is_full() || self.line.is_empty() {
             return None;
         }
         let own = match self.rate() {
@@ -129,6 +135,14 @@ impl Backlog {
         self.config = config;
     }
 
+    /// The program says something else of it.
+    pub(crate) fn declare(&mut self, declared: Declared) {
+        if declared.rate_limit != self.declared.rate_limit {
+            self.bucket = Bucket::full();
+        }
+        self.declared = declared;
+    }
+
     /// Whether it is as if it had never been.
     pub(crate) fn is_idle(&self, now: Timestamp) -> bool {
         let quiet = self.added.is_quiet(now) && self.begun.is_quiet(now);
@@ -149,6 +163,7 @@ impl Backlog {
         }
         Status {
             config: self.config.clone(),
+            declared: self.declared.clone(),
             waiting,
             unbound: self.waiting.values().filter(|waiter| !waiter.bound).count(),
             running: self.running,
@@ -157,7 +172,14 @@ impl Backlog {
         }
     }
 
+    /// Whether as many attempts run as the program wants at most.
+    fn is_full(&self) -> bool {
+        self.declared.running_max.is_some_and(|most| self.running >= most)
+    }
+
+    /// What an operator has settled, or else what the program says.
     fn rate(&self) -> Option<Rate> {
-        self.config.rate_limit.as_ref().map(|limit| Rate::of(limit, 1.0))
+        let limit = self.config.rate_limit.as_ref().or(self.declared.rate_limit.as_ref());
+        limit.map(|limit| Rate::of(limit, 1.0))
     }
 }

@@ -129,6 +129,10 @@ impl QueueView {
             "add_rate": status.add_rate,
             "dispatch_rate": status.dispatch_rate,
             "rate_limit": config.rate_limit.as_ref().map(limit),
+            "program": {
+                "rate_per_second": status.declared.rate_limit.as_ref().map(|limit| limit.per_second),
+                "running_max": status.declared.running_max,
+            },
             "fairness_key_rate_limit": config.fairness_key_rate_limit.as_ref().map(limit),
             "fairness_weights": config.fairness_weights,
         })

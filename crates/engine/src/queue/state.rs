@@ -10,7 +10,7 @@ use nexus_kernel::time::Timestamp;
 
 use crate::activity::record::Priority;
 use crate::queue::record::QueueConfig;
-use crate::queue::{Backlog, QueueName, Status};
+use crate::queue::{Backlog, Declared, QueueName, Status};
 
 /// Queues that are kept before idle ones are looked for.
 const QUEUES_MIN: usize = 256;
@@ -32,6 +32,8 @@ pub(crate) struct Queues {
     free: usize,
     ids: u64,
     backlogs: BTreeMap<QueueName, Backlog>,
+    /// What the program says of queues, in use or not.
+    declared: HashMap<QueueName, Declared>,
     /// The queue of every task that has not begun.
     tasks: HashMap<u64, QueueName>,
     /// Queues with tasks that can begin.
@@ -50,6 +52,7 @@ impl Queues {
             free,
             ids: 0,
             backlogs: BTreeMap::new(),
+            declared: HashMap::new(),
             tasks: HashMap::new(),
             busy: BTreeSet::new(),
             served: HashMap::new(),
@@ -66,8 +69,9 @@ impl Queues {
         }
         let id = self.ids;
         self.ids += 1;
-        let queue =
-            self.backlogs.entry(task.queue.clone()).or_insert_with(|| Backlog::new(QueueConfig::default()));
+        let declared = || self.declared.get(&task.queue).cloned().unwrap_or_default();
+        let fresh = || Backlog::new(QueueConfig::default(), declared());
+        let queue = self.backlogs.entry(task.queue.clone()).or_insert_with(fresh);
         queue.enter(id, (task.priority, task.since), now);
         self.tasks.insert(id, task.queue);
         id
@@ -133,9 +137,18 @@ impl Queues {
         match self.backlogs.get_mut(name) {
             Some(queue) => queue.configure(config),
             None => {
-                self.backlogs.insert(name.clone(), Backlog::new(config));
+                let declared = self.declared.get(name).cloned().unwrap_or_default();
+                self.backlogs.insert(name.clone(), Backlog::new(config, declared));
             }
         }
+    }
+
+    /// Another program is in force: what it says of queues holds for tasks that have not begun.
+    pub(crate) fn declare(&mut self, declared: HashMap<QueueName, Declared>) {
+        for (name, queue) in &mut self.backlogs {
+            queue.declare(declared.get(name).cloned().unwrap_or_default());
+        }
+        self.declared = declared;
     }
 
     /// What is known of a queue; nothing when nobody has used it and nothing is settled for it.

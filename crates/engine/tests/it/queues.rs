@@ -210,3 +210,34 @@ async fn what_was_settled_is_forgotten_with_the_last_setting() {
     assert!(first.engine.configure_queue(&name(&too_long), |_, _| {}).await.is_err());
     first.stop().await;
 }
+
+#[tokio::test]
+async fn the_blocks_of_workers_limit_their_queues() {
+    let program = "\
+workflow Many(n: int) -> (int):
+    await all (i in range(n)):
+        activity Do(i)
+    return n
+
+activity Do(n: int) -> (int):
+    ...
+
+worker W:
+    workflow Many
+    activity Do
+
+namespace default:
+    worker W
+        options:
+            task_queue: \"slow\"
+            task_queue_activity_rate_limit: 2
+            max_concurrent_activity_executions: 3
+";
+    let world = World::new(program, Scripted::default().with("Do", echo)).await;
+    let began = world.clock.now();
+    let outcome = world.run("Many", json!({ "n": 6 })).await;
+    assert_eq!(outcome.result, json!(6));
+    assert_eq!(world.clock.now().since(began).as_secs(), 2, "two at once, and then two a second");
+    let shown = world.call("queue.describe", json!({ "task_queue": "slow" })).await.unwrap();
+    assert_eq!(shown["program"], json!({ "rate_per_second": 2.0, "running_max": 3 }), "{shown}");
+}

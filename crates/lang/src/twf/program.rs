@@ -5,7 +5,7 @@ mod info;
 
 pub use info::{
     ActivityInfo, Backing, Deployment, EndpointInfo, HandlerInfo, NamespaceInfo, OperationInfo, ParamInfo,
-    Resolved, ServiceInfo, Versioning, WorkflowInfo,
+    QueueLimits, Resolved, ServiceInfo, Versioning, WorkflowInfo,
 };
 
 use std::collections::HashMap;
@@ -41,6 +41,7 @@ pub struct Program {
     services: Vec<ServiceInfo>,
     endpoints: Vec<EndpointInfo>,
     namespaces: Vec<NamespaceInfo>,
+    queue_limits: Vec<QueueLimits>,
 }
 
 impl Program {
@@ -89,6 +90,7 @@ impl Program {
             activity_by_name: HashMap::new(),
             services: info::services(&catalog, &deployed),
             endpoints: deployed.endpoints,
+            queue_limits: deployed.queue_limits,
             namespaces: info::namespaces(&units),
             types: catalog.types,
         };
@@ -119,6 +121,11 @@ impl Program {
     /// Whether it was compiled leniently.
     pub fn is_lenient(&self) -> bool {
         self.lenient
+    }
+
+    /// What workers' blocks say of their queues, in source order.
+    pub fn queue_limits(&self) -> &[QueueLimits] {
+        &self.queue_limits
     }
 
     /// The workflows in source order.

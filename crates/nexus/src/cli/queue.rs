@@ -229,6 +229,8 @@ fn print_one(queue: &Json, output: Output) {
         ("begun", rate(queue, "/dispatch_rate")),
         ("limit", limit(queue, "rate_limit")),
         ("limit of a key", limit(queue, "fairness_key_rate_limit")),
+        ("limit in the program", rate(queue, "/program/rate_per_second")),
+        ("at once in the program", text(queue, "/program/running_max")),
     ];
     let shown = rows.into_iter().filter(|(_, value)| value != "-");
     output.table(&["FIELD", "VALUE"], shown.map(|(name, value)| vec![name.to_owned(), value]).collect());

@@ -181,3 +181,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_program_limits_queues_where_no_operator_does() {
+    let mut queues = Queues::new(10);
+    let declared = |rate: Option<f64>, running_max| {
+        let rate_limit = rate.map(|it| RateLimit { burst: Some(1), ..RateLimit::new(it) });
+        HashMap::from([(name("a"), Declared { rate_limit, running_max })])
+    };
+    queues.declare(declared(Some(1.0), Some(2)));
+    let ids: Vec<_> = (0..6).map(|_| add(&mut queues, "a", 3, at(0))).collect();
+    assert_eq!(granted(&mut queues, at(0)), ids[..1]);
+    assert_eq!(queues.wake(at(0)), Some(at(1_000)));
+    queues.configure(&name("a"), limited(1_000.0, 9));
+    assert_eq!(
+        granted(&mut queues, at(1)),
+        ids[1..2],
+        "an operator's rate holds, and the program's number at once"
+    );
+    assert_eq!(queues.wake(at(1)), None, "time alone gives no place");
+    queues.done(&name("a"));
+    assert_eq!(granted(&mut queues, at(1)), ids[2..3]);
+    queues.declare(declared(None, None));
+    assert_eq!(granted(&mut queues, at(1)), ids[3..]);
+}

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::info::{Deployment, EndpointInfo, Versioning};
-use crate::twf::ast::{Definition, EndpointDef, ExprKind, OptionEntry, OptionValue, QName, Unit, Worker};
+use super::info::{Deployment, EndpointInfo, QueueLimits, Versioning};
+use crate::twf::ast::{
+    Definition, EndpointDef, Expr, ExprKind, OptionEntry, OptionValue, QName, Unit, Worker,
+};
 use crate::twf::compile::{Catalog, Home, option_word};
 use crate::twf::options::OptionScope;
 
@@ -19,6 +21,8 @@ pub(super) struct Deployed {
     silent: Vec<bool>,
     /// Endpoints in source order.
     pub(super) endpoints: Vec<EndpointInfo>,
+    /// Queues with limits, in source order.
+    pub(super) queue_limits: Vec<QueueLimits>,
 }
 
 impl Deployed {
@@ -29,6 +33,7 @@ impl Deployed {
             services: HashMap::new(),
             silent: units.iter().map(|unit| is_silent(unit)).collect(),
             endpoints: Vec::new(),
+            queue_limits: Vec::new(),
         };
         let workers: Vec<(usize, &Worker)> = units
             .iter()
@@ -48,6 +53,7 @@ impl Deployed {
                             task_queue: text(options, OptionScope::Worker, "task_queue"),
                             versioning: versioning(options),
                         };
+                        deployed.queue_limits.extend(queue_limits(&place, options));
                         for (home, worker) in workers.iter().filter(|(_, it)| it.name.name == name.name) {
                             deployed.place(catalog, *home, worker, &place);
                         }
@@ -132,6 +138,35 @@ fn option<'a>(options: &'a [OptionEntry], scope: OptionScope, name: &str) -> Opt
 
 fn text(options: &[OptionEntry], scope: OptionScope, name: &str) -> String {
     option(options, scope, name).and_then(option_word).unwrap_or(DEFAULT).to_string()
+}
+
+/// The limits that a placed worker's options give its queue, when they do.
+fn queue_limits(place: &Deployment, options: &[OptionEntry]) -> Option<QueueLimits> {
+    let rates = ["worker_activity_rate_limit", "task_queue_activity_rate_limit"];
+    let activities_per_second = rates.iter().filter_map(|name| number(options, name)).reduce(f64::min);
+    let most = option(options, OptionScope::Worker, "max_concurrent_activity_executions");
+    let activities_max = most.and_then(|entry| match entry.value {
+        OptionValue::Expr(Expr { kind: ExprKind::Int(most), .. }) => u64::try_from(most).ok(),
+        _ => None,
+    });
+    let says_nothing = activities_per_second.is_none() && activities_max.is_none();
+    (!says_nothing).then(|| QueueLimits {
+        namespace: place.namespace.clone(),
+        task_queue: place.task_queue.clone(),
+        activities_per_second,
+        activities_max,
+    })
+}
+
+/// A number of a worker's options that is not negative.
+fn number(options: &[OptionEntry], name: &str) -> Option<f64> {
+    let OptionValue::Expr(value) = &option(options, OptionScope::Worker, name)?.value else { return None };
+    let text = match &value.kind {
+        ExprKind::Int(value) => value.to_string(),
+        ExprKind::Decimal(text) => text.to_string(),
+        _ => return None,
+    };
+    text.parse().ok().filter(|it: &f64| it.is_finite() && *it >= 0.0)
 }
 
 fn versioning(options: &[OptionEntry]) -> Versioning {

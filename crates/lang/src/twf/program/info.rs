@@ -27,6 +27,20 @@ pub struct Deployment {
     pub versioning: Versioning,
 }
 
+/// What a worker's block says of its queue in a namespace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueLimits {
+    /// The namespace; may have holes.
+    pub namespace: String,
+    /// The task queue.
+    pub task_queue: String,
+    /// So many attempts begin in a second: the lower of `worker_activity_rate_limit` and
+    /// `task_queue_activity_rate_limit`.
+    pub activities_per_second: Option<f64>,
+    /// So many attempts run at the same time: `max_concurrent_activity_executions`.
+    pub activities_max: Option<u64>,
+}
+
 /// What open runs do when a newer definition is deployed (rule H13).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Versioning {
