@@ -14,7 +14,7 @@ mod runner;
 mod verb;
 
 pub use handle::NewBatch;
-pub use record::{Batch, BatchFailure, BatchState, BatchVerb, Target};
+pub use record::{Batch, BatchFailure, BatchState, BatchVerb, ResetPoint, Target};
 
 pub(crate) use book::Book;
 pub(crate) use runner::run;

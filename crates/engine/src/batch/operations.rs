@@ -14,9 +14,10 @@ use serde_json::json;
 use crate::batch::handle::{
     CONCURRENCY_DEFAULT, CONCURRENCY_MAX, NewBatch, RATE_DEFAULT, RATE_MAX, RUNS_MAX,
 };
-use crate::batch::{Batch, BatchVerb, Target};
+use crate::batch::{Batch, BatchVerb, ResetPoint, Target};
 use crate::engine::EngineHandle;
 use crate::operations::{Verb, object};
+use crate::reset::Reapply;
 
 /// Every verb.
 pub(crate) fn all(engine: &EngineHandle) -> Vec<Operation> {
@@ -37,6 +38,11 @@ struct StartInput {
     namespace: Namespace,
     signal: Option<String>,
     input: Option<Json>,
+    reset_to: Option<ResetPoint>,
+    #[serde(default)]
+    exclude: Vec<Reapply>,
+    #[serde(default)]
+    pinned: bool,
     reason: Option<String>,
     rate_per_second: Option<f64>,
     concurrency: Option<usize>,
@@ -51,10 +57,19 @@ impl StartInput {
                 given = json!({ "verb": "signal", "name": name, "input": self.input });
             }
             (None, true) => return Err(wrong("/signal", "a batch of signals names the signal")),
+            (None, false) if self.verb == "reset" && self.input.is_none() => return self.reset(),
             (None, false) if self.input.is_none() => {}
             _ => return Err(wrong("/signal", "only the verb `signal` takes a signal and its input")),
         }
         serde_json::from_value(given).map_err(|error| wrong("/verb", &error.to_string()))
+    }
+
+    fn reset(&self) -> Result<BatchVerb, Error> {
+        let (exclude, pinned) = (self.exclude.clone(), self.pinned);
+        match self.reset_to.clone() {
+            Some(to) => Ok(BatchVerb::Reset { to, exclude, pinned }),
+            None => Err(wrong("/reset_to", "a batch of resets says which task is done again")),
+        }
     }
 
     fn target(&self) -> Result<Target, Error> {
@@ -80,7 +95,7 @@ fn start(engine: &EngineHandle) -> Operation {
     let input = object(
         &json!({
             "verb": { "enum": BatchVerb::NAMES, "description": "what is done to each run" },
-            "filter": { "type": "string", "description": "which runs, in words of `run.list`; open ones only, or for `delete` closed ones only" },
+            "filter": { "type": "string", "description": "which runs, in words of `run.list`; open ones only, for `delete` closed ones only, for `reset` both" },
             "run_ids": {
                 "type": "array", "items": { "type": "string" }, "minItems": 1, "maxItems": RUNS_MAX,
                 "description": "which runs, instead of a filter",
@@ -88,6 +103,18 @@ fn start(engine: &EngineHandle) -> Operation {
             "namespace": { "type": "string", "default": Namespace::DEFAULT, "description": "where the filter looks" },
             "signal": { "type": "string", "description": "the signal to send" },
             "input": { "description": "its arguments" },
+            "reset_to": {
+                "oneOf": [
+                    { "enum": ["first_task", "last_task"] },
+                    { "type": "object", "properties": { "build": { "type": "string", "minLength": 4 } }, "required": ["build"], "additionalProperties": false },
+                ],
+                "description": "for `reset`: the workflow task that is done again; `build` is the first one that a definition handled, by the beginning of its hash",
+            },
+            "exclude": {
+                "type": "array", "items": { "enum": Reapply::NAMES },
+                "description": "for `reset`: what came later and is not applied again",
+            },
+            "pinned": { "type": "boolean", "default": false, "description": "for `reset`: each run goes on with the definition that it had" },
             "reason": { "type": "string", "description": "kept in the histories of the runs" },
             "rate_per_second": {
                 "type": "number", "minimum": 0.01, "maximum": RATE_MAX, "default": RATE_DEFAULT,

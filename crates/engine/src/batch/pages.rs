@@ -29,12 +29,14 @@ pub(super) fn query(
         let then = Test::Compare(Comparison::LessOrEqual, Scalar::Int(began.micros()));
         Filter::Test(Attribute::System(attribute), then)
     };
-    let (order, narrowed) = if verb.wants_open() {
-        let open = Filter::Any(vec![Filter::status(RunStatus::Running), Filter::status(RunStatus::Paused)]);
-        (Order::newest_first(), vec![open, before(S::StartTime)])
-    } else {
+    let open = Filter::Any(vec![Filter::status(RunStatus::Running), Filter::status(RunStatus::Paused)]);
+    let (order, narrowed) = if verb.wants_closed() {
         // Runs that continue each other are deleted in the order in which they closed.
         (Order(vec![(SortKey::OpenFirst, Direction::Ascending)]), vec![before(S::CloseTime)])
+    } else if verb.wants_open() {
+        (Order::newest_first(), vec![open, before(S::StartTime)])
+    } else {
+        (Order::newest_first(), vec![before(S::StartTime)])
     };
     let filter = narrowed.into_iter().fold(written.filter, |all, one| Filter::both(all, Some(one)));
     Ok(RunQuery { namespace: Some(namespace.clone()), filter, order, after: None, limit: PAGE_RUNS })

@@ -5,6 +5,8 @@ use nexus_kernel::id::{Namespace, RunId};
 use nexus_kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::reset::Reapply;
+
 /// Failures that are kept; the others are only counted.
 const FAILURES_MAX: usize = 20;
 
@@ -30,6 +32,29 @@ pub enum BatchVerb {
     Unpause,
     /// Closed runs are deleted.
     Delete,
+    /// Runs, open and closed, are begun anew from an earlier workflow task.
+    Reset {
+        /// Which task is done again.
+        to: ResetPoint,
+        /// What came later and is not applied again.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        exclude: Vec<Reapply>,
+        /// Whether each goes on with the definition that it had.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pinned: bool,
+    },
+}
+
+/// Where the histories of many runs can be cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResetPoint {
+    /// The first workflow task of each.
+    FirstTask,
+    /// The last one.
+    LastTask,
+    /// The first one that this definition handled, by the beginning of its hash.
+    Build(String),
 }
 
 /// Which runs are meant.

@@ -4,17 +4,24 @@ use nexus_kernel::code;
 use nexus_kernel::error::{Code, Error};
 use nexus_kernel::id::RunId;
 
-use crate::batch::{Batch, BatchVerb};
+use crate::batch::{Batch, BatchVerb, ResetPoint};
 use crate::engine::EngineHandle;
 use crate::input::{Input, Signal};
+use crate::reset::{Pin, ResetRequest, Target};
 
 impl BatchVerb {
     /// The names of all verbs.
-    pub const NAMES: [&'static str; 6] = ["cancel", "terminate", "signal", "pause", "unpause", "delete"];
+    pub const NAMES: [&'static str; 7] =
+        ["cancel", "terminate", "signal", "pause", "unpause", "delete", "reset"];
 
-    /// Whether it is for open runs. A filter finds only these, or only closed ones.
+    /// Whether it is for open runs only.
     pub(super) fn wants_open(&self) -> bool {
-        !matches!(self, BatchVerb::Delete)
+        !matches!(self, BatchVerb::Delete | BatchVerb::Reset { .. })
+    }
+
+    /// Whether it is for closed runs only.
+    pub(super) fn wants_closed(&self) -> bool {
+        matches!(self, BatchVerb::Delete)
     }
 
     /// Whether an error says that nothing is left to do. `again` says that it may have been done before.
@@ -22,8 +29,18 @@ impl BatchVerb {
         match self {
             BatchVerb::Cancel | BatchVerb::Terminate => error == &code::RUN_CLOSED,
             BatchVerb::Delete => again && error == &code::RUN_UNKNOWN,
-            BatchVerb::Signal { .. } | BatchVerb::Pause | BatchVerb::Unpause => false,
+            BatchVerb::Signal { .. } | BatchVerb::Pause | BatchVerb::Unpause | BatchVerb::Reset { .. } => {
+                false
+            }
         }
+    }
+}
+
+fn target(point: &ResetPoint) -> Target {
+    match point {
+        ResetPoint::FirstTask => Target::FirstTask,
+        ResetPoint::LastTask => Target::LastTask,
+        ResetPoint::Build(id) => Target::Build { id: id.clone(), current_run_only: true },
     }
 }
 
@@ -57,6 +74,17 @@ async fn attempt(engine: &EngineHandle, batch: &Batch, run: &RunId) -> Result<()
         BatchVerb::Pause | BatchVerb::Unpause => {
             let ends = batch.verb == BatchVerb::Unpause;
             Input::Pause { run: only, reason, ends }
+        }
+        BatchVerb::Reset { to: point, exclude, pinned } => {
+            let request = ResetRequest {
+                run: only,
+                target: target(point),
+                reason,
+                exclude: exclude.clone(),
+                pin: if *pinned { Pin::Pinned } else { Pin::Current },
+                request_id: format!("reset:{}", batch.request_id(run)),
+            };
+            return engine.reset(&to, request).await.map(|_| ());
         }
         BatchVerb::Delete => return Ok(()),
     };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use nexus_engine::batch::{Batch, BatchState, BatchVerb, NewBatch, Target};
+use nexus_engine::batch::{Batch, BatchState, BatchVerb, NewBatch, ResetPoint, Target};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::{Namespace, RunId, WorkflowId};
@@ -222,5 +222,24 @@ async fn a_crash_after_every_write_sends_every_run_one_signal() {
             assert_eq!(count, json!(1), "died after {first_life} writes");
         }
         world.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn runs_are_reset_by_batch_whether_they_are_open_or_not() {
+    let (store, clock) = (Arc::new(MemoryStore::new()), clock());
+    let world = world(&store, &clock).await;
+    let runs = boxes(&world, 3).await;
+    done(&world, new(put(2), filter("WorkflowType = 'Box'"))).await;
+    done(&world, new(BatchVerb::Terminate, Target::Runs { runs: runs[..1].to_vec(), position: 0 })).await;
+    clock.advance(Duration::from_secs(1));
+    let verb = BatchVerb::Reset { to: ResetPoint::FirstTask, exclude: Vec::new(), pinned: false };
+    let batch = done(&world, new(verb, filter("WorkflowType = 'Box'"))).await;
+    assert_eq!((batch.state, batch.done, batch.failed), (BatchState::Completed, 3, 0), "{batch:?}");
+    for (n, run) in runs.iter().enumerate() {
+        let to =
+            world.engine.address_of_id(&WorkflowId::new(&format!("box-{n}")).unwrap(), None).await.unwrap();
+        assert_ne!(world.engine.run_at(&to).await.unwrap(), *run, "another run has taken its place");
+        assert_eq!(world.engine.query(&to, "Count", &json!([])).await.unwrap(), json!(2), "with its signal");
     }
 }

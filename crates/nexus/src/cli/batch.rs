@@ -43,9 +43,9 @@ pub enum BatchVerb {
 /// Flags of `start`.
 #[derive(Debug, Args)]
 pub struct StartArgs {
-    /// What is done to each run: cancel, terminate, signal, pause, unpause, delete
+    /// What is done to each run: cancel, terminate, signal, pause, unpause, delete, reset
     verb: String,
-    /// Which runs, as in `nexus run list`; open ones only, or for delete closed ones only
+    /// Which runs, as in `nexus run list`; open ones only, for delete closed ones only, for reset both
     #[arg(long, short, conflicts_with = "run")]
     filter: Option<String>,
     /// A run; may be given several times
@@ -60,6 +60,15 @@ pub struct StartArgs {
     /// Its arguments: the text itself, @FILE, or - for standard input
     #[arg(long, value_name = "JSON|@FILE|-", requires = "signal")]
     json: Option<String>,
+    /// For reset: the task that is done again, `first-task`, `last-task`, or a build id: the first task it handled
+    #[arg(long, value_name = "TASK|BUILD")]
+    to: Option<String>,
+    /// For reset: what came later and is not applied again: signal, update, nexus
+    #[arg(long, value_name = "KIND")]
+    exclude: Vec<String>,
+    /// For reset: each run goes on with the definition that it had
+    #[arg(long)]
+    pinned: bool,
     /// Kept in the histories of the runs
     #[arg(long)]
     reason: Option<String>,
@@ -120,11 +129,22 @@ impl StartArgs {
             ("namespace", self.namespace.map(Json::from)),
             ("signal", self.signal.map(Json::from)),
             ("input", arguments),
+            ("reset_to", self.to.as_deref().map(reset_point)),
+            ("exclude", (!self.exclude.is_empty()).then(|| json!(self.exclude))),
+            ("pinned", self.pinned.then(|| json!(true))),
             ("reason", self.reason.map(Json::from)),
             ("rate_per_second", self.rate.map(Json::from)),
             ("concurrency", self.concurrency.map(Json::from)),
             ("batch_id", self.id.map(Json::from)),
         ]))
+    }
+}
+
+fn reset_point(named: &str) -> Json {
+    match named {
+        "first-task" => json!("first_task"),
+        "last-task" => json!("last_task"),
+        build => json!({ "build": build }),
     }
 }
 
