@@ -19,7 +19,7 @@ const EVERY_MS: u64 = 500;
 #[derive(Debug, Subcommand)]
 pub enum BatchVerb {
     /// Start a batch: `nexus batch start terminate --filter "WorkflowType = 'Report'"`
-    Start(StartArgs),
+    Start(Box<StartArgs>),
     /// Show how far a batch is, and the first failures
     Describe {
         /// The batch
