@@ -82,7 +82,7 @@ pub(crate) fn child_options(given: &machine::ChildOptions) -> StartOptions {
             .as_deref()
             .map(IdConflictPolicy::of_word)
             .unwrap_or_default(),
-        start_delay_ms: None,
+        ..StartOptions::default()
     }
 }
 

@@ -56,8 +56,7 @@ pub(crate) fn accepts(
         attempt: 1,
         started_at_ms: 0,
         seed: 0,
-        parent_id: None,
-        caller: None,
+        ..RunInfo::default()
     };
     Machine::start(&definition.program, info, input).map(|_| ())
 }
@@ -75,6 +74,8 @@ fn run_info(key: &Key, run_id: &RunId, started: &Started, at: Timestamp) -> RunI
         attempt: started.attempt,
         started_at_ms: at.millis(),
         seed: started.original(run_id).seed(),
+        last_result: started.last_result.clone(),
+        last_failure: started.last_failure.as_ref().map_or(Json::Null, |failure| serde_json::json!(failure)),
         parent_id: origin.map(|origin| origin.key.workflow_id.to_string()),
         caller: origin.map(|origin| {
             serde_json::json!({

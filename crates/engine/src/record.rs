@@ -246,6 +246,9 @@ pub struct Started {
     /// Why the attempt before it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<Failure>,
+    /// What the last run of the same schedule that completed returned.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub last_result: Json,
     /// Who else wants to hear of the end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attached: Vec<Origin>,
@@ -279,6 +282,7 @@ impl Default for Started {
             first_task_at: None,
             attempt: 1,
             last_failure: None,
+            last_result: Json::Null,
             attached: Vec::new(),
             options: RunOptions::default(),
             reset: None,

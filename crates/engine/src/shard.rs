@@ -8,6 +8,7 @@ mod delete;
 mod follow;
 pub(crate) mod load;
 mod messages;
+mod trim;
 
 pub(crate) use between::Errand;
 pub(crate) use follow::not_followed;
@@ -221,6 +222,8 @@ pub struct Shard {
     deferred: Vec<Mail>,
     /// Runs to delete once the batch is committed.
     deletions: Vec<delete::Deletion>,
+    /// Records of schedules that a later one has made needless, once the batch is committed.
+    outdated: Vec<(Key, Vec<u64>)>,
     /// Errands to run once the batch is committed.
     errands: Vec<between::Asked>,
     /// Runs that are to follow another version once the batch is committed.
@@ -269,6 +272,7 @@ impl Shard {
             update_watchers: UpdateWatchers::default(),
             deferred: Vec::new(),
             deletions: Vec::new(),
+            outdated: Vec::new(),
             errands: Vec::new(),
             follows: Vec::new(),
             settled: Some(HashSet::new()),
@@ -472,6 +476,7 @@ impl Shard {
         let state = self.keys.get_mut(&key)?;
         let expected = state.head;
         state.head += 1;
+        let head = state.head;
         let bytes = record.encode();
         state.count_bytes(record, bytes.len());
         let changes =
@@ -486,6 +491,7 @@ impl Shard {
         };
         let rows: Vec<_> = changed.into_iter().filter_map(|run| state.run(run)).map(row).collect();
         let live = state.is_live();
+        self.outdate(&key, head, record);
         Some(Append { key, expected, epoch: self.shared.epoch, record: bytes, live, rows })
     }
 

@@ -174,6 +174,8 @@ fn started(request: Start, definition: &Definition, context: &Context<'_>) -> St
         memo: facts(options.memo),
         search_attributes: facts(options.search_attributes),
         options: options.run,
+        last_result: options.last_result,
+        last_failure: options.last_failure,
         ..Started::default()
     }
 }

@@ -53,6 +53,7 @@ impl OptionFields {
             reuse: self.id_reuse_policy.unwrap_or_default(),
             conflict: self.id_conflict_policy.unwrap_or_default(),
             start_delay_ms: duration("start_delay", self.start_delay.as_ref())?,
+            ..StartOptions::default()
         })
     }
 }

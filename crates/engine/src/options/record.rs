@@ -1,6 +1,7 @@
 //! Options of a start: what is decided about a run beside its workflow and its input.
 
 use nexus_kernel::Json;
+use nexus_kernel::failure::Failure;
 use nexus_kernel::retry::RetryPolicy;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
@@ -79,6 +80,12 @@ pub struct StartOptions {
     /// How long the first workflow task waits, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_delay_ms: Option<u64>,
+    /// What the last run of the same schedule that completed returned.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub last_result: Json,
+    /// Why the run of the same schedule before failed, when it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<Failure>,
 }
 
 /// Whether the workflow id of a closed run may be used again (language page, section 15.8).

@@ -58,6 +58,9 @@ fn target(
         }),
         options: StartOptions {
             run: RunOptions { run_timeout_ms, ..RunOptions::default() },
+            search_attributes: schedule.nominal(seq).into_iter().collect(),
+            last_result: schedule.last_result.clone(),
+            last_failure: schedule.last_failure.clone(),
             ..StartOptions::default()
         },
         definition: None,

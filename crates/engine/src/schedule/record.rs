@@ -211,6 +211,12 @@ impl Schedule {
         &self.instance
     }
 
+    /// The moment that an open action is for, as the search attribute that its run has.
+    pub(super) fn nominal(&self, seq: u64) -> Option<(String, Json)> {
+        let running = self.running.iter().find(|it| it.seq == seq)?;
+        Some(("TemporalScheduledStartTime".to_owned(), Json::String(running.nominal.to_string())))
+    }
+
     /// What a chance drawn for this schedule begins with.
     pub(super) fn seed(&self) -> u64 {
         self.instance.seed()

@@ -40,6 +40,7 @@ impl Message {
 impl Shard {
     /// What is done while nothing is being decided.
     pub(super) async fn between_batches(&mut self) -> Result<(), Error> {
+        self.trim_schedules().await?;
         for Asked { key, errand, reply } in std::mem::take(&mut self.errands) {
             let transition = self.run_errand(&key, errand).await?;
             let append = transition.record.as_ref().and_then(|record| self.append_of(&key, record));

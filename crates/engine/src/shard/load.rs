@@ -37,6 +37,7 @@ impl Shard {
     }
 
     async fn adopt(&mut self, key: &Key, records: &[Stored]) -> Result<(), Error> {
+        self.outdate_found(key, records);
         let mut state = KeyState::fold(&key.namespace, records).map_err(|why| damaged(key, &why))?;
         state.forget_settled();
         self.ready_definitions(&state).await;

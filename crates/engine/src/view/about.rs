@@ -48,6 +48,7 @@ pub(super) fn about(shared: &Shared, run: &RunState, key: &KeyState) -> Map<Stri
         ("priority", options.priority.as_ref().map(|priority| json!(priority))),
         ("summary", options.summary.as_ref().map(|summary| json!(summary))),
         ("details", run.details.as_ref().map(|details| json!(details))),
+        ("last_result", Some(started.last_result.clone()).filter(|it| !it.is_null())),
         ("last_failure", started.last_failure.as_ref().map(|failure| json!(failure))),
     ];
     fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()

@@ -146,3 +146,109 @@ async fn what_cannot_work_is_refused_at_once() {
     assert_eq!(world.engine.start(reserved).await.unwrap_err().code().id, "NX-2105");
     world.stop().await;
 }
+
+const CHAIN: &str = "\
+workflow Report(n: int) -> (int):
+    if (workflow.last_failure != null):
+        close complete(workflow.last_result + 100)
+    if (workflow.last_result == 9):
+        close fail(Odd{message: \"nine\"})
+    if (workflow.last_result != null):
+        close complete(workflow.last_result + 1)
+    close complete(n)
+";
+
+#[tokio::test]
+async fn a_run_reads_the_last_result_and_failure_and_is_found_by_its_schedule() {
+    let world = World::on(Arc::new(MemoryStore::new()), clock(), CHAIN, Scripted::default()).await;
+    let new = schedule(&json!({ "cron": ["* * * * *"] }), &json!({}), Some(5));
+    world.engine.create_schedule(Namespace::default(), new).await.unwrap();
+    until(&world, |it| it["remaining_actions"] == json!(0) && it["last_result"] == json!(109)).await;
+    let rows = rows(&world).await;
+    let ends: Vec<_> = rows.iter().map(|row| row.status).collect();
+    let (done, failed) = (RunStatus::Completed, RunStatus::Failed);
+    assert_eq!(ends, [done, done, done, failed, done], "7, 8, 9, a failure, 109");
+    let schema = world.engine.schema(Some(&Namespace::default()));
+    let filter = "TemporalScheduledById = 's' AND TemporalScheduledStartTime > '2026-01-01T00:03:00Z'";
+    let query = nexus_kernel::visibility::list_query(filter, &schema).unwrap();
+    let found = world.engine.list(query).await.unwrap();
+    assert_eq!(found.len(), 2, "the fourth and the fifth");
+    world.stop().await;
+}
+
+/// A schedule that acts for days keeps a few records, whatever it dies of.
+#[tokio::test]
+async fn old_records_of_a_schedule_are_deleted() {
+    for on_disk in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let database = nexus_store::SqliteStore::open(&nexus_store::Options::new(folder.path())).unwrap();
+        let store: nexus_kernel::port::SharedStore =
+            if on_disk { Arc::new(database.clone()) } else { Arc::new(MemoryStore::new()) };
+        let world = World::on(store.clone(), clock(), PROGRAM, Scripted::default()).await;
+        let new = schedule(&json!({ "cron": ["*/2 * * * *"] }), &json!({}), Some(60));
+        world.engine.create_schedule(Namespace::default(), new).await.unwrap();
+        let key = nexus_engine::schedule::key(Namespace::default(), "s").unwrap();
+        let shown =
+            until(&world, |it| it["counts"]["actions"] == json!(60) && it["running"] == json!([])).await;
+        let records = store.read(&key, 0).await.unwrap();
+        let last = records.last().unwrap().sequence;
+        assert!(last > 128 && records.len() < 130, "{} of {last}", records.len());
+        let clock = world.clock.clone();
+        world.stop().await;
+        // The next process finds the schedule as it was, and deletes what is still there.
+        let world = World::on(store.clone(), clock, PROGRAM, Scripted::default()).await;
+        let again = world.engine.show_schedule(Namespace::default(), "s").await.unwrap();
+        assert_eq!(serde_json::to_value(&again).unwrap(), shown);
+        world.engine.delete_schedule(Namespace::default(), "s").await.unwrap();
+        world.settle().await;
+        while store.read(&key, 0).await.unwrap().len() > 64 {
+            tokio::task::yield_now().await;
+        }
+        assert!(world.engine.show_schedule(Namespace::default(), "s").await.is_err());
+        let new = schedule(&json!({ "cron": ["@hourly"] }), &json!({}), None);
+        world.engine.create_schedule(Namespace::default(), new).await.unwrap();
+        world.stop().await;
+        database.close();
+    }
+}
+
+/// One life of a schedule that acts often, to be cut short at any write.
+async fn often(store: &Arc<MemoryStore>, clock: &SimClock, (appends, is_first): (usize, bool)) {
+    let mortal = Arc::new(Mortal { inner: store.clone(), left: AtomicUsize::new(appends) });
+    let world = World::on(mortal.clone(), clock.clone(), PROGRAM, Scripted::default()).await;
+    let new = schedule(&json!({ "cron": ["*/2 * * * *"] }), &json!({}), Some(30));
+    if is_first {
+        world.engine.create_schedule(Namespace::default(), new).await.unwrap();
+    }
+    let all_done = async {
+        while mortal.left.load(Ordering::SeqCst) > 0 {
+            // One that has done everything is gone a week later; one whose server has died is asked in the next life.
+            let Ok(shown) = world.engine.show_schedule(Namespace::default(), "s").await else { return };
+            let shown = serde_json::to_value(&shown).unwrap();
+            if shown["remaining_actions"] == json!(0) && shown["running"] == json!([]) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    world.until(all_done).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_crash_around_the_deletion_of_old_records_loses_no_action() {
+    // The schedule's own records reach 64 at about the 127th write.
+    for first_life in [122, 127, 132] {
+        let (store, clock) = (Arc::new(MemoryStore::new()), clock());
+        often(&store, &clock, (first_life, true)).await;
+        often(&store, &clock, (usize::MAX, false)).await;
+        let world = World::on(store.clone(), clock.clone(), PROGRAM, Scripted::default()).await;
+        let rows = rows(&world).await;
+        assert_eq!(rows.len(), 30, "died after {first_life} writes");
+        let mut ids: Vec<_> = rows.iter().map(|row| row.key.workflow_id.clone()).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 30);
+        world.stop().await;
+    }
+}

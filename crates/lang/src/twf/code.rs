@@ -117,6 +117,10 @@ pub enum Meta {
     HistorySize,
     /// `workflow.parent_id`.
     ParentId,
+    /// `workflow.last_result`.
+    LastResult,
+    /// `workflow.last_failure`.
+    LastFailure,
     /// `workflow.continue_as_new_suggested`.
     ContinueAsNewSuggested,
     /// `caller` in a Nexus operation.

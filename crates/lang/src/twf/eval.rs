@@ -294,6 +294,8 @@ impl Eval<'_> {
                 task.history_length >= HISTORY_EVENTS_SUGGESTED_MAX
                     || task.history_bytes >= HISTORY_BYTES_SUGGESTED_MAX,
             ),
+            Meta::LastResult => boundary::import(self.heap, &self.info.last_result)?,
+            Meta::LastFailure => boundary::import(self.heap, &self.info.last_failure)?,
             Meta::Caller => match &self.info.caller {
                 Some(caller) => boundary::import(self.heap, caller)?,
                 None => Value::Null,

@@ -151,6 +151,7 @@ impl<'a> StubHost<'a> {
             seed: 1,
             parent_id: None,
             caller: None,
+            ..RunInfo::default()
         };
         self.start(info, input, None)?;
         loop {

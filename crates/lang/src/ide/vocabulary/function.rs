@@ -128,6 +128,16 @@ pub(in crate::ide) static RUN_FIELDS: &[(&str, &str, &str)] = &[
     ("history_length", "int", "How many events the history has."),
     ("history_size", "int", "How many bytes the history has."),
     ("id", "string", "The workflow id: stays the same over retries and continue-as-new."),
+    (
+        "last_failure",
+        "any",
+        "Why the run before failed, of the same schedule or the attempt before; null when it did not.",
+    ),
+    (
+        "last_result",
+        "any",
+        "What the last run of the same schedule that completed returned; null when there is none.",
+    ),
     ("namespace", "string", "The namespace the run lives in."),
     ("parent_id", "string?", "The workflow id of the parent, null when there is none."),
     ("run_id", "string", "The id of this run alone."),

@@ -18,6 +18,8 @@ const WORKFLOW_FIELDS: &[&str] = &[
     "history_length",
     "history_size",
     "id",
+    "last_failure",
+    "last_result",
     "namespace",
     "parent_id",
     "run_id",

@@ -24,6 +24,7 @@ pub(crate) fn value(expr: &str) -> Result<Json, String> {
         seed: 3,
         parent_id: None,
         caller: None,
+        ..RunInfo::default()
     };
     let input = json!({"o": {"a": {"b": 5}, "list": ["x", "y"], "text": "Hällo", "none": null}});
     let mut machine = Machine::start(&program, info, &input).map_err(|error| error.to_string())?;

@@ -65,6 +65,7 @@ fn info(workflow: &str) -> RunInfo {
         seed: 7,
         parent_id: None,
         caller: None,
+        ..RunInfo::default()
     }
 }
 

@@ -29,6 +29,12 @@ pub struct RunInfo {
     pub parent_id: Option<String>,
     /// Who called a Nexus operation: an object with `namespace`, `workflow_id`, `run_id`, `identity`.
     pub caller: Option<Json>,
+    /// What the last run of the same schedule that completed returned; null when there was none.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub last_result: Json,
+    /// Why the run before failed: an object with `type`, `message` and the like, or null.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub last_failure: Json,
 }
 
 /// The circumstances of one workflow task.

@@ -138,6 +138,7 @@ impl<'a> World<'a> {
                 seed: number as u64,
                 parent_id: None,
                 caller: None,
+                ..RunInfo::default()
             };
             self.say(&format!("run {number} of {} with {input}", info.workflow_type));
             for (kind, messages) in [("carried", &tokens), ("unread", &unread)] {
