@@ -1,6 +1,7 @@
 //! Activities as processes: JSON on standard input and output, one message a line. `docs/activities.md` is the protocol.
 
 mod child;
+mod group;
 mod once;
 
 use std::path::Path;

@@ -216,7 +216,7 @@ activity Work(what: string) -> (any):
 
 /// A worker that does whatever its input says; on the second attempt it works.
 const TROUBLED: &str = "\
-import json, os, sys
+import json, os, subprocess, sys
 for line in sys.stdin:
     task = json.loads(line)['task']
     token, what = task['context']['token'], task['input']
@@ -233,6 +233,10 @@ for line in sys.stdin:
         while True: sys.stdin.readline()
     elif what == 'memory':
         x = bytearray(1 << 31)
+    elif what == 'family':
+        child = subprocess.Popen(['sleep', '600'])
+        open('grandchild', 'w').write(str(child.pid))
+        while True: sys.stdin.readline()
 ";
 
 const TROUBLED_CONFIG: &str = "[activities.Work]\nbinding = \"process\"\ncommand = [\"python3\", \"w.py\"]\n\
@@ -262,6 +266,22 @@ async fn a_process_in_trouble_is_replaced() {
         assert!(what != "crash" || begun["last_failure"]["message"].as_str().unwrap().contains("last words"));
     }
     assert_ne!(run(&server, "Try", json!({ "what": "pid" })).await["output"], first);
+}
+
+#[tokio::test]
+async fn what_a_process_has_started_dies_with_it() {
+    let files = [("workflows/a.twf", TROUBLE), ("nexus.toml", TROUBLED_CONFIG), ("w.py", TROUBLED)];
+    let project = Project::with(&files);
+    let server = project.serve();
+    let ended = run(&server, "Try", json!({ "what": "family" })).await;
+    assert_eq!(ended["output"], "family", "the next attempt has another process: {ended:#}");
+    let grandchild = std::fs::read_to_string(project.path().join("grandchild")).unwrap();
+    let status = format!("/proc/{}/stat", grandchild.trim());
+    // One that has been killed is gone, or waits for somebody to take note of its end.
+    let lives = || std::fs::read_to_string(&status).is_ok_and(|stat| !stat.contains(") Z "));
+    while lives() {
+        tokio::task::yield_now().await;
+    }
 }
 
 const SCRIPT: &str = "\

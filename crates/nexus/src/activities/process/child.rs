@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::activities::message::Told;
 use crate::activities::process::Program;
+use crate::activities::process::group::Group;
 
 /// Longest line of a process, in bytes: a result and what is around it.
 const LINE_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + 64 * 1024;
@@ -29,10 +30,10 @@ const STDERR_KEPT_BYTES: usize = 2 * 1024;
 /// How long to wait for the last words of a process that has ended.
 const LAST_WORDS_WAIT: Duration = Duration::from_millis(500);
 
-/// A process. Dropping it kills it. What it has started itself sees the end of its standard streams.
+/// A process. Dropping it kills it, with everything that it has started.
 #[derive(Debug)]
 pub(crate) struct Child {
-    process: tokio::process::Child,
+    process: Group,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
     last_words: LastWords,
@@ -102,7 +103,6 @@ pub(crate) fn command(program: &Program) -> Command {
         .current_dir(&program.directory)
         .envs(program.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.kill_on_drop(true);
     command
 }
 
@@ -159,9 +159,9 @@ fn keep(words: &Mutex<String>, line: &str) {
 impl Child {
     /// Starts a process.
     pub(crate) fn start(program: &Program) -> Result<Child, Failure> {
-        let mut process = command(program).spawn().map_err(|error| not_started(program, &error))?;
-        let pipes = (process.stdin.take(), process.stdout.take(), process.stderr.take());
-        let (Some(to), Some(from), Some(errors)) = pipes else {
+        let (process, pipes) =
+            Group::start(command(program)).map_err(|error| not_started(program, &error))?;
+        let Some((to, from, errors)) = pipes else {
             return Err(Failure::application("ProcessNotStarted", "the process has no standard streams"));
         };
         let last_words = LastWords::listen(errors, program);
@@ -171,7 +171,7 @@ impl Child {
     /// Whether it has not ended.
     pub(crate) fn is_alive(child: &Child) -> bool {
         // Its end is seen when it is next talked to, at the latest.
-        child.process.id().is_some()
+        child.process.is_alive()
     }
 
     /// One attempt: how it ended, and whether the process can be used again.
@@ -231,7 +231,7 @@ impl Child {
 
     /// Why a process that closed its output cannot be used any more.
     async fn ended(&mut self, clock: &SharedClock) -> Failure {
-        let _ = self.process.start_kill(); // it has ended already, as a rule
+        self.process.kill(); // it has ended already, as a rule
         let how = match self.process.wait().await {
             Ok(status) => status.to_string(),
             Err(error) => error.to_string(),

@@ -8,12 +8,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::activities::process::Program;
 use crate::activities::process::child::{LastWords, command, not_started, told};
+use crate::activities::process::group::Group;
 
 /// Runs the program and waits for its end. Exit code 0 makes its output the result, any other a failure.
 pub(crate) async fn run(program: &Program, request: &Json, clock: &SharedClock) -> Result<Json, Failure> {
-    let mut process = command(program).spawn().map_err(|error| not_started(program, &error))?;
-    let pipes = (process.stdin.take(), process.stdout.take(), process.stderr.take());
-    let (Some(mut to), Some(from), Some(errors)) = pipes else {
+    let (mut process, pipes) =
+        Group::start(command(program)).map_err(|error| not_started(program, &error))?;
+    let Some((mut to, from, errors)) = pipes else {
         return Err(Failure::application("ProcessNotStarted", "the process has no standard streams"));
     };
     let mut last_words = LastWords::listen(errors, program);
@@ -27,7 +28,7 @@ pub(crate) async fn run(program: &Program, request: &Json, clock: &SharedClock) 
     let (read, ()) = tokio::join!(from.read_to_end(&mut output), write);
     if output.len() > PAYLOAD_BYTES_MAX {
         // Nobody reads on: it would wait for that for ever.
-        let _ = process.start_kill();
+        process.kill();
     }
     let status = process.wait().await;
     last_words.complete(clock).await;
