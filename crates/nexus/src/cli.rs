@@ -109,7 +109,7 @@ pub enum Command {
     Schedule {
         /// What to do.
         #[command(subcommand)]
-        verb: schedule::ScheduleVerb,
+        verb: Box<schedule::ScheduleVerb>,
     },
     /// Cancel, terminate, signal, pause or delete many runs in the background
     Batch {
@@ -164,7 +164,7 @@ impl Cli {
             Command::Symbols(args) => symbols::symbols(&global, &args, output),
             Command::New(args) => new::new(&args, output),
             Command::Workflow { verb } => workflow::workflow(&global, verb, output).await,
-            Command::Schedule { verb } => schedule::schedule(&global, verb, output).await,
+            Command::Schedule { verb } => schedule::schedule(&global, *verb, output).await,
             Command::Batch { verb } => batch::batch(&global, verb, output).await,
             Command::Queue { verb } => queue::queue(&global, verb, output).await,
             Command::Config { verb } => {
