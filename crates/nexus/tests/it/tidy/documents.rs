@@ -66,6 +66,30 @@ fn every_invariant_names_the_tests_that_hold_it() {
     assert!(wrong.is_empty(), "invariants:\n  {}\n", wrong.join("\n  "));
 }
 
+#[test]
+fn every_row_of_the_engines_table_names_tests_that_exist() {
+    let (mut tests, mut count, mut wrong) = (test_names(), 0, Vec::new());
+    // Bodies that every implementation of a port runs.
+    let shared = repo::rust_files().filter(|file| file.path.starts_with("crates/kernel/src/testing/"));
+    tests.extend(shared.flat_map(|file| Source::of(file).functions()).map(|function| function.name));
+    for row in repo::text("docs/engine.md").lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let [_, point, done, holders] = cells[..] else {
+            wrong.push(format!("not four cells: {row}"));
+            continue;
+        };
+        let names: Vec<&str> = holders.split('`').skip(1).step_by(2).collect();
+        if names.is_empty() && done.starts_with("yes") {
+            wrong.push(format!("no test is named: {point}"));
+        }
+        count += names.len();
+        let unknown = names.iter().filter(|name| !tests.contains(**name));
+        wrong.extend(unknown.map(|name| format!("there is no test `{name}`: {point}")));
+    }
+    assert!(count >= 100, "only {count} tests were found in docs/engine.md");
+    assert!(wrong.is_empty(), "the table of the engine:\n  {}\n", wrong.join("\n  "));
+}
+
 /// Names of all functions with a test attribute, or inside `proptest!`.
 fn test_names() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
