@@ -73,6 +73,12 @@ fn no_open_run(state: &KeyState, wanted: Option<&RunId>, context: &Context<'_>) 
         None => state.latest(),
     };
     let name = wanted.map_or_else(|| context.key.to_string(), ToString::to_string);
+    // Whoever names a run has found it in the list: what the key does not hold any more has closed.
+    if let (Some(wanted), None, Some(latest)) = (wanted, closed, state.latest()) {
+        return Error::new(&code::RUN_CLOSED, format!("the run {wanted} is closed; others came after it"))
+            .help(format!("the latest of them is {}", latest.run_id))
+            .run(wanted.clone());
+    }
     let Some(closed) = closed.filter(|run| !run.status.is_open()) else {
         return Error::new(&code::RUN_UNKNOWN, format!("there is no open run {name}"))
             .help("`nexus run list --status running` shows the open runs");

@@ -13,7 +13,8 @@ impl Books {
     /// Checks every answer.
     pub(super) fn check(&self, logged: &Logged) -> Result<(), String> {
         for entry in &self.entries {
-            answer(logged, entry).map_err(|what| format!("{what}: {entry:?}"))?;
+            answer(logged, entry)
+                .map_err(|what| format!("{what}: {entry:?}\n{}", logged.told(entry.ask.id())))?;
         }
         if let Some(run) = self.untold.first() {
             let told = logged.run(run).map(Run::told).unwrap_or_default();
@@ -109,9 +110,10 @@ fn in_chain(logged: &Logged, run: &str, kind: &str) -> Result<(), String> {
     Err(format!("{kind} was lost"))
 }
 
-/// A refusal is right when the run had closed by then.
+/// A refusal is right when the run had closed by then. The first run of a chain stands for all of it.
 fn closed(logged: &Logged, entry: &Entry, run: &str) -> Result<(), String> {
-    let last = logged.run(run).map(|run| logged.last_of_chain(run));
+    let is_first = |run: &Run| run.started()["first_run"].is_null();
+    let last = logged.run(run).map(|run| if is_first(run) { logged.last_of_chain(run) } else { run });
     let closing = last.and_then(Run::closing).map(|event| event.record);
     if entry.overtaken || closing.is_some_and(|record| record <= entry.answered) {
         return Ok(());

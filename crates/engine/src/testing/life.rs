@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::port::clock::Clock as _;
 use nexus_kernel::task::{self, Shutdown};
@@ -174,7 +175,7 @@ async fn terminate_all(world: Arc<World>) -> Result<(), String> {
         let ended = engine.terminate(&row.run_id, "cleared").await;
         // A child may have ended with its parent between the list and the request.
         if let Err(error) = ended
-            && error.code() != &nexus_kernel::code::RUN_UNKNOWN
+            && ![&code::RUN_UNKNOWN, &code::RUN_CLOSED].contains(&error.code())
         {
             return Err(format!("{} cannot be terminated: {error}", row.run_id));
         }

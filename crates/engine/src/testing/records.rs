@@ -111,6 +111,12 @@ impl Logged {
         self.keys.get(key).into_iter().flatten().filter_map(|id| self.runs.get(id))
     }
 
+    /// The histories of the runs of a workflow id as a person reads them.
+    pub(super) fn told(&self, id: &str) -> String {
+        let of_id = self.runs().filter(|run| run.key.ends_with(&format!("/{id}")));
+        of_id.map(Run::told).collect::<Vec<_>>().join("\n")
+    }
+
     /// The last run of the chain that a run begins.
     pub(super) fn last_of_chain<'a>(&'a self, run: &'a Run) -> &'a Run {
         match run.closing().and_then(|event| event.body["new_run"].as_str()).and_then(|id| self.run(id)) {

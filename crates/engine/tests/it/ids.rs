@@ -1,6 +1,9 @@
 //! Ids: one open run of a workflow id, repeated requests, and what is refused.
 
+use std::time::Duration;
+
 use nexus_kernel::id::WorkflowId;
+use nexus_kernel::port::runs::RunFilter;
 use serde_json::json;
 
 use crate::support::{Scripted, World, echo, request};
@@ -91,4 +94,26 @@ async fn a_late_repetition_finds_its_run_among_later_ones() {
     assert_eq!((&repeated.run_id, repeated.existing), (&runs[0], true));
     assert_eq!(world.until(world.engine.end(repeated)).await.unwrap().result, json!(1));
     world.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_in_the_middle_of_a_chain_is_closed_and_its_first_run_means_the_latest() {
+    let program = "\
+workflow Three(n: int) -> (int):
+    await timer(1m)
+    if (n == 0):
+        await timer(1h)
+        close complete(0)
+    close continue_as_new(n - 1)
+";
+    let world = World::new(program, Scripted::default()).await;
+    let started = world.start("Three", json!({ "n": 2 })).await;
+    let first = started.run_id.clone();
+    world.until(world.engine.within(Duration::from_secs(150), std::future::pending::<()>())).await;
+    let rows = world.engine.list(RunFilter { limit: 9, ..RunFilter::default() }).await.unwrap();
+    let middle = &rows.iter().find(|row| !row.status.is_open() && row.run_id != first).unwrap().run_id;
+    let refused = world.engine.cancel(middle, "too late").await.unwrap_err();
+    assert_eq!((refused.code().id, refused.run_id()), ("NX-2032", Some(middle)), "{refused}");
+    world.engine.cancel(&first, "enough").await.unwrap();
+    assert_eq!(world.until(world.engine.end(started)).await.unwrap().status.as_str(), "canceled");
 }
