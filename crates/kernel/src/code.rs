@@ -191,6 +191,16 @@ codes! {
     FUNCTION_STACK = "NX-5009", "a function overflowed its stack", 500, Failed;
     /// A module has no such export.
     FUNCTION_MISSING = "NX-5010", "a module has no such function", 500, Failed;
+    /// A secure connection cannot be made.
+    TLS_FAILED = "NX-5011", "no secure connection can be made", 502, Unavailable;
+    /// A certificate is signed by nobody who is trusted.
+    TLS_UNTRUSTED = "NX-5012", "a server's certificate is not trusted", 502, Unavailable;
+    /// A certificate is for another name.
+    TLS_WRONG_NAME = "NX-5013", "a server's certificate is for another name", 502, Unavailable;
+    /// A certificate has expired, or is not valid yet.
+    TLS_EXPIRED = "NX-5014", "a server's certificate is not valid now", 502, Unavailable;
+    /// There is no authority to trust.
+    TLS_NO_ROOTS = "NX-5015", "there are no certificate authorities", 503, Unavailable;
     /// A fault of ours.
     INTERNAL = "NX-9001", "a fault in Nexus itself", 500, Failed;
 }

@@ -153,7 +153,7 @@ impl From<JsError> for ScriptError {
 
 /// What the configuration binds.
 fn configured(project: &Project) -> HashMap<String, Other> {
-    let (client, mut pools) = (HttpActivity::client(), Vec::new());
+    let (client, mut pools) = (HttpActivity::client(project), Vec::new());
     let activities = project.config.activities.iter();
     let bound = activities.map(|(name, config)| {
         let executor = match config.binding {

@@ -1,6 +1,7 @@
 //! `nexus.toml`: everything in it has a default, and nothing in it goes unnoticed.
 
 pub mod activity;
+pub mod http;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,6 +17,7 @@ use nexus_kernel::visibility::{AttributeType, Schema};
 use serde::Deserialize;
 
 use activity::ActivityConfig;
+use http::HttpConfig;
 
 /// The shortest time that closed runs may be kept for: whoever waits for a result must be able to ask for it.
 const RETENTION_MIN: Duration = Duration::from_mins(1);
@@ -35,6 +37,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// What JavaScript activities may use.
     pub sandbox: SandboxConfig,
+    /// How requests to others are made.
+    pub http: HttpConfig,
     /// What holds for single namespaces.
     pub namespaces: BTreeMap<String, NamespaceConfig>,
     /// Activities that are carried out elsewhere.
@@ -138,7 +142,11 @@ impl Config {
     pub fn read(project: &Path) -> Result<Config, Error> {
         let path = project.join(FILE);
         match std::fs::read_to_string(&path) {
-            Ok(text) => Config::parse(&text),
+            Ok(text) => {
+                let config = Config::parse(&text)?;
+                config.http.check(project)?;
+                Ok(config)
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
             Err(error) => Err(Error::new(&code::CONFIG_INVALID, format!("{FILE} cannot be read: {error}"))
                 .help("check the file's permissions")),

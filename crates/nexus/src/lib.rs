@@ -13,6 +13,7 @@ pub mod config;
 pub mod design;
 pub mod lsp;
 pub mod node;
+mod outbound;
 pub mod output;
 pub mod pages;
 pub mod project;

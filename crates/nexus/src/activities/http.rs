@@ -13,6 +13,8 @@ use reqwest::{Client, Response, StatusCode};
 
 use crate::activities::message::{Told, request};
 use crate::config::activity::{ActivityConfig, expand};
+use crate::outbound::tls::{self, Fault};
+use crate::project::Project;
 
 /// Longest wait that a service can ask for, in seconds: a week.
 const RETRY_AFTER_SECONDS_MAX: u64 = 7 * 24 * 3_600;
@@ -20,7 +22,7 @@ const RETRY_AFTER_SECONDS_MAX: u64 = 7 * 24 * 3_600;
 /// One service.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpActivity {
-    client: Client,
+    client: Result<Client, Fault>,
     url: String,
     headers: HeaderMap,
     timeout_ms: Option<u64>,
@@ -29,7 +31,7 @@ pub(crate) struct HttpActivity {
 
 impl HttpActivity {
     /// A service as it is configured; the configuration has been checked.
-    pub(crate) fn new(client: &Client, config: &ActivityConfig) -> HttpActivity {
+    pub(crate) fn new(client: &Result<Client, Fault>, config: &ActivityConfig) -> HttpActivity {
         let pair = |(name, value): (&String, &String)| {
             let mut value = HeaderValue::try_from(expand(value).ok()?).ok()?;
             value.set_sensitive(true);
@@ -44,10 +46,15 @@ impl HttpActivity {
         }
     }
 
-    /// A client that follows no redirections: an attempt goes where the project says.
-    pub(crate) fn client() -> Client {
+    /// A client that follows no redirections: an attempt goes where the project says. The system's authorities are read
+    /// only when somebody is called by `https`; what is wrong with them is said by the attempts that need them.
+    pub(crate) fn client(project: &Project) -> Result<Client, Fault> {
         let builder = Client::builder().redirect(reqwest::redirect::Policy::none());
-        builder.build().unwrap_or_default()
+        if !project.config.activities.values().any(ActivityConfig::is_secure) {
+            return tls::plain(builder);
+        }
+        let made = tls::secure(builder, project.config.http.ca_path(&project.root).as_deref());
+        made.inspect_err(|fault| tracing::warn!(code = fault.code.id, "{}", fault.message))
     }
 
     /// One attempt.
@@ -77,7 +84,8 @@ impl HttpActivity {
         input: Json,
         clock: &SharedClock,
     ) -> Result<Completion, Failure> {
-        let call = self.client.post(&self.url).headers(self.headers.clone());
+        let client = self.client.as_ref().map_err(Fault::failure)?;
+        let call = client.post(&self.url).headers(self.headers.clone());
         let call = call.header("idempotency-key", task.idempotency_key()).json(&request(task, input));
         let response = call.send().await.map_err(|error| unreachable(&error))?;
         let status = response.status();
@@ -100,6 +108,9 @@ impl HttpActivity {
 
 /// The request did not get through; another one may.
 fn unreachable(error: &reqwest::Error) -> Failure {
+    if let Some(fault) = tls::fault(error) {
+        return fault.failure();
+    }
     let (type_name, why) = if error.is_connect() {
         ("ServiceUnreachable", "nobody answers there")
     } else {

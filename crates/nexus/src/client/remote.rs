@@ -10,6 +10,7 @@ use nexus_kernel::port::runs::RunStatus;
 use reqwest::{RequestBuilder, Url};
 
 use crate::client::StartCall;
+use crate::outbound::tls;
 
 /// One request waits at most this long for a run, then asks again: proxies drop silent connections.
 const WAIT: &str = "25s";
@@ -29,7 +30,12 @@ impl Remote {
             Error::new(&code::CONFIG_INVALID, format!("{url:?} is not the URL of a server"))
                 .help("for example --server http://127.0.0.1:8000")
         })?;
-        let remote = Remote { http: reqwest::Client::new(), base };
+        let builder = reqwest::Client::builder();
+        let http = if base.scheme() == "https" { tls::secure(builder, None) } else { tls::plain(builder) };
+        let http = http.map_err(|fault| {
+            Error::new(fault.code, fault.message).help("`nexus explain` with this code says what to do")
+        })?;
+        let remote = Remote { http, base };
         remote.send(remote.http.get(remote.url(&["health"], &[]))).await?;
         Ok(remote)
     }
@@ -48,6 +54,10 @@ impl Remote {
 
     async fn send(&self, request: RequestBuilder) -> Result<Json, Error> {
         let unreachable = |error: &reqwest::Error| {
+            if let Some(fault) = tls::fault(error) {
+                return Error::new(fault.code, format!("no answer from {}: {}", self.base, fault.message))
+                    .help("the command line trusts the system's authorities and those of SSL_CERT_FILE");
+            }
             let why = if error.is_connect() { "nobody listens there" } else { "the connection broke" };
             Error::new(&code::SERVER_UNREACHABLE, format!("no answer from {}: {why}", self.base))
                 .help("start the server with `nexus up`, or name another one with --server")

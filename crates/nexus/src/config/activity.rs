@@ -84,6 +84,12 @@ impl ActivityConfig {
         Ok(())
     }
 
+    /// Whether its attempts need a secure connection.
+    pub fn is_secure(&self) -> bool {
+        let url = self.url.as_deref().and_then(|url| reqwest::Url::parse(url).ok());
+        url.is_some_and(|url| url.scheme() == "https")
+    }
+
     /// A field of the other binding.
     fn misplaced(&self) -> Option<(&'static str, String)> {
         let http = [("url", self.url.is_some()), ("headers", !self.headers.is_empty())];
@@ -129,11 +135,7 @@ fn url_fault(url: Option<&str>) -> Option<String> {
         return Some(format!("{url:?} is not a URL"));
     };
     match parsed.scheme() {
-        "http" if parsed.has_host() => None,
-        // Said when the project is read, not when the first attempt fails.
-        "https" => {
-            Some("https is not supported yet: use http, or a proxy on this machine that speaks it".to_owned())
-        }
+        "http" | "https" if parsed.has_host() => None,
         scheme => Some(format!("{scheme:?} is not a scheme that attempts can be posted with")),
     }
 }
@@ -180,7 +182,8 @@ mod tests {
         let http = "[activities.A]\nbinding = \"http\"\n";
         assert!(fault(http).contains("`url` is missing"));
         assert!(fault(&format!("{http}url = \"nonsense\"")).contains("is not a URL"));
-        assert!(fault(&format!("{http}url = \"https://example.com/\"")).contains("not supported yet"));
+        assert!(fault(&format!("{http}url = \"ftp://example.com/\"")).contains("not a scheme"));
+        assert!(Config::parse(&format!("{http}url = \"https://example.com/\"")).is_ok());
         assert!(fault(&format!("{http}url = \"http://x/\"\ncommand = [\"a\"]")).contains("means nothing"));
         let secret = format!("{http}url = \"http://x/\"\nheaders = {{ a = \"${{NO_SUCH_VARIABLE_HERE}}\" }}");
         assert!(fault(&secret).contains("NO_SUCH_VARIABLE_HERE"));

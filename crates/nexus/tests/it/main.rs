@@ -15,6 +15,7 @@ mod channels;
 mod data;
 mod design;
 mod drift;
+mod https;
 mod kill;
 mod kill_loop;
 mod lsp;

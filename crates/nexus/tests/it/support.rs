@@ -51,8 +51,7 @@ impl Project {
 
     /// The binary, run in this project.
     pub(crate) fn nexus(&self, args: &[&str]) -> Ran {
-        let output = command(self.path()).args(args).output().unwrap();
-        Ran { output, folder: self.path().display().to_string() }
+        Ran::of(command(self.path()).args(args).output().unwrap(), self)
     }
 
     /// Serves the project on a free port.
@@ -91,6 +90,11 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    /// What a process printed in a project.
+    pub(crate) fn of(output: Output, project: &Project) -> Ran {
+        Ran { output, folder: project.path().display().to_string() }
+    }
+
     pub(crate) fn code(&self) -> i32 {
         self.output.status.code().unwrap_or(-1)
     }
@@ -169,5 +173,7 @@ impl Drop for Server {
 
 /// An HTTP client that gives up in time.
 pub(crate) fn http() -> reqwest::Client {
+    // Fails from the second call on: the provider is there already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().timeout(Duration::from_mins(1)).build().unwrap()
 }

@@ -1,0 +1,3 @@
+//! Requests to others, made for a project: whom we trust over `https`.
+
+pub(crate) mod tls;
