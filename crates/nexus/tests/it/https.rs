@@ -2,6 +2,7 @@
 
 mod service;
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
 use crate::support::{Project, Ran, command};
@@ -40,7 +41,9 @@ fn project(services: &[(&str, String)], ca: Option<&str>) -> Project {
 
 /// Runs a workflow of the project; the system trusts this file only.
 fn run(project: &Project, workflow: &str, system: &str) -> Ran {
-    let output = command(project.path()).args(["run", workflow]).env("SSL_CERT_FILE", system).output();
+    let mut command = command(project.path());
+    command.args(["run", workflow]).env("SSL_CERT_FILE", system).env_remove("SSL_CERT_DIR");
+    let output = command.output();
     Ran::of(output.unwrap(), project)
 }
 
@@ -95,8 +98,10 @@ fn what_is_no_tls_and_having_no_authorities_is_told() {
     let url = format!("https://{}/", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            use std::io::Write as _;
-            stream.unwrap().write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+            let mut stream = stream.unwrap();
+            // What is not read would make the end of the connection overtake the answer.
+            let _ = stream.read(&mut [0; 16_384]).unwrap();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
         }
     });
     let authority = Authority::new();
@@ -127,7 +132,7 @@ fn the_command_line_refuses_a_server_that_it_cannot_trust() {
     let project = Project::empty();
     project.write("other.pem", &Authority::new().pem);
     let mut ask = command(project.path());
-    ask.args(["run", "list", "--server", &url]).env("SSL_CERT_FILE", "other.pem");
+    ask.args(["run", "list", "--server", &url]).env("SSL_CERT_FILE", "other.pem").env_remove("SSL_CERT_DIR");
     let ran = Ran::of(ask.output().unwrap(), &project);
     assert_eq!(ran.code(), 5, "{}", ran.stderr());
     assert!(ran.stderr().contains("NX-5012"), "{}", ran.stderr());
