@@ -201,6 +201,14 @@ codes! {
     TLS_EXPIRED = "NX-5014", "a server's certificate is not valid now", 502, Unavailable;
     /// There is no authority to trust.
     TLS_NO_ROOTS = "NX-5015", "there are no certificate authorities", 503, Unavailable;
+    /// A function's request leaves what was granted.
+    FETCH_DENIED = "NX-5016", "a function's request was refused", 500, Failed;
+    /// A function's request, or the answer, met a limit.
+    FETCH_LIMIT = "NX-5017", "a function's request met a limit", 500, Failed;
+    /// A function asked for what is no request.
+    FETCH_INVALID = "NX-5018", "a function's request cannot be sent", 500, Failed;
+    /// A function's request got no answer.
+    FETCH_FAILED = "NX-5019", "a function's request got no answer", 502, Unavailable;
     /// A fault of ours.
     INTERNAL = "NX-9001", "a fault in Nexus itself", 500, Failed;
 }

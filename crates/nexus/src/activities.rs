@@ -1,5 +1,6 @@
 //! Activities of a project: JavaScript functions carried out in the sandbox, HTTP services, processes.
 
+mod grants;
 mod http;
 mod message;
 mod process;
@@ -19,16 +20,17 @@ use nexus_kernel::port::SharedStore;
 use nexus_kernel::port::activity::{Activities, NoProgress, SharedProgress};
 use nexus_kernel::port::clock::{SharedClock, SystemClock};
 use nexus_kernel::port::rng::{SharedRng, SystemRng};
+use nexus_kernel::suggest::nearest;
 use nexus_kernel::{BoxFuture, Json};
 use nexus_lang::twf::program::Program;
 use nexus_sandbox::{
-    CallContext, Capabilities, Input, Invocation, JsError, Limits, LogLevel, LogLine, Module, Options,
-    Sandbox,
+    CallContext, Input, Invocation, JsError, Limits, LogLevel, LogLine, Module, Options, Sandbox,
 };
 
-use crate::config::SandboxConfig;
 use crate::config::activity::Binding;
+use crate::config::sandbox::SandboxConfig;
 use crate::project::Project;
+use grants::Grants;
 use http::HttpActivity;
 use process::{Pool, ProcessActivity, Program as ProcessProgram};
 use script::Hosted;
@@ -53,6 +55,7 @@ pub struct ScriptError {
 pub struct Bindings {
     functions: HashMap<String, Function>,
     limits: Limits,
+    grants: Grants,
     /// What the configuration binds. It comes before a function of the same name.
     others: HashMap<String, Other>,
 }
@@ -83,7 +86,8 @@ impl Bindings {
     /// Compiles the scripts of a project: an activity is the export of its name. Nothing of a script is executed.
     pub async fn compile(project: &Project, sandbox: &Sandbox) -> (Bindings, Vec<ScriptError>) {
         let limits = limits(&project.config.sandbox);
-        let mut bindings = Bindings { functions: HashMap::new(), limits, others: configured(project) };
+        let (functions, grants) = (HashMap::new(), Grants::new(project));
+        let mut bindings = Bindings { functions, limits, grants, others: configured(project) };
         let mut errors = Vec::new();
         for file in &project.activities {
             match sandbox.compile(&file.path, &file.text).await {
@@ -91,7 +95,25 @@ impl Bindings {
                 Err(error) => errors.push(ScriptError::from(error)),
             }
         }
+        if errors.is_empty() {
+            errors.extend(bindings.misnamed(project));
+        }
         (bindings, errors)
+    }
+
+    /// Functions that the configuration speaks of and that nobody exports: a grant is not ignored.
+    fn misnamed(&self, project: &Project) -> Vec<ScriptError> {
+        let named = project.config.sandbox.functions.keys();
+        let unknown = named.filter(|name| !self.functions.contains_key(*name));
+        let told = unknown.map(|name| ScriptError {
+            file: "nexus.toml".to_owned(),
+            line: 1,
+            column: 1,
+            message: format!("[sandbox.functions.{name}]: no file in activities/ exports {name}"),
+            help: nearest(name, self.functions.keys().map(String::as_str))
+                .map(|near| format!("did you mean {near}?")),
+        });
+        told.collect()
     }
 
     fn add(&mut self, module: &Module) -> Option<ScriptError> {
@@ -193,12 +215,13 @@ impl ScriptActivities {
 
     fn invocation(
         &self,
+        bindings: &Bindings,
         function: &Function,
-        limits: Limits,
         task: ActivityTask,
         hosted: &Arc<Hosted>,
     ) -> Invocation {
         let token = Some(task.token().to_string());
+        let capabilities = script::grants(bindings.grants.of(&task.activity).clone());
         let deadline = self.clock.now().plus(Duration::from_millis(task.start_to_close_ms));
         let idempotency_key = Some(task.idempotency_key());
         let context = CallContext {
@@ -221,8 +244,8 @@ impl ScriptActivities {
                 task.input,
             )),
             context,
-            capabilities: script::grants(Capabilities::of_project()),
-            limits,
+            capabilities,
+            limits: bindings.limits.clone(),
             deadline: Some(deadline),
             seed: None,
             functions: Some(Arc::clone(hosted) as Arc<dyn nexus_sandbox::HostFunctions>),
@@ -262,8 +285,8 @@ impl Activities for ScriptActivities {
             ))));
         };
         let (run, activity) = (task.run_id.clone(), task.activity.clone());
-        let hosted = Arc::new(Hosted::new(progress));
-        let invocation = self.invocation(function, bindings.limits.clone(), task, &hosted);
+        let hosted = Arc::new(Hosted::new(progress, bindings.grants.way(&task, &self.clock)));
+        let invocation = self.invocation(&bindings, function, task, &hosted);
         let sandbox = self.sandbox.clone();
         Box::pin(async move {
             let (result, logs) = match sandbox.call(invocation).await {

@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod http;
+pub mod sandbox;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 
 use activity::ActivityConfig;
 use http::HttpConfig;
+use sandbox::SandboxConfig;
 
 /// The shortest time that closed runs may be kept for: whoever waits for a result must be able to ask for it.
 const RETENTION_MIN: Duration = Duration::from_mins(1);
@@ -125,18 +127,6 @@ impl TryFrom<String> for Retention {
     }
 }
 
-/// `[sandbox]`: the limits of one execution.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SandboxConfig {
-    /// Processor time, in milliseconds.
-    pub cpu_ms_max: Option<u64>,
-    /// Memory, in mebibytes.
-    pub memory_mib_max: Option<u64>,
-    /// Calls of host functions.
-    pub host_calls_max: Option<u32>,
-}
-
 impl Config {
     /// Reads the file of a project; all defaults when there is none.
     pub fn read(project: &Path) -> Result<Config, Error> {
@@ -191,6 +181,8 @@ impl Config {
             }
         })?;
         config.activities.iter().try_for_each(|(name, activity)| activity.check(name))?;
+        config.sandbox.check()?;
+        config.http.ranges()?;
         Ok(config)
     }
 }

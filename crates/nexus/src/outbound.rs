@@ -1,3 +1,8 @@
-//! Requests to others, made for a project: whom we trust over `https`.
+//! Requests to others, made for a project: whom we trust over `https`, and where functions may send requests to.
 
+pub(crate) mod address;
+pub(crate) mod fetch;
+pub(crate) mod request;
+pub(crate) mod resolve;
+pub(crate) mod response;
 pub(crate) mod tls;

@@ -2,6 +2,9 @@
 //!
 //! A token is a kind and a scope. A scope is a name, a prefix followed by `*`, or `*`. Writing does not imply reading.
 //! The absence of a token is a denial.
+//!
+//! The scope of `http:fetch` is a host: a name, `*.` and a name for all that is under it, or `*`; then a port or `*` after
+//! a colon. Without one it is the usual port of the scheme.
 
 use std::fmt;
 
@@ -58,7 +61,11 @@ impl Capability {
             if rest.is_empty() {
                 return Ok(Capability { kind, scope: "*".to_owned() });
             }
-            if let Some(scope) = rest.strip_prefix(':').filter(|scope| !scope.is_empty()) {
+            let fits = |scope: &&str| match kind {
+                Kind::HttpFetch => Hosts::read(scope).is_some(),
+                _ => !scope.is_empty(),
+            };
+            if let Some(scope) = rest.strip_prefix(':').filter(fits) {
                 return Ok(Capability { kind, scope: scope.to_owned() });
             }
         }
@@ -68,11 +75,69 @@ impl Capability {
     }
 
     fn covers(&self, kind: Kind, name: &str) -> bool {
+        if kind == Kind::HttpFetch {
+            return self.hosts().is_some_and(|hosts| hosts.hold(name));
+        }
         let in_scope = match self.scope.strip_suffix('*') {
             Some(prefix) => name.starts_with(prefix),
             None => self.scope == name,
         };
         self.kind == kind && in_scope
+    }
+}
+
+impl Capability {
+    /// The hosts that requests may go to; nothing when it is about something else.
+    fn hosts(&self) -> Option<Hosts<'_>> {
+        (self.kind == Kind::HttpFetch).then(|| Hosts::read(&self.scope)).flatten()
+    }
+}
+
+/// The scope of `http:fetch`.
+#[derive(Debug, Clone, Copy)]
+struct Hosts<'a> {
+    host: &'a str,
+    port: Option<&'a str>,
+}
+
+impl<'a> Hosts<'a> {
+    fn read(scope: &'a str) -> Option<Hosts<'a>> {
+        let (host, port) = match scope.rsplit_once(':') {
+            // The colons of an address stand in brackets.
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (scope, None),
+        };
+        let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let is_address = address.is_some_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok());
+        let name = host.strip_prefix("*.").unwrap_or(host);
+        let in_names = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let is_name = !name.is_empty() && !name.starts_with('.') && name.chars().all(in_names);
+        let is_port = |port: &str| port == "*" || port.parse::<u16>().is_ok_and(|port| port > 0);
+        (host == "*" || is_address || is_name).then_some(())?;
+        port.is_none_or(is_port).then_some(Hosts { host, port })
+    }
+
+    /// Whether a host is among them, whatever the port.
+    fn hold(self, host: &str) -> bool {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        match self.host.strip_prefix('*') {
+            Some("") => true,
+            Some(suffix) => host
+                .len()
+                .checked_sub(suffix.len())
+                .filter(|start| *start > 0)
+                .and_then(|start| host.get(start..))
+                .is_some_and(|end| end.eq_ignore_ascii_case(suffix)),
+            None => host.eq_ignore_ascii_case(self.host),
+        }
+    }
+
+    fn hold_port(self, port: u16, is_usual: bool) -> bool {
+        match self.port {
+            None => is_usual,
+            Some("*") => true,
+            Some(text) => text.parse() == Ok(port),
+        }
     }
 }
 
@@ -108,6 +173,24 @@ impl Capabilities {
     /// Reads tokens.
     pub fn parse<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Result<Capabilities, CapabilityError> {
         tokens.into_iter().map(Capability::parse).collect::<Result<Vec<_>, _>>().map(Capabilities)
+    }
+
+    /// The same and these.
+    pub fn and(mut self, more: Capabilities) -> Capabilities {
+        self.0.extend(more.0);
+        self
+    }
+
+    /// Whether requests may go to any host at all.
+    pub fn fetches(&self) -> bool {
+        self.0.iter().any(|capability| capability.kind == Kind::HttpFetch)
+    }
+
+    /// Whether requests may go to this host and port; `is_usual` when the port is the scheme's own. The host is written
+    /// as a URL parser gives it: in lower case and ASCII, an IPv6 address in brackets.
+    pub fn may_fetch(&self, host: &str, port: u16, is_usual: bool) -> bool {
+        let mut hosts = self.0.iter().filter_map(Capability::hosts);
+        hosts.any(|hosts| hosts.hold(host) && hosts.hold_port(port, is_usual))
     }
 
     /// The tokens.
@@ -156,6 +239,46 @@ mod tests {
         assert!(granted.allow_prefix(Kind::KvRead, "cart/2026/"));
         assert!(!granted.allow_prefix(Kind::KvRead, "car"));
         assert!(!granted.allow_prefix(Kind::KvRead, "one"), "it would list one-two as well");
+    }
+
+    #[test]
+    fn hosts_are_names_and_what_is_under_them() {
+        let may = |token: &str, host: &str, port: u16, is_usual: bool| {
+            Capabilities::parse([token]).unwrap().may_fetch(host, port, is_usual)
+        };
+        assert!(may("http:fetch:api.example.com", "api.example.com", 443, true));
+        assert!(may("http:fetch:API.example.com", "api.example.com.", 443, true));
+        assert!(!may("http:fetch:api.example.com", "api.example.com", 8443, false));
+        assert!(may("http:fetch:api.example.com:8443", "api.example.com", 8443, false));
+        assert!(!may("http:fetch:api.example.com:8443", "api.example.com", 443, true));
+        assert!(may("http:fetch:*.example.com:*", "a.b.example.com", 9, false));
+        for stranger in ["example.com", "evilexample.com", ".example.com", "example.com.evil.test", "com", ""]
+        {
+            assert!(!may("http:fetch:*.example.com", stranger, 443, true), "{stranger}");
+        }
+        assert!(may("http:fetch:[::1]:80", "[::1]", 80, true));
+        assert!(may("http:fetch", "anything.test", 443, true));
+        assert!(!may("http:fetch:*", "anything.test", 444, false));
+        assert!(!may("kv:read:*", "anything.test", 443, true));
+    }
+
+    #[test]
+    fn patterns_of_hosts_that_say_more_than_they_seem_are_refused() {
+        for scope in [
+            "",
+            "api.*",
+            "*example.com",
+            "https://a.test",
+            "a.test/x",
+            "a.test:0",
+            "a.test:99999",
+            "::1",
+            "a@b",
+            "*.",
+            "*.*",
+        ] {
+            assert!(Capability::parse(&format!("http:fetch:{scope}")).is_err(), "{scope}");
+        }
     }
 
     #[test]

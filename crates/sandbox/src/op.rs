@@ -267,13 +267,14 @@ fn entry_json(entry: KvEntry) -> Json {
     json!({ "key": entry.key, "value": entry.value, "version": entry.version })
 }
 
-/// The host of a URL, without user and port; empty when there is none, which only `http:fetch:*` covers.
+/// The host of a URL, without user and port; empty when there is none, which only `http:fetch:*` covers. This is a first
+/// look at a text: whoever sends the request judges the URL as it is parsed, with its port and its redirections.
 fn host_of(url: &str) -> &str {
     let after = url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = after.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
     match host.split_once(']') {
-        Some((v6, _)) => v6.trim_start_matches('['),
+        Some((v6, _)) => host.get(..=v6.len()).unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     }
 }
@@ -287,7 +288,7 @@ mod tests {
         assert_eq!(host_of("https://api.example.com:8443/x?y#z"), "api.example.com");
         assert_eq!(host_of("https://good.example@evil.example/"), "evil.example");
         assert_eq!(host_of("http://evil.example\\@good.example/"), "evil.example");
-        assert_eq!(host_of("http://[::1]:80/"), "::1");
+        assert_eq!(host_of("http://[::1]:80/"), "[::1]");
         assert_eq!(host_of("nonsense"), "");
     }
 }

@@ -1,4 +1,5 @@
-//! What a function in the sandbox can ask of the engine: `ctx.heartbeat(details)` and `ctx.completeLater()`.
+//! What a function in the sandbox can ask of the engine: `ctx.heartbeat(details)` and `ctx.completeLater()`; and of the
+//! world: `ctx.http(url, request)`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,13 +9,17 @@ use nexus_kernel::{BoxFuture, Json};
 use nexus_sandbox::{Capabilities, HostFunctions, OpError};
 use serde_json::json;
 
+use crate::activities::grants::Way;
+
 const HEARTBEAT: &str = "heartbeat";
+const HTTP: &str = "http";
 const COMPLETE_LATER: &str = "completeLater";
 
 /// The host functions of one attempt.
 pub(crate) struct Hosted {
     progress: SharedProgress,
     later: AtomicBool,
+    way: Option<Way>,
 }
 
 /// What an activity may do, with what every activity may.
@@ -23,9 +28,9 @@ pub(crate) fn grants(capabilities: Capabilities) -> Capabilities {
 }
 
 impl Hosted {
-    /// Host functions over the way back of an attempt.
-    pub(crate) fn new(progress: SharedProgress) -> Hosted {
-        Hosted { progress, later: AtomicBool::new(false) }
+    /// Host functions over the way back of an attempt, and its way to the outside.
+    pub(crate) fn new(progress: SharedProgress, way: Option<Way>) -> Hosted {
+        Hosted { progress, later: AtomicBool::new(false), way }
     }
 
     /// How the attempt ends when its function returns.
@@ -51,6 +56,9 @@ impl HostFunctions for Hosted {
     }
 
     fn call(&self, name: &str, arg: Json) -> BoxFuture<'static, Result<Json, OpError>> {
+        if let Some(way) = self.way.as_ref().filter(|_| name == HTTP) {
+            return way.fetch(arg);
+        }
         if name != HEARTBEAT {
             return Box::pin(std::future::ready(Err(unknown(name))));
         }

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use serde::Deserialize;
 
+use crate::outbound::address::Range;
 use crate::outbound::tls;
 
 /// The section.
@@ -14,12 +16,25 @@ pub struct HttpConfig {
     /// A PEM file with the certificates of private authorities, seen from the project's folder. They are trusted beside
     /// the system's.
     pub ca_file: Option<String>,
+    /// Addresses that are not public and that requests of functions may go to all the same, as ranges. Activities with
+    /// the binding `http` need none: the project names their addresses itself.
+    pub allow_addresses: Vec<String>,
 }
 
 impl HttpConfig {
     /// Where the file of authorities is.
     pub fn ca_path(&self, project: &Path) -> Option<PathBuf> {
         self.ca_file.as_ref().map(|file| project.join(file))
+    }
+
+    /// The addresses that are allowed.
+    pub(crate) fn ranges(&self) -> Result<Vec<Range>, Error> {
+        let read = self.allow_addresses.iter().map(|text| text.parse());
+        read.collect::<Result<_, String>>().map_err(|why| {
+            Error::new(&code::CONFIG_INVALID, format!("http.allow_addresses: {why}"))
+                .fault("nexus.toml: http.allow_addresses", why)
+                .help("for example [\"10.1.0.0/16\", \"127.0.0.1\"]")
+        })
     }
 
     /// Whether the files that it names can be used.

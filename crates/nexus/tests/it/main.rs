@@ -15,6 +15,7 @@ mod channels;
 mod data;
 mod design;
 mod drift;
+mod fetch;
 mod https;
 mod kill;
 mod kill_loop;
