@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::support::{Project, Server, http};
+use crate::support::{Project, Server, http, until_answered};
 
 const ORDERS: usize = 200;
 const KILLS: usize = 20;
@@ -98,7 +98,7 @@ fn order_id(number: usize) -> String {
 async fn place(scene: &Scene, client: &reqwest::Client, number: usize) {
     let id = order_id(number);
     let body = json!({ "order": order(&id, number) });
-    let answer = until_answered(scene, |url| {
+    let answer = until_answered(&scene.url, |url| {
         client
             .post(format!("{url}/v1/workflows/Checkout/runs"))
             .header("Idempotency-Key", &id)
@@ -114,27 +114,10 @@ async fn place(scene: &Scene, client: &reqwest::Client, number: usize) {
 async fn wait_for_end(scene: &Scene, client: &reqwest::Client, number: usize) {
     let run = scene.acknowledged.lock().unwrap()[&order_id(number)].clone();
     loop {
-        let shown = until_answered(scene, |url| client.get(format!("{url}/v1/runs/{run}?wait=20s"))).await;
+        let shown =
+            until_answered(&scene.url, |url| client.get(format!("{url}/v1/runs/{run}?wait=20s"))).await;
         if shown["status"] != "running" {
             return;
-        }
-    }
-}
-
-/// Asks the server that lives now until one answers; a refused connection means waiting for the next address.
-async fn until_answered(scene: &Scene, request: impl Fn(&str) -> reqwest::RequestBuilder) -> Json {
-    let mut url = scene.url.clone();
-    loop {
-        let now = url.borrow_and_update().clone();
-        if let Ok(response) = request(&now).send().await {
-            let (status, body) = (response.status(), response.json::<Json>().await);
-            if let Some(body) = body.ok().filter(|_| status.as_u16() != 503) {
-                assert!(status.is_success(), "{status}: {body}");
-                return body;
-            }
-        }
-        if *url.borrow() == now {
-            url.changed().await.unwrap();
         }
     }
 }

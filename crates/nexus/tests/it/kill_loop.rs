@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::support::{Project, Server, http};
+use crate::support::{Project, Server, http, until_answered};
 
 const KILLS_DEFAULT: usize = 10;
 const CALLERS: usize = 12;
@@ -126,7 +126,7 @@ fn tick() -> Json {
 
 async fn schedule(scene: &Scene, verb: &str, input: Json) {
     let client = http();
-    until_answered(scene, |url| client.post(format!("{url}/v1/operations/{verb}")).json(&input)).await;
+    until_answered(&scene.url, |url| client.post(format!("{url}/v1/operations/{verb}")).json(&input)).await;
 }
 
 /// Starts runs, one after the other, and waits for their ends, whatever becomes of servers.
@@ -135,7 +135,7 @@ async fn caller(scene: Arc<Scene>) {
     while !scene.is_over.load(Ordering::SeqCst) {
         let number = scene.next.fetch_add(1, Ordering::SeqCst);
         let id = format!("load-{number}");
-        let answer = until_answered(&scene, |url| {
+        let answer = until_answered(&scene.url, |url| {
             let request = client.post(format!("{url}/v1/workflows/Load/runs"));
             request.header("Idempotency-Key", &id).header("X-Workflow-Id", &id).json(&json!({ "n": number }))
         })
@@ -145,29 +145,11 @@ async fn caller(scene: Arc<Scene>) {
         scene.answers.send_modify(|count| *count += 1);
         loop {
             let url = |url: &str| client.get(format!("{url}/v1/runs/{run}?wait=20s"));
-            if until_answered(&scene, url).await["status"] != "running" {
+            if until_answered(&scene.url, url).await["status"] != "running" {
                 break;
             }
         }
         scene.answers.send_modify(|count| *count += 1);
-    }
-}
-
-/// Asks the server that lives now until one answers; a refused connection means waiting for the next address.
-async fn until_answered(scene: &Scene, request: impl Fn(&str) -> reqwest::RequestBuilder) -> Json {
-    let mut url = scene.url.clone();
-    loop {
-        let now = url.borrow_and_update().clone();
-        if let Ok(response) = request(&now).send().await {
-            let (status, body) = (response.status(), response.json::<Json>().await);
-            if let Some(body) = body.ok().filter(|_| status.as_u16() != 503) {
-                assert!(status.is_success(), "{status}: {body}");
-                return body;
-            }
-        }
-        if *url.borrow() == now {
-            url.changed().await.unwrap();
-        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 /// A copy of a project, removed when dropped.
 pub(crate) struct Project {
@@ -176,4 +177,25 @@ pub(crate) fn http() -> reqwest::Client {
     // Fails from the second call on: the provider is there already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().timeout(Duration::from_mins(1)).build().unwrap()
+}
+
+/// Asks the server that lives now until one answers; a refused connection means waiting for the next address.
+pub(crate) async fn until_answered(
+    address: &watch::Receiver<String>,
+    request: impl Fn(&str) -> reqwest::RequestBuilder,
+) -> Json {
+    let mut url = address.clone();
+    loop {
+        let now = url.borrow_and_update().clone();
+        if let Ok(response) = request(&now).send().await {
+            let (status, body) = (response.status(), response.json::<Json>().await);
+            if let Some(body) = body.ok().filter(|_| status.as_u16() != 503) {
+                assert!(status.is_success(), "{status}: {body}");
+                return body;
+            }
+        }
+        if *url.borrow() == now {
+            url.changed().await.unwrap();
+        }
+    }
 }
