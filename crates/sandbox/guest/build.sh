@@ -36,12 +36,22 @@ for file in LICENSE quickjs.c quickjs.h quickjs-atom.h quickjs-opcode.h quickjs-
 done
 cp "$here/guest.c" "$here/sys.c" "$here/prelude.js" "$work/build/"
 
-# 2. Two patches: the engine switches its stack limit off under WASI. With it, endless recursion is a RangeError that a
-#    script can catch; without it, a trap.
+# 2. Patches.
+#    The engine switches its stack limit off under WASI. With it, endless recursion is a RangeError that a script can
+#    catch; without it, a trap.
 cd "$work/build"
 sed -i -e '/^    rt->stack_size = JS_DEFAULT_STACK_SIZE;$/,/^#endif$/ s/#ifdef __wasi__/#ifdef NX_NO_STACK_LIMIT/' \
     -e '/^static void update_stack_limit/,/^}$/ s/#if defined(__wasi__)/#if defined(NX_NO_STACK_LIMIT)/' quickjs.c
 [ "$(grep -c NX_NO_STACK_LIMIT quickjs.c)" = 2 ] || { echo "the stack limit patches do not apply" >&2; exit 1; }
+#    A mark for objects that guest.c hardens. What such an object makes lazily is hardened, too; and assigning to a
+#    property that is inherited from one creates an own property, as it does where nothing is frozen. Without that,
+#    `error.name = "X"` would throw.
+sed -i -e 's|^    uint8_t is_HTMLDDA : 1;.*|&\n    uint8_t nx_hardened : 1;|' \
+    -e 's|^    p->is_HTMLDDA = 0;$|&\n    p->nx_hardened = 0;|' \
+    -e "s|^/\* warning: 'prs' is reallocated after it \*/\$|static int nx_harden(JSContext *ctx, JSObject *p);\n&|" \
+    -e '/^static int JS_AutoInitProperty/,/^}$/ s|^    pr->u.value = val;$|&\n    if (p->nx_hardened \&\& JS_IsObject(val)) return nx_harden(ctx, JS_VALUE_GET_OBJ(val));|' \
+    -e 's|^            } else if (!(prs->flags & JS_PROP_WRITABLE)) {$|            } else if (!(prs->flags \& JS_PROP_WRITABLE) \&\& !p1->nx_hardened) {|' quickjs.c
+[ "$(grep -c 'nx_harden' quickjs.c)" = 5 ] || { echo "the hardening patches do not apply" >&2; exit 1; }
 
 # 3. Compile and link.
 for file in guest sys libregexp libunicode dtoa; do

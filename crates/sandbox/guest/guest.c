@@ -270,6 +270,43 @@ EXPORT("nx_settle") int nx_settle(uint32_t id, int ok, const char *json, size_t 
     return 1;
 }
 
+/* ---- intrinsics ---- */
+
+/* Freezes one object for good: nothing can be added, removed, changed or put under another prototype. */
+static int nx_harden(JSContext *_, JSObject *p) {
+    if (p->nx_hardened) return 0;
+    for (int i = 0; i < p->shape->prop_count; i++) {
+        JSShapeProperty *prs = &get_shape_prop(p->shape)[i];
+        if (prs->atom == JS_ATOM_NULL) continue;
+        int fixed = JS_PROP_CONFIGURABLE;
+        if ((prs->flags & JS_PROP_TMASK) != JS_PROP_GETSET) fixed |= JS_PROP_WRITABLE;
+        if (js_update_property_flags(cx, p, &prs, prs->flags & ~fixed)) return -1;
+    }
+    p->extensible = false;
+    p->nx_hardened = true;
+    return 0;
+}
+
+/* Hardens every object there is before any script has run, reachable by name or not, but for the global object: its
+ * properties are the script's own business, as in any module. */
+static void harden_all(void) {
+    struct list_head *at;
+    JSObject *global = JS_VALUE_GET_OBJ(cx->global_obj);
+    /* The global object makes some of them only when they are first asked for; as it is not hardened, they would not be. */
+    for (int i = 0; i < global->shape->prop_count; i++) {
+        JSShapeProperty *prs = &get_shape_prop(global->shape)[i];
+        if (prs->atom == JS_ATOM_NULL || (prs->flags & JS_PROP_TMASK) != JS_PROP_AUTOINIT) continue;
+        if (JS_AutoInitProperty(cx, global, prs->atom, &global->prop[i], prs)) abort();
+    }
+    list_for_each(at, &rt->gc_obj_list) {
+        JSGCObjectHeader *header = list_entry(at, JSGCObjectHeader, link);
+        if (JS_GC_TYPE(header) != JS_GC_OBJ_TYPE_JS_OBJECT) continue;
+        JSObject *p = (JSObject *)header;
+        if (p == global || p == JS_VALUE_GET_OBJ(cx->global_var_obj)) continue;
+        if (nx_harden(cx, p)) abort();
+    }
+}
+
 /* ---- memory ---- */
 
 EXPORT("nx_out_ptr") const char *nx_out_ptr(void) { return out; }
@@ -279,11 +316,12 @@ EXPORT("nx_free") void nx_free(void *at) { free(at); }
 EXPORT("nx_mem") size_t nx_mem(void) { return rt->malloc_state.malloc_size; }
 EXPORT("nx_gc") void nx_gc(void) { JS_RunGC(rt); }
 
-/* What a snapshot must not decide: the numbers of Math.random, and how much memory the script may use. */
-EXPORT("nx_seed") void nx_seed(uint64_t seed, size_t bytes_max) {
+/* What a snapshot must not decide: the numbers of Math.random, and how much memory and stack the script may use. */
+EXPORT("nx_seed") void nx_seed(uint64_t seed, size_t bytes_max, size_t stack_bytes_max) {
     cx->random_state = seed ? seed : 1;
     memory_bytes_max = bytes_max;
     JS_SetMemoryLimit(rt, bytes_max);
+    if (stack_bytes_max < JS_STACK_BYTES_MAX) JS_SetMaxStackSize(rt, stack_bytes_max);
 }
 
 /* Runs once, before the snapshot is taken. Traps if anything fails. */
@@ -310,4 +348,5 @@ EXPORT("nx_init") void nx_init(void) {
     JS_FreeValue(cx, make);
     JS_FreeValue(cx, inner);
     JS_RunGC(rt);
+    harden_all();
 }

@@ -1,7 +1,9 @@
 // The JavaScript API of a function, evaluated once before the engine's snapshot is taken.
 //
-// Nothing here is a wall: a script may change whatever it finds, in its own instance, which dies with the call. The
-// host checks every operation. The raw host functions are arguments, so no global ever names them.
+// When this has run, guest.c hardens every object there is, the ones made here included: no script can change what it
+// has not made. A script may still put other values under global names, so what is used here is taken at the start.
+// None of this is the wall: the host checks every operation, and the instance dies with the call. The raw host
+// functions are arguments, so no global ever names them.
 (function (rawCall, rawStart, rawLog) {
   "use strict";
 
@@ -11,6 +13,7 @@
   const LEVELS = { debug: 0, info: 1, warn: 2, error: 3 };
   const CAUSES_MAX = 8;
 
+  const { Error, TypeError, String, Number, Uint8Array, parseInt } = globalThis;
   const { stringify } = JSON;
   const { keys, defineProperty, freeze, setPrototypeOf } = Object;
   const { isArray } = Array;

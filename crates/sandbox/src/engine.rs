@@ -12,7 +12,7 @@ use crate::limits::MEMORY_RESERVE_BYTES;
 use crate::{GUEST_WASM, cache, spill};
 
 /// Stack of a thread that guests may use; deeper recursion of the engine is a trap. In bytes.
-const GUEST_STACK_BYTES: usize = 1024 * 1024;
+pub(crate) const GUEST_STACK_BYTES: usize = 1024 * 1024;
 /// Memory of a slot that stays in place between instances, in bytes: the engine's image and a little more.
 const KEEP_RESIDENT_BYTES: usize = 4 * 1024 * 1024;
 /// Idle slots that keep their pages.

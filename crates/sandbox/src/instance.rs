@@ -7,13 +7,10 @@ use wasmtime::{
     Instance as Wasm, ModuleExport, Store, Trap, TypedFunc, UpdateDeadline, WasmParams, WasmResults,
 };
 
-use crate::engine::{Exports, Guest};
+use crate::engine::{Exports, GUEST_STACK_BYTES, Guest};
 use crate::error::{CallErrorKind, LimitKind, Stop};
 use crate::host::State;
 use crate::position;
-
-/// Stack that the guest gives to scripts, in bytes; `JS_STACK_BYTES_MAX` of `guest.c`.
-const JS_STACK_BYTES_MAX: u64 = 256 * 1024;
 
 /// How an entry into the guest ended; numbers as in `guest.c`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +35,8 @@ impl Instance {
     pub(crate) fn fresh(guest: &Guest, state: State, seed: u64) -> Entered<Instance> {
         let mut instance = Instance::bare(guest, state)?;
         let heap = as_u32(instance.store.data().heap_bytes_max())?;
-        instance.enter::<(u64, u32), ()>(&guest.exports.seed, (seed, heap))?;
+        let stack = as_u32(instance.store.data().limits.stack_bytes_max)?;
+        instance.enter::<(u64, u32, u32), ()>(&guest.exports.seed, (seed, heap, stack))?;
         Ok(instance)
     }
 
@@ -241,7 +239,7 @@ impl Thrown {
             return CallErrorKind::Limit { what: LimitKind::Memory, limit, used: limit };
         }
         if is("RangeError", "Maximum call stack size exceeded") {
-            return stack_limit();
+            return stack_limit(state.limits.stack_bytes_max);
         }
         let denied = self.code.as_deref() == Some(code::FUNCTION_DENIED.id);
         let failure = Box::new(self.into_failure(file));
@@ -275,13 +273,16 @@ pub(crate) fn classify_trap(error: &wasmtime::Error) -> CallErrorKind {
         None => {}
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::StackOverflow) => stack_limit(),
+        // Deep recursion of the engine itself, which scripts cannot set a limit for.
+        Some(Trap::StackOverflow) => stack_limit(GUEST_STACK_BYTES),
         _ => CallErrorKind::Failed(format!("the engine stopped: {error}")),
     }
 }
 
-fn stack_limit() -> CallErrorKind {
-    CallErrorKind::Limit { what: LimitKind::Stack, limit: JS_STACK_BYTES_MAX, used: JS_STACK_BYTES_MAX }
+/// The engine stops at the limit, so what was used is the limit.
+fn stack_limit(bytes_max: usize) -> CallErrorKind {
+    let limit = bytes_max as u64;
+    CallErrorKind::Limit { what: LimitKind::Stack, limit, used: limit }
 }
 
 #[cfg(test)]
@@ -329,7 +330,7 @@ mod tests {
         let guest = guest();
         let source = "export function Main(canary) {
             const big = [1, 2, 3].map(() => new Uint8Array(4 << 20).fill(0xa5));
-            globalThis[canary] = big; Object.prototype[canary] = canary; return [...Array(1e4).keys()].map((n) => canary + n).length }";
+            globalThis[canary] = big; Main[canary] = canary; return [...Array(1e4).keys()].map((n) => canary + n).length }";
         let (status, bytecode) = fresh(&guest).compile(&guest.exports, "a.js", source).unwrap();
         assert_eq!(status, Status::Done);
         let pristine = image(&mut fresh(&guest));

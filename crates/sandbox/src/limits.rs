@@ -10,6 +10,8 @@ pub const COMPILE_CPU_MS_MAX: u64 = 2_000;
 pub const WALL_MS_MAX: u64 = 30_000;
 /// Linear memory of an instance, in bytes. The script's heap gets one mebibyte less.
 pub const MEMORY_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Call stack of a script, in bytes; also the most there is (`JS_STACK_BYTES_MAX` in `guest/guest.c`).
+pub const STACK_BYTES_MAX: usize = 256 * 1024;
 /// Host calls and operations of an invocation.
 pub const HOST_CALLS_MAX: u64 = 1_000;
 /// Operations that may be under way at the same time.
@@ -54,6 +56,8 @@ pub struct Limits {
     pub wall_ms_max: u64,
     /// See [`MEMORY_BYTES_MAX`]; also bounded by the service's own limit.
     pub memory_bytes_max: usize,
+    /// See [`STACK_BYTES_MAX`].
+    pub stack_bytes_max: usize,
     /// See [`HOST_CALLS_MAX`].
     pub host_calls_max: u64,
     /// See [`OPERATIONS_MAX`].
@@ -77,6 +81,7 @@ impl Default for Limits {
             cpu_ms_max: CPU_MS_MAX,
             wall_ms_max: WALL_MS_MAX,
             memory_bytes_max: MEMORY_BYTES_MAX,
+            stack_bytes_max: STACK_BYTES_MAX,
             host_calls_max: HOST_CALLS_MAX,
             operations_max: OPERATIONS_MAX,
             argument_bytes_max: ARGUMENT_BYTES_MAX,

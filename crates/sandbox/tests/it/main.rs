@@ -13,6 +13,7 @@ mod cache;
 mod capabilities;
 mod errors;
 mod fixture;
+mod frozen;
 mod guest;
 mod isolation;
 mod waiting;
