@@ -324,6 +324,19 @@ EXPORT("nx_seed") void nx_seed(uint64_t seed, size_t bytes_max, size_t stack_byt
     if (stack_bytes_max < JS_STACK_BYTES_MAX) JS_SetMaxStackSize(rt, stack_bytes_max);
 }
 
+/* Lets the tables of names grow now. A table that grows later lies elsewhere as a whole, and an execution that waits
+ * without its instance keeps all that differs from the snapshot. */
+static void make_room(void) {
+    enum { NAMES = 256 };
+    JSAtom atoms[NAMES];
+    char name[16];
+    for (int i = 0; i < NAMES; i++) {
+        snprintf(name, sizeof name, "room-%d", i);
+        atoms[i] = JS_NewAtom(cx, name);
+    }
+    for (int i = 0; i < NAMES; i++) JS_FreeAtom(cx, atoms[i]);
+}
+
 /* Runs once, before the snapshot is taken. Traps if anything fails. */
 EXPORT("nx_init") void nx_init(void) {
     rt = JS_NewRuntime();
@@ -347,6 +360,7 @@ EXPORT("nx_init") void nx_init(void) {
     for (int i = 0; i < 3; i++) JS_FreeValue(cx, raw[i]);
     JS_FreeValue(cx, make);
     JS_FreeValue(cx, inner);
+    make_room();
     JS_RunGC(rt);
     harden_all();
 }

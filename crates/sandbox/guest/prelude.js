@@ -7,9 +7,10 @@
 (function (rawCall, rawStart, rawLog) {
   "use strict";
 
-  // Numbers of operations, as in host/op.rs.
+  // Numbers of operations: a test compares them with the table of the host (src/api).
   const RANDOM = 1, UUID = 2, HOST_NOW = 3;
   const KV_GET = 10, KV_LIST = 11, KV_COMMIT = 12, FILE_READ = 20, HTTP = 30, HOST = 40;
+  const SLEEP = 50;
   const LEVELS = { debug: 0, info: 1, warn: 2, error: 3 };
   const CAUSES_MAX = 8;
 
@@ -104,9 +105,23 @@
       start(KV_LIST, { prefix: text(prefix, "a prefix"), after, limit }),
     commit: async (changes) => commit(changes),
   });
+  const now = Date.now;
+  function sleep(ms) {
+    if (typeof ms !== "number" || !(ms >= 0)) throw new TypeError("a sleep takes milliseconds, a number from 0");
+    return start(SLEEP, { until: now() + ms });
+  }
+  function bytes(count) {
+    const made = new Uint8Array(count);
+    const hex = call(RANDOM, count);
+    for (let i = 0; i < count; i++) made[i] = parseInt(hex.slice(2 * i, 2 * i + 2), 16);
+    return made;
+  }
   const operations = freeze({
     log,
     kv,
+    time: freeze({ now: () => now() }),
+    random: freeze({ uuid: () => call(UUID, null), bytes }),
+    sleep: async (ms) => void (await sleep(ms)),
     read: async (path) => start(FILE_READ, text(path, "a path")),
     http: async (url, request = {}) => start(HTTP, { ...request, url: text(url, "a URL") }),
     host: async (name, arg = null) => start(HOST, { name: text(name, "a name"), arg }),
@@ -132,9 +147,7 @@
   hidden(globalThis, "crypto", {
     randomUUID: () => call(UUID, null),
     getRandomValues(array) {
-      const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-      const hex = call(RANDOM, bytes.length);
-      for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(hex.slice(2 * i, 2 * i + 2), 16);
+      new Uint8Array(array.buffer, array.byteOffset, array.byteLength).set(bytes(array.byteLength));
       return array;
     },
   });

@@ -38,7 +38,7 @@ const KINDS: [(Kind, &str); 6] = [
 ];
 
 impl Kind {
-    fn token(self) -> &'static str {
+    pub(crate) fn token(self) -> &'static str {
         KINDS.iter().find(|(kind, _)| *kind == self).map_or("", |(_, token)| token)
     }
 }

@@ -9,6 +9,7 @@ use nexus_kernel::port::rng::SharedRng;
 use serde_json::json;
 use wasmtime::{Caller, Engine, Linker, Memory, ResourceLimiter};
 
+use crate::api;
 use crate::error::{CallError, CallErrorKind, LimitKind, Stop};
 use crate::limits::{Limits, MEMORY_BYTES_MIN, MEMORY_RESERVE_BYTES, RANDOM_BYTES_MAX};
 use crate::meter::{Interrupt, Meter};
@@ -112,8 +113,9 @@ impl State {
         self.memory_bytes_max() - MEMORY_RESERVE_BYTES
     }
 
-    fn count_call(&mut self) -> Result<(), Stop> {
-        self.host_calls += 1;
+    /// Counts a call by what the table says it costs; a number that is no operation costs one.
+    fn count_call(&mut self, op: i32) -> Result<(), Stop> {
+        self.host_calls += Op::from_number(op).map_or(1, api::units);
         let limit = self.limits.host_calls_max;
         if self.host_calls > limit {
             return Err(Stop::Limit { what: LimitKind::HostCalls, limit, used: self.host_calls });
@@ -145,7 +147,7 @@ impl State {
     }
 
     fn start(&mut self, id: i32, op: i32, arg: Vec<u8>) -> Result<(), Stop> {
-        let op = Op::from_number(op).ok_or(Stop::UnknownOperation)?;
+        let op = Op::from_number(op).filter(|op| !op.is_immediate()).ok_or(Stop::UnknownOperation)?;
         let id = u32::try_from(id).map_err(|_| Stop::UnknownOperation)?;
         self.outstanding += 1;
         let limit = self.limits.operations_max;
@@ -159,10 +161,12 @@ impl State {
     /// Answers a call that does not wait.
     fn answer(&self, op: i32, arg: &[u8]) -> Result<Result<Json, OpError>, Stop> {
         let Some(scope) = &self.scope else { return Err(Stop::UnknownOperation) };
-        Ok(match op {
-            1 => scope.allow_random().and_then(|()| op::argument(arg)).and_then(|len| self.random(len)),
-            2 => scope.allow_random().map(|()| Json::String(self.uuid())),
-            3 => op::argument(arg).and_then(|named| scope.host_now(named)),
+        Ok(match Op::from_number(op).ok_or(Stop::UnknownOperation)? {
+            Op::Random => {
+                scope.allow_random().and_then(|()| op::argument(arg)).and_then(|len| self.random(len))
+            }
+            Op::Uuid => scope.allow_random().map(|()| Json::String(self.uuid())),
+            Op::HostNow => op::argument(arg).and_then(|named| scope.host_now(named)),
             _ => return Err(Stop::UnknownOperation),
         })
     }
@@ -225,7 +229,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 }
 
 fn call(mut caller: Caller<'_, State>, op: i32, ptr: i32, len: i32) -> wasmtime::Result<i32> {
-    let arg = copy_argument(&mut caller, ptr, len)?;
+    let arg = copy_argument(&mut caller, op, (ptr, len))?;
     let state = caller.data_mut();
     let (failed, answer) = match state.answer(op, &arg)? {
         Ok(answer) => (false, answer.to_string()),
@@ -246,7 +250,7 @@ fn take(mut caller: Caller<'_, State>, to: i32) -> wasmtime::Result<()> {
 }
 
 fn start(mut caller: Caller<'_, State>, id: i32, op: i32, ptr: i32, len: i32) -> wasmtime::Result<()> {
-    let arg = copy_argument(&mut caller, ptr, len)?;
+    let arg = copy_argument(&mut caller, op, (ptr, len))?;
     Ok(caller.data_mut().start(id, op, arg)?)
 }
 
@@ -268,11 +272,11 @@ fn now_us(caller: Caller<'_, State>) -> f64 {
     (caller.data().clock.now().millis() * 1_000) as f64
 }
 
-fn copy_argument(caller: &mut Caller<'_, State>, ptr: i32, len: i32) -> Result<Vec<u8>, Stop> {
+fn copy_argument(caller: &mut Caller<'_, State>, op: i32, (ptr, len): (i32, i32)) -> Result<Vec<u8>, Stop> {
     let range = range(ptr, len)?;
     let memory = caller.data().memory.ok_or(Stop::WildRange)?;
     let (bytes, state) = memory.data_and_store_mut(caller);
-    state.count_call()?;
+    state.count_call(op)?;
     let limit = state.limits.argument_bytes_max;
     if range.len() > limit {
         return Err(Stop::limit(LimitKind::ArgumentBytes, limit, range.len()));

@@ -9,6 +9,7 @@
 //! What keeps a script in: WebAssembly around the engine, exactly five imports, a processor-time budget checked every
 //! millisecond, limits on memory, stack, calls and bytes, and a capability check in the host on every operation.
 
+pub mod api;
 mod cache;
 mod call;
 mod capability;

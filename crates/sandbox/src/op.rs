@@ -1,11 +1,13 @@
-//! Operations: what a script can ask of the host. Numbers as in `guest/prelude.js`.
+//! Operations: what a script can ask of the host. The table in [`crate::api`] tells people of them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use nexus_kernel::id::Namespace;
 use nexus_kernel::port::StoreError;
+use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
+use nexus_kernel::time::Timestamp;
 use nexus_kernel::{BoxFuture, Json, code};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -20,28 +22,49 @@ const KEY_BYTES_MAX: usize = 1_024;
 /// Checks and changes of one commit.
 const COMMIT_ROWS_MAX: usize = 1_000;
 
-/// An operation that a promise stands for.
+/// An operation. Those with numbers below ten answer at once, a promise stands for each of the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Op {
-    KvGet,
-    KvList,
-    KvCommit,
-    FileRead,
-    Http,
-    Host,
+    Random = 1,
+    Uuid = 2,
+    HostNow = 3,
+    KvGet = 10,
+    KvList = 11,
+    KvCommit = 12,
+    FileRead = 20,
+    Http = 30,
+    Host = 40,
+    Sleep = 50,
 }
 
 impl Op {
+    /// Every operation.
+    pub(crate) const ALL: &[Op] = &[
+        Op::Random,
+        Op::Uuid,
+        Op::HostNow,
+        Op::KvGet,
+        Op::KvList,
+        Op::KvCommit,
+        Op::FileRead,
+        Op::Http,
+        Op::Host,
+        Op::Sleep,
+    ];
+
+    /// The number that the guest passes.
+    pub(crate) const fn number(self) -> i32 {
+        self as i32
+    }
+
+    /// The operation of a number that the guest passed.
     pub(crate) fn from_number(number: i32) -> Option<Op> {
-        Some(match number {
-            10 => Op::KvGet,
-            11 => Op::KvList,
-            12 => Op::KvCommit,
-            20 => Op::FileRead,
-            30 => Op::Http,
-            40 => Op::Host,
-            _ => return None,
-        })
+        Op::ALL.iter().copied().find(|op| op.number() == number)
+    }
+
+    /// Whether it is answered before the guest goes on.
+    pub(crate) const fn is_immediate(self) -> bool {
+        self.number() < 10
     }
 }
 
@@ -106,6 +129,7 @@ pub(crate) struct Scope {
     pub(crate) data_folder: Option<PathBuf>,
     pub(crate) functions: Option<Arc<dyn HostFunctions>>,
     pub(crate) reply_bytes_max: usize,
+    pub(crate) clock: SharedClock,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +158,12 @@ struct Put {
     value: Json,
 }
 
+#[derive(Deserialize)]
+struct Sleep {
+    /// Milliseconds since 1970.
+    until: f64,
+}
+
 /// A call of a function another part gives.
 #[derive(Deserialize)]
 pub(crate) struct Named {
@@ -156,6 +186,10 @@ impl Scope {
             Op::FileRead => self.file_read(&argument::<String>(arg)?).await?,
             Op::Http => self.http(argument(arg)?).await?,
             Op::Host => self.host(argument(arg)?).await?,
+            Op::Sleep => self.sleep(&argument::<Sleep>(arg)?).await?,
+            Op::Random | Op::Uuid | Op::HostNow => {
+                return Err(OpError::wrong("this operation does not wait"));
+            }
         };
         let bytes = answer.to_string().into_bytes();
         if bytes.len() > self.reply_bytes_max {
@@ -164,6 +198,18 @@ impl Scope {
             return Err(OpError { non_retryable: true, ..OpError::new("RangeError", message) });
         }
         Ok(bytes)
+    }
+
+    /// Waits until a time, so that a wait that is taken up again by another process ends when it would have.
+    async fn sleep(&self, sleep: &Sleep) -> Result<Json, OpError> {
+        let is_time = sleep.until.is_finite() && sleep.until >= 0.0;
+        if !is_time {
+            return Err(OpError::wrong("a sleep takes milliseconds, a number from 0"));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "a time beyond all times is the last one")]
+        let until = Timestamp::from_millis(sleep.until as i64);
+        self.clock.sleep_until(until).await;
+        Ok(Json::Null)
     }
 
     fn check(&self, kind: Kind, name: &str) -> Result<(), OpError> {

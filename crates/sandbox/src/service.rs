@@ -214,6 +214,7 @@ impl Shared {
             data_folder: self.options.data_folder.clone(),
             functions: invocation.functions.clone(),
             reply_bytes_max: invocation.limits.reply_bytes_max,
+            clock: self.options.clock.clone(),
         })
     }
 

@@ -54,7 +54,7 @@ async fn several_arguments_come_before_the_context() {
 
 #[tokio::test]
 async fn the_context_says_where_it_runs() {
-    let source = "export function Main(_, { log, kv, read, http, host, hostNow, ...facts }) { return facts }";
+    let source = "export function Main(_, ctx) { return { ...ctx } }";
     let mut call = invocation(source, Value::Null).await;
     call.context = CallContext {
         workflow: Some("Checkout".into()),
@@ -185,4 +185,22 @@ fn json_goes_through_a_function_unchanged() {
         Ok(())
     };
     TestRunner::new(config).run(&any_json(), through).unwrap();
+}
+
+#[tokio::test]
+async fn a_sleep_waits_as_long_as_it_should() {
+    let source = "export async function Main(_, { sleep, time }) {
+        const began = time.now(); await Promise.all([sleep(30), sleep(10)]); const both = time.now() - began;
+        const wrong = []; for (const ms of ['1', -1, NaN, undefined]) await sleep(ms).catch((e) => wrong.push(e.name));
+        return { both: both >= 30 && both < 1000, zero: await sleep(0) === undefined, wrong } }";
+    let expected =
+        json!({"both": true, "zero": true, "wrong": ["TypeError", "TypeError", "TypeError", "TypeError"]});
+    assert_eq!(result(source).await, expected);
+}
+
+#[tokio::test]
+async fn random_bytes_come_by_both_names() {
+    let source = "export async function Main(_, { random }) { const a = random.bytes(16), b = crypto.getRandomValues(new Uint32Array(4));
+        return [a.length, a.some((x) => x), b.some((x) => x > 255), random.uuid() === crypto.randomUUID(), random.uuid().length] }";
+    assert_eq!(result(source).await, json!([16, true, true, false, 36]));
 }

@@ -1,0 +1,253 @@
+//! The rows of the table.
+
+use super::{HostCall, Needs};
+use crate::capability::Kind;
+use crate::op::Op;
+
+const TEXT: &str = r#"{"type":"string"}"#;
+const NULL: &str = r#"{"type":"null"}"#;
+const ANY: &str = "{}";
+const KEY: &str = r#"{"type":"string","minLength":1,"maxLength":1024}"#;
+const COMMIT: &str = r#"{"type":"object","required":["checks","puts","deletes"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["key"],"properties":{"key":{"type":"string"},"version":{"type":["integer","null"]}}}},"puts":{"type":"array","items":{"type":"object","required":["key","value"],"properties":{"key":{"type":"string"},"value":{}}}},"deletes":{"type":"array","items":{"type":"string"}}}}"#;
+const COMMITTED: &str = r#"{"type":"object","required":["ok"],"properties":{"ok":{"type":"boolean"},"version":{"type":"integer"},"conflict":{"type":"string"}}}"#;
+const ENTRY: &str = r#"{"type":["object","null"],"required":["key","value","version"],"properties":{"key":{"type":"string"},"value":{},"version":{"type":"integer"}}}"#;
+const NAMED: &str =
+    r#"{"type":"object","required":["name","arg"],"properties":{"name":{"type":"string"},"arg":{}}}"#;
+
+/// What most rows share: one unit, nothing needed, nothing known.
+const CALL: HostCall = HostCall {
+    name: "",
+    doc: "",
+    needs: None,
+    units: 1,
+    signature: "",
+    argument: "",
+    answer: "",
+    example: "",
+    op: None,
+};
+
+const KV_GET: HostCall = HostCall { argument: KEY, answer: ENTRY, op: Some(Op::KvGet), ..CALL };
+const KV_COMMIT: HostCall = HostCall { argument: COMMIT, answer: COMMITTED, op: Some(Op::KvCommit), ..CALL };
+/// A line costs bytes of log, not calls.
+const LOG: HostCall = HostCall { units: 0, ..CALL };
+
+#[expect(clippy::unnecessary_wraps, reason = "rows that need nothing say `None`")]
+const fn needs(kind: Kind, scope: &'static str, example: &'static str) -> Option<Needs> {
+    Some(Needs { kind, scope, example })
+}
+
+/// Every call, in the order in which people read of them.
+pub const CALLS: &[HostCall] = &[
+    HostCall {
+        name: "ctx.log",
+        doc: "Writes a line of the log; a level (`debug`, `info`, `warn`, `error`) may come first.",
+        signature: "(...values: unknown[]): void",
+        example: "ctx.log('warn', 'low stock')",
+        ..LOG
+    },
+    HostCall {
+        name: "ctx.log.debug",
+        doc: "A line for the author.",
+        signature: "(...values: unknown[]): void",
+        example: "ctx.log.debug('rows', 3)",
+        ..LOG
+    },
+    HostCall {
+        name: "ctx.log.info",
+        doc: "A line of the usual kind.",
+        signature: "(...values: unknown[]): void",
+        example: "ctx.log.info('done')",
+        ..LOG
+    },
+    HostCall {
+        name: "ctx.log.warn",
+        doc: "A line about something to look at.",
+        signature: "(...values: unknown[]): void",
+        example: "ctx.log.warn('slow')",
+        ..LOG
+    },
+    HostCall {
+        name: "ctx.log.error",
+        doc: "A line about something that is wrong.",
+        signature: "(...values: unknown[]): void",
+        example: "ctx.log.error('lost')",
+        ..LOG
+    },
+    HostCall {
+        name: "ctx.time.now",
+        doc: "Milliseconds since 1970, like `Date.now()`; whole ones, so that it is no fine clock.",
+        signature: "(): number",
+        example: "ctx.time.now()",
+        ..LOG
+    },
+    HostCall {
+        name: "ctx.sleep",
+        doc: "Waits. No thread waits with it, and when many wait, no instance does.",
+        signature: "(ms: number): Promise<void>",
+        argument: r#"{"type":"object","required":["until"],"properties":{"until":{"type":"number"}}}"#,
+        answer: NULL,
+        example: "ctx.sleep(1)",
+        op: Some(Op::Sleep),
+        ..CALL
+    },
+    HostCall {
+        name: "ctx.random.uuid",
+        doc: "A random UUID, version 4.",
+        needs: needs(Kind::CryptoRandom, "", "crypto:random"),
+        signature: "(): string",
+        argument: NULL,
+        answer: TEXT,
+        example: "ctx.random.uuid()",
+        op: Some(Op::Uuid),
+        ..CALL
+    },
+    HostCall {
+        name: "ctx.random.bytes",
+        doc: "Random bytes for keys and tokens, at most 65536 at a time.",
+        needs: needs(Kind::CryptoRandom, "", "crypto:random"),
+        signature: "(count: number): Uint8Array",
+        argument: r#"{"type":"integer","minimum":0,"maximum":65536}"#,
+        answer: r#"{"type":"string","pattern":"^([0-9a-f]{2})*$"}"#,
+        example: "ctx.random.bytes(16)",
+        op: Some(Op::Random),
+        ..CALL
+    },
+    HostCall {
+        name: "crypto.randomUUID",
+        doc: "The same as `ctx.random.uuid()`.",
+        needs: needs(Kind::CryptoRandom, "", "crypto:random"),
+        signature: "(): string",
+        argument: NULL,
+        answer: TEXT,
+        example: "crypto.randomUUID()",
+        op: Some(Op::Uuid),
+        ..CALL
+    },
+    HostCall {
+        name: "crypto.getRandomValues",
+        doc: "Fills a typed array with random bytes, at most 65536, and returns it.",
+        needs: needs(Kind::CryptoRandom, "", "crypto:random"),
+        signature: "<T extends ArrayBufferView>(array: T): T",
+        argument: r#"{"type":"integer","minimum":0,"maximum":65536}"#,
+        answer: r#"{"type":"string","pattern":"^([0-9a-f]{2})*$"}"#,
+        example: "crypto.getRandomValues(new Uint8Array(4))",
+        op: Some(Op::Random),
+        ..CALL
+    },
+    HostCall {
+        name: "ctx.kv.get",
+        doc: "The value of a key of the namespace; `undefined` when there is none.",
+        needs: needs(Kind::KvRead, "the key", "kv:read:cart/1"),
+        signature: "<T = any>(key: string): Promise<T | undefined>",
+        example: "ctx.kv.get('cart/1')",
+        ..KV_GET
+    },
+    HostCall {
+        name: "ctx.kv.entry",
+        doc: "A key with its version, to be checked by a commit.",
+        needs: needs(Kind::KvRead, "the key", "kv:read:cart/1"),
+        signature: "<T = any>(key: string): Promise<KvEntry<T> | undefined>",
+        example: "ctx.kv.entry('cart/1')",
+        ..KV_GET
+    },
+    HostCall {
+        name: "ctx.kv.put",
+        doc: "Sets a key, whatever it was; the answer is its new version. Durable when answered.",
+        needs: needs(Kind::KvWrite, "the key", "kv:write:cart/1"),
+        signature: "(key: string, value: unknown): Promise<number>",
+        example: "ctx.kv.put('cart/1', 1)",
+        ..KV_COMMIT
+    },
+    HostCall {
+        name: "ctx.kv.delete",
+        doc: "Removes a key; one that is not there is no error.",
+        needs: needs(Kind::KvWrite, "the key", "kv:write:cart/1"),
+        signature: "(key: string): Promise<number>",
+        example: "ctx.kv.delete('cart/1')",
+        ..KV_COMMIT
+    },
+    HostCall {
+        name: "ctx.kv.list",
+        doc: "Entries whose keys begin with a prefix, in order, at most 1000 (100 when not said), after a key.",
+        needs: needs(Kind::KvRead, "the whole prefix", "kv:read:cart/*"),
+        signature: "<T = any>(prefix?: string, page?: { after?: string; limit?: number }): Promise<KvEntry<T>[]>",
+        argument: r#"{"type":"object","required":["prefix","limit"],"properties":{"prefix":{"type":"string"},"after":{"type":["string","null"]},"limit":{"type":"integer","minimum":1,"maximum":1000}}}"#,
+        answer: r#"{"type":"array","items":{"type":"object"}}"#,
+        example: "ctx.kv.list('cart/')",
+        op: Some(Op::KvList),
+        ..CALL
+    },
+    HostCall {
+        name: "ctx.kv.commit",
+        doc: "Checks versions and makes changes, all or nothing: compare and set over several keys. A check needs `kv:read` of its key.",
+        needs: needs(Kind::KvWrite, "each key that is changed", "kv:write:cart/1"),
+        signature: "(changes: KvChanges): Promise<KvCommitted>",
+        example: "ctx.kv.commit({ put: { 'cart/1': 1 } })",
+        ..KV_COMMIT
+    },
+    HostCall {
+        name: "ctx.read",
+        doc: "The text of a file under the project's `data/`.",
+        needs: needs(Kind::FileRead, "the path", "file:read:prices.json"),
+        signature: "(path: string): Promise<string>",
+        argument: TEXT,
+        answer: TEXT,
+        example: "ctx.read('prices.json')",
+        op: Some(Op::FileRead),
+        ..CALL
+    },
+    HostCall {
+        name: "ctx.http",
+        doc: "Sends a request to a public address.",
+        needs: needs(Kind::HttpFetch, "the host, with its port when unusual", "http:fetch:api.example.com"),
+        signature: "(url: string, request?: HttpRequest): Promise<HttpAnswer>",
+        argument: r#"{"type":"object","required":["url"],"properties":{"url":{"type":"string"}}}"#,
+        answer: r#"{"type":"object"}"#,
+        example: "ctx.http('https://api.example.com/x')",
+        op: Some(Op::Http),
+        ..CALL
+    },
+    HostCall {
+        name: "ctx.heartbeat",
+        doc: "Says that the attempt is alive and how far it has come; the next attempt gets the details.",
+        signature: "(details?: unknown): Promise<Beat>",
+        argument: NAMED,
+        answer: r#"{"type":"object","required":["cancelRequested","paused","reset"]}"#,
+        example: "ctx.heartbeat(5)",
+        op: Some(Op::Host),
+        ..CALL
+    },
+    HostCall {
+        name: "ctx.completeLater",
+        doc: "What the function returns is not the result: somebody completes the attempt by its token.",
+        signature: "(): void",
+        argument: NAMED,
+        answer: NULL,
+        example: "ctx.completeLater()",
+        op: Some(Op::HostNow),
+        ..CALL
+    },
+    HostCall {
+        name: "ctx.host",
+        doc: "Calls a function that the part around the sandbox gives.",
+        needs: needs(Kind::Host, "the name", "host:mail.send"),
+        signature: "(name: string, arg?: unknown): Promise<any>",
+        argument: NAMED,
+        answer: ANY,
+        example: "ctx.host('mail.send', {})",
+        op: Some(Op::Host),
+        ..CALL
+    },
+    HostCall {
+        name: "ctx.hostNow",
+        doc: "The same for functions that answer without waiting.",
+        needs: needs(Kind::Host, "the name", "host:mail.send"),
+        signature: "(name: string, arg?: unknown): any",
+        argument: NAMED,
+        answer: ANY,
+        example: "ctx.hostNow('mail.send', {})",
+        op: Some(Op::HostNow),
+        ..CALL
+    },
+];
