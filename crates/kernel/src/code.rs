@@ -209,6 +209,8 @@ codes! {
     FETCH_INVALID = "NX-5018", "a function's request cannot be sent", 500, Failed;
     /// A function's request got no answer.
     FETCH_FAILED = "NX-5019", "a function's request got no answer", 502, Unavailable;
+    /// Somebody asks for a function that the project does not have.
+    FUNCTION_UNKNOWN = "NX-5060", "there is no such function", 404, NotFound;
     /// A fault of ours.
     INTERNAL = "NX-9001", "a fault in Nexus itself", 500, Failed;
 }

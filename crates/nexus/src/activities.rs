@@ -2,6 +2,7 @@
 
 mod grants;
 mod http;
+pub mod local;
 mod message;
 mod process;
 mod script;
@@ -249,6 +250,7 @@ impl ScriptActivities {
             deadline: Some(deadline),
             seed: None,
             functions: Some(Arc::clone(hosted) as Arc<dyn nexus_sandbox::HostFunctions>),
+            recorder: None,
         }
     }
 }

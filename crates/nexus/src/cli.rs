@@ -7,6 +7,7 @@ pub mod config;
 pub mod data;
 pub mod explain;
 pub mod fmt;
+pub mod function;
 pub mod graph;
 pub mod lsp;
 pub mod migrate;
@@ -141,6 +142,13 @@ pub enum Command {
         #[command(subcommand)]
         verb: activity::ActivityVerb,
     },
+    /// Run, measure and list functions of the project, without a server or a workflow
+    #[command(name = "fn")]
+    Function {
+        /// What to do.
+        #[command(subcommand)]
+        verb: Box<function::FunctionVerb>,
+    },
     /// Explain an error code
     Explain(explain::ExplainArgs),
     /// Serve an editor: the language server, over standard input and output
@@ -175,6 +183,7 @@ impl Cli {
             Command::Restore(args) => data::restore(&global, &args, output),
             Command::Doctor(args) => data::doctor(&global, &args, output),
             Command::Activity { verb } => activity::activity(&global, verb, output).await,
+            Command::Function { verb } => function::function(&global, *verb, output).await,
             Command::Explain(args) => explain::explain(&args, output),
             Command::Lsp(args) => lsp::lsp(&args),
         }

@@ -66,6 +66,13 @@ impl Project {
         path.join(config::FILE).is_file() || path.join("workflows").is_dir()
     }
 
+    /// A script outside of a project as a project of its own, with the usual limits and grants.
+    pub fn of_script(path: &Path) -> Result<Project, Error> {
+        let file = SourceFile { path: path.display().to_string(), text: read(path)? };
+        let root = path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
+        Ok(Project { root, config: Config::default(), workflows: Vec::new(), activities: vec![file] })
+    }
+
     fn single(path: &Path) -> Result<Project, Error> {
         let file = SourceFile { path: path.display().to_string(), text: read(path)? };
         let root = path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);

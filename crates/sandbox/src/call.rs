@@ -20,6 +20,7 @@ use crate::limits::Limits;
 use crate::meter::Interrupt;
 use crate::op::{HostFunctions, Scope};
 use crate::outcome::Outcome;
+use crate::profile::{Call, Phase, Recorder, Watch};
 use crate::queue::Lane;
 use crate::service::Shared;
 use crate::turn::{Turn, Turns};
@@ -48,6 +49,8 @@ pub struct Invocation {
     pub seed: Option<u64>,
     /// Functions of other parts.
     pub functions: Option<Arc<dyn HostFunctions>>,
+    /// Writes down where the time goes.
+    pub recorder: Option<Recorder>,
 }
 
 impl Invocation {
@@ -63,6 +66,7 @@ impl Invocation {
             deadline: None,
             seed: None,
             functions: None,
+            recorder: None,
         }
     }
 }
@@ -147,6 +151,8 @@ impl Drop for AbandonOnDrop {
 /// Carries out a call.
 pub(crate) async fn call(shared: &Shared, invocation: Invocation) -> Result<Outcome, CallError> {
     let request = request(&invocation)?;
+    let recorder = invocation.recorder.clone();
+    let mut watch = Watch::start(recorder.clone());
     let limit = shared.clock().now().plus(std::time::Duration::from_millis(invocation.limits.wall_ms_max));
     let deadline = invocation.deadline.map_or(limit, |deadline| deadline.min(limit));
     let mut timeout = shared.clock().sleep_until(deadline);
@@ -155,8 +161,10 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation) -> Result<Outc
         admitted = shared.admit() => admitted?,
         () = &mut timeout => return Err(CallErrorKind::Deadline.into()),
     };
+    watch.waited(Phase::Admit);
     let scope = shared.scope(&invocation);
-    let state = shared.state(invocation.limits, Some(scope.clone()));
+    let mut state = shared.state(invocation.limits, Some(scope.clone()));
+    state.watch = watch;
     let interrupt = state.interrupt.clone();
     let _abandon = AbandonOnDrop(interrupt.clone());
     let seed = invocation.seed.unwrap_or_else(|| shared.rng().next_u64());
@@ -173,7 +181,7 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation) -> Result<Outc
             Turn::Waiting(parked, started) => (parked, started),
         };
         for started in started {
-            operations.spawn(perform(scope.clone(), started));
+            operations.spawn(perform(scope.clone(), started, recorder.clone()));
         }
         let Some(settled) = settled(&mut operations, &mut timeout).await else {
             return Err(parked.fail(CallErrorKind::Deadline));
@@ -251,9 +259,15 @@ async fn settled(
     Some(settled)
 }
 
-async fn perform(scope: Arc<Scope>, started: Started) -> Settled {
-    match scope.perform(started.op, &started.arg).await {
-        Ok(json) => Settled { id: started.id, ok: true, json },
-        Err(error) => Settled { id: started.id, ok: false, json: json!(error).to_string().into_bytes() },
+async fn perform(scope: Arc<Scope>, started: Started, recorder: Option<Recorder>) -> Settled {
+    let began = recorder.as_ref().map(Recorder::now);
+    let (ok, json) = match scope.perform(started.op, &started.arg).await {
+        Ok(json) => (true, json),
+        Err(error) => (false, json!(error).to_string().into_bytes()),
+    };
+    if let (Some(recorder), Some(began)) = (recorder, began) {
+        let (sent_bytes, received_bytes) = (started.arg.len(), json.len());
+        recorder.call(&Call { name: started.op.name(), failed: !ok, sent_bytes, received_bytes, began });
     }
+    Settled { id: started.id, ok, json }
 }

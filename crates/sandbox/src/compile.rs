@@ -21,6 +21,7 @@ struct Parts {
     file: String,
     exports: Vec<String>,
     bytecode: Vec<u8>,
+    cpu_us: u64,
 }
 
 impl Module {
@@ -37,6 +38,11 @@ impl Module {
     /// Whether it exports this name.
     pub fn has_export(&self, name: &str) -> bool {
         self.0.exports.iter().any(|export| export == name)
+    }
+
+    /// Processor time that compiling it took, in microseconds.
+    pub fn compile_cpu_us(&self) -> u64 {
+        self.0.cpu_us
     }
 
     pub(crate) fn bytecode(&self) -> &[u8] {
@@ -127,11 +133,14 @@ pub(crate) fn compile(guest: &Guest, mut state: State, file: &str, source: &str)
     let mut instance = Instance::fresh(guest, state, 1).map_err(trapped)?;
     let (status, bytecode) = instance.compile(&guest.exports, file, source).map_err(trapped)?;
     let said = instance.out(&guest.exports).map_err(trapped)?;
+    let meter = &mut instance.store.data_mut().meter;
+    meter.end_slice();
+    let cpu_us = meter.spent_us();
     match status {
         Status::Done => {
             let exports =
                 serde_json::from_slice(&said).map_err(|e| JsError::of_sandbox(file, e.to_string()))?;
-            Ok(Module(Arc::new(Parts { file: file.to_owned(), exports, bytecode })))
+            Ok(Module(Arc::new(Parts { file: file.to_owned(), exports, bytecode, cpu_us })))
         }
         Status::RefusedImport => Err(refused_import(file, source, &String::from_utf8_lossy(&said))),
         _ => Err(of_thrown(file, &instance, &said)),

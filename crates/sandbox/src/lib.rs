@@ -25,6 +25,7 @@ mod meter;
 mod op;
 mod outcome;
 mod position;
+mod profile;
 mod queue;
 mod service;
 mod spill;
@@ -42,6 +43,7 @@ pub use limits::{
 };
 pub use op::{HostFunctions, OpError};
 pub use outcome::{LogLevel, LogLine, Outcome, Stats};
+pub use profile::{CallFigures, Phase, PhaseFigures, Profile, Recorder};
 pub use service::{Options, Sandbox};
 
 /// The engine: quickjs-ng, our shim and the prelude, initialised; built by `guest/build.sh`.

@@ -6,8 +6,13 @@ use std::path::Path;
 use wasmtime::{Engine, Module};
 
 /// Processor time this thread has used, in microseconds.
-#[expect(unsafe_code, reason = "the standard library has no call for a thread's processor time")]
 pub(crate) fn thread_cpu_us() -> u64 {
+    thread_cpu_ns() / 1_000
+}
+
+/// Processor time this thread has used, in nanoseconds.
+#[expect(unsafe_code, reason = "the standard library has no call for a thread's processor time")]
+pub(crate) fn thread_cpu_ns() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a live, writable timespec of this frame; the call keeps no reference to it.
     let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) } != 0;
@@ -15,7 +20,7 @@ pub(crate) fn thread_cpu_us() -> u64 {
         return 0;
     }
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    seconds * 1_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000
+    seconds * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
 }
 
 /// The user this process acts as.

@@ -68,6 +68,20 @@ impl Op {
     }
 }
 
+impl Op {
+    /// Its name, for people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Op::KvGet => "kv.get",
+            Op::KvList => "kv.list",
+            Op::KvCommit => "kv.commit",
+            Op::FileRead => "read",
+            Op::Http => "http",
+            Op::Host => "host",
+        }
+    }
+}
+
 /// Why an operation was not done: a JavaScript error that the script can catch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -12,6 +12,7 @@ use crate::error::{CallError, CallErrorKind};
 use crate::host::{Started, State};
 use crate::instance::{Instance, Settled, Status, Thrown, classify_trap};
 use crate::outcome::Outcome;
+use crate::profile::Phase;
 use crate::service::Shared;
 use crate::spill::Spilled;
 
@@ -101,13 +102,17 @@ impl Turns {
         if let Err(stop) = state.interrupt.check() {
             return broken(&stop.into());
         }
+        state.watch.waited(Phase::Queue);
         state.meter.begin_slice();
         let mut instance = match Instance::fresh(&self.guest, state, seed) {
             Ok(instance) => instance,
             Err(error) => return broken(&error),
         };
+        instance.store.data_mut().watch.lap(Phase::Instantiate);
         let exports = &self.guest.exports;
-        let entered = match instance.load(exports, self.module.bytecode()) {
+        let loaded = instance.load(exports, self.module.bytecode());
+        instance.store.data_mut().watch.lap(Phase::Load);
+        let entered = match loaded {
             Ok(Status::Done) => instance.invoke(exports, request),
             other => other,
         };
@@ -123,13 +128,19 @@ impl Turns {
     ) -> Turn {
         let mut execution = match (parked, permit) {
             (Parked::Resident(mut execution), _) => {
-                execution.instance.store.data_mut().meter.begin_slice();
+                let state = execution.instance.store.data_mut();
+                state.watch.waited(Phase::Wait);
+                state.meter.begin_slice();
                 execution
             }
             (Parked::Spilled(mut spilled), Some(permit)) => {
+                spilled.state.watch.waited(Phase::Wait);
                 spilled.state.meter.begin_slice();
                 match spilled.restore(&self.guest) {
-                    Ok(instance) => Box::new(Execution { instance, permit }),
+                    Ok(mut instance) => {
+                        instance.store.data_mut().watch.lap(Phase::Restore);
+                        Box::new(Execution { instance, permit })
+                    }
                     Err(error) => return broken(&error),
                 }
             }
@@ -150,6 +161,7 @@ impl Turns {
 
     /// Reads what the guest says and closes the slice.
     fn conclude(&self, mut execution: Box<Execution>, entered: wasmtime::Result<Status>) -> Turn {
+        execution.instance.store.data_mut().watch.lap(Phase::Run);
         let read = match entered {
             Ok(Status::Pending) => {
                 let state = execution.instance.store.data_mut();
@@ -162,11 +174,16 @@ impl Turns {
             Err(error) => Err(classify_trap(&error)),
         };
         let state = execution.instance.store.data_mut();
+        state.watch.lap(Phase::Answer);
         state.meter.end_slice();
-        Turn::Answered(match read {
+        let mut watch = std::mem::take(&mut state.watch);
+        let answer = match read {
             Ok(result) => Ok(state.succeed(result)),
             Err(kind) => Err(state.fail(kind)),
-        })
+        };
+        drop(execution);
+        watch.lap(Phase::Wipe);
+        Turn::Answered(answer)
     }
 
     fn park(&self, execution: Box<Execution>, started: Vec<Started>) -> Turn {
@@ -174,7 +191,10 @@ impl Turns {
             return Turn::Waiting(Parked::Resident(execution), started);
         }
         let Execution { instance, permit } = *execution;
-        let spilled = Spilled::take(&self.guest, instance, &self.crowd.spill_kib);
+        let mut spilled = Spilled::take(&self.guest, instance, &self.crowd.spill_kib);
+        if let Ok(spilled) = &mut spilled {
+            spilled.state.watch.lap(Phase::Spill);
+        }
         drop(permit);
         match spilled {
             Ok(spilled) => Turn::Waiting(Parked::Spilled(Box::new(spilled)), started),

@@ -16,6 +16,7 @@ mod data;
 mod design;
 mod drift;
 mod fetch;
+mod function;
 mod https;
 mod kill;
 mod kill_loop;

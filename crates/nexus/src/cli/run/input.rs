@@ -17,7 +17,7 @@ pub(crate) fn given(pairs: &[String], json: Option<&str>, schema: Option<&Json>)
 }
 
 /// A JSON value given to a flag: the text itself, `@FILE`, or `-` for standard input.
-pub(super) fn json(text: &str, flag: &str) -> Result<Json, Error> {
+pub(crate) fn json(text: &str, flag: &str) -> Result<Json, Error> {
     match text {
         "-" => parse(&read(std::io::stdin().lock(), "standard input")?, "standard input"),
         text => match text.strip_prefix('@') {
