@@ -267,7 +267,7 @@ async fn perform(scope: Arc<Scope>, started: Started, recorder: Option<Recorder>
     };
     if let (Some(recorder), Some(began)) = (recorder, began) {
         let (sent_bytes, received_bytes) = (started.arg.len(), json.len());
-        recorder.call(&Call { name: started.op.name(), failed: !ok, sent_bytes, received_bytes, began });
+        recorder.call(&Call { name: &started.op.name(), failed: !ok, sent_bytes, received_bytes, began });
     }
     Settled { id: started.id, ok, json }
 }

@@ -242,22 +242,18 @@ fn call(mut caller: Caller<'_, State>, op: i32, ptr: i32, len: i32) -> wasmtime:
     };
     if let (Some(recorder), Some(began)) = (state.watch.recorder(), began) {
         let (sent_bytes, received_bytes) = (arg.len(), answer.len());
-        recorder.call(&Call { name: name_of(op), failed, sent_bytes, received_bytes, began });
+        recorder.call(&Call {
+            name: &Op::from_number(op).map(Op::name).unwrap_or_default(),
+            failed,
+            sent_bytes,
+            received_bytes,
+            began,
+        });
     }
     state.count_bytes(answer.len())?;
     state.reply = answer.into_bytes();
     let len = i32::try_from(state.reply.len()).map_err(|_| Stop::WildRange)?;
     Ok(if failed { -len - 1 } else { len })
-}
-
-/// The name of a call that does not wait, for people.
-fn name_of(op: i32) -> &'static str {
-    match op {
-        1 => "crypto.getRandomValues",
-        2 => "crypto.randomUUID",
-        3 => "hostNow",
-        _ => "unknown",
-    }
 }
 
 fn take(mut caller: Caller<'_, State>, to: i32) -> wasmtime::Result<()> {

@@ -62,23 +62,21 @@ impl Op {
         Op::ALL.iter().copied().find(|op| op.number() == number)
     }
 
+    /// Its name for people who look at figures: `kv.get` for [`Op::KvGet`].
+    pub(crate) fn name(self) -> String {
+        let mut name = String::new();
+        for letter in format!("{self:?}").chars() {
+            if letter.is_ascii_uppercase() && !name.is_empty() {
+                name.push('.');
+            }
+            name.push(letter.to_ascii_lowercase());
+        }
+        name
+    }
+
     /// Whether it is answered before the guest goes on.
     pub(crate) const fn is_immediate(self) -> bool {
         self.number() < 10
-    }
-}
-
-impl Op {
-    /// Its name, for people.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Op::KvGet => "kv.get",
-            Op::KvList => "kv.list",
-            Op::KvCommit => "kv.commit",
-            Op::FileRead => "read",
-            Op::Http => "http",
-            Op::Host => "host",
-        }
     }
 }
 
