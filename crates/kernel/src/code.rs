@@ -211,6 +211,12 @@ codes! {
     FETCH_FAILED = "NX-5019", "a function's request got no answer", 502, Unavailable;
     /// Somebody asks for a function that the project does not have.
     FUNCTION_UNKNOWN = "NX-5060", "there is no such function", 404, NotFound;
+    /// A component that cannot be a function.
+    COMPONENT_INVALID = "NX-5061", "a component cannot be read", 422, Usage;
+    /// A component imports what it may not.
+    COMPONENT_IMPORT = "NX-5062", "a component imports what does not exist here", 422, Usage;
+    /// A component trapped.
+    COMPONENT_TRAPPED = "NX-5063", "a component trapped", 500, Failed;
     /// A fault of ours.
     INTERNAL = "NX-9001", "a fault in Nexus itself", 500, Failed;
 }

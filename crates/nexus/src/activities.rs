@@ -1,5 +1,6 @@
 //! Activities of a project: JavaScript functions carried out in the sandbox, HTTP services, processes.
 
+mod components;
 mod grants;
 mod http;
 pub mod local;
@@ -96,6 +97,7 @@ impl Bindings {
                 Err(error) => errors.push(ScriptError::from(error)),
             }
         }
+        errors.extend(bindings.add_components(project, sandbox).await);
         if errors.is_empty() {
             errors.extend(bindings.misnamed(project));
         }

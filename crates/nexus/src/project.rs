@@ -23,6 +23,15 @@ pub struct SourceFile {
     pub text: String,
 }
 
+/// One file that is no text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BinaryFile {
+    /// Path relative to the project, with forward slashes.
+    pub path: String,
+    /// What it holds.
+    pub bytes: Vec<u8>,
+}
+
 /// A project as read from the disk.
 #[derive(Debug, Clone)]
 pub struct Project {
@@ -34,6 +43,8 @@ pub struct Project {
     pub workflows: Vec<SourceFile>,
     /// `activities/**/*.js`.
     pub activities: Vec<SourceFile>,
+    /// `activities/**/*.wasm`: functions that are WebAssembly components.
+    pub components: Vec<BinaryFile>,
 }
 
 /// Where the server of a project keeps what must not be lost.
@@ -58,6 +69,7 @@ impl Project {
             config: Config::read(path)?,
             workflows: collect(path, "workflows", "twf")?,
             activities: collect(path, "activities", "js")?,
+            components: components(path)?,
         })
     }
 
@@ -68,15 +80,22 @@ impl Project {
 
     /// A script outside of a project as a project of its own, with the usual limits and grants.
     pub fn of_script(path: &Path) -> Result<Project, Error> {
-        let file = SourceFile { path: path.display().to_string(), text: read(path)? };
         let root = path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
-        Ok(Project { root, config: Config::default(), workflows: Vec::new(), activities: vec![file] })
+        let (shown, config, workflows) = (path.display().to_string(), Config::default(), Vec::new());
+        let (mut activities, mut components) = (Vec::new(), Vec::new());
+        if path.extension().is_some_and(|extension| extension == "wasm") {
+            components.push(BinaryFile { bytes: bytes(path)?, path: shown });
+        } else {
+            activities.push(SourceFile { text: read(path)?, path: shown });
+        }
+        Ok(Project { root, config, workflows, activities, components })
     }
 
     fn single(path: &Path) -> Result<Project, Error> {
         let file = SourceFile { path: path.display().to_string(), text: read(path)? };
         let root = path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
-        Ok(Project { root, config: Config::default(), workflows: vec![file], activities: Vec::new() })
+        let (config, workflows) = (Config::default(), vec![file]);
+        Ok(Project { root, config, workflows, activities: Vec::new(), components: Vec::new() })
     }
 
     /// The name shown to people.
@@ -131,6 +150,11 @@ fn collect(root: &Path, folder: &str, extension: &str) -> Result<Vec<SourceFile>
     files.map(|path| Ok(SourceFile { text: read(&root.join(&path))?, path: shown(&path) })).collect()
 }
 
+fn components(root: &Path) -> Result<Vec<BinaryFile>, Error> {
+    let files = list(root, "activities", "wasm").into_iter();
+    files.map(|path| Ok(BinaryFile { bytes: bytes(&root.join(&path))?, path: shown(&path) })).collect()
+}
+
 /// The paths of all files of a kind under a folder of the project, in order.
 fn list(root: &Path, folder: &str, extension: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -162,21 +186,25 @@ fn shown(path: &Path) -> String {
 
 /// The text of a source file.
 pub fn read(path: &Path) -> Result<String, Error> {
-    let refused = |why: String, help: &str| {
-        Error::new(&code::PROJECT_INVALID, format!("{} {why}", path.display()))
-            .fault(format!("{}:1:1", path.display()), why)
-            .help(help)
-    };
+    String::from_utf8(bytes(path)?).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        refused(path, format!("is not UTF-8 after byte {at}"), "save the file in UTF-8")
+    })
+}
+
+fn refused(path: &Path, why: String, help: &str) -> Error {
+    Error::new(&code::PROJECT_INVALID, format!("{} {why}", path.display()))
+        .fault(format!("{}:1:1", path.display()), why)
+        .help(help)
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
     let size = fs::metadata(path).map_or(0, |meta| meta.len());
     if size > SOURCE_BYTES_MAX {
-        return Err(refused(format!("is larger than {SOURCE_BYTES_MAX} bytes"), "split the file"));
+        return Err(refused(path, format!("is larger than {SOURCE_BYTES_MAX} bytes"), "split the file"));
     }
-    let bytes = fs::read(path)
-        .map_err(|error| refused(format!("cannot be read: {error}"), "check the file's permissions"))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        refused(format!("is not UTF-8 after byte {at}"), "save the file in UTF-8")
-    })
+    fs::read(path)
+        .map_err(|error| refused(path, format!("cannot be read: {error}"), "check the file's permissions"))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::host::Started;
 use crate::instance::Settled;
 use crate::limits::Limits;
 use crate::meter::Interrupt;
-use crate::op::{HostFunctions, Scope};
+use crate::op::{HostFunctions, OpError, Scope};
 use crate::outcome::Outcome;
 use crate::profile::{Call, Phase, Recorder, Watch};
 use crate::queue::Lane;
@@ -26,7 +26,7 @@ use crate::service::Shared;
 use crate::turn::{Turn, Turns};
 
 /// An execution that has used more processor time than this queues in the slow lane, in microseconds.
-const QUICK_US_MAX: u64 = 5_000;
+pub(crate) const QUICK_US_MAX: u64 = 5_000;
 
 /// What to call, with what, and what it may do.
 #[derive(Clone)]
@@ -140,7 +140,7 @@ struct Request<'a> {
 }
 
 /// Stops the guest when the caller goes away.
-struct AbandonOnDrop(Interrupt);
+pub(crate) struct AbandonOnDrop(pub(crate) Interrupt);
 
 impl Drop for AbandonOnDrop {
     fn drop(&mut self) {
@@ -181,7 +181,7 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation) -> Result<Outc
             Turn::Waiting(parked, started) => (parked, started),
         };
         for started in started {
-            operations.spawn(perform(scope.clone(), started, recorder.clone()));
+            operations.spawn(settle(scope.clone(), started, recorder.clone()));
         }
         let Some(settled) = settled(&mut operations, &mut timeout).await else {
             return Err(parked.fail(CallErrorKind::Deadline));
@@ -198,18 +198,21 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation) -> Result<Outc
     }
 }
 
+/// Whether the module has the function.
+pub(crate) fn check_export(invocation: &Invocation) -> Result<(), CallError> {
+    let Invocation { module, export, .. } = invocation;
+    if module.has_export(export) {
+        return Ok(());
+    }
+    let meant = nearest(export, module.exports().iter().map(String::as_str)).map(Into::into);
+    let (file, export) = (module.file().into(), export.as_str().into());
+    Err(CallErrorKind::NoExport { file, export, meant }.into())
+}
+
 /// Checks what can be checked without the guest, and writes what it gets.
 fn request(invocation: &Invocation) -> Result<Vec<u8>, CallError> {
-    let Invocation { module, export, limits, .. } = invocation;
-    if !module.has_export(export) {
-        let meant = nearest(export, module.exports().iter().map(String::as_str)).map(Into::into);
-        return Err(CallErrorKind::NoExport {
-            file: module.file().into(),
-            export: export.as_str().into(),
-            meant,
-        }
-        .into());
-    }
+    let Invocation { export, limits, .. } = invocation;
+    check_export(invocation)?;
     let unwritable = |error: serde_json::Error| CallError::from(CallErrorKind::Failed(error.to_string()));
     let (input, spread) = match &invocation.input {
         Input::One(input) => (serde_json::value::to_raw_value(input), false),
@@ -259,15 +262,26 @@ async fn settled(
     Some(settled)
 }
 
-async fn perform(scope: Arc<Scope>, started: Started, recorder: Option<Recorder>) -> Settled {
-    let began = recorder.as_ref().map(Recorder::now);
-    let (ok, json) = match scope.perform(started.op, &started.arg).await {
-        Ok(json) => (true, json),
-        Err(error) => (false, json!(error).to_string().into_bytes()),
-    };
-    if let (Some(recorder), Some(began)) = (recorder, began) {
-        let (sent_bytes, received_bytes) = (started.arg.len(), json.len());
-        recorder.call(&Call { name: &started.op.name(), failed: !ok, sent_bytes, received_bytes, began });
+async fn settle(scope: Arc<Scope>, started: Started, recorder: Option<Recorder>) -> Settled {
+    let id = started.id;
+    match perform(scope, started, recorder).await {
+        Ok(json) => Settled { id, ok: true, json },
+        Err(error) => Settled { id, ok: false, json: json!(error).to_string().into_bytes() },
     }
-    Settled { id: started.id, ok, json }
+}
+
+/// Does an operation, and tells the recorder of it.
+pub(crate) async fn perform(
+    scope: Arc<Scope>,
+    started: Started,
+    recorder: Option<Recorder>,
+) -> Result<Vec<u8>, OpError> {
+    let began = recorder.as_ref().map(Recorder::now);
+    let answer = scope.perform(started.op, &started.arg).await;
+    if let (Some(recorder), Some(began)) = (recorder, began) {
+        let (sent_bytes, received_bytes) = (started.arg.len(), answer.as_ref().map_or(0, Vec::len));
+        let failed = answer.is_err();
+        recorder.call(&Call { name: &started.op.name(), failed, sent_bytes, received_bytes, began });
+    }
+    answer
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use nexus_kernel::code;
 use nexus_kernel::error::{Code, Error};
 
+use crate::cache::Kept;
+use crate::component::Machine;
 use crate::engine::Guest;
 use crate::error::{CallErrorKind, LimitKind};
 use crate::host::State;
@@ -19,8 +21,7 @@ pub struct Module(Arc<Parts>);
 
 struct Parts {
     file: String,
-    exports: Vec<String>,
-    bytecode: Vec<u8>,
+    body: Body,
     cpu_us: u64,
 }
 
@@ -32,21 +33,45 @@ impl Module {
 
     /// The names it exports, in the order of the source.
     pub fn exports(&self) -> &[String] {
-        &self.0.exports
+        match &self.0.body {
+            Body::Script(kept) => &kept.exports,
+            Body::Component { exports, .. } => exports,
+        }
     }
 
     /// Whether it exports this name.
     pub fn has_export(&self, name: &str) -> bool {
-        self.0.exports.iter().any(|export| export == name)
+        self.exports().iter().any(|export| export == name)
     }
 
-    /// Processor time that compiling it took, in microseconds.
+    /// Processor time that compiling it took, in microseconds; zero when it was in the cache.
     pub fn compile_cpu_us(&self) -> u64 {
         self.0.cpu_us
     }
 
+    /// A script's bytecode; a component has none.
     pub(crate) fn bytecode(&self) -> &[u8] {
-        &self.0.bytecode
+        match &self.0.body {
+            Body::Script(kept) => &kept.bytecode,
+            Body::Component { .. } => &[],
+        }
+    }
+
+    /// A component's machine code.
+    pub(crate) fn component(&self) -> Option<Arc<Machine>> {
+        match &self.0.body {
+            Body::Script(_) => None,
+            Body::Component { code, .. } => Some(Arc::clone(code)),
+        }
+    }
+
+    pub(crate) fn of_component(file: &str, exports: Vec<String>, code: Machine, cpu_us: u64) -> Module {
+        let body = Body::Component { exports, code: Arc::new(code) };
+        Module(Arc::new(Parts { file: file.to_owned(), body, cpu_us }))
+    }
+
+    pub(crate) fn of_script(file: &str, kept: Arc<Kept>, cpu_us: u64) -> Module {
+        Module(Arc::new(Parts { file: file.to_owned(), body: Body::Script(kept), cpu_us }))
     }
 }
 
@@ -54,9 +79,14 @@ impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Module")
             .field("file", &self.0.file)
-            .field("exports", &self.0.exports)
+            .field("exports", &self.exports())
             .finish_non_exhaustive()
     }
+}
+
+enum Body {
+    Script(Arc<Kept>),
+    Component { exports: Vec<String>, code: Arc<Machine> },
 }
 
 /// A file that cannot be read, and where.
@@ -89,7 +119,18 @@ impl JsError {
         JsError { code: &code::INTERNAL, ..JsError::new(file, None, message) }
     }
 
-    fn help(mut self, help: &str) -> JsError {
+    /// The fault of a script, at no place in particular.
+    #[cfg(test)]
+    pub(crate) fn of_script(file: &str, message: &str) -> JsError {
+        JsError::new(file, None, message)
+    }
+
+    /// The fault of a component.
+    pub(crate) fn of_component(file: &str, message: impl Into<String>) -> JsError {
+        JsError { code: &code::COMPONENT_INVALID, ..JsError::new(file, None, message) }
+    }
+
+    pub(crate) fn help(mut self, help: &str) -> JsError {
         self.help = Some(help.to_owned());
         self
     }
@@ -125,8 +166,13 @@ pub(crate) fn check_source(file: &str, source: &str) -> Result<(), JsError> {
     }
 }
 
-/// Compiles in a fresh instance. Runs on a thread of the sandbox.
-pub(crate) fn compile(guest: &Guest, mut state: State, file: &str, source: &str) -> Result<Module, JsError> {
+/// Compiles in a fresh instance, and tells the processor time that it took, in microseconds. Runs on a thread of the sandbox.
+pub(crate) fn compile(
+    guest: &Guest,
+    mut state: State,
+    file: &str,
+    source: &str,
+) -> Result<(Kept, u64), JsError> {
     state.limits.result_bytes_max = SOURCE_BYTES_MAX; // the list of exports
     state.meter.begin_slice();
     let trapped = |error: wasmtime::Error| of_trap(file, &error);
@@ -140,7 +186,7 @@ pub(crate) fn compile(guest: &Guest, mut state: State, file: &str, source: &str)
         Status::Done => {
             let exports =
                 serde_json::from_slice(&said).map_err(|e| JsError::of_sandbox(file, e.to_string()))?;
-            Ok(Module(Arc::new(Parts { file: file.to_owned(), exports, bytecode, cpu_us })))
+            Ok((Kept { exports, bytecode }, cpu_us))
         }
         Status::RefusedImport => Err(refused_import(file, source, &String::from_utf8_lossy(&said))),
         _ => Err(of_thrown(file, &instance, &said)),

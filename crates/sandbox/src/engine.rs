@@ -1,15 +1,14 @@
 //! The WebAssembly engine: one per sandbox, the guest's machine code in it, and the recipe for instances.
 
-use std::path::Path;
-
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, InstancePre, Module, ModuleExport,
     PoolingAllocationConfig, WasmFeatures,
 };
 
+use crate::cache::{self, Cache};
 use crate::host::{self, State};
 use crate::limits::MEMORY_RESERVE_BYTES;
-use crate::{GUEST_WASM, cache, spill};
+use crate::{GUEST_WASM, spill};
 
 /// Stack of a thread that guests may use; deeper recursion of the engine is a trap. In bytes.
 pub(crate) const GUEST_STACK_BYTES: usize = 1024 * 1024;
@@ -83,12 +82,8 @@ pub(crate) fn engine(size: PoolSize) -> wasmtime::Result<Engine> {
 
 impl Guest {
     /// Loads or compiles the machine code; takes seconds the first time. The state is for looking at one instance.
-    pub(crate) fn prepare(
-        engine: Engine,
-        cache_folder: Option<&Path>,
-        state: State,
-    ) -> wasmtime::Result<Guest> {
-        let module = cache::module(&engine, GUEST_WASM, cache_folder)?;
+    pub(crate) fn prepare(engine: Engine, cache: Option<&Cache>, state: State) -> wasmtime::Result<Guest> {
+        let module = cache::code::<Module>(&engine, GUEST_WASM, cache)?;
         let pre = host::linker(&engine)?.instantiate_pre(&module)?;
         let mut guest = Guest { engine, pre, exports: Exports::of(&module)?, image: Vec::new() };
         guest.image = spill::image_of(&guest, state)?;

@@ -46,6 +46,9 @@ pub enum CallErrorKind {
     /// The function waits for a promise that nothing can settle any more.
     #[error("the function waits for a promise that nothing can settle any more")]
     Stuck,
+    /// A component did what WebAssembly does not allow, such as a division by zero or a wild access.
+    #[error("the component trapped: {0}")]
+    Trapped(String),
     /// The time allowed for the invocation has passed.
     #[error("the function did not finish in time")]
     Deadline,
@@ -144,6 +147,7 @@ impl CallErrorKind {
             CallErrorKind::Denied(_) => &code::FUNCTION_DENIED,
             CallErrorKind::Limit { what, .. } => what.code(),
             CallErrorKind::Stuck => &code::FUNCTION_STUCK,
+            CallErrorKind::Trapped(_) => &code::COMPONENT_TRAPPED,
             CallErrorKind::Deadline => &code::FUNCTION_DEADLINE,
             CallErrorKind::NoExport { .. } => &code::FUNCTION_MISSING,
             CallErrorKind::Overloaded(_) | CallErrorKind::Failed(_) => &code::INTERNAL,
@@ -159,6 +163,7 @@ impl CallErrorKind {
             CallErrorKind::Denied(failure) => (**failure).clone().final_(),
             CallErrorKind::Limit { what, .. } => Failure::application(what.type_name(), message).final_(),
             CallErrorKind::Stuck => Failure::application("NeverSettles", message).final_(),
+            CallErrorKind::Trapped(_) => Failure::application("ComponentTrapped", message).final_(),
             CallErrorKind::NoExport { .. } => Failure::application("NoSuchFunction", message).final_(),
             CallErrorKind::Deadline => Failure::new(FailureKind::Timeout, Failure::START_TO_CLOSE, message),
             CallErrorKind::Overloaded(_) => Failure::new(FailureKind::Server, "SandboxOverloaded", message),

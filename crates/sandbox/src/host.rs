@@ -137,7 +137,27 @@ impl State {
         Ok(())
     }
 
-    fn log(&mut self, level: i32, text: &[u8]) -> Result<(), Stop> {
+    /// Counts a call and the bytes of its argument.
+    pub(crate) fn admit_argument(&mut self, op: i32, len: usize) -> Result<(), Stop> {
+        self.count_call(op)?;
+        let limit = self.limits.argument_bytes_max;
+        if len > limit {
+            return Err(Stop::limit(LimitKind::ArgumentBytes, limit, len));
+        }
+        self.count_bytes(len)
+    }
+
+    /// Counts an operation that is under way.
+    pub(crate) fn begin_operation(&mut self) -> Result<(), Stop> {
+        self.outstanding += 1;
+        let limit = self.limits.operations_max;
+        if self.outstanding > limit {
+            return Err(Stop::limit(LimitKind::Operations, limit, self.outstanding));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn log(&mut self, level: i32, text: &[u8]) -> Result<(), Stop> {
         // A line without text takes room, too.
         const LINE_BYTES: usize = 16;
         self.log_bytes = self.log_bytes.saturating_add(text.len() + LINE_BYTES);
@@ -153,17 +173,13 @@ impl State {
     fn start(&mut self, id: i32, op: i32, arg: Vec<u8>) -> Result<(), Stop> {
         let op = Op::from_number(op).filter(|op| !op.is_immediate()).ok_or(Stop::UnknownOperation)?;
         let id = u32::try_from(id).map_err(|_| Stop::UnknownOperation)?;
-        self.outstanding += 1;
-        let limit = self.limits.operations_max;
-        if self.outstanding > limit {
-            return Err(Stop::limit(LimitKind::Operations, limit, self.outstanding));
-        }
+        self.begin_operation()?;
         self.started.push(Started { id, op, arg });
         Ok(())
     }
 
     /// Answers a call that does not wait.
-    fn answer(&self, op: i32, arg: &[u8]) -> Result<Result<Json, OpError>, Stop> {
+    pub(crate) fn answer(&self, op: i32, arg: &[u8]) -> Result<Result<Json, OpError>, Stop> {
         let Some(scope) = &self.scope else { return Err(Stop::UnknownOperation) };
         Ok(match Op::from_number(op).ok_or(Stop::UnknownOperation)? {
             Op::Random => {
@@ -291,12 +307,7 @@ fn copy_argument(caller: &mut Caller<'_, State>, op: i32, (ptr, len): (i32, i32)
     let range = range(ptr, len)?;
     let memory = caller.data().memory.ok_or(Stop::WildRange)?;
     let (bytes, state) = memory.data_and_store_mut(caller);
-    state.count_call(op)?;
-    let limit = state.limits.argument_bytes_max;
-    if range.len() > limit {
-        return Err(Stop::limit(LimitKind::ArgumentBytes, limit, range.len()));
-    }
-    state.count_bytes(range.len())?;
+    state.admit_argument(op, range.len())?;
     bytes.get(range).map(<[u8]>::to_vec).ok_or(Stop::WildRange)
 }
 

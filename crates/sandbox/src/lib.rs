@@ -14,6 +14,7 @@ mod cache;
 mod call;
 mod capability;
 mod compile;
+mod component;
 mod engine;
 mod error;
 mod files;
@@ -36,15 +37,18 @@ pub use capability::{Capabilities, Capability, CapabilityError};
 pub use compile::{JsError, Module};
 pub use error::{CallError, CallErrorKind, LimitKind, StartError};
 pub use limits::{
-    ARGUMENT_BYTES_MAX, COMPILE_CPU_MS_MAX, CPU_MS_MAX, CPU_SLICE_MS_MAX, HOST_CALLS_MAX, INSTANCES_MAX,
-    LOG_BYTES_MAX, Limits, MEMORY_BYTES_MAX, OPERATIONS_MAX, PASSED_BYTES_MAX, QUEUED_SLICES_MAX,
-    REPLY_BYTES_MAX, RESIDENT_MAX, RESULT_BYTES_MAX, SOURCE_BYTES_MAX, SPILLED_BYTES_MAX, STACK_BYTES_MAX,
-    WALL_MS_MAX,
+    ARGUMENT_BYTES_MAX, COMPILE_CPU_MS_MAX, COMPONENT_BYTES_MAX, COMPONENT_COMPILE_MS_MAX,
+    COMPONENT_INSTANCES_MAX, CPU_MS_MAX, CPU_SLICE_MS_MAX, HOST_CALLS_MAX, INSTANCES_MAX, LOG_BYTES_MAX,
+    Limits, MEMORY_BYTES_MAX, OPERATIONS_MAX, PASSED_BYTES_MAX, QUEUED_SLICES_MAX, REPLY_BYTES_MAX,
+    RESIDENT_MAX, RESULT_BYTES_MAX, SOURCE_BYTES_MAX, SPILLED_BYTES_MAX, STACK_BYTES_MAX, WALL_MS_MAX,
 };
 pub use op::{HostFunctions, OpError};
 pub use outcome::{LogLevel, LogLine, Outcome, Stats};
 pub use profile::{CallFigures, Phase, PhaseFigures, Profile, Recorder};
 pub use service::{Options, Sandbox};
+
+/// What components are written against, in WIT.
+pub static FUNCTION_WIT: &str = include_str!("../wit/function.wit");
 
 /// The engine: quickjs-ng, our shim and the prelude, initialised; built by `guest/build.sh`.
 pub static GUEST_WASM: &[u8] = include_bytes!("../guest/qjs.wasm");

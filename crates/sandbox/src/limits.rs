@@ -28,6 +28,12 @@ pub const LOG_BYTES_MAX: usize = 256 * 1024;
 pub const PASSED_BYTES_MAX: usize = 1024 * 1024;
 /// Largest source file, in bytes.
 pub const SOURCE_BYTES_MAX: usize = 1024 * 1024;
+/// Largest component, in bytes.
+pub const COMPONENT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How long compiling a component may take, in milliseconds.
+pub const COMPONENT_COMPILE_MS_MAX: u64 = 60_000;
+/// Components that may run or wait at the same time, each with a stack of its own.
+pub const COMPONENT_INSTANCES_MAX: u32 = 256;
 /// Instances that may exist at the same time.
 pub const INSTANCES_MAX: u32 = 2_000;
 /// Instances that executions may keep while they wait; beyond it they are spilled to a few kibibytes each.

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
 /// Processor time this thread has used, in microseconds.
@@ -40,4 +41,11 @@ pub(crate) fn load_machine_code(engine: &Engine, path: &Path) -> wasmtime::Resul
     // Only `cache::store` writes such names, under a temporary name and with mode 0600, and never writes to a file
     // again after naming it; the caller has compared the content's hash.
     unsafe { Module::deserialize_file(engine, path) }
+}
+
+/// Loads a component's machine code from a file of the cache, which has been checked in the same way.
+#[expect(unsafe_code, reason = "machine code is trusted by its nature; the cache checks what can be checked")]
+pub(crate) fn load_component(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: as in `load_machine_code`: only this program writes such files, and never again after naming them.
+    unsafe { Component::deserialize_file(engine, path) }
 }

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use nexus_kernel::port::clock::SharedClock;
@@ -11,8 +12,10 @@ use nexus_kernel::port::kv::Kv;
 use nexus_kernel::port::rng::SharedRng;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
+use crate::cache::{Cache, Kept, Scripts, script_key};
 use crate::call::{self, Invocation};
 use crate::compile::{self, JsError, Module};
+use crate::component::{self, Components};
 use crate::engine::{self, Guest, PoolSize};
 use crate::error::{CallError, CallErrorKind, StartError};
 use crate::host::State;
@@ -86,6 +89,9 @@ pub(crate) struct Shared {
     ready: watch::Receiver<Ready>,
     permits: Arc<Semaphore>,
     spill_kib: Arc<Semaphore>,
+    components: Components,
+    cache: Option<Arc<Cache>>,
+    scripts: Scripts,
 }
 
 impl Sandbox {
@@ -100,14 +106,27 @@ impl Sandbox {
         let queue = Arc::new(Queue::new(options.queued_slices_max));
         let (ready_sender, ready) = watch::channel(None);
         let permits = Arc::new(Semaphore::new(usize::try_from(options.instances_max).unwrap_or(1)));
-        let cache_folder = options.cache_folder.clone();
+        let cache = options.cache_folder.as_deref().and_then(|folder| Cache::open(folder, &options.rng));
+        let cache = cache.map(Arc::new);
         let count =
             options.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         let spill_kib = Arc::new(Semaphore::new(options.spilled_bytes_max / 1_024));
-        let shared = Arc::new(Shared { options, queue, ticker, ready, permits, spill_kib });
+        let scripts = Scripts::new(options.clock.clone(), cache.clone());
+        let shared = Arc::new(Shared {
+            options,
+            queue,
+            ticker,
+            ready,
+            permits,
+            spill_kib,
+            components: Components::default(),
+            cache,
+            scripts,
+        });
         let state = shared.state(Limits::default(), None);
+        let code = shared.cache.clone();
         let prepare = move || {
-            let guest = Guest::prepare(engine, cache_folder.as_deref(), state);
+            let guest = Guest::prepare(engine, code.as_deref(), state);
             ready_sender.send_replace(Some(guest.map(Arc::new).map_err(|error| format!("{error:#}").into())));
         };
         thread::Builder::new().name("sandbox-prepare".into()).spawn(prepare).map_err(threads)?;
@@ -122,6 +141,17 @@ impl Sandbox {
     /// Reads a file without running it. `file` is the path that errors name.
     pub async fn compile(&self, file: &str, source: &str) -> Result<Module, JsError> {
         compile::check_source(file, source)?;
+        let cpu_us = AtomicU64::new(0);
+        let compile = || async {
+            let (kept, took_us) = self.compile_now(file, source).await?;
+            cpu_us.store(took_us, Ordering::Relaxed);
+            Ok(kept)
+        };
+        let kept = self.0.scripts.get(&script_key(file, source), compile).await?;
+        Ok(Module::of_script(file, kept, cpu_us.into_inner()))
+    }
+
+    async fn compile_now(&self, file: &str, source: &str) -> Result<(Kept, u64), JsError> {
         let failed = |error: CallError| JsError::of_sandbox(file, error.kind.to_string());
         let (guest, permit) = self.0.admit().await.map_err(failed)?;
         let state = self.0.state(Limits::of_compiling(), None);
@@ -135,9 +165,17 @@ impl Sandbox {
         answer.await.map_err(|_| JsError::of_sandbox(file, "a thread of the sandbox was lost"))?
     }
 
+    /// Reads a WebAssembly component without running it. `file` is the path that errors name.
+    pub async fn compile_component(&self, file: &str, bytes: &[u8]) -> Result<Module, JsError> {
+        component::compile(&self.0, file, bytes.into()).await
+    }
+
     /// Runs one exported function in an instance of its own. Dropping the future stops it.
     pub async fn call(&self, invocation: Invocation) -> Result<Outcome, CallError> {
-        call::call(&self.0, invocation).await
+        match invocation.module.component() {
+            Some(code) => component::call(&self.0, invocation, code).await,
+            None => call::call(&self.0, invocation).await,
+        }
     }
 
     /// Resolves when the engine is ready; an error says why it never will be.
@@ -159,6 +197,18 @@ fn work(queue: &Queue<Work>, ticker: &Ticker) {
 }
 
 impl Shared {
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    pub(crate) fn cache(&self) -> Option<Arc<Cache>> {
+        self.cache.clone()
+    }
+
+    pub(crate) fn components(&self) -> &Components {
+        &self.components
+    }
+
     pub(crate) fn clock(&self) -> &SharedClock {
         &self.options.clock
     }

@@ -167,6 +167,7 @@ fn failed(shown: &str, error: &CallError) -> Error {
             "[sandbox] in nexus.toml has the limits; `nexus fn run --profile` shows where the time goes",
         ),
         CallErrorKind::Stuck => told.help("a promise that nothing settles: look for a missing resolve"),
+        CallErrorKind::Trapped(_) => told.help("a defect of the component; its log shows how far it came"),
         CallErrorKind::Threw(_) => told.help("it comes from the function; ctx.log shows what led to it"),
         _ => told,
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::Project;
+use crate::support::{Project, root};
 
 const FILE: &str = "activities/a.js";
 const SOURCE: &str = "export async function Add({ a, b }, ctx) {
@@ -150,4 +150,51 @@ fn the_list_says_what_functions_may() {
         "{shown}"
     );
     assert!(project.nexus(&["fn", "list"]).ok().stdout().contains("http:fetch:other.test"));
+}
+
+/// A copy of `examples/component`.
+fn components() -> Project {
+    let project = Project::empty();
+    let from = root().join("examples/component");
+    for folder in ["activities", "workflows", "tests"] {
+        std::fs::create_dir(project.path().join(folder)).unwrap();
+        for entry in std::fs::read_dir(from.join(folder)).unwrap().map(Result::unwrap) {
+            std::fs::copy(entry.path(), project.path().join(folder).join(entry.file_name())).unwrap();
+        }
+    }
+    project
+}
+
+#[test]
+fn components_are_functions_like_others() {
+    let project = components();
+    let text = r#""to be or not to be""#;
+    let ran = project.nexus(&["fn", "run", "CountWords", "--json", text, "--profile"]).ok();
+    assert_eq!(ran.json(), json!({ "words": 6, "longest": "not" }));
+    for part in ["CountWords of activities/words.wasm  ok", "  info   counted", "instantiating"] {
+        assert!(ran.stderr().contains(part), "{part} in:\n{}", ran.stderr());
+    }
+    let total = project.nexus(&["fn", "run", "activities/words.wasm:RememberTotal", "--json", "6"]).ok();
+    assert!(total.json() == json!(6) && total.stderr().contains("kv.commit"), "{}", total.stderr());
+    let wrong = project.nexus(&["fn", "run", "CountWords", "--json", "7"]);
+    assert!(
+        wrong.code() == 1 && wrong.stderr().contains("TypeError: the input is a text"),
+        "{}",
+        wrong.stderr()
+    );
+    project.nexus(&["test"]).ok();
+    let run = project.nexus(&["run", "Words", "--input", "text=to be"]).ok();
+    assert_eq!(run.json(), json!({ "words": 2, "longest": "to", "total": 2 }));
+}
+
+#[test]
+fn a_component_that_wants_more_is_refused_by_name() {
+    let project = components();
+    let foreign = root().join("crates/sandbox/tests/components/foreign.wasm");
+    std::fs::copy(foreign, project.path().join("activities/foreign.wasm")).unwrap();
+    let told = project.nexus(&["check"]);
+    assert_eq!(told.code(), 2);
+    for part in ["wasi:filesystem/preopens@0.2.3", "[NX-5062]", "activities/foreign.wasm", "no WASI"] {
+        assert!(told.stderr().contains(part), "{part} in:\n{}", told.stderr());
+    }
 }

@@ -11,6 +11,7 @@ mod api;
 mod bombs;
 mod cache;
 mod capabilities;
+mod components;
 mod errors;
 mod fixture;
 mod frozen;

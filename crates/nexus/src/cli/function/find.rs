@@ -67,9 +67,15 @@ fn is_file(text: &str, project: Option<&Project>) -> bool {
     Path::new(text).is_file() || project.is_some_and(|project| in_project(project, text).is_some())
 }
 
+/// All files that may have functions.
+fn paths(project: &Project) -> impl Iterator<Item = &str> {
+    let scripts = project.activities.iter().map(|it| it.path.as_str());
+    scripts.chain(project.components.iter().map(|it| it.path.as_str()))
+}
+
 /// The file under the name that the project has for it.
 fn in_project(project: &Project, file: &str) -> Option<String> {
-    let paths = || project.activities.iter().map(|it| it.path.as_str());
+    let paths = || paths(project);
     if let Some(found) = paths().find(|path| *path == file) {
         return Some(found.to_owned());
     }
@@ -80,7 +86,7 @@ fn in_project(project: &Project, file: &str) -> Option<String> {
 
 fn no_file(project: &Project, file: &str) -> Error {
     let error = Error::new(&code::FUNCTION_UNKNOWN, format!("the project has no file {file}"));
-    match nearest(file, project.activities.iter().map(|it| it.path.as_str())) {
+    match nearest(file, paths(project)) {
         Some(near) => error.help(format!("did you mean {near}?")),
         None => error.help("`nexus fn list` shows the functions and their files"),
     }

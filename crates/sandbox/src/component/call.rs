@@ -1,0 +1,279 @@
+//! One call of a component's function: turns on the sandbox's threads, waits beside them.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use nexus_kernel::failure::Failure;
+use nexus_kernel::{BoxFuture, Json, code};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinSet;
+use wasmtime::component::ComponentExportIndex;
+use wasmtime::{Store, Trap, UpdateDeadline};
+
+use super::Machine;
+use super::engine::{Home, STACK_BYTES_MAX};
+use super::host::{self, Exchange, Side, Wanted};
+use crate::call::{AbandonOnDrop, Input, Invocation, QUICK_US_MAX, check_export, perform};
+use crate::error::{CallError, CallErrorKind, LimitKind, Stop};
+use crate::host::State;
+use crate::meter::Interrupt;
+use crate::op::Scope;
+use crate::outcome::Outcome;
+use crate::profile::{Phase, Recorder, Watch};
+use crate::queue::Lane;
+use crate::service::Shared;
+
+type Ended = Result<Outcome, CallError>;
+
+/// What a component's function is given, as JSON.
+struct Arguments {
+    input: String,
+    context: String,
+}
+
+/// Carries out a call.
+pub(crate) async fn call(shared: &Shared, invocation: Invocation, code: Arc<Machine>) -> Ended {
+    let (index, arguments) = prepare(&invocation, &code)?;
+    let recorder = invocation.recorder.clone();
+    let mut watch = Watch::start(recorder.clone());
+    let limit = shared.clock().now().plus(Duration::from_millis(invocation.limits.wall_ms_max));
+    let deadline = invocation.deadline.map_or(limit, |deadline| deadline.min(limit));
+    let mut timeout = shared.clock().sleep_until(deadline);
+    let permit = tokio::select! {
+        biased;
+        permit = code.home.permits.clone().acquire_owned() => permit,
+        () = &mut timeout => return Err(CallErrorKind::Deadline.into()),
+    };
+    let permit = permit.map_err(|_| CallError::from(CallErrorKind::Overloaded("it is stopping")))?;
+    watch.waited(Phase::Admit);
+    let scope = shared.scope(&invocation);
+    let mut state = shared.state(invocation.limits.clone(), Some(scope.clone()));
+    state.watch = watch;
+    let interrupt = state.interrupt.clone();
+    let _abandon = AbandonOnDrop(interrupt.clone());
+    let exchange = Arc::new(Exchange::default());
+    let side = Side { state, exchange: Arc::clone(&exchange) };
+    let running =
+        Running { home: Arc::clone(&code.home), work: Box::pin(run(code, index, side, (arguments, permit))) };
+    let driver = Driver { shared, exchange, interrupt, scope, recorder };
+    driver.drive(Parked { shared, running: Some(running) }, timeout).await
+}
+
+/// Checks what can be checked without the component.
+fn prepare(invocation: &Invocation, code: &Machine) -> Result<(ComponentExportIndex, Arguments), CallError> {
+    let Invocation { export, limits, .. } = invocation;
+    check_export(invocation)?;
+    let missing = || CallErrorKind::Failed("an export was lost".to_owned());
+    let index = *code.function(export).ok_or_else(missing)?;
+    let input = match &invocation.input {
+        Input::One(input) => input.to_string(),
+        Input::Many(inputs) => host::text(inputs),
+    };
+    if input.len() > limits.argument_bytes_max {
+        let (limit, used) = (limits.argument_bytes_max as u64, input.len() as u64);
+        return Err(CallErrorKind::Limit { what: LimitKind::ArgumentBytes, limit, used }.into());
+    }
+    Ok((index, Arguments { input, context: host::text(&invocation.context) }))
+}
+
+/// The execution from its instance to its answer. Polled on threads of the sandbox only.
+async fn run(
+    code: Arc<Machine>,
+    index: ComponentExportIndex,
+    mut side: Side,
+    (arguments, permit): (Arguments, OwnedSemaphorePermit),
+) -> Ended {
+    if let Err(stop) = side.state.interrupt.check() {
+        return Err(side.state.fail(classify(&stop.into(), &side.state)));
+    }
+    side.state.watch.waited(Phase::Queue);
+    side.state.meter.begin_slice();
+    let mut store = Store::new(&code.home.engine, side);
+    store.limiter(|side| side);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|context| {
+        let state = &context.data().state;
+        state.interrupt.check()?;
+        state.meter.check()?;
+        Ok(UpdateDeadline::Continue(1))
+    });
+    let called = enter(&code, index, &mut store, &arguments).await;
+    let mut side = store.into_data();
+    side.state.watch.lap(Phase::Wipe);
+    drop(permit); // the slot is free again
+    side.state.meter.end_slice();
+    let state = &mut side.state;
+    match called.map_err(|error| classify(&error, state)).and_then(|said| read(said, state)) {
+        Ok(result) => Ok(state.succeed(result)),
+        Err(kind) => Err(state.fail(kind)),
+    }
+}
+
+async fn enter(
+    code: &Machine,
+    index: ComponentExportIndex,
+    store: &mut Store<Side>,
+    arguments: &Arguments,
+) -> wasmtime::Result<Result<String, host::Failure>> {
+    let instance = code.pre.instantiate_async(&mut *store).await?;
+    store.data_mut().state.watch.lap(Phase::Instantiate);
+    let function =
+        instance.get_typed_func::<(&str, &str), (Result<String, host::Failure>,)>(&mut *store, &index)?;
+    let called = function.call_async(&mut *store, (&arguments.input, &arguments.context)).await;
+    store.data_mut().state.watch.lap(Phase::Run);
+    called.map(|(said,)| said)
+}
+
+/// What the function said: a result, or a failure of its own.
+fn read(said: Result<String, host::Failure>, state: &State) -> Result<Json, CallErrorKind> {
+    let bytes_max = state.limits.result_bytes_max;
+    let len = match &said {
+        Ok(json) => json.len(),
+        Err(failure) => failure.name.len() + failure.message.len(),
+    };
+    if let Some(stop) = host::too_long(bytes_max, len) {
+        return Err(classify(&stop.into(), state));
+    }
+    match said {
+        Ok(json) => serde_json::from_str(&json).map_err(|error| {
+            let message = format!("the result is not JSON: {error}");
+            CallErrorKind::Threw(Box::new(Failure::application("TypeError", message).final_()))
+        }),
+        Err(host::Failure { name, message, code, non_retryable }) => {
+            let mut failure = Failure::application(name, message);
+            failure.non_retryable = non_retryable;
+            let denied = code.as_deref() == Some(code::FUNCTION_DENIED.id);
+            let failure = Box::new(failure);
+            Err(if denied { CallErrorKind::Denied(failure) } else { CallErrorKind::Threw(failure) })
+        }
+    }
+}
+
+/// Why a component stopped.
+fn classify(error: &wasmtime::Error, state: &State) -> CallErrorKind {
+    if let Some(stop) = error.downcast_ref::<Stop>() {
+        return match stop {
+            Stop::Limit { what, limit, used } => {
+                CallErrorKind::Limit { what: *what, limit: *limit, used: *used }
+            }
+            Stop::Deadline => CallErrorKind::Deadline,
+            other => CallErrorKind::Failed(other.to_string()),
+        };
+    }
+    let limit = |what, limit: usize| CallErrorKind::Limit { what, limit: limit as u64, used: limit as u64 };
+    // What a program does when it gets no memory is to stop itself.
+    if state.denied_memory {
+        return limit(LimitKind::Memory, state.limits.memory_bytes_max);
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => limit(LimitKind::Stack, STACK_BYTES_MAX),
+        Some(trap) => CallErrorKind::Trapped(trap.to_string()),
+        None => CallErrorKind::Trapped(format!("{error:#}")),
+    }
+}
+
+/// A component between its turns, or in one.
+struct Running {
+    home: Arc<Home>,
+    work: BoxFuture<'static, Ended>,
+}
+
+impl Running {
+    /// Goes on until the component waits or has ended.
+    fn turn(mut self) -> Result<Ended, Running> {
+        let home = Arc::clone(&self.home);
+        let _ticking = home.ticker.running();
+        // Nobody needs to be woken: whoever answers an operation also asks for the next turn.
+        let mut context = Context::from_waker(Waker::noop());
+        match Pin::new(&mut self.work).poll(&mut context) {
+            Poll::Ready(ended) => Ok(ended),
+            Poll::Pending => Err(self),
+        }
+    }
+}
+
+/// Wipes an execution that nobody waits for on a thread of the sandbox: it runs the component's stack to its end.
+struct Parked<'a> {
+    shared: &'a Shared,
+    running: Option<Running>,
+}
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        // With a full queue it is wiped here: better slowly than never.
+        let _ = self.shared.submit(Lane::Quick, move || drop(running));
+    }
+}
+
+/// What goes along with an execution on the side of the callers.
+struct Driver<'a> {
+    shared: &'a Shared,
+    exchange: Arc<Exchange>,
+    interrupt: Interrupt,
+    scope: Arc<Scope>,
+    recorder: Option<Recorder>,
+}
+
+impl Driver<'_> {
+    async fn drive(&self, mut parked: Parked<'_>, mut timeout: BoxFuture<'static, ()>) -> Ended {
+        let mut operations = JoinSet::new();
+        let mut in_time = true;
+        loop {
+            let Some(running) = parked.running.take() else {
+                return Err(CallErrorKind::Failed("an execution was lost".to_owned()).into());
+            };
+            match self.turn(running, &mut timeout, &mut in_time).await? {
+                Ok(ended) => return ended,
+                Err(running) => parked.running = Some(running),
+            }
+            let wanted = self.exchange.take();
+            if !in_time {
+                // Nobody does what it asked for last: it finds that out, and the interrupt, and ends.
+                drop(wanted);
+                operations.shutdown().await;
+                continue;
+            }
+            for Wanted { started, answer } in wanted {
+                let (scope, recorder) = (Arc::clone(&self.scope), self.recorder.clone());
+                operations.spawn(async move {
+                    // The component is gone when nobody takes the answer.
+                    let _ = answer.send(perform(scope, started, recorder).await);
+                });
+            }
+            tokio::select! {
+                biased;
+                Some(_) = operations.join_next() => while operations.try_join_next().is_some() {},
+                () = &mut timeout => {
+                    self.interrupt.deadline();
+                    operations.shutdown().await;
+                    in_time = false;
+                }
+            }
+        }
+    }
+
+    async fn turn(
+        &self,
+        running: Running,
+        timeout: &mut BoxFuture<'static, ()>,
+        in_time: &mut bool,
+    ) -> Result<Result<Ended, Running>, CallError> {
+        let lane = if self.exchange.spent_us() > QUICK_US_MAX { Lane::Slow } else { Lane::Quick };
+        let mut answer = self.shared.submit(lane, move || running.turn())?;
+        let lost = |_| CallError::from(CallErrorKind::Failed("a thread of the sandbox was lost".to_owned()));
+        if *in_time {
+            tokio::select! {
+                biased;
+                turn = &mut answer => return turn.map_err(lost),
+                () = timeout => {
+                    self.interrupt.deadline();
+                    *in_time = false;
+                }
+            }
+        }
+        answer.await.map_err(lost)
+    }
+}
