@@ -90,8 +90,8 @@ pub fn step(state: &mut KeyState, input: Input, context: &Context<'_>) -> Transi
         Input::Start(start) => start::start(state, *start, context, None),
         Input::Schedule(happening) => schedule::schedule(state, *happening, context),
         Input::Due(_, Due::Schedule) => schedule::schedule(state, Happening::Due, context),
-        Input::RemoteEnded { seq, outcome, .. } if state.schedule.is_some() => {
-            schedule::schedule(state, Happening::Ended { seq, outcome }, context)
+        Input::RemoteEnded { seq, end, .. } if state.schedule.is_some() => {
+            schedule::schedule(state, Happening::Ended { seq, outcome: end.outcome }, context)
         }
         Input::ActivityEnded { run, seq, attempt, started_at, outcome } => {
             let ended = activity::Ended { seq, ticket: attempt, started_at, outcome };
@@ -105,8 +105,8 @@ pub fn step(state: &mut KeyState, input: Input, context: &Context<'_>) -> Transi
         Input::RemoteStarted { run, seq, outcome } => {
             on_run(state, &run, context, |draft| progress::remote_started(draft, seq, outcome))
         }
-        Input::RemoteEnded { run, seq, outcome } => {
-            on_run(state, &run, context, |draft| progress::remote_ended(draft, seq, outcome))
+        Input::RemoteEnded { run, seq, end } => {
+            on_run(state, &run, context, |draft| progress::remote_ended(draft, seq, *end))
         }
         Input::SignalSent { run, seq, failure } => {
             on_run(state, &run, context, |draft| progress::signal_sent(draft, seq, failure))

@@ -2,10 +2,9 @@
 //!
 //! Each is sent with a request id that follows from the sender, so a repetition after a crash is recognised.
 
-use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
-use nexus_kernel::failure::{Failure, FailureKind};
+use nexus_kernel::failure::{Failure, FailureKind, RemoteInfo};
 use nexus_kernel::id::{Key, RunId, WorkflowId};
 use nexus_kernel::port::runs::RunStatus;
 use nexus_kernel::task;
@@ -13,7 +12,7 @@ use nexus_kernel::task;
 use crate::definition::Definition;
 use crate::endpoint;
 use crate::failures;
-use crate::input::{Input, Reply, Signal, Start};
+use crate::input::{Input, RemoteEnd, Reply, Signal, Start};
 use crate::record::{IdConflictPolicy, IntentId, Origin, OriginKind};
 use crate::reset::attach::{self, Asking};
 use crate::shard::{Message, Router, Shared};
@@ -31,13 +30,14 @@ pub(crate) fn deliver(shared: &Shared, key: &Key, run: &RunState, id: IntentId, 
         }
         Intent::Report => {
             if let Some(origin) = run.started.origin.clone() {
-                let outcome = outcome(run);
-                let input = Input::RemoteEnded { run: origin.run, seq: origin.seq, outcome };
+                let end = Box::new(end(key, run));
+                let input = Input::RemoteEnded { run: origin.run, seq: origin.seq, end };
                 task::spawn(sender.send(origin.key, input));
             }
         }
         Intent::Tell(origin) => {
-            let input = Input::RemoteEnded { run: origin.run, seq: origin.seq, outcome: outcome(run) };
+            let end = Box::new(end(key, run));
+            let input = Input::RemoteEnded { run: origin.run, seq: origin.seq, end };
             task::spawn(sender.send(origin.key, input));
         }
         Intent::Signal { key, run: wanted, name, input } => {
@@ -64,12 +64,18 @@ pub(crate) fn deliver(shared: &Shared, key: &Key, run: &RunState, id: IntentId, 
 }
 
 /// What a closed run reports.
-pub(crate) fn outcome(run: &RunState) -> Result<Json, Failure> {
-    if run.status == RunStatus::Completed {
-        Ok(run.result.clone())
-    } else {
-        Err(failures::of_closed(run.status, run.failure.as_ref()))
-    }
+pub(crate) fn end(key: &Key, run: &RunState) -> RemoteEnd {
+    let by = Some(RemoteInfo {
+        namespace: key.namespace.clone(),
+        workflow_id: key.workflow_id.clone(),
+        run_id: run.run_id.clone(),
+        retry_state: run.why_no_retry(),
+    });
+    let outcome = match run.status {
+        RunStatus::Completed => Ok(run.result.clone()),
+        _ => Err(failures::of_closed(run.status, run.failure.as_ref())),
+    };
+    RemoteEnd { by, outcome }
 }
 
 /// Where a child or operation is to be started, and how.

@@ -43,6 +43,10 @@ use crate::worker::Workers;
 /// in flight this bounds what the shards' mailboxes can hold.
 pub const STARTS_IN_FLIGHT_MAX: usize = 10_000;
 
+/// Keys that are kept in memory although they could rest, unless [`Options`] says otherwise: some 30 MiB, and as many runs
+/// as a busy server moves in a second.
+pub const RESIDENT_KEYS_MAX: usize = 10_000;
+
 /// How an engine is set up.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -50,11 +54,14 @@ pub struct Options {
     pub shards: usize,
     /// Name under which partitions are claimed.
     pub owner: String,
+    /// Workflow ids whose state is kept in memory although they only wait. Beyond it the one unused for longest is let
+    /// go of, and read from the store when something happens to it.
+    pub resident_keys_max: usize,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { shards: 1, owner: "nexus".to_owned() }
+        Options { shards: 1, owner: "nexus".to_owned(), resident_keys_max: RESIDENT_KEYS_MAX }
     }
 }
 
@@ -99,6 +106,7 @@ impl Engine {
             clock: ports.clock,
             rng: ports.rng,
             epoch,
+            resident_keys_max: options.resident_keys_max / options.shards.max(1),
         };
         Ok(Engine { shared, admission: Arc::new(Semaphore::new(STARTS_IN_FLIGHT_MAX)), mailboxes })
     }

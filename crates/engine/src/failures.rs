@@ -1,6 +1,6 @@
 //! The failures that the engine itself makes, in one place so that their types stay stable.
 
-use nexus_kernel::failure::{ActivityInfo, Failure, FailureInfo, FailureKind};
+use nexus_kernel::failure::{ActivityInfo, Failure, FailureInfo, FailureKind, RemoteInfo};
 use nexus_kernel::id::RunId;
 use nexus_kernel::port::runs::RunStatus;
 
@@ -52,14 +52,16 @@ pub(crate) fn timeout(limit: Limit) -> Failure {
     Failure::new(FailureKind::Timeout, type_name, message)
 }
 
-/// A child workflow ended without a result.
-pub(crate) fn child(workflow: &str, cause: Failure) -> Failure {
+/// A child workflow ended without a result; `by` is the run that ended, when there was one.
+pub(crate) fn child(workflow: &str, by: Option<RemoteInfo>, cause: Failure) -> Failure {
     let message = format!("child workflow {workflow} {}", ending(&cause));
-    Failure::new(FailureKind::ChildWorkflow, "ChildWorkflowFailure", message).caused_by(cause)
+    let failure = Failure::new(FailureKind::ChildWorkflow, "ChildWorkflowFailure", message).caused_by(cause);
+    Failure { info: by.map(|info| Box::new(FailureInfo::ChildWorkflow(info))), ..failure }
 }
 
-/// A Nexus operation ended without a result. The type is the one that the seed's table of errors gives.
-pub(crate) fn operation(target: &str, cause: Failure) -> Failure {
+/// A Nexus operation ended without a result; `by` is the run that ended, when there was one. The type is the one that
+/// the seed's table of errors gives.
+pub(crate) fn operation(target: &str, by: Option<RemoteInfo>, cause: Failure) -> Failure {
     let type_name = match cause.kind {
         FailureKind::Timeout => "NexusTimeoutError",
         FailureKind::Canceled | FailureKind::Terminated => "NexusCancelledError",
@@ -70,7 +72,8 @@ pub(crate) fn operation(target: &str, cause: Failure) -> Failure {
         },
     };
     let message = format!("Nexus operation {target} {}", ending(&cause));
-    Failure::new(FailureKind::NexusOperation, type_name, message).caused_by(cause)
+    let failure = Failure::new(FailureKind::NexusOperation, type_name, message).caused_by(cause);
+    Failure { info: by.map(|info| Box::new(FailureInfo::NexusOperation(info))), ..failure }
 }
 
 /// The handler error type for an endpoint, service or operation that does not exist.
@@ -101,7 +104,7 @@ mod tests {
 
     #[test]
     fn operations_fail_with_the_types_of_the_seed() {
-        let type_of = |cause: Failure| operation("Payments.Charge", cause).type_name;
+        let type_of = |cause: Failure| operation("Payments.Charge", None, cause).type_name;
         assert_eq!(type_of(Failure::application("CardDeclined", "no")), "NexusOperationError");
         assert_eq!(type_of(Failure::new(FailureKind::Server, NOT_FOUND, "x")), "NexusNotFoundError");
         assert_eq!(type_of(Failure::new(FailureKind::Server, UNAUTHORIZED, "x")), "NexusUnauthorizedError");

@@ -3,7 +3,7 @@
 use nexus_kernel::Json;
 use nexus_kernel::activity::BeatAnswer;
 use nexus_kernel::error::Error;
-use nexus_kernel::failure::Failure;
+use nexus_kernel::failure::{Failure, RemoteInfo};
 use nexus_kernel::id::{Key, RunId};
 use nexus_kernel::port::blob::Hash;
 use nexus_kernel::time::Timestamp;
@@ -65,6 +65,15 @@ pub struct Followed {
     pub unseen: Vec<ProgramEvent>,
 }
 
+/// How a child or operation ended.
+#[derive(Debug, Clone)]
+pub struct RemoteEnd {
+    /// The run that ended: the last of its chain. Nothing when there is none any more.
+    pub by: Option<RemoteInfo>,
+    /// Its result, or why there is none.
+    pub outcome: Result<Json, Failure>,
+}
+
 /// Something that happens to a key.
 #[derive(Debug, Clone)]
 pub enum Input {
@@ -105,7 +114,7 @@ pub enum Input {
         /// The command.
         seq: u64,
         /// How it ended.
-        outcome: Result<Json, Failure>,
+        end: Box<RemoteEnd>,
     },
     /// A signal to another run was delivered, or could not be.
     SignalSent {

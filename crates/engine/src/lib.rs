@@ -45,4 +45,4 @@ mod timers;
 mod worker;
 
 pub use definition::Definition;
-pub use engine::{Engine, EngineHandle, Options, Ports, StartRequest};
+pub use engine::{Engine, EngineHandle, Options, Ports, RESIDENT_KEYS_MAX, StartRequest};

@@ -16,10 +16,11 @@ pub(crate) async fn recover(shared: &Shared, shutdown: &Shutdown) -> Result<(), 
         let Some(last) = page.last() else { break };
         cursor = last.cursor;
         count += page.len();
+        // One page at a time is on its way to the shards, so that new work never waits behind more than that.
+        shared.router.reached().await;
         for live in page {
             shared.router.send(Message::recover(live));
         }
-        tokio::task::yield_now().await;
     }
     if count > 0 {
         tracing::info!(keys = count, "unfinished work goes on");

@@ -8,12 +8,14 @@ mod delete;
 mod follow;
 pub(crate) mod load;
 mod messages;
+mod rest;
 mod trim;
 
 pub(crate) use between::Errand;
 pub(crate) use follow::not_followed;
 use messages::UpdateWatchers;
 pub use messages::{Query, UpdateOutcome};
+use rest::Residents;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -99,6 +101,8 @@ enum Body {
 pub enum Mail {
     /// Something for one key.
     For(Message),
+    /// Somebody wants to know when everything sent before has been dealt with.
+    Reached(oneshot::Sender<()>),
     /// Recovery has seen every key.
     Recovered,
     /// Somebody wants to see all schedules.
@@ -169,6 +173,15 @@ impl Router {
         }
     }
 
+    /// Waits until every shard has dealt with what was sent to it before.
+    pub async fn reached(&self) {
+        for mailbox in self.shards.iter() {
+            let (sender, answer) = oneshot::channel();
+            let _ = mailbox.send(Mail::Reached(sender)); // a shard that has stopped drops it, which is an answer too
+            let _ = answer.await;
+        }
+    }
+
     /// Tells every shard that recovery has seen every key.
     pub fn recovered(&self) {
         for mailbox in self.shards.iter() {
@@ -208,6 +221,8 @@ pub struct Shared {
     pub(crate) workers: Workers,
     pub(crate) router: Router,
     pub(crate) epoch: Epoch,
+    /// Keys that one shard keeps in memory although they could rest.
+    pub(crate) resident_keys_max: usize,
 }
 
 /// One shard.
@@ -230,8 +245,11 @@ pub struct Shard {
     follows: Vec<follow::Asked>,
     /// Who wants to see all schedules once recovery has brought them.
     listings: Vec<oneshot::Sender<Vec<(Namespace, Schedule)>>>,
-    /// Keys settled since the process began, while recovery may still bring old records of them.
-    settled: Option<HashSet<Key>>,
+    /// Keys that were in memory since the process began and are no more, while recovery may still bring old records.
+    touched: Option<HashSet<Key>>,
+    /// Keys that were thought to be new. Recovery may have passed them by, for their state was assumed.
+    unseen: HashSet<Key>,
+    residents: Residents,
 }
 
 /// A decided input that waits for its commit.
@@ -264,6 +282,7 @@ impl Shard {
     /// A shard over a mailbox.
     pub fn new(shared: Shared, mailbox: mpsc::UnboundedReceiver<Mail>) -> Shard {
         Shard {
+            residents: Residents::new(shared.resident_keys_max),
             shared,
             mailbox,
             keys: HashMap::new(),
@@ -275,7 +294,8 @@ impl Shard {
             outdated: Vec::new(),
             errands: Vec::new(),
             follows: Vec::new(),
-            settled: Some(HashSet::new()),
+            touched: Some(HashSet::new()),
+            unseen: HashSet::new(),
             listings: Vec::new(),
         }
     }
@@ -353,20 +373,25 @@ impl Shard {
         }
         self.commit(watching).await?;
         self.follow_runs().await?;
-        self.between_batches().await
+        self.between_batches().await?;
+        self.rest();
+        Ok(())
     }
 
     /// The message of a piece of mail; other mail is dealt with at once.
     fn take(&mut self, mail: Mail) -> Option<Message> {
         match mail {
             Mail::For(message) => return Some(message),
+            Mail::Reached(asker) => {
+                let _ = asker.send(()); // an asker that has gone away needs no answer
+            }
             Mail::Recovered => {
-                self.settled = None;
+                self.touched = None;
                 for asker in std::mem::take(&mut self.listings) {
                     let _ = asker.send(self.schedules()); // an asker that has gone away needs no list
                 }
             }
-            Mail::Schedules(asker) if self.settled.is_none() => {
+            Mail::Schedules(asker) if self.touched.is_none() => {
                 let _ = asker.send(self.schedules()); // an asker that has gone away needs no list
             }
             Mail::Schedules(asker) => self.listings.push(asker),
@@ -387,7 +412,8 @@ impl Shard {
             Body::Input(input) => input,
             // What is looked at may not be durable yet: the answer is given with those of the batch.
             Body::Query(query) => {
-                pending.transition = self.query(&key, query).await?;
+                let answer = self.query(&key, query).await;
+                pending.transition = answer.or_else(load::refused)?;
                 return Ok(Some(pending));
             }
             Body::Delete(run) => {
@@ -405,8 +431,10 @@ impl Shard {
                 return Ok(None);
             }
             Body::Watch(run) => {
-                self.load(&key).await?;
-                pending.watches = Some(run);
+                match self.load(&key).await {
+                    Ok(_) => pending.watches = Some(run),
+                    Err(error) => pending.transition = load::refused(error)?,
+                }
                 return Ok(Some(pending));
             }
             Body::Recover(live) => {
@@ -421,9 +449,9 @@ impl Shard {
         if optimistic {
             self.keys.insert(key.clone(), KeyState::default());
             assumed.insert(key.clone());
-        } else {
-            self.load(&key).await?;
-            self.ready_program(&key).await?;
+        } else if let Err(error) = self.ready(&key).await {
+            pending.transition = load::refused(error)?;
+            return Ok(Some(pending));
         }
         pending.optimistic = optimistic.then(|| input.clone());
         pending.transition = self.step(&key, input);
@@ -498,6 +526,7 @@ impl Shard {
     /// The key was not new after all: forget what was assumed of it and decide again on its real state.
     fn retry(&mut self, decided: Pending) -> Result<(), Error> {
         self.keys.remove(&decided.key);
+        self.unseen.insert(decided.key.clone());
         let Some(input) = decided.optimistic else {
             return Err(taken_over()); // a key whose state was read changes under its one owner's hands only
         };
@@ -571,10 +600,11 @@ impl Shard {
         state.forget_settled();
         if !state.is_live() {
             self.keys.remove(key);
-            if let Some(settled) = &mut self.settled {
-                settled.insert(key.clone());
+            if let Some(touched) = &mut self.touched {
+                touched.insert(key.clone());
             }
         }
+        self.note_use(key);
     }
 }
 

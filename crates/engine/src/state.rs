@@ -14,6 +14,7 @@ use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::id::{Key, Namespace, RunId, WorkflowId};
 use nexus_kernel::port::log::Stored;
 use nexus_kernel::port::runs::RunStatus;
+use nexus_kernel::retry::RetryState;
 use nexus_kernel::time::Timestamp;
 
 use nexus_lang::twf::machine::{Event as ProgramEvent, Machine};
@@ -40,6 +41,10 @@ pub struct KeyState {
     pub schedule: Option<Box<Schedule>>,
     /// The run that each request started, settled runs included: a repetition may come late.
     pub requests: BTreeMap<String, RunId>,
+    /// Whether it was used since somebody last looked for keys to let go of.
+    pub(crate) used: bool,
+    /// Whether it is among those that are looked at.
+    pub(crate) listed: bool,
 }
 
 /// One run.
@@ -59,6 +64,8 @@ pub struct RunState {
     pub result: Json,
     /// Its failure, once closed otherwise.
     pub failure: Option<Failure>,
+    /// Why no further attempt was made, when there is a retry policy.
+    pub retry_state: Option<RetryState>,
     /// Id of the next event.
     pub next_event: u64,
     /// Bytes of the records that the run has a part in.
@@ -291,6 +298,12 @@ impl KeyState {
         self.runs.iter_mut().find(|run| run.run_id == *id)
     }
 
+    /// Whether all that it waits for comes by itself: a timer that is armed, a message that somebody brings.
+    pub(crate) fn can_rest(&self) -> bool {
+        let rests = |run: &RunState| run.outbox.is_empty() && run.activities.values().all(Activity::can_rest);
+        self.schedule.is_none() && self.runs.iter().all(rests)
+    }
+
     /// Whether there is anything left to do for this key.
     pub fn is_live(&self) -> bool {
         self.schedule.is_some() || self.runs.iter().any(|run| !run.is_settled())
@@ -309,6 +322,7 @@ impl RunState {
             closed_at: None,
             result: Json::Null,
             failure: None,
+            retry_state: None,
             next_event: 1,
             history_bytes: 0,
             transitions: 0,
@@ -357,6 +371,16 @@ impl RunState {
     /// The first run of its chain of continued runs.
     pub fn first_run(&self) -> &RunId {
         self.started.first_run.as_ref().unwrap_or(&self.run_id)
+    }
+
+    /// Why nobody tried again after the run closed without a result.
+    pub(crate) fn why_no_retry(&self) -> RetryState {
+        match self.status {
+            RunStatus::TimedOut => RetryState::Timeout,
+            RunStatus::Canceled => RetryState::CancelRequested,
+            RunStatus::Terminated => RetryState::NonRetryableFailure,
+            _ => self.retry_state.unwrap_or(RetryState::RetryPolicyNotSet),
+        }
     }
 
     /// Whether an event from outside is a repetition of one that has been taken in.
@@ -498,7 +522,8 @@ impl RunState {
                 self.result = result.clone();
                 (RunStatus::Completed, None)
             }
-            Event::WorkflowExecutionFailed { failure, retry, .. } => {
+            Event::WorkflowExecutionFailed { failure, retry, retry_state, .. } => {
+                self.retry_state = *retry_state;
                 self.successor = retry.as_ref().map(|retry| retry.new_run.clone());
                 (RunStatus::Failed, Some(failure.clone()))
             }

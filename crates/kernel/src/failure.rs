@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::Json;
+use crate::id::{Namespace, RunId, WorkflowId};
 use crate::retry::RetryState;
 
 /// One link of a cause chain.
@@ -49,6 +50,10 @@ pub struct Failure {
 pub enum FailureInfo {
     /// The failure of an activity: which one, and why there was no further attempt.
     Activity(ActivityInfo),
+    /// The failure of a child workflow: which run it was, and why there was no further attempt.
+    ChildWorkflow(RemoteInfo),
+    /// The failure of a Nexus operation: which run carried it out, and why there was no further attempt.
+    NexusOperation(RemoteInfo),
     /// The failure of an attempt: how long to wait before the next one, in place of what the retry policy says, in
     /// milliseconds.
     NextRetryDelayMs(u64),
@@ -66,6 +71,20 @@ pub struct ActivityInfo {
     /// Why there was no further one.
     pub retry_state: RetryState,
 }
+
+/// Which run a failed child or Nexus operation was: the last of its chain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RemoteInfo {
+    /// Where.
+    pub namespace: Namespace,
+    /// Its workflow id.
+    pub workflow_id: WorkflowId,
+    /// The run.
+    pub run_id: RunId,
+    /// Why there was no further one.
+    pub retry_state: RetryState,
+}
+
 /// Failures beside another one: of the other branches of the same `await all`, in source order. Behind a pointer,
 /// because nearly every failure has none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -185,6 +204,14 @@ impl Failure {
     pub fn activity(&self) -> Option<&ActivityInfo> {
         match self.info.as_deref() {
             Some(FailureInfo::Activity(info)) => Some(info),
+            _ => None,
+        }
+    }
+
+    /// Which run failed, for the failure of a child or a Nexus operation.
+    pub fn remote(&self) -> Option<&RemoteInfo> {
+        match self.info.as_deref() {
+            Some(FailureInfo::ChildWorkflow(info) | FailureInfo::NexusOperation(info)) => Some(info),
             _ => None,
         }
     }

@@ -59,6 +59,8 @@ pub enum RetryState {
     Timeout,
     /// The work is being cancelled.
     CancelRequested,
+    /// Nothing asks for further attempts.
+    RetryPolicyNotSet,
 }
 
 impl RetryPolicy {

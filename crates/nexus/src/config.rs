@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use nexus_engine::RESIDENT_KEYS_MAX;
 use nexus_engine::namespaces::{NamespaceSettings, Settings};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -86,13 +87,16 @@ impl Default for ServerConfig {
 pub struct EngineConfig {
     /// Tasks that decide.
     pub shards: usize,
+    /// Runs that are kept in memory although they only wait for a timer or a message; others are read from the data
+    /// folder when something happens to them.
+    pub resident_runs_max: usize,
     /// How long closed runs are kept, in namespaces that do not say; for ever when absent.
     pub retention: Option<Retention>,
 }
 
 impl Default for EngineConfig {
     fn default() -> EngineConfig {
-        EngineConfig { shards: 1, retention: None }
+        EngineConfig { shards: 1, resident_runs_max: RESIDENT_KEYS_MAX, retention: None }
     }
 }
 

@@ -64,8 +64,9 @@ impl Node {
         let activities = Arc::new(ScriptActivities::new(sandbox.clone(), Arc::clone(&clock)));
         let ports =
             Ports { store, clock: Arc::clone(&clock), rng: Arc::clone(&rng), activities: activities.clone() };
-        let options =
-            Options { shards: project.config.engine.shards, owner: format!("pid {}", std::process::id()) };
+        let config = &project.config.engine;
+        let owner = format!("pid {}", std::process::id());
+        let options = Options { shards: config.shards, owner, resident_keys_max: config.resident_runs_max };
         let engine = Engine::open(options, ports).await?;
         let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
         let shutdown = Shutdown::new();

@@ -106,6 +106,13 @@ impl Activity {
         if self.reset { 0 } else { self.attempt() }
     }
 
+    /// Whether nothing of it is known in this process only: no worker of ours has it, and no heartbeat waits to be
+    /// recorded or to move a deadline.
+    pub(crate) fn can_rest(&self) -> bool {
+        let heard = self.live.details.is_some() || self.options.heartbeat_ms.is_some();
+        (self.outside.is_some() && !heard) || self.waiting
+    }
+
     /// Whether an attempt of this ticket may be under way.
     pub fn is_under_way(&self, ticket: u32) -> bool {
         self.ticket == ticket && !self.waiting

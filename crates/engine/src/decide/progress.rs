@@ -1,13 +1,12 @@
 //! What happens on the way: timers, children and Nexus operations.
 
-use nexus_kernel::Json;
 use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::id::{Key, RunId};
 
 use crate::chain;
 use crate::decide::{Draft, activity};
 use crate::failures;
-use crate::input::Due;
+use crate::input::{Due, RemoteEnd};
 use crate::record::{Event, IntentId, Note};
 use crate::state::{Intent, RemoteCall};
 
@@ -34,7 +33,7 @@ fn operation_due(draft: &mut Draft<'_>, seq: u64) {
         Failure::SCHEDULE_TO_CLOSE,
         "the operation took longer than its schedule-to-close timeout allows",
     );
-    let failure = failures::operation(&target.to_string(), cause);
+    let failure = failures::operation(&target.to_string(), None, cause);
     if draft.run.status.is_open() && !remote.stopping {
         draft.emit(Event::NexusOperationTimedOut { seq, failure });
     }
@@ -60,36 +59,38 @@ pub(super) fn remote_started(draft: &mut Draft<'_>, seq: u64, outcome: Result<(K
             run,
         },
         (Intent::StartChild { workflow, .. }, Err(cause)) => {
-            let failure = failures::child(&workflow, cause);
+            let failure = failures::child(&workflow, None, cause);
             Event::StartChildWorkflowExecutionFailed { seq, failure }
         }
         (Intent::StartOperation { .. }, Ok((key, run))) => {
             Event::NexusOperationStarted { seq, namespace: key.namespace, workflow_id: key.workflow_id, run }
         }
         (Intent::StartOperation { target, .. }, Err(cause)) => {
-            Event::NexusOperationFailed { seq, failure: failures::operation(&target.to_string(), cause) }
+            let failure = failures::operation(&target.to_string(), None, cause);
+            Event::NexusOperationFailed { seq, failure }
         }
         _ => return,
     });
 }
 
 /// A child or operation ended. Its end proves its start, should the news of that have been lost.
-pub(super) fn remote_ended(draft: &mut Draft<'_>, seq: u64, outcome: Result<Json, Failure>) {
+pub(super) fn remote_ended(draft: &mut Draft<'_>, seq: u64, end: RemoteEnd) {
     let Some(remote) = draft.run.remotes.get(&seq).filter(|remote| !remote.stopping) else {
         return;
     };
     if !draft.run.status.is_open() {
         return;
     }
-    let call = remote.call.clone();
-    draft.emit(match (call, outcome) {
+    let (call, by) = (remote.call.clone(), end.by);
+    draft.emit(match (call, end.outcome) {
         (RemoteCall::Child { .. }, Ok(result)) => Event::ChildWorkflowExecutionCompleted { seq, result },
         (RemoteCall::Child { workflow, .. }, Err(cause)) => {
-            Event::ChildWorkflowExecutionFailed { seq, failure: failures::child(&workflow, cause) }
+            Event::ChildWorkflowExecutionFailed { seq, failure: failures::child(&workflow, by, cause) }
         }
         (RemoteCall::Nexus { .. }, Ok(result)) => Event::NexusOperationCompleted { seq, result },
         (RemoteCall::Nexus { target, .. }, Err(cause)) => {
-            Event::NexusOperationFailed { seq, failure: failures::operation(&target.to_string(), cause) }
+            let failure = failures::operation(&target.to_string(), by, cause);
+            Event::NexusOperationFailed { seq, failure }
         }
     });
 }

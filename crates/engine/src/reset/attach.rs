@@ -1,12 +1,11 @@
 //! Hearing of the end of children and operations that another run started: a run that took over a history waits for
 //! what the run before it began.
 
-use nexus_kernel::Json;
 use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::id::{Key, RunId};
 
-use crate::deliver::outcome;
-use crate::input::{Input, Reply};
+use crate::deliver::end;
+use crate::input::{Input, RemoteEnd, Reply};
 use crate::record::{IntentId, Origin, OriginKind};
 use crate::shard::{Message, Shared};
 use crate::state::{KeyState, RemoteCall, RunState};
@@ -41,8 +40,9 @@ impl Asking {
     }
 
     /// What the run that waits gets when the other one has ended already.
-    pub(crate) fn ended(&self, outcome: Result<Json, Failure>) -> Input {
-        Input::RemoteEnded { run: self.origin.run.clone(), seq: self.origin.seq, outcome }
+    pub(crate) fn ended(&self, end: RemoteEnd) -> Input {
+        let end = Box::new(end);
+        Input::RemoteEnded { run: self.origin.run.clone(), seq: self.origin.seq, end }
     }
 
     /// What the run that waits gets when the other one will tell it.
@@ -59,8 +59,8 @@ pub(crate) async fn ask(shared: Shared, asking: Asking) {
         Some(_) => {
             let Ok(records) = shared.store.read(&target, 0).await else { return };
             let Ok(state) = KeyState::fold(&target.namespace, &records) else { return };
-            match outcome_of(&state, &asking.target.1) {
-                Some(outcome) => asking.ended(outcome),
+            match end_of(&target, &state, &asking.target.1) {
+                Some(end) => asking.ended(end),
                 None => return, // it is open after all, in a server that is stopping: the next one asks again
             }
         }
@@ -70,17 +70,18 @@ pub(crate) async fn ask(shared: Shared, asking: Asking) {
 }
 
 /// How a run ended, or the last of those that went on in its stead. A run that is gone can tell nobody any more.
-pub(crate) fn outcome_of(state: &KeyState, first: &RunId) -> Option<Result<Json, Failure>> {
+pub(crate) fn end_of(key: &Key, state: &KeyState, first: &RunId) -> Option<RemoteEnd> {
     let mut wanted = first;
     loop {
         let Some(run) = state.run(wanted) else {
             let message = format!("the run {wanted} has been deleted: nobody can tell how it ended");
-            return Some(Err(Failure::new(FailureKind::Server, "NotFound", message).final_()));
+            let failure = Failure::new(FailureKind::Server, "NotFound", message).final_();
+            return Some(RemoteEnd { by: None, outcome: Err(failure) });
         };
         match &run.successor {
             Some(next) if state.run(next).is_some() => wanted = next,
             _ if run.status.is_open() => return None,
-            _ => return Some(outcome(run)),
+            _ => return Some(end(key, run)),
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use crate::decide::Transition;
 use crate::input::{Input, Reply};
 use crate::reset::{Reset, ResetRequest};
-use crate::shard::load::damaged;
+use crate::shard::load::{self, damaged};
 use crate::shard::{Body, Message, Pending, Shard};
 use crate::state::KeyState;
 use crate::transfer::{Exported, Import, OpenRun};
@@ -42,7 +42,7 @@ impl Shard {
     pub(super) async fn between_batches(&mut self) -> Result<(), Error> {
         self.trim_schedules().await?;
         for Asked { key, errand, reply } in std::mem::take(&mut self.errands) {
-            let transition = self.run_errand(&key, errand).await?;
+            let transition = self.run_errand(&key, errand).await.or_else(load::refused)?;
             let append = transition.record.as_ref().and_then(|record| self.append_of(&key, record));
             let pending = Pending { append, ..Pending::of(key, reply, transition) };
             self.commit(vec![pending]).await?;

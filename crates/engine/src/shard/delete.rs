@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::{Key, RunId};
+use nexus_kernel::port::StoreError;
 use nexus_kernel::port::log::{Refused, Stored, Trim};
 use tokio::sync::oneshot;
 
@@ -39,7 +40,11 @@ impl Shard {
 
     /// The outer error is the store's and stops the shard, the inner one is a refusal.
     async fn delete(&mut self, key: &Key, run: &RunId) -> Result<Result<(), Error>, Error> {
-        let records = self.shared.store.read(key, 0).await?;
+        let records = match self.shared.store.read(key, 0).await {
+            Ok(records) => records,
+            Err(StoreError::Damaged(why)) => return Ok(Err(damaged(key, &why))),
+            Err(error) => return Err(error.into()),
+        };
         let state = match KeyState::fold(&key.namespace, &records) {
             Ok(state) => state,
             Err(why) => return Ok(Err(damaged(key, &why))),

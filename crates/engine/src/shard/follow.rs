@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::input::{Followed, Input, Reply};
 use crate::interpret::ReplayError;
-use crate::shard::load::damaged;
+use crate::shard::load::{self, damaged};
 use crate::shard::{Body, Message, Pending, Shard};
 use crate::version::Candidate;
 
@@ -41,7 +41,10 @@ impl Shard {
     pub(super) async fn follow_runs(&mut self) -> Result<(), Error> {
         let mut pending = Vec::new();
         for Asked { key, mut candidate, reply } in std::mem::take(&mut self.follows) {
-            self.load(&key).await?;
+            if let Err(error) = self.load(&key).await {
+                pending.push(Pending::of(key, reply, load::refused(error)?));
+                continue;
+            }
             let Some(outcome) = self.caught_up(&key, &mut candidate).await? else {
                 if let Some(reply) = reply {
                     let _ = reply.send(Reply::NotHeld); // a caller that has gone away needs no reply

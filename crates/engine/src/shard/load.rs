@@ -9,24 +9,33 @@ use nexus_kernel::id::{Key, RunId};
 use nexus_kernel::port::log::{LiveKey, Stored};
 use tokio::sync::oneshot;
 
+use crate::decide::Transition;
 use crate::effect;
+use crate::input::Reply;
 use crate::interpret::{self, ReplayError};
 use crate::shard::{Outcome, Shard};
 use crate::state::{KeyState, RunState};
 
 impl Shard {
-    /// Makes sure that a key's state is in memory. What its runs wait for is set up again.
-    pub(super) async fn load(&mut self, key: &Key) -> Result<(), Error> {
+    /// Makes sure that a key's state is in memory. The key's records, when they had to be read for it.
+    pub(super) async fn load(&mut self, key: &Key) -> Result<Option<Vec<Stored>>, Error> {
         if self.keys.contains_key(key) {
-            return Ok(());
+            return Ok(None);
         }
         let records = self.shared.store.read(key, 0).await?;
-        self.adopt(key, &records).await
+        self.adopt(key, &records).await?;
+        Ok(Some(records))
+    }
+
+    /// Makes sure that a key's state and the programs of its open runs are in memory.
+    pub(super) async fn ready(&mut self, key: &Key) -> Result<(), Error> {
+        let records = self.load(key).await?;
+        self.ready_program(key, records).await
     }
 
     /// A key that had work to do when the process began. One that has been touched since is known better already.
     pub(super) async fn recover(&mut self, live: LiveKey) {
-        let touched = self.settled.as_ref().is_some_and(|settled| settled.contains(&live.key));
+        let touched = self.touched.as_ref().is_some_and(|touched| touched.contains(&live.key));
         if touched || self.keys.contains_key(&live.key) {
             return;
         }
@@ -34,13 +43,20 @@ impl Shard {
             // One damaged history must not keep the others from going on; whoever asks for it gets the error.
             tracing::error!(key = %live.key, %error, "a history cannot be read");
         }
+        self.note_use(&live.key);
     }
 
+    /// Takes a key's state into memory. What its runs wait for is set up unless that was done before: by then a key that
+    /// is not in memory has nothing to do, or rests with its timers armed.
     async fn adopt(&mut self, key: &Key, records: &[Stored]) -> Result<(), Error> {
         self.outdate_found(key, records);
         let mut state = KeyState::fold(&key.namespace, records).map_err(|why| damaged(key, &why))?;
         state.forget_settled();
         self.ready_definitions(&state).await;
+        if !self.is_new(key) {
+            self.keys.insert(key.clone(), state);
+            return Ok(());
+        }
         let mut effects: Vec<_> = state.runs.iter().flat_map(|run| effect::of_state(key, run)).collect();
         effects.extend(state.schedule.iter().flat_map(|schedule| effect::of_schedule(schedule)));
         self.keys.insert(key.clone(), state);
@@ -48,6 +64,11 @@ impl Shard {
             self.perform(key, effect);
         }
         Ok(())
+    }
+
+    /// Whether a key comes into memory for the first time, as far as is known.
+    fn is_new(&mut self, key: &Key) -> bool {
+        self.unseen.remove(key) || self.touched.as_ref().is_some_and(|touched| !touched.contains(key))
     }
 
     /// Brings the definitions into memory that say how runs call others and which parameters their activities have. One
@@ -74,15 +95,18 @@ impl Shard {
         self.keys.get(key).is_some_and(|state| state.runs.iter().any(without))
     }
 
-    /// Rebuilds the programs of a key's open runs when they are not in memory.
-    pub(super) async fn ready_program(&mut self, key: &Key) -> Result<(), Error> {
+    /// Rebuilds the programs of a key's open runs when they are not in memory, from its records if they have been read.
+    async fn ready_program(&mut self, key: &Key, records: Option<Vec<Stored>>) -> Result<(), Error> {
         let without = |run: &&RunState| run.status.is_open() && run.machine.is_none();
         let Some(run) = self.keys.get(key).and_then(|state| state.runs.iter().find(without)) else {
             return Ok(());
         };
         let (run_id, hash) = (run.run_id.clone(), run.definition().clone());
         let definition = self.shared.definitions.load(&hash).await?;
-        let records = self.shared.store.read(key, 0).await?;
+        let records = match records {
+            Some(records) => records,
+            None => self.shared.store.read(key, 0).await?,
+        };
         let Some(run) = self.keys.get_mut(key).and_then(|state| state.run_mut(&run_id)) else {
             return Ok(());
         };
@@ -125,6 +149,16 @@ impl Shard {
             successor: closed.successor.clone(),
         })
     }
+}
+
+/// What is told to whoever needs a history that cannot be read back; other runs are not touched. Any other error is one of
+/// the store, and stops the shard.
+pub(super) fn refused(error: Error) -> Result<Transition, Error> {
+    if error.code().id != code::DATA_DAMAGED.id {
+        return Err(error);
+    }
+    tracing::error!(%error, "a history cannot be read");
+    Ok(Transition { reply: Reply::Refused(error), ..Transition::nothing() })
 }
 
 /// A history that cannot be read back.

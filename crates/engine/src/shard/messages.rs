@@ -77,8 +77,7 @@ impl Message {
 impl Shard {
     /// Answers a query from the state after everything before it: the answer is given when that is durable.
     pub(super) async fn query(&mut self, key: &Key, asked: Query) -> Result<Transition, Error> {
-        self.load(key).await?;
-        self.ready_program(key).await?;
+        self.ready(key).await?;
         let reply = self.asked(key, &asked);
         Ok(Transition { record: None, effects: Vec::new(), reply })
     }

@@ -5,12 +5,12 @@ use nexus_kernel::id::{Key, RunId, WorkflowId};
 
 use super::answer::{Answer, Remote, RemoteKind};
 use super::{Wake, World};
-use crate::deliver::{failure_of, outcome, target};
+use crate::deliver::{end, failure_of, target};
 use crate::endpoint;
 use crate::failures::UNAUTHORIZED;
-use crate::input::{Input, Reply, Signal};
+use crate::input::{Input, RemoteEnd, Reply, Signal};
 use crate::record::{IntentId, OperationTarget, Origin};
-use crate::reset::attach::{Asking, outcome_of};
+use crate::reset::attach::{Asking, end_of};
 use crate::state::Intent;
 
 impl World<'_> {
@@ -54,9 +54,9 @@ impl World<'_> {
             Reply::Done => asking.heard(),
             _ => {
                 let ended = self.folded(&asking.target.0);
-                let outcome = ended.and_then(|state| outcome_of(&state, &asking.target.1));
-                let Some(outcome) = outcome else { return };
-                asking.ended(outcome)
+                let end = ended.and_then(|state| end_of(&asking.target.0, &state, &asking.target.1));
+                let Some(end) = end else { return };
+                asking.ended(end)
             }
         };
         self.apply(key, input);
@@ -78,9 +78,10 @@ impl World<'_> {
 
     fn report(&mut self, key: &Key, run: &RunId, id: IntentId, to: Option<Origin>) {
         let found = self.cells.get(key).and_then(|cell| cell.state.run(run));
-        let ended = found.and_then(|run| Some((to.or_else(|| run.started.origin.clone())?, outcome(run))));
-        if let Some((origin, outcome)) = ended {
-            self.apply(&origin.key, Input::RemoteEnded { run: origin.run, seq: origin.seq, outcome });
+        let ended = found.and_then(|run| Some((to.or_else(|| run.started.origin.clone())?, end(key, run))));
+        if let Some((origin, end)) = ended {
+            let end = Box::new(end);
+            self.apply(&origin.key, Input::RemoteEnded { run: origin.run, seq: origin.seq, end });
         }
         self.apply(key, Input::Delivered(run.clone(), id));
     }
@@ -132,7 +133,8 @@ impl World<'_> {
         let outcome = Ok((place, id));
         self.apply(key, Input::RemoteStarted { run: run.clone(), seq, outcome });
         if let Some(outcome) = answer.outcome {
-            let ended = Input::RemoteEnded { run: run.clone(), seq, outcome };
+            let end = Box::new(RemoteEnd { by: None, outcome });
+            let ended = Input::RemoteEnded { run: run.clone(), seq, end };
             self.push(self.now.plus(answer.takes), Wake::Input(key.clone(), ended));
         }
     }

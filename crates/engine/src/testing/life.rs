@@ -132,7 +132,9 @@ fn serve(world: &Arc<World>, generation: u64) -> Server {
 
 async fn run(world: Arc<World>, generation: u64, shutdown: Shutdown) -> Result<(), Error> {
     let shards = 1 + usize::try_from(world.dice.below(3)).unwrap_or(0);
-    let options = Options { shards, owner: "simulated".to_owned() };
+    // In some lives every run that waits is let go of at once, in some a few stay, in most all do.
+    let resident_keys_max = world.dice.pick(&[0, 3, 10_000, 10_000]).copied().unwrap_or_default();
+    let options = Options { shards, owner: "simulated".to_owned(), resident_keys_max };
     let engine = Engine::open(options, world.ports()).await?;
     let handle = engine.handle();
     handle.deploy(programs::definition()).await?;

@@ -1,10 +1,12 @@
 //! What becomes of commands that a program cancels (language page, H10).
 
+use nexus_engine::record::Event;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::port::runs::RunStatus;
+use nexus_kernel::retry::RetryState;
 use serde_json::json;
 
-use crate::support::{Scripted, World, echo, names};
+use crate::support::{Scripted, World, echo};
 
 const PROGRAM: &str = "\
 activity Do(x: any) -> (any):
@@ -82,7 +84,11 @@ async fn the_end_of_a_cancelled_child_can_be_waited_for() {
     assert_eq!(outcome.status, RunStatus::Completed);
     assert_eq!(outcome.result, json!(["canceled", "PT6S"]));
     let history = world.history(&outcome).await;
-    assert!(names(&history).contains(&"ChildWorkflowExecutionFailed"), "{:?}", names(&history));
+    let failed = history.events.iter().find_map(|event| match &event.event {
+        Event::ChildWorkflowExecutionFailed { failure, .. } => failure.remote(),
+        _ => None,
+    });
+    assert_eq!(failed.unwrap().retry_state, RetryState::CancelRequested);
     world.stop().await;
 }
 

@@ -253,8 +253,9 @@ async fn a_crash_after_every_commit_changes_nothing() {
 
 #[tokio::test]
 async fn many_short_lives_still_finish() {
-    // The caller asks for its start again in each life, which takes one append to find out that it is known.
-    for appends in 2..5 {
+    // The caller asks for its start again in each life, and so may a parent for that of its child: it takes one append
+    // to find out that the run is known.
+    for appends in 3..6 {
         let store = Arc::new(MemoryStore::new());
         let clock = SimClock::at(Timestamp::from_millis(1_000_000));
         let (mut lives, tokens) = (0, Tokens::default());

@@ -26,6 +26,7 @@ mod queues;
 mod remote;
 mod replays;
 mod reset;
+mod rest;
 mod retention;
 mod retry;
 mod scenario;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexus_engine::decide::{Context, step};
-use nexus_engine::input::{Due, Input, Reply, Signal, Start, Update};
+use nexus_engine::input::{Due, Input, RemoteEnd, Reply, Signal, Start, Update};
 use nexus_engine::record::{Event, IntentId, Record};
 use nexus_engine::state::KeyState;
 use nexus_engine::testing::programs;
@@ -166,7 +166,10 @@ impl Real {
         match what {
             0 => Input::Due(run, Due::Timer(seq)),
             1 => Input::Due(run, Due::Attempt(seq, 1)),
-            2 => Input::RemoteEnded { run, seq, outcome: Ok(json!(1)) },
+            2 => {
+                let end = Box::new(RemoteEnd { by: None, outcome: Ok(json!(1)) });
+                Input::RemoteEnded { run, seq, end }
+            }
             3 => Input::RemoteStarted { run: run.clone(), seq, outcome: Ok((self.key.clone(), run)) },
             4 => Input::SignalSent { run, seq, failure: None },
             _ => Input::Delivered(run, IntentId::Report),

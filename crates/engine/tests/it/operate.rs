@@ -14,7 +14,7 @@ use nexus_kernel::port::runs::RunStatus;
 use nexus_kernel::time::Timestamp;
 use serde_json::json;
 
-use crate::support::{Scripted, World, names};
+use crate::support::{Scripted, World, definition, names};
 
 const PROGRAM: &str = "\
 workflow Box() -> (any):
@@ -169,7 +169,8 @@ async fn the_stack_shows_statements_with_their_source() {
 
 #[tokio::test]
 async fn a_run_takes_in_so_many_messages_and_no_more() {
-    let world = World::new(PROGRAM, activities()).await;
+    let (store, clock) = (Arc::new(MemoryStore::new()), SimClock::at(Timestamp::from_millis(1_000_000)));
+    let world = World::keeping(10, (store, clock), definition(PROGRAM), activities()).await;
     let to = begun(&world, "Box", json!({})).await;
     pause(&world, &to, false).await.unwrap();
     for id in 0..SIGNALS_MAX {

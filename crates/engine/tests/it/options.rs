@@ -8,7 +8,7 @@ use nexus_kernel::Json;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::WorkflowId;
 use nexus_kernel::port::runs::{RunFilter, RunStatus};
-use nexus_kernel::retry::RetryPolicy;
+use nexus_kernel::retry::{RetryPolicy, RetryState};
 use serde_json::{Map, json};
 
 use crate::support::{Scripted, World, echo, names, request, seconds};
@@ -254,6 +254,15 @@ async fn a_child_is_tried_again_behind_its_parents_back() {
     let history = world.history(&outcome).await;
     let ends = names(&history).into_iter().filter(|name| name.starts_with("ChildWorkflowExecution"));
     assert_eq!(ends.collect::<Vec<_>>(), ["ChildWorkflowExecutionStarted", "ChildWorkflowExecutionFailed"]);
+    // The failure names the last attempt, which says more than the first one.
+    let failed = history.events.iter().find_map(|event| match &event.event {
+        Event::ChildWorkflowExecutionFailed { failure, .. } => failure.remote(),
+        _ => None,
+    });
+    let failed = failed.unwrap();
+    assert_eq!(failed.retry_state, RetryState::MaximumAttemptsReached);
+    let last = world.engine.show(&failed.run_id).await.unwrap();
+    assert_eq!((last.row.key.workflow_id, last.successor), (failed.workflow_id.clone(), None));
     world.stop().await;
 }
 

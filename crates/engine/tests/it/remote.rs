@@ -1,7 +1,9 @@
 //! Children and Nexus operations: three modes, refusals, timeouts, and who is told what.
 
+use nexus_engine::record::Event;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::port::runs::{RunFilter, RunStatus};
+use nexus_kernel::retry::RetryState;
 use serde_json::json;
 
 use crate::support::{Scripted, World, echo, names};
@@ -149,7 +151,16 @@ async fn an_operation_that_is_no_longer_wanted_is_cancelled() {
 #[tokio::test]
 async fn failures_have_the_types_of_the_seed() {
     let world = world().await;
-    assert_eq!(world.run("Catch", json!({ "x": 1 })).await.result, json!("NexusOperationError"));
+    let caught = world.run("Catch", json!({ "x": 1 })).await;
+    assert_eq!(caught.result, json!("NexusOperationError"));
+    let history = world.history(&caught).await;
+    let failed = history.events.iter().find_map(|event| match &event.event {
+        Event::NexusOperationFailed { failure, .. } => failure.remote(),
+        _ => None,
+    });
+    let failed = failed.unwrap();
+    assert_eq!(failed.retry_state, RetryState::RetryPolicyNotSet);
+    assert_eq!(world.engine.show(&failed.run_id).await.unwrap().row.workflow, "Fail");
     world.stop().await;
     let closed =
         SHOP.replace("allowed_caller_namespaces: [\"default\"]", "allowed_caller_namespaces: [\"x\"]");

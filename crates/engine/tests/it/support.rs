@@ -169,6 +169,17 @@ impl World {
         definition: Arc<Definition>,
         activities: Scripted,
     ) -> World {
+        // Every run that waits is let go of at once, so that every test shows that nothing is lost by it.
+        World::keeping(0, (store, clock), definition, activities).await
+    }
+
+    /// The same with so many waiting keys in memory.
+    pub(crate) async fn keeping(
+        resident_keys_max: usize,
+        (store, clock): (SharedStore, SimClock),
+        definition: Arc<Definition>,
+        activities: Scripted,
+    ) -> World {
         let activities = Arc::new(activities);
         let seed = SEED.fetch_add(1, Ordering::Relaxed) as u64;
         let replayed = Replayed(Arc::clone(&store));
@@ -178,7 +189,7 @@ impl World {
             rng: Arc::new(SeededRng::new(seed)),
             activities: activities.clone(),
         };
-        let options = Options { shards: 2, ..Options::default() };
+        let options = Options { shards: 2, resident_keys_max, ..Options::default() };
         let engine = Engine::open(options, ports).await.unwrap();
         let handle = engine.handle();
         handle.deploy(definition).await.unwrap();
