@@ -37,6 +37,7 @@ pub(crate) async fn run() -> Result<()> {
     let mut options = Options::new(Arc::new(SystemClock), Arc::new(SystemRng), Arc::new(MemoryStore::new()));
     options.cache_folder = Some(folder.path().to_owned());
     options.threads = NonZeroUsize::new(2);
+    (options.queued_max, options.queued_per_owner_max) = (50_000, 50_000);
     out("start: until the first call can run");
     started("compiling the engine", options.clone()).await?;
     let sandbox = started("from the code cache", options.clone()).await?;
@@ -147,7 +148,8 @@ async fn waiting(name: &str, options: Options, count: u32) -> Result<()> {
     let gate = Arc::new(Gate { expected: count, ..Gate::default() });
     let mut call = invocation(&sandbox, WAIT).await?;
     call.functions = Some(gate.clone());
-    call.limits.wall_ms_max = 600_000;
+    (call.limits.wall_ms_max, call.limits.suspended_ms_max) = (600_000, 600_000);
+    call.limits.operation_ms_max = 600_000;
     let (before, total) = (private_kib()?, Stopwatch::start());
     let mut tasks = JoinSet::new();
     for _ in 0..count {

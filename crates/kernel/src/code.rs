@@ -209,6 +209,28 @@ codes! {
     FETCH_INVALID = "NX-5018", "a function's request cannot be sent", 500, Failed;
     /// A function's request got no answer.
     FETCH_FAILED = "NX-5019", "a function's request got no answer", 502, Unavailable;
+    /// A function computed too long without waiting.
+    FUNCTION_SLICE = "NX-5020", "a function computed too long at a stretch", 500, Failed;
+    /// A function had too many operations under way.
+    FUNCTION_OPERATIONS = "NX-5021", "a function had too many operations under way", 500, Failed;
+    /// A function logged too much text.
+    FUNCTION_LOG_BYTES = "NX-5022", "a function logged too much", 500, Failed;
+    /// A function logged too many lines.
+    FUNCTION_LOG_LINES = "NX-5023", "a function logged too many lines", 500, Failed;
+    /// An input or an argument of a function is too large.
+    FUNCTION_VALUE = "NX-5024", "a function was given or passed a value that is too large", 500, Failed;
+    /// A result of a function is too large.
+    FUNCTION_RESULT = "NX-5025", "the result of a function is too large", 500, Failed;
+    /// A function waited too long for its operations.
+    FUNCTION_SUSPENDED = "NX-5026", "a function waited too long", 500, TimedOut;
+    /// An operation of a function took too long.
+    OPERATION_TIMEOUT = "NX-5027", "an operation of a function took too long", 500, TimedOut;
+    /// Too many calls wait for a thread of the sandbox.
+    SANDBOX_QUEUE = "NX-5028", "too many calls of functions are waiting", 503, Unavailable;
+    /// Too many calls of one namespace wait for a thread of the sandbox.
+    SANDBOX_OWNER_QUEUE = "NX-5029", "too many calls of a namespace are waiting", 503, Unavailable;
+    /// There is no room for functions that wait.
+    SANDBOX_PARKED = "NX-5030", "too many functions wait for their operations", 503, Unavailable;
     /// Somebody asks for a function that the project does not have.
     FUNCTION_UNKNOWN = "NX-5060", "there is no such function", 404, NotFound;
     /// A component that cannot be a function.

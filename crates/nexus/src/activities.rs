@@ -26,7 +26,7 @@ use nexus_kernel::suggest::nearest;
 use nexus_kernel::{BoxFuture, Json};
 use nexus_lang::twf::program::Program;
 use nexus_sandbox::{
-    CallContext, Input, Invocation, JsError, Limits, LogLevel, LogLine, Module, Options, Sandbox,
+    CallContext, Input, Invocation, JsError, LogLevel, LogLine, Module, Options, Priority, Sandbox,
 };
 
 use crate::config::activity::Binding;
@@ -56,7 +56,7 @@ pub struct ScriptError {
 #[derive(Debug, Default)]
 pub struct Bindings {
     functions: HashMap<String, Function>,
-    limits: Limits,
+    limits: SandboxConfig,
     grants: Grants,
     /// What the configuration binds. It comes before a function of the same name.
     others: HashMap<String, Other>,
@@ -87,7 +87,7 @@ struct Function {
 impl Bindings {
     /// Compiles the scripts of a project: an activity is the export of its name. Nothing of a script is executed.
     pub async fn compile(project: &Project, sandbox: &Sandbox) -> (Bindings, Vec<ScriptError>) {
-        let limits = limits(&project.config.sandbox);
+        let limits = project.config.sandbox.clone();
         let (functions, grants) = (HashMap::new(), Grants::new(project));
         let mut bindings = Bindings { functions, limits, grants, others: configured(project) };
         let mut errors = Vec::new();
@@ -227,6 +227,7 @@ impl ScriptActivities {
         let capabilities = script::grants(bindings.grants.of(&task.activity).clone());
         let deadline = self.clock.now().plus(Duration::from_millis(task.start_to_close_ms));
         let idempotency_key = Some(task.idempotency_key());
+        let limits = bindings.limits.limits(task.key.namespace.as_str(), &task.activity);
         let context = CallContext {
             namespace: task.key.namespace,
             workflow: Some(task.workflow),
@@ -248,7 +249,11 @@ impl ScriptActivities {
             )),
             context,
             capabilities,
-            limits: bindings.limits.clone(),
+            limits,
+            // Tasks come in the order of their queue's priorities already.
+            priority: Priority::Normal,
+            // Being turned away would cost an attempt.
+            patient: true,
             deadline: Some(deadline),
             seed: None,
             functions: Some(Arc::clone(hosted) as Arc<dyn nexus_sandbox::HostFunctions>),
@@ -342,22 +347,27 @@ pub fn sandbox(
     clock: &SharedClock,
     rng: &SharedRng,
 ) -> Result<Sandbox, Error> {
-    let options = Options {
+    let mut options = Options {
         data_folder: Some(project.root.join("data")),
         cache_folder: cache_folder(),
         ..Options::new(Arc::clone(clock), Arc::clone(rng), store)
     };
+    project.config.sandbox.size(&mut options);
     start(options)
 }
 
 /// A sandbox that only compiles.
 pub fn checking() -> Result<Sandbox, Error> {
+    start(checking_options())
+}
+
+/// Options with nothing behind them.
+pub(crate) fn checking_options() -> Options {
     let store = Arc::new(MemoryStore::new());
-    let options = Options {
+    Options {
         cache_folder: cache_folder(),
         ..Options::new(Arc::new(SystemClock), Arc::new(SystemRng), store)
-    };
-    start(options)
+    }
 }
 
 /// The functions of a project, called one after the other on a store of their own that is empty at first.
@@ -404,17 +414,6 @@ fn cache_folder() -> Option<PathBuf> {
     given("NEXUS_CACHE_DIR")
         .or_else(|| given("XDG_CACHE_HOME").map(|folder| folder.join("nexus")))
         .or_else(|| given("HOME").map(|folder| folder.join(".cache/nexus")))
-}
-
-fn limits(config: &SandboxConfig) -> Limits {
-    let defaults = Limits::default();
-    let bytes = |mib: u64| usize::try_from(mib.saturating_mul(1024 * 1024)).unwrap_or(usize::MAX);
-    Limits {
-        cpu_ms_max: config.cpu_ms_max.unwrap_or(defaults.cpu_ms_max),
-        memory_bytes_max: config.memory_mib_max.map_or(defaults.memory_bytes_max, bytes),
-        host_calls_max: config.host_calls_max.map_or(defaults.host_calls_max, u64::from),
-        ..defaults
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod http;
+pub mod limits;
 pub mod sandbox;
 
 use std::collections::BTreeMap;

@@ -1,32 +1,32 @@
 //! One call: what is asked for, and its way from turn to turn until it has an answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use nexus_kernel::id::Namespace;
 use nexus_kernel::suggest::nearest;
 use nexus_kernel::time::Timestamp;
-use nexus_kernel::{BoxFuture, Json};
+use nexus_kernel::{BoxFuture, Json, code};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 
+use crate::allowance::{Allowance, Stretch};
 use crate::capability::Capabilities;
 use crate::compile::Module;
-use crate::error::{CallError, CallErrorKind, LimitKind};
+use crate::error::{CallError, CallErrorKind};
 use crate::host::Started;
 use crate::instance::Settled;
+use crate::limit_kind::LimitKind;
 use crate::limits::Limits;
 use crate::meter::Interrupt;
 use crate::op::{HostFunctions, OpError, Scope};
 use crate::outcome::Outcome;
 use crate::profile::{Call, Phase, Recorder, Watch};
-use crate::queue::Lane;
+use crate::queue::{Lane, Place, Priority};
 use crate::service::Shared;
 use crate::turn::{Turn, Turns};
-
-/// An execution that has used more processor time than this queues in the slow lane, in microseconds.
-pub(crate) const QUICK_US_MAX: u64 = 5_000;
 
 /// What to call, with what, and what it may do.
 #[derive(Clone)]
@@ -43,7 +43,11 @@ pub struct Invocation {
     pub capabilities: Capabilities,
     /// What it may use.
     pub limits: Limits,
-    /// When it must have finished; earlier than the limit's wall time only.
+    /// Who goes first when threads are scarce; within one namespace's turn, and among namespaces.
+    pub priority: Priority,
+    /// Whether it tries again when too many calls are waiting, until its time is up, instead of being turned away.
+    pub patient: bool,
+    /// When it must have finished, whatever its limits are.
     pub deadline: Option<Timestamp>,
     /// Seed of `Math.random`; drawn when absent.
     pub seed: Option<u64>,
@@ -63,6 +67,8 @@ impl Invocation {
             context: CallContext::default(),
             capabilities: Capabilities::none(),
             limits: Limits::default(),
+            priority: Priority::Normal,
+            patient: false,
             deadline: None,
             seed: None,
             functions: None,
@@ -153,12 +159,11 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation) -> Result<Outc
     let request = request(&invocation)?;
     let recorder = invocation.recorder.clone();
     let mut watch = Watch::start(recorder.clone());
-    let limit = shared.clock().now().plus(std::time::Duration::from_millis(invocation.limits.wall_ms_max));
-    let deadline = invocation.deadline.map_or(limit, |deadline| deadline.min(limit));
-    let mut timeout = shared.clock().sleep_until(deadline);
-    let (guest, permit) = tokio::select! {
+    let mut allowance = Allowance::new(shared.clock().clone(), &invocation.limits, invocation.deadline);
+    let mut timeout = allowance.begin(Stretch::Running);
+    let guest = tokio::select! {
         biased;
-        admitted = shared.admit() => admitted?,
+        guest = shared.guest() => guest?,
         () = &mut timeout => return Err(CallErrorKind::Deadline.into()),
     };
     watch.waited(Phase::Admit);
@@ -166,35 +171,45 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation) -> Result<Outc
     let mut state = shared.state(invocation.limits, Some(scope.clone()));
     state.watch = watch;
     let interrupt = state.interrupt.clone();
+    let operation_ms_max = state.limits.operation_ms_max;
     let _abandon = AbandonOnDrop(interrupt.clone());
     let seed = invocation.seed.unwrap_or_else(|| shared.rng().next_u64());
-    let turns = Turns { guest, crowd: shared.crowd(), module: invocation.module };
+    let Invocation { module, export, priority, patient, .. } = invocation;
+    let owner = invocation.context.namespace;
+    let lane = if module.heat().is_hot(&export) { Lane::Slow } else { Lane::Quick };
+    let turns = Turns { guest, crowd: shared.crowd(), module };
     let first = {
         let turns = turns.clone();
-        move || turns.first(state, permit, &request, seed)
+        move || turns.first(state, &request, seed)
     };
-    let mut turn = take_turn(shared, Lane::Quick, first, (&mut timeout, &interrupt)).await?;
+    let mut place = Place { lane, owner, priority, goes_on: false };
+    let mut turn = take_turn(shared, (&place, patient), first, (&mut timeout, &interrupt)).await?;
+    place.goes_on = true;
     let mut operations = JoinSet::new();
     loop {
+        allowance.end(Stretch::Running);
         let (parked, started) = match turn {
-            Turn::Answered(answer) => return answer,
+            Turn::Answered(answer) => {
+                let stats = answer.as_ref().map_or_else(|error| *error.stats, |outcome| outcome.stats);
+                turns.module.heat().note(&export, stats.cpu_us, stats.slices);
+                return answer;
+            }
             Turn::Waiting(parked, started) => (parked, started),
         };
+        let clock = shared.clock();
         for started in started {
-            operations.spawn(settle(scope.clone(), started, recorder.clone()));
+            let timeout = clock.sleep_until(clock.now().plus(Duration::from_millis(operation_ms_max)));
+            operations.spawn(settle(scope.clone(), started, recorder.clone(), timeout));
         }
-        let Some(settled) = settled(&mut operations, &mut timeout).await else {
-            return Err(parked.fail(CallErrorKind::Deadline));
+        let Some(settled) = settled(&mut operations, allowance.begin(Stretch::Waiting)).await else {
+            return Err(parked.fail(allowance.waited()));
         };
-        let lane = if parked.state().meter.spent_us() > QUICK_US_MAX { Lane::Slow } else { Lane::Quick };
-        let permit = tokio::select! {
-            biased;
-            permit = parked.permit(shared) => permit?,
-            () = &mut timeout => return Err(parked.fail(CallErrorKind::Deadline)),
-        };
+        allowance.end(Stretch::Waiting);
+        timeout = allowance.begin(Stretch::Running);
+        place.lane = if parked.state().meter.is_quick() { Lane::Quick } else { Lane::Slow };
         let turns = turns.clone();
-        let next = move || turns.next(parked, permit, &settled);
-        turn = take_turn(shared, lane, next, (&mut timeout, &interrupt)).await?;
+        let next = move || turns.next(parked, &settled);
+        turn = take_turn(shared, (&place, patient), next, (&mut timeout, &interrupt)).await?;
     }
 }
 
@@ -231,11 +246,15 @@ fn request(invocation: &Invocation) -> Result<Vec<u8>, CallError> {
 /// Has a turn taken on a thread of the sandbox. When time is up, the guest is stopped at its next tick.
 async fn take_turn(
     shared: &Shared,
-    lane: Lane,
+    (place, patient): (&Place, bool),
     work: impl FnOnce() -> Turn + Send + 'static,
     (timeout, interrupt): (&mut BoxFuture<'static, ()>, &Interrupt),
 ) -> Result<Turn, CallError> {
-    let mut answer = shared.submit(lane, work)?;
+    let mut answer = tokio::select! {
+        biased;
+        submitted = shared.submit(place, patient, work) => submitted?,
+        () = &mut *timeout => return Err(CallErrorKind::Deadline.into()),
+    };
     let lost = |_| CallError::from(CallErrorKind::Failed("a thread of the sandbox was lost".to_owned()));
     tokio::select! {
         biased;
@@ -246,10 +265,7 @@ async fn take_turn(
 }
 
 /// Waits for an operation; takes along what else has been answered by then. Nothing when time is up.
-async fn settled(
-    operations: &mut JoinSet<Settled>,
-    timeout: &mut BoxFuture<'static, ()>,
-) -> Option<Vec<Settled>> {
+async fn settled(operations: &mut JoinSet<Settled>, timeout: BoxFuture<'static, ()>) -> Option<Vec<Settled>> {
     let mut settled = Vec::new();
     tokio::select! {
         biased;
@@ -262,22 +278,35 @@ async fn settled(
     Some(settled)
 }
 
-async fn settle(scope: Arc<Scope>, started: Started, recorder: Option<Recorder>) -> Settled {
+async fn settle(
+    scope: Arc<Scope>,
+    started: Started,
+    recorder: Option<Recorder>,
+    timeout: BoxFuture<'static, ()>,
+) -> Settled {
     let id = started.id;
-    match perform(scope, started, recorder).await {
+    match perform(scope, started, recorder, timeout).await {
         Ok(json) => Settled { id, ok: true, json },
         Err(error) => Settled { id, ok: false, json: json!(error).to_string().into_bytes() },
     }
 }
 
-/// Does an operation, and tells the recorder of it.
+/// Does an operation, and tells the recorder of it. One that takes too long is dropped and fails.
 pub(crate) async fn perform(
     scope: Arc<Scope>,
     started: Started,
     recorder: Option<Recorder>,
+    timeout: BoxFuture<'static, ()>,
 ) -> Result<Vec<u8>, OpError> {
     let began = recorder.as_ref().map(Recorder::now);
-    let answer = scope.perform(started.op, &started.arg).await;
+    let answer = tokio::select! {
+        biased;
+        answer = scope.perform(started.op, &started.arg) => answer,
+        () = timeout => Err(OpError {
+            code: Some(code::OPERATION_TIMEOUT.id.to_owned()),
+            ..OpError::new("TimeoutError", "the operation took longer than it may")
+        }),
+    };
     if let (Some(recorder), Some(began)) = (recorder, began) {
         let (sent_bytes, received_bytes) = (started.arg.len(), answer.as_ref().map_or(0, Vec::len));
         let failed = answer.is_err();

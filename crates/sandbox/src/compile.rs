@@ -9,9 +9,11 @@ use nexus_kernel::error::{Code, Error};
 use crate::cache::Kept;
 use crate::component::Machine;
 use crate::engine::Guest;
-use crate::error::{CallErrorKind, LimitKind};
+use crate::error::CallErrorKind;
+use crate::heat::Heat;
 use crate::host::State;
 use crate::instance::{Instance, Status, Thrown, classify_trap};
+use crate::limit_kind::LimitKind;
 use crate::limits::SOURCE_BYTES_MAX;
 use crate::position;
 
@@ -23,6 +25,7 @@ struct Parts {
     file: String,
     body: Body,
     cpu_us: u64,
+    heat: Heat,
 }
 
 impl Module {
@@ -49,6 +52,11 @@ impl Module {
         self.0.cpu_us
     }
 
+    /// How long its functions keep threads.
+    pub(crate) fn heat(&self) -> &Heat {
+        &self.0.heat
+    }
+
     /// A script's bytecode; a component has none.
     pub(crate) fn bytecode(&self) -> &[u8] {
         match &self.0.body {
@@ -67,11 +75,16 @@ impl Module {
 
     pub(crate) fn of_component(file: &str, exports: Vec<String>, code: Machine, cpu_us: u64) -> Module {
         let body = Body::Component { exports, code: Arc::new(code) };
-        Module(Arc::new(Parts { file: file.to_owned(), body, cpu_us }))
+        Module(Arc::new(Parts { file: file.to_owned(), body, cpu_us, heat: Heat::default() }))
     }
 
     pub(crate) fn of_script(file: &str, kept: Arc<Kept>, cpu_us: u64) -> Module {
-        Module(Arc::new(Parts { file: file.to_owned(), body: Body::Script(kept), cpu_us }))
+        Module(Arc::new(Parts {
+            file: file.to_owned(),
+            body: Body::Script(kept),
+            cpu_us,
+            heat: Heat::default(),
+        }))
     }
 }
 
@@ -174,7 +187,7 @@ pub(crate) fn compile(
     source: &str,
 ) -> Result<(Kept, u64), JsError> {
     state.limits.result_bytes_max = SOURCE_BYTES_MAX; // the list of exports
-    state.meter.begin_slice();
+    state.begin_slice();
     let trapped = |error: wasmtime::Error| of_trap(file, &error);
     let mut instance = Instance::fresh(guest, state, 1).map_err(trapped)?;
     let (status, bytecode) = instance.compile(&guest.exports, file, source).map_err(trapped)?;

@@ -30,6 +30,7 @@ pub(crate) struct Guest {
     pub(crate) pre: InstancePre<State>,
     pub(crate) exports: Exports,
     image: Vec<u8>,
+    image_id: u64,
 }
 
 /// Where the guest's exports are, so that instances need not look names up.
@@ -85,9 +86,22 @@ impl Guest {
     pub(crate) fn prepare(engine: Engine, cache: Option<&Cache>, state: State) -> wasmtime::Result<Guest> {
         let module = cache::code::<Module>(&engine, GUEST_WASM, cache)?;
         let pre = host::linker(&engine)?.instantiate_pre(&module)?;
-        let mut guest = Guest { engine, pre, exports: Exports::of(&module)?, image: Vec::new() };
+        let mut guest = Guest { engine, pre, exports: Exports::of(&module)?, image: Vec::new(), image_id: 0 };
         guest.image = spill::image_of(&guest, state)?;
+        guest.image_id = spill::id_of(&guest.image);
         Ok(guest)
+    }
+
+    /// Names the image.
+    pub(crate) fn image_id(&self) -> u64 {
+        self.image_id
+    }
+
+    /// The same engine under another name.
+    #[cfg(test)]
+    pub(crate) fn renamed(mut self) -> Guest {
+        self.image_id ^= 1;
+        self
     }
 
     /// The memory every instance starts with, up to where only zeros follow.

@@ -5,7 +5,9 @@ use std::fmt;
 use nexus_kernel::code;
 use nexus_kernel::error::Code;
 use nexus_kernel::failure::{Failure, FailureKind};
+use serde_json::json;
 
+use crate::limit_kind::LimitKind;
 use crate::outcome::{LogLine, Stats};
 
 /// The sandbox cannot start.
@@ -33,7 +35,7 @@ pub enum CallErrorKind {
     /// The function did not catch the refusal of an operation it has not been granted.
     #[error("{0}")]
     Denied(Box<Failure>),
-    /// A limit was reached. Scripts cannot catch this.
+    /// A limit was reached. Scripts cannot catch this, but for memory and stack, which strike as errors first.
     #[error("the function exceeded its limit of {limit} {what}", what = .what.unit())]
     Limit {
         /// Which.
@@ -64,77 +66,35 @@ pub enum CallErrorKind {
     },
     /// Too much work is waiting already.
     #[error("the sandbox is overloaded: {0}")]
-    Overloaded(&'static str),
+    Overloaded(Overload),
     /// The engine is not there, or its guest misbehaved.
     #[error("the sandbox failed: {0}")]
     Failed(String),
 }
 
-/// What is limited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LimitKind {
-    /// Processor time of one slice, in milliseconds.
-    CpuSlice,
-    /// Processor time of the invocation, in milliseconds.
-    Cpu,
-    /// Memory, in bytes.
-    Memory,
-    /// Depth of calls, in bytes of stack.
-    Stack,
-    /// Host calls and operations.
-    HostCalls,
-    /// Operations under way at once.
-    Operations,
-    /// Bytes of log text.
-    LogBytes,
-    /// Bytes of an input or argument.
-    ArgumentBytes,
-    /// Bytes of a result.
-    ResultBytes,
-    /// Bytes of all arguments and answers.
-    PassedBytes,
+/// What there is too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Overload {
+    /// Calls that wait for a thread, all namespaces together.
+    #[error("too many calls wait for a thread")]
+    Queue,
+    /// Calls of this namespace that wait for a thread.
+    #[error("too many calls of this namespace wait for a thread")]
+    Owner,
+    /// Executions that wait without an instance: there is no room left for what is kept of them.
+    #[error("too many functions wait for their operations")]
+    Parked,
+    /// Nothing; the sandbox is stopping.
+    #[error("it is stopping")]
+    Stopping,
 }
 
-impl LimitKind {
-    fn unit(self) -> &'static str {
-        match self {
-            LimitKind::CpuSlice => "ms of processor time without waiting",
-            LimitKind::Cpu => "ms of processor time",
-            LimitKind::Memory => "bytes of memory",
-            LimitKind::Stack => "bytes of call stack",
-            LimitKind::HostCalls => "host calls",
-            LimitKind::Operations => "operations at once",
-            LimitKind::LogBytes => "bytes of log text",
-            LimitKind::ArgumentBytes => "bytes of argument",
-            LimitKind::ResultBytes => "bytes of result",
-            LimitKind::PassedBytes => "bytes passed to and from the host",
-        }
-    }
-
-    /// The error's type, by which a program catches it.
-    fn type_name(self) -> &'static str {
-        match self {
-            LimitKind::CpuSlice | LimitKind::Cpu => "CpuLimitExceeded",
-            LimitKind::Memory => "MemoryLimitExceeded",
-            LimitKind::Stack => "StackLimitExceeded",
-            LimitKind::HostCalls | LimitKind::Operations => "HostCallLimitExceeded",
-            LimitKind::LogBytes
-            | LimitKind::ArgumentBytes
-            | LimitKind::ResultBytes
-            | LimitKind::PassedBytes => "ByteLimitExceeded",
-        }
-    }
-
+impl Overload {
     fn code(self) -> &'static Code {
         match self {
-            LimitKind::CpuSlice | LimitKind::Cpu => &code::FUNCTION_CPU,
-            LimitKind::Memory => &code::FUNCTION_MEMORY,
-            LimitKind::Stack => &code::FUNCTION_STACK,
-            LimitKind::HostCalls | LimitKind::Operations => &code::FUNCTION_CALLS,
-            LimitKind::LogBytes
-            | LimitKind::ArgumentBytes
-            | LimitKind::ResultBytes
-            | LimitKind::PassedBytes => &code::FUNCTION_BYTES,
+            Overload::Queue | Overload::Stopping => &code::SANDBOX_QUEUE,
+            Overload::Owner => &code::SANDBOX_OWNER_QUEUE,
+            Overload::Parked => &code::SANDBOX_PARKED,
         }
     }
 }
@@ -150,7 +110,8 @@ impl CallErrorKind {
             CallErrorKind::Trapped(_) => &code::COMPONENT_TRAPPED,
             CallErrorKind::Deadline => &code::FUNCTION_DEADLINE,
             CallErrorKind::NoExport { .. } => &code::FUNCTION_MISSING,
-            CallErrorKind::Overloaded(_) | CallErrorKind::Failed(_) => &code::INTERNAL,
+            CallErrorKind::Overloaded(what) => what.code(),
+            CallErrorKind::Failed(_) => &code::INTERNAL,
         }
     }
 
@@ -161,7 +122,19 @@ impl CallErrorKind {
         match self {
             CallErrorKind::Threw(failure) => (**failure).clone(),
             CallErrorKind::Denied(failure) => (**failure).clone().final_(),
-            CallErrorKind::Limit { what, .. } => Failure::application(what.type_name(), message).final_(),
+            CallErrorKind::Limit { what, limit, used } => {
+                let mut failure = match what {
+                    // Slow services may be quicker next time.
+                    LimitKind::Suspended => {
+                        Failure::new(FailureKind::Timeout, Failure::START_TO_CLOSE, message)
+                    }
+                    _ => Failure::application(what.type_name(), message).final_(),
+                };
+                let (code, resource) = (what.code().id, what.resource());
+                failure.details =
+                    vec![json!({ "code": code, "resource": resource, "limit": limit, "used": used })];
+                failure
+            }
             CallErrorKind::Stuck => Failure::application("NeverSettles", message).final_(),
             CallErrorKind::Trapped(_) => Failure::application("ComponentTrapped", message).final_(),
             CallErrorKind::NoExport { .. } => Failure::application("NoSuchFunction", message).final_(),

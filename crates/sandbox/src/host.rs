@@ -6,11 +6,14 @@ use std::sync::Arc;
 use nexus_kernel::Json;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::rng::SharedRng;
+use nexus_kernel::time::Timestamp;
 use serde_json::json;
 use wasmtime::{Caller, Engine, Linker, Memory, ResourceLimiter};
 
 use crate::api;
-use crate::error::{CallError, CallErrorKind, LimitKind, Stop};
+use crate::crew::{Crew, QUICK_US_MAX};
+use crate::error::{CallError, CallErrorKind, Stop};
+use crate::limit_kind::LimitKind;
 use crate::limits::{Limits, MEMORY_BYTES_MIN, MEMORY_RESERVE_BYTES, RANDOM_BYTES_MAX};
 use crate::meter::{Interrupt, Meter};
 use crate::op::{self, Op, OpError, Scope};
@@ -31,6 +34,8 @@ pub(crate) struct State {
     pub(crate) limits: Limits,
     pub(crate) meter: Meter,
     pub(crate) interrupt: Interrupt,
+    /// Where a slice steps aside that computes for long.
+    pub(crate) crew: Option<Arc<Crew>>,
     pub(crate) scope: Option<Arc<Scope>>,
     pub(crate) clock: SharedClock,
     pub(crate) rng: SharedRng,
@@ -44,6 +49,8 @@ pub(crate) struct State {
     pub(crate) spills: u64,
     /// Tells where the time goes, when somebody wants to know.
     pub(crate) watch: Watch,
+    /// What scripts are told the time is: that of the beginning of the slice.
+    now: Timestamp,
     log_bytes: usize,
     host_calls: u64,
     passed_bytes: usize,
@@ -63,6 +70,7 @@ impl State {
             meter: Meter::new(&limits),
             limits,
             interrupt: Interrupt::default(),
+            crew: None,
             scope,
             clock,
             rng,
@@ -72,12 +80,31 @@ impl State {
             denied_memory: false,
             spills: 0,
             watch: Watch::default(),
+            now: Timestamp::default(),
             log_bytes: 0,
             host_calls: 0,
             passed_bytes: 0,
             memory_bytes: 0,
             reply: Vec::new(),
         }
+    }
+
+    /// A slice begins: its processor time is counted from here, and for its script the clock stands still.
+    pub(crate) fn begin_slice(&mut self) {
+        self.now = self.clock.now();
+        self.meter.begin_slice();
+    }
+
+    /// Called at every tick while the guest runs.
+    pub(crate) fn tick(&self) -> Result<(), Stop> {
+        self.interrupt.check()?;
+        let slice_us = self.meter.check()?;
+        if slice_us > QUICK_US_MAX
+            && let Some(crew) = &self.crew
+        {
+            crew.step_aside();
+        }
+        Ok(())
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -164,6 +191,10 @@ impl State {
         let limit = self.limits.log_bytes_max;
         if self.log_bytes > limit {
             return Err(Stop::limit(LimitKind::LogBytes, limit, self.log_bytes));
+        }
+        let (limit, used) = (self.limits.log_lines_max, self.logs.len() as u64 + 1);
+        if used > limit {
+            return Err(Stop::Limit { what: LimitKind::LogLines, limit, used });
         }
         let message = String::from_utf8_lossy(text).into_owned();
         self.logs.push(LogLine { level: LogLevel::from_number(level), message, at: self.clock.now() });
@@ -297,10 +328,11 @@ fn log(mut caller: Caller<'_, State>, level: i32, ptr: i32, len: i32) -> wasmtim
     Ok(state.log(level, bytes.get(range).ok_or(Stop::WildRange)?)?)
 }
 
-/// Whole milliseconds only: a fine clock is what side channels are measured with.
+/// Whole milliseconds only, and the same throughout a slice: a clock that moves while a script computes is what side
+/// channels are measured with.
 #[expect(clippy::cast_precision_loss, reason = "a double holds microseconds exactly until the year 2255")]
 fn now_us(caller: Caller<'_, State>) -> f64 {
-    (caller.data().clock.now().millis() * 1_000) as f64
+    (caller.data().now.millis() * 1_000) as f64
 }
 
 fn copy_argument(caller: &mut Caller<'_, State>, op: i32, (ptr, len): (i32, i32)) -> Result<Vec<u8>, Stop> {

@@ -8,8 +8,9 @@ use wasmtime::{
 };
 
 use crate::engine::{Exports, GUEST_STACK_BYTES, Guest};
-use crate::error::{CallErrorKind, LimitKind, Stop};
+use crate::error::{CallErrorKind, Stop};
 use crate::host::State;
+use crate::limit_kind::LimitKind;
 use crate::position;
 
 /// How an entry into the guest ended; numbers as in `guest.c`.
@@ -46,9 +47,7 @@ impl Instance {
         store.limiter(|state| state);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| {
-            let state = context.data();
-            state.interrupt.check()?;
-            state.meter.check()?;
+            context.data().tick()?;
             Ok(UpdateDeadline::Continue(1))
         });
         let wasm = guest.pre.instantiate(&mut store)?;
@@ -295,6 +294,7 @@ mod tests {
     use super::*;
     use crate::engine::{PoolSize, engine};
     use crate::limits::Limits;
+    use crate::spill::Spilled;
 
     const CANARY: &str = "canary-7f3a-";
 
@@ -309,7 +309,7 @@ mod tests {
 
     fn fresh(guest: &Guest) -> Instance {
         let mut instance = Instance::fresh(guest, state(), 7).unwrap();
-        instance.store.data_mut().meter.begin_slice();
+        instance.store.data_mut().begin_slice();
         instance
     }
 
@@ -349,6 +349,71 @@ mod tests {
                 assert!(grown_is_zero(instance), "round {round}");
             }
         }
+    }
+
+    /// An execution that waits for two operations.
+    fn waiting(guest: &Guest) -> Instance {
+        let source =
+            "export async function Main(_, ctx) { return [await ctx.kv.get('a'), await ctx.kv.get('b')] }";
+        let (_, bytecode) = fresh(guest).compile(&guest.exports, "a.js", source).unwrap();
+        let mut instance = fresh(guest);
+        instance.load(&guest.exports, &bytecode).unwrap();
+        let request = br#"{"export":"Main","input":1,"spread":false,"context":{}}"#;
+        assert_eq!(instance.invoke(&guest.exports, request).unwrap(), Status::Pending);
+        instance
+    }
+
+    fn settled(id: u32, json: &str) -> Settled {
+        Settled { id, ok: true, json: json.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn an_operation_is_settled_once_and_forged_ids_settle_nothing() {
+        let guest = guest();
+        let exports = &guest.exports;
+        let mut instance = waiting(&guest);
+        let first = instance.store.data().started[0].id;
+        for forged in [first + 1, 7, 15, 16, 1_000_000, u32::MAX] {
+            instance.settle(exports, &settled(forged, "\"forged\"")).unwrap();
+        }
+        assert_eq!(instance.pump(exports).unwrap(), Status::Pending, "nothing has happened");
+        instance.settle(exports, &settled(first, r#"{"value":"first"}"#)).unwrap();
+        instance.settle(exports, &settled(first, r#"{"value":"again"}"#)).unwrap();
+        assert_eq!(instance.pump(exports).unwrap(), Status::Pending);
+        let second = instance.store.data().started[1].id;
+        instance.settle(exports, &settled(second, r#"{"value":"second"}"#)).unwrap();
+        assert_eq!(instance.pump(exports).unwrap(), Status::Done);
+        assert_eq!(instance.out(exports).unwrap(), br#"["first","second"]"#);
+        instance.settle(exports, &settled(second, r#"{"value":"late"}"#)).unwrap();
+        assert_eq!(instance.pump(exports).unwrap(), Status::Done, "the result stands");
+        assert_eq!(instance.out(exports).unwrap(), br#"["first","second"]"#);
+    }
+
+    #[test]
+    fn an_answer_that_is_no_json_is_an_error_of_the_operation() {
+        let guest = guest();
+        let mut instance = waiting(&guest);
+        let first = instance.store.data().started[0].id;
+        instance.settle(&guest.exports, &settled(first, "{\"value\":")).unwrap();
+        assert_eq!(instance.pump(&guest.exports).unwrap(), Status::Failed);
+    }
+
+    #[test]
+    fn what_was_spilled_goes_on_in_another_instance_and_in_no_other_engine() {
+        let room = Arc::new(tokio::sync::Semaphore::new(1_000));
+        let guest = guest();
+        let mut instance = waiting(&guest);
+        let first = std::mem::take(&mut instance.store.data_mut().started)[0].id;
+        let spilled = Spilled::take(&guest, instance, &room).ok().unwrap();
+        let mut restored = spilled.restore(&guest).unwrap();
+        restored.settle(&guest.exports, &settled(first, r#"{"value":1}"#)).unwrap();
+        assert_eq!(restored.pump(&guest.exports).unwrap(), Status::Pending);
+        let spilled = Spilled::take(&guest, restored, &room).ok().unwrap();
+        assert!(room.available_permits() < 1_000);
+        let other = guest.renamed();
+        let refused = spilled.restore(&other).err().unwrap();
+        assert!(refused.to_string().contains("another engine"), "{refused}");
+        assert_eq!(room.available_permits(), 1_000, "nothing of it is kept");
     }
 
     #[test]

@@ -9,17 +9,21 @@
 //! What keeps a script in: WebAssembly around the engine, exactly five imports, a processor-time budget checked every
 //! millisecond, limits on memory, stack, calls and bytes, and a capability check in the host on every operation.
 
+mod allowance;
 pub mod api;
 mod cache;
 mod call;
 mod capability;
 mod compile;
 mod component;
+mod crew;
 mod engine;
 mod error;
 mod files;
+mod heat;
 mod host;
 mod instance;
+mod limit_kind;
 mod limits;
 mod mem;
 mod meter;
@@ -28,24 +32,30 @@ mod outcome;
 mod position;
 mod profile;
 mod queue;
+mod seats;
 mod service;
+mod setting;
 mod spill;
 mod turn;
 
 pub use call::{CallContext, Input, Invocation};
 pub use capability::{Capabilities, Capability, CapabilityError};
 pub use compile::{JsError, Module};
-pub use error::{CallError, CallErrorKind, LimitKind, StartError};
+pub use error::{CallError, CallErrorKind, Overload, StartError};
+pub use limit_kind::LimitKind;
 pub use limits::{
     ARGUMENT_BYTES_MAX, COMPILE_CPU_MS_MAX, COMPONENT_BYTES_MAX, COMPONENT_COMPILE_MS_MAX,
     COMPONENT_INSTANCES_MAX, CPU_MS_MAX, CPU_SLICE_MS_MAX, HOST_CALLS_MAX, INSTANCES_MAX, LOG_BYTES_MAX,
-    Limits, MEMORY_BYTES_MAX, OPERATIONS_MAX, PASSED_BYTES_MAX, QUEUED_SLICES_MAX, REPLY_BYTES_MAX,
-    RESIDENT_MAX, RESULT_BYTES_MAX, SOURCE_BYTES_MAX, SPILLED_BYTES_MAX, STACK_BYTES_MAX, WALL_MS_MAX,
+    LOG_LINES_MAX, Limits, MEMORY_BYTES_MAX, OPERATION_MS_MAX, OPERATIONS_MAX, PASSED_BYTES_MAX, QUEUED_MAX,
+    QUEUED_PER_OWNER_MAX, REPLY_BYTES_MAX, RESIDENT_MAX, RESULT_BYTES_MAX, SOURCE_BYTES_MAX,
+    SPILLED_BYTES_MAX, STACK_BYTES_MAX, SUSPENDED_MS_MAX, WALL_MS_MAX,
 };
 pub use op::{HostFunctions, OpError};
 pub use outcome::{LogLevel, LogLine, Outcome, Stats};
 pub use profile::{CallFigures, Phase, PhaseFigures, Profile, Recorder};
+pub use queue::Priority;
 pub use service::{Options, Sandbox};
+pub use setting::{SETTINGS, Setting};
 
 /// What components are written against, in WIT.
 pub static FUNCTION_WIT: &str = include_str!("../wit/function.wit");

@@ -6,8 +6,12 @@ pub const CPU_SLICE_MS_MAX: u64 = 50;
 pub const CPU_MS_MAX: u64 = 200;
 /// Processor time of compiling one file, in milliseconds.
 pub const COMPILE_CPU_MS_MAX: u64 = 2_000;
-/// How long an invocation may take, waiting included, in milliseconds.
+/// How long an invocation may take on the clock while it runs or waits for a thread, in milliseconds.
 pub const WALL_MS_MAX: u64 = 30_000;
+/// How long an invocation may wait for its operations, all waits together, in milliseconds.
+pub const SUSPENDED_MS_MAX: u64 = 120_000;
+/// How long one operation may take, in milliseconds. Then it fails, and the script can catch that.
+pub const OPERATION_MS_MAX: u64 = 30_000;
 /// Linear memory of an instance, in bytes. The script's heap gets one mebibyte less.
 pub const MEMORY_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Call stack of a script, in bytes; also the most there is (`JS_STACK_BYTES_MAX` in `guest/guest.c`).
@@ -24,6 +28,8 @@ pub const REPLY_BYTES_MAX: usize = 256 * 1024;
 pub const RESULT_BYTES_MAX: usize = 256 * 1024;
 /// What an invocation may log, in bytes of text.
 pub const LOG_BYTES_MAX: usize = 256 * 1024;
+/// Lines that an invocation may log.
+pub const LOG_LINES_MAX: u64 = 1_000;
 /// All arguments and answers of an invocation's operations together, in bytes.
 pub const PASSED_BYTES_MAX: usize = 1024 * 1024;
 /// Largest source file, in bytes.
@@ -40,8 +46,10 @@ pub const INSTANCES_MAX: u32 = 2_000;
 pub const RESIDENT_MAX: u32 = 1_000;
 /// What is kept of all spilled executions together, in bytes.
 pub const SPILLED_BYTES_MAX: usize = 1024 * 1024 * 1024;
-/// Slices that may wait for a thread before callers are turned away.
-pub const QUEUED_SLICES_MAX: usize = 20_000;
+/// Calls of all namespaces together that may wait for a thread before callers are turned away.
+pub const QUEUED_MAX: usize = 20_000;
+/// Calls of one namespace that may wait for a thread before its callers are turned away.
+pub const QUEUED_PER_OWNER_MAX: usize = 1_024;
 
 /// How much of the guest's memory is beyond the script's own limit, so that a script meets an error it can catch
 /// before it meets the wall, in bytes.
@@ -60,6 +68,10 @@ pub struct Limits {
     pub cpu_ms_max: u64,
     /// See [`WALL_MS_MAX`].
     pub wall_ms_max: u64,
+    /// See [`SUSPENDED_MS_MAX`].
+    pub suspended_ms_max: u64,
+    /// See [`OPERATION_MS_MAX`].
+    pub operation_ms_max: u64,
     /// See [`MEMORY_BYTES_MAX`]; also bounded by the service's own limit.
     pub memory_bytes_max: usize,
     /// See [`STACK_BYTES_MAX`].
@@ -76,6 +88,8 @@ pub struct Limits {
     pub result_bytes_max: usize,
     /// See [`LOG_BYTES_MAX`].
     pub log_bytes_max: usize,
+    /// See [`LOG_LINES_MAX`].
+    pub log_lines_max: u64,
     /// See [`PASSED_BYTES_MAX`].
     pub passed_bytes_max: usize,
 }
@@ -86,6 +100,8 @@ impl Default for Limits {
             cpu_slice_ms_max: CPU_SLICE_MS_MAX,
             cpu_ms_max: CPU_MS_MAX,
             wall_ms_max: WALL_MS_MAX,
+            suspended_ms_max: SUSPENDED_MS_MAX,
+            operation_ms_max: OPERATION_MS_MAX,
             memory_bytes_max: MEMORY_BYTES_MAX,
             stack_bytes_max: STACK_BYTES_MAX,
             host_calls_max: HOST_CALLS_MAX,
@@ -94,6 +110,7 @@ impl Default for Limits {
             reply_bytes_max: REPLY_BYTES_MAX,
             result_bytes_max: RESULT_BYTES_MAX,
             log_bytes_max: LOG_BYTES_MAX,
+            log_lines_max: LOG_LINES_MAX,
             passed_bytes_max: PASSED_BYTES_MAX,
         }
     }

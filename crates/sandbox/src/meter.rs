@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use wasmtime::Engine;
 
-use crate::error::{LimitKind, Stop};
+use crate::crew::QUICK_US_MAX;
+use crate::error::Stop;
+use crate::limit_kind::LimitKind;
 use crate::limits::Limits;
 use crate::mem::thread_cpu_us;
 
@@ -142,8 +144,8 @@ impl Meter {
         thread_cpu_us().saturating_sub(self.began_us)
     }
 
-    /// Called at every tick while the guest runs.
-    pub(crate) fn check(&self) -> Result<(), Stop> {
+    /// Processor time of the slice up to now, in microseconds, unless that is too much.
+    pub(crate) fn check(&self) -> Result<u64, Stop> {
         let slice_us = self.slice_us();
         let total_us = self.spent_us + slice_us;
         if slice_us > self.slice_ms_max * 1_000 {
@@ -152,11 +154,16 @@ impl Meter {
         if total_us > self.total_ms_max * 1_000 {
             return Err(over(LimitKind::Cpu, self.total_ms_max, total_us));
         }
-        Ok(())
+        Ok(slice_us)
     }
 
     pub(crate) fn spent_us(&self) -> u64 {
         self.spent_us
+    }
+
+    /// Whether its slices have been quick ones, on average.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.spent_us / self.slices.max(1) <= QUICK_US_MAX
     }
 
     pub(crate) fn slices(&self) -> u64 {

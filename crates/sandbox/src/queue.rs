@@ -1,21 +1,15 @@
-//! Work for the sandbox's threads: two lanes, so that a few hogs do not delay many short calls.
+//! Work for the sandbox's threads, in the order in which it is fair to do it.
+//!
+//! There are two lanes: what is expected to be quick, and what has been seen to compute for long at a stretch. In a lane
+//! the classes of priority come in turn by weight, in a class the owners one after the other, and of one owner's work the
+//! oldest first. Nobody's queue can grow without bound, and nobody's length delays another owner.
 
-use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A queue that threads wait on.
-pub(crate) struct Queue<T> {
-    lanes: Mutex<Lanes<T>>,
-    arrived: Condvar,
-    len_max: usize,
-}
+use nexus_kernel::id::Namespace;
 
-struct Lanes<T> {
-    quick: VecDeque<T>,
-    slow: VecDeque<T>,
-    taken: u64,
-    closed: bool,
-}
+use crate::error::Overload;
 
 /// Which lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,52 +18,107 @@ pub(crate) enum Lane {
     Slow,
 }
 
-/// Of so many pieces of work, one is taken from the slow lane first, so that it moves in any case.
-const SLOW_SHARE: u64 = 8;
+/// Who is served first when more waits than there are threads. Lower classes wait longer, never for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+pub enum Priority {
+    /// Somebody looks at a screen and waits.
+    High,
+    /// The usual.
+    #[default]
+    Normal,
+    /// Whenever there is time.
+    Low,
+}
+
+/// Where a piece of work belongs.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) lane: Lane,
+    pub(crate) owner: Namespace,
+    pub(crate) priority: Priority,
+    /// Whether it goes on with an execution that has begun: that is never turned away.
+    pub(crate) goes_on: bool,
+}
+
+impl Place {
+    /// Work of the sandbox itself: quick until it turns out not to be, and not turned away.
+    pub(crate) fn of_ours() -> Place {
+        let owner = Namespace::default();
+        Place { lane: Lane::Quick, owner, priority: Priority::Normal, goes_on: true }
+    }
+}
+
+/// How much may wait.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) all: usize,
+    pub(crate) per_owner: usize,
+}
+
+/// All that waits.
+pub(crate) struct Queue<T> {
+    lanes: Mutex<Lanes<T>>,
+    bounds: Bounds,
+}
+
+struct Lanes<T> {
+    quick: Classes<T>,
+    slow: Classes<T>,
+    waiting: HashMap<Namespace, usize>,
+    waiting_all: usize,
+    closed: bool,
+}
+
+struct Waiting<T> {
+    work: T,
+    counted: bool,
+}
 
 impl<T> Queue<T> {
-    pub(crate) fn new(len_max: usize) -> Queue<T> {
-        let lanes = Lanes { quick: VecDeque::new(), slow: VecDeque::new(), taken: 0, closed: false };
-        Queue { lanes: Mutex::new(lanes), arrived: Condvar::new(), len_max }
+    pub(crate) fn new(bounds: Bounds) -> Queue<T> {
+        let lanes = Lanes {
+            quick: Classes::default(),
+            slow: Classes::default(),
+            waiting: HashMap::new(),
+            waiting_all: 0,
+            closed: false,
+        };
+        Queue { lanes: Mutex::new(lanes), bounds }
     }
 
-    /// Adds work; gives it back when too much is waiting or the queue is closed.
-    pub(crate) fn push(&self, lane: Lane, work: T) -> Result<(), T> {
+    /// Adds work, unless too much waits already: then it is given back.
+    pub(crate) fn push(&self, place: Place, work: T) -> Result<(), (Overload, T)> {
+        let Place { lane, owner, priority, goes_on } = place;
         let mut lanes = self.lock();
-        if lanes.closed || lanes.quick.len() + lanes.slow.len() >= self.len_max {
-            return Err(work);
+        if lanes.closed {
+            return Err((Overload::Stopping, work));
         }
-        match lane {
-            Lane::Quick => lanes.quick.push_back(work),
-            Lane::Slow => lanes.slow.push_back(work),
+        if !goes_on && let Err(overload) = lanes.count(&owner, self.bounds) {
+            return Err((overload, work));
         }
-        drop(lanes);
-        self.arrived.notify_one();
+        lanes.lane(lane).push(owner, priority, Waiting { work, counted: !goes_on });
         Ok(())
     }
 
-    /// Waits for work; nothing once the queue is closed.
-    pub(crate) fn pop(&self) -> Option<T> {
+    /// Takes what is next in a lane.
+    pub(crate) fn take(&self, lane: Lane) -> Option<T> {
         let mut lanes = self.lock();
-        loop {
-            if lanes.closed {
-                return None;
-            }
-            if let Some(work) = lanes.take() {
-                return Some(work);
-            }
-            lanes = self.arrived.wait(lanes).unwrap_or_else(PoisonError::into_inner);
+        let (owner, Waiting { work, counted }) = lanes.lane(lane).take()?;
+        if counted {
+            lanes.uncount(&owner);
         }
+        Some(work)
     }
 
-    /// Ends all waiting; what is queued is dropped.
-    pub(crate) fn close(&self) {
+    /// Takes nothing more; the answer is what was waiting.
+    pub(crate) fn close(&self) -> Vec<T> {
         let mut lanes = self.lock();
         lanes.closed = true;
-        let dropped = (std::mem::take(&mut lanes.quick), std::mem::take(&mut lanes.slow));
-        drop(lanes);
-        self.arrived.notify_all();
-        drop(dropped);
+        let mut dropped = Vec::new();
+        while let Some((_, waiting)) = lanes.quick.take().or_else(|| lanes.slow.take()) {
+            dropped.push(waiting.work);
+        }
+        dropped
     }
 
     fn lock(&self) -> MutexGuard<'_, Lanes<T>> {
@@ -78,12 +127,114 @@ impl<T> Queue<T> {
 }
 
 impl<T> Lanes<T> {
-    fn take(&mut self) -> Option<T> {
-        self.taken += 1;
-        if self.taken.is_multiple_of(SLOW_SHARE) {
-            return self.slow.pop_front().or_else(|| self.quick.pop_front());
+    fn lane(&mut self, lane: Lane) -> &mut Classes<T> {
+        match lane {
+            Lane::Quick => &mut self.quick,
+            Lane::Slow => &mut self.slow,
         }
-        self.quick.pop_front().or_else(|| self.slow.pop_front())
+    }
+
+    fn count(&mut self, owner: &Namespace, bounds: Bounds) -> Result<(), Overload> {
+        if self.waiting_all >= bounds.all {
+            return Err(Overload::Queue);
+        }
+        match self.waiting.get_mut(owner) {
+            Some(count) if *count >= bounds.per_owner => return Err(Overload::Owner),
+            Some(count) => *count += 1,
+            None if bounds.per_owner == 0 => return Err(Overload::Owner),
+            None => drop(self.waiting.insert(owner.clone(), 1)),
+        }
+        self.waiting_all += 1;
+        Ok(())
+    }
+
+    fn uncount(&mut self, owner: &Namespace) {
+        self.waiting_all -= 1;
+        if let Some(count) = self.waiting.get_mut(owner) {
+            *count -= 1;
+            if *count == 0 {
+                self.waiting.remove(owner);
+            }
+        }
+    }
+}
+
+/// Which class is asked first, turn by turn: of eight turns five begin with the high one, two with the normal one, and
+/// one with the low one.
+const TURNS: [[Priority; 3]; 8] = {
+    const HIGH: [Priority; 3] = [Priority::High, Priority::Normal, Priority::Low];
+    const NORMAL: [Priority; 3] = [Priority::Normal, Priority::High, Priority::Low];
+    const LOW: [Priority; 3] = [Priority::Low, Priority::Normal, Priority::High];
+    [HIGH, HIGH, NORMAL, HIGH, HIGH, NORMAL, HIGH, LOW]
+};
+
+/// A lane: a round of owners for each class.
+struct Classes<T> {
+    high: Round<T>,
+    normal: Round<T>,
+    low: Round<T>,
+    turn: usize,
+}
+
+impl<T> Default for Classes<T> {
+    fn default() -> Classes<T> {
+        Classes { high: Round::default(), normal: Round::default(), low: Round::default(), turn: 0 }
+    }
+}
+
+impl<T> Classes<T> {
+    fn class(&mut self, priority: Priority) -> &mut Round<T> {
+        match priority {
+            Priority::High => &mut self.high,
+            Priority::Normal => &mut self.normal,
+            Priority::Low => &mut self.low,
+        }
+    }
+
+    fn push(&mut self, owner: Namespace, priority: Priority, work: Waiting<T>) {
+        self.class(priority).push(owner, work);
+    }
+
+    fn take(&mut self) -> Option<(Namespace, Waiting<T>)> {
+        let order = TURNS.get(self.turn % TURNS.len())?;
+        let taken = order.iter().find_map(|priority| self.class(*priority).take())?;
+        self.turn = self.turn.wrapping_add(1);
+        Some(taken)
+    }
+}
+
+/// Owners, one after the other.
+struct Round<T> {
+    /// Those who wait, in the order of their turns.
+    order: VecDeque<Namespace>,
+    of: HashMap<Namespace, VecDeque<Waiting<T>>>,
+}
+
+impl<T> Default for Round<T> {
+    fn default() -> Round<T> {
+        Round { order: VecDeque::new(), of: HashMap::new() }
+    }
+}
+
+impl<T> Round<T> {
+    fn push(&mut self, owner: Namespace, work: Waiting<T>) {
+        if let Some(waiting) = self.of.get_mut(&owner) {
+            return waiting.push_back(work);
+        }
+        self.of.insert(owner.clone(), VecDeque::from([work]));
+        self.order.push_back(owner);
+    }
+
+    fn take(&mut self) -> Option<(Namespace, Waiting<T>)> {
+        let owner = self.order.pop_front()?;
+        let waiting = self.of.get_mut(&owner)?;
+        let work = waiting.pop_front()?;
+        if waiting.is_empty() {
+            self.of.remove(&owner);
+        } else {
+            self.order.push_back(owner.clone());
+        }
+        Some((owner, work))
     }
 }
 
@@ -91,24 +242,64 @@ impl<T> Lanes<T> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_slow_lane_waits_but_moves() {
-        let queue = Queue::new(100);
-        for number in 0..20 {
-            queue.push(Lane::Quick, number).unwrap();
-        }
-        queue.push(Lane::Slow, 99).unwrap();
-        let taken: Vec<i32> = (0..9).filter_map(|_| queue.pop()).collect();
-        assert_eq!(taken, [0, 1, 2, 3, 4, 5, 6, 99, 7]);
+    const BOUNDS: Bounds = Bounds { all: 100, per_owner: 50 };
+
+    fn place(owner: &str, priority: Priority) -> Place {
+        Place { lane: Lane::Quick, owner: Namespace::new(owner).unwrap(), priority, goes_on: false }
+    }
+
+    fn drain<T>(queue: &Queue<T>) -> Vec<T> {
+        std::iter::from_fn(|| queue.take(Lane::Quick)).collect()
     }
 
     #[test]
-    fn a_full_or_closed_queue_gives_work_back() {
-        let queue = Queue::new(1);
-        queue.push(Lane::Quick, 1).unwrap();
-        assert_eq!(queue.push(Lane::Slow, 2), Err(2));
-        queue.close();
-        assert_eq!(queue.pop(), None);
-        assert_eq!(queue.push(Lane::Quick, 3), Err(3));
+    fn owners_take_turns_however_much_one_of_them_has() {
+        let queue = Queue::new(BOUNDS);
+        for number in 0..5 {
+            queue.push(place("greedy", Priority::Normal), ('g', number)).unwrap();
+        }
+        for owner in ["a", "b"] {
+            queue.push(place(owner, Priority::Normal), (owner.chars().next().unwrap(), 0)).unwrap();
+        }
+        queue.push(place("a", Priority::Normal), ('a', 1)).unwrap();
+        let expected = [('g', 0), ('a', 0), ('b', 0), ('g', 1), ('a', 1), ('g', 2), ('g', 3), ('g', 4)];
+        assert_eq!(drain(&queue), expected);
+    }
+
+    #[test]
+    fn classes_are_served_by_weight_and_the_lowest_moves() {
+        let queue = Queue::new(BOUNDS);
+        for _ in 0..8 {
+            for (name, priority) in [('h', Priority::High), ('n', Priority::Normal), ('l', Priority::Low)] {
+                queue.push(place("a", priority), name).unwrap();
+            }
+        }
+        let order: String = drain(&queue).into_iter().collect();
+        assert_eq!(order, "hhnhhnhlhhnhnnnlnnllllll");
+    }
+
+    #[test]
+    fn the_lanes_are_apart() {
+        let queue = Queue::new(BOUNDS);
+        queue.push(Place { lane: Lane::Slow, ..place("a", Priority::High) }, 1).unwrap();
+        assert_eq!((queue.take(Lane::Quick), queue.take(Lane::Slow)), (None, Some(1)));
+    }
+
+    #[test]
+    fn an_owner_and_all_together_are_bounded_and_what_has_begun_is_not() {
+        let queue = Queue::new(Bounds { all: 3, per_owner: 2 });
+        let push = |owner, goes_on| {
+            let place = Place { goes_on, ..place(owner, Priority::Normal) };
+            queue.push(place, ()).map_err(|(overload, ())| overload)
+        };
+        assert_eq!((push("a", false), push("a", false)), (Ok(()), Ok(())));
+        assert_eq!(push("a", false), Err(Overload::Owner));
+        assert_eq!(push("a", true), Ok(()));
+        assert_eq!(push("b", false), Ok(()));
+        assert_eq!(push("c", false), Err(Overload::Queue));
+        assert!(queue.take(Lane::Quick).is_some());
+        assert_eq!(push("a", false), Ok(()), "there is room again");
+        assert_eq!(queue.close().len(), 4);
+        assert_eq!(push("a", true), Err(Overload::Stopping));
     }
 }

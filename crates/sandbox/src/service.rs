@@ -1,32 +1,39 @@
 //! The sandbox as a running part: its threads, its pool, and the handle.
 
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::kv::Kv;
 use nexus_kernel::port::rng::SharedRng;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::cache::{Cache, Kept, Scripts, script_key};
 use crate::call::{self, Invocation};
 use crate::compile::{self, JsError, Module};
 use crate::component::{self, Components};
+use crate::crew::{Crew, Work};
 use crate::engine::{self, Guest, PoolSize};
-use crate::error::{CallError, CallErrorKind, StartError};
+use crate::error::{CallError, CallErrorKind, Overload, StartError};
 use crate::host::State;
 use crate::limits::{
-    INSTANCES_MAX, Limits, MEMORY_BYTES_MAX, QUEUED_SLICES_MAX, RESIDENT_MAX, SPILLED_BYTES_MAX,
+    INSTANCES_MAX, Limits, MEMORY_BYTES_MAX, QUEUED_MAX, QUEUED_PER_OWNER_MAX, RESIDENT_MAX,
+    SPILLED_BYTES_MAX,
 };
 use crate::meter::Ticker;
 use crate::op::Scope;
 use crate::outcome::Outcome;
-use crate::queue::{Lane, Queue};
+use crate::queue::{Bounds, Place};
+use crate::seats::Seats;
 use crate::turn::Crowd;
+
+/// How long a patient caller waits before it tries again, at first and at most.
+const PATIENCE_MIN: Duration = Duration::from_millis(10);
+const PATIENCE_MAX: Duration = Duration::from_secs(1);
 
 /// What a sandbox is made from.
 #[derive(Clone)]
@@ -51,8 +58,10 @@ pub struct Options {
     pub spilled_bytes_max: usize,
     /// The most memory any call can be allowed, in bytes.
     pub memory_bytes_max: usize,
-    /// See [`QUEUED_SLICES_MAX`].
-    pub queued_slices_max: usize,
+    /// See [`QUEUED_MAX`].
+    pub queued_max: usize,
+    /// See [`QUEUED_PER_OWNER_MAX`].
+    pub queued_per_owner_max: usize,
 }
 
 impl Options {
@@ -69,7 +78,8 @@ impl Options {
             resident_max: RESIDENT_MAX,
             spilled_bytes_max: SPILLED_BYTES_MAX,
             memory_bytes_max: MEMORY_BYTES_MAX,
-            queued_slices_max: QUEUED_SLICES_MAX,
+            queued_max: QUEUED_MAX,
+            queued_per_owner_max: QUEUED_PER_OWNER_MAX,
         }
     }
 }
@@ -78,16 +88,15 @@ impl Options {
 #[derive(Clone)]
 pub struct Sandbox(Arc<Shared>);
 
-type Work = Box<dyn FnOnce() + Send>;
 type Ready = Option<Result<Arc<Guest>, Arc<str>>>;
 
 /// What the handles share.
 pub(crate) struct Shared {
     options: Options,
-    queue: Arc<Queue<Work>>,
+    crew: Arc<Crew>,
     ticker: Ticker,
     ready: watch::Receiver<Ready>,
-    permits: Arc<Semaphore>,
+    seats: Arc<Seats>,
     spill_kib: Arc<Semaphore>,
     components: Components,
     cache: Option<Arc<Cache>>,
@@ -103,21 +112,22 @@ impl Sandbox {
         let engine = engine::engine(size).map_err(|error| StartError(format!("{error:#}")))?;
         let threads = |error: std::io::Error| StartError(format!("no threads: {error}"));
         let ticker = Ticker::start(engine.clone()).map_err(threads)?;
-        let queue = Arc::new(Queue::new(options.queued_slices_max));
         let (ready_sender, ready) = watch::channel(None);
-        let permits = Arc::new(Semaphore::new(usize::try_from(options.instances_max).unwrap_or(1)));
+        let seats = Arc::new(Seats::new(usize::try_from(options.instances_max).unwrap_or(1)));
         let cache = options.cache_folder.as_deref().and_then(|folder| Cache::open(folder, &options.rng));
         let cache = cache.map(Arc::new);
-        let count =
-            options.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+        let count = options.threads.or_else(|| thread::available_parallelism().ok());
+        let bounds = Bounds { all: options.queued_max, per_owner: options.queued_per_owner_max };
+        let crew =
+            Crew::start(bounds, ticker.clone(), count.unwrap_or(NonZeroUsize::MIN)).map_err(threads)?;
         let spill_kib = Arc::new(Semaphore::new(options.spilled_bytes_max / 1_024));
         let scripts = Scripts::new(options.clock.clone(), cache.clone());
         let shared = Arc::new(Shared {
             options,
-            queue,
+            crew,
             ticker,
             ready,
-            permits,
+            seats,
             spill_kib,
             components: Components::default(),
             cache,
@@ -130,11 +140,6 @@ impl Sandbox {
             ready_sender.send_replace(Some(guest.map(Arc::new).map_err(|error| format!("{error:#}").into())));
         };
         thread::Builder::new().name("sandbox-prepare".into()).spawn(prepare).map_err(threads)?;
-        for number in 0..count {
-            let (queue, ticker) = (shared.queue.clone(), shared.ticker.clone());
-            let builder = thread::Builder::new().name(format!("sandbox-{number}")).stack_size(4 << 20);
-            builder.spawn(move || work(&queue, &ticker)).map_err(threads)?;
-        }
         Ok(Sandbox(shared))
     }
 
@@ -153,15 +158,16 @@ impl Sandbox {
 
     async fn compile_now(&self, file: &str, source: &str) -> Result<(Kept, u64), JsError> {
         let failed = |error: CallError| JsError::of_sandbox(file, error.kind.to_string());
-        let (guest, permit) = self.0.admit().await.map_err(failed)?;
+        let (guest, seats) = (self.0.guest().await.map_err(failed)?, self.0.seats.clone());
         let state = self.0.state(Limits::of_compiling(), None);
         let (path, source) = (file.to_owned(), source.to_owned());
         let work = move || {
+            let seat = seats.take();
             let compiled = compile::compile(&guest, state, &path, &source);
-            drop(permit);
+            drop(seat);
             compiled
         };
-        let answer = self.0.submit(Lane::Slow, work).map_err(failed)?;
+        let answer = self.0.submit(&Place::of_ours(), false, work).await.map_err(failed)?;
         answer.await.map_err(|_| JsError::of_sandbox(file, "a thread of the sandbox was lost"))?
     }
 
@@ -181,18 +187,6 @@ impl Sandbox {
     /// Resolves when the engine is ready; an error says why it never will be.
     pub async fn ready(&self) -> Result<(), StartError> {
         self.0.guest().await.map(drop).map_err(|error| StartError(error.kind.to_string()))
-    }
-}
-
-/// A thread of the sandbox.
-fn work(queue: &Queue<Work>, ticker: &Ticker) {
-    while let Some(work) = queue.pop() {
-        let running = ticker.running();
-        // A fault of ours in one call must not take the thread from all others; its caller sees a lost answer.
-        if catch_unwind(AssertUnwindSafe(work)).is_err() {
-            tracing::error!("a call of the sandbox panicked");
-        }
-        drop(running);
     }
 }
 
@@ -217,7 +211,8 @@ impl Shared {
         &self.options.rng
     }
 
-    async fn guest(&self) -> Result<Arc<Guest>, CallError> {
+    /// The engine, once it is ready.
+    pub(crate) async fn guest(&self) -> Result<Arc<Guest>, CallError> {
         let mut ready = self.ready.clone();
         let state = ready.wait_for(Option::is_some).await;
         match state.as_deref() {
@@ -227,33 +222,20 @@ impl Shared {
         }
     }
 
-    /// The engine, and the right to one instance.
-    pub(crate) async fn admit(&self) -> Result<(Arc<Guest>, OwnedSemaphorePermit), CallError> {
-        Ok((self.guest().await?, self.permit().await?))
-    }
-
-    /// The right to one instance.
-    pub(crate) async fn permit(&self) -> Result<OwnedSemaphorePermit, CallError> {
-        let permit = self.permits.clone().acquire_owned().await;
-        permit.map_err(|_| CallError::from(CallErrorKind::Overloaded("it is stopping")))
-    }
-
     pub(crate) fn crowd(&self) -> Crowd {
         let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
         let instances_max = size(self.options.instances_max);
         let resident_max = size(self.options.resident_max).min(instances_max.saturating_sub(1));
-        Crowd {
-            permits: self.permits.clone(),
-            instances_max,
-            resident_max,
-            spill_kib: self.spill_kib.clone(),
-        }
+        Crowd { seats: self.seats.clone(), resident_max, spill_kib: self.spill_kib.clone() }
     }
 
     /// What the host keeps for an execution.
     pub(crate) fn state(&self, mut limits: Limits, scope: Option<Arc<Scope>>) -> State {
         limits.memory_bytes_max = limits.memory_bytes_max.min(self.options.memory_bytes_max);
-        State::new(limits, scope, self.options.clock.clone(), self.options.rng.clone())
+        let (clock, rng) = (self.options.clock.clone(), self.options.rng.clone());
+        let mut state = State::new(limits, scope, clock, rng);
+        state.crew = Some(self.crew.clone());
+        state
     }
 
     pub(crate) fn scope(&self, invocation: &Invocation) -> Arc<Scope> {
@@ -268,25 +250,44 @@ impl Shared {
         })
     }
 
-    /// Has work done on a thread of the sandbox.
-    pub(crate) fn submit<T: Send + 'static>(
+    /// Has work done on a thread of the sandbox. When too much is waiting already, a patient caller tries again.
+    pub(crate) async fn submit<T: Send + 'static>(
         &self,
-        lane: Lane,
+        place: &Place,
+        patient: bool,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<oneshot::Receiver<T>, CallError> {
         let (answer, receiver) = oneshot::channel();
-        let work: Work = Box::new(move || {
+        let mut work: Work = Box::new(move || {
             let _ = answer.send(work()); // the caller may have gone away
         });
-        let full = |_| CallError::from(CallErrorKind::Overloaded("too many calls are waiting"));
-        self.queue.push(lane, work).map_err(full)?;
-        Ok(receiver)
+        let mut pause = PATIENCE_MIN;
+        loop {
+            let Err((overload, given_back)) = self.crew.submit(place.clone(), work) else {
+                return Ok(receiver);
+            };
+            if !patient || overload == Overload::Stopping {
+                return Err(CallErrorKind::Overloaded(overload).into());
+            }
+            work = given_back;
+            self.options.clock.sleep_until(self.options.clock.now().plus(pause)).await;
+            pause = (pause * 2).min(PATIENCE_MAX);
+        }
+    }
+}
+
+impl Shared {
+    /// Has something of ours done that nobody waits for; when the sandbox is stopping, it is done here.
+    pub(crate) fn tidy(&self, work: impl FnOnce() + Send + 'static) {
+        if let Err((_, work)) = self.crew.submit(Place::of_ours(), Box::new(work)) {
+            work();
+        }
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.queue.close();
+        self.crew.close();
         self.ticker.stop();
     }
 }

@@ -4,6 +4,7 @@
 //! is. What differs from the image that every instance starts from is a few kibibytes for a small function; it is kept
 //! in words, and put back into a fresh instance when an operation has been answered.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -28,6 +29,8 @@ pub(crate) struct Spilled {
     pub(crate) state: State,
     memory_bytes: usize,
     difference: Difference,
+    /// What it is a difference from.
+    image_id: u64,
     /// In kibibytes.
     _room: OwnedSemaphorePermit,
 }
@@ -48,11 +51,14 @@ impl Spilled {
         let kept_kib = u32::try_from(difference.len_bytes().div_ceil(1_024)).unwrap_or(u32::MAX);
         let Ok(room) = room.clone().try_acquire_many_owned(kept_kib) else { return Err(Box::new(state)) };
         state.spills += 1;
-        Ok(Spilled { state, memory_bytes, difference, _room: room })
+        Ok(Spilled { state, memory_bytes, difference, image_id: guest.image_id(), _room: room })
     }
 
     /// A fresh instance with the memory as it was.
     pub(crate) fn restore(self, guest: &Guest) -> wasmtime::Result<Instance> {
+        if self.image_id != guest.image_id() {
+            return Err(wasmtime::Error::msg("a spilled execution belongs to another engine"));
+        }
         let mut instance = Instance::bare(guest, self.state)?;
         instance.grow_to(self.memory_bytes)?;
         let complete = self.difference.apply(instance.memory_mut()?);
@@ -126,6 +132,13 @@ impl Difference {
     fn len_bytes(&self) -> usize {
         self.bytes.len() + self.runs.len() * size_of::<(u16, u16)>()
     }
+}
+
+/// Differs whenever a difference from one image must not be put on another.
+pub(crate) fn id_of(image: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    image.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The memory every instance starts with, without the zeros at its end.

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use nexus_kernel::Json;
 use nexus_kernel::failure::Failure;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::compile::Module;
 use crate::engine::Guest;
-use crate::error::{CallError, CallErrorKind};
+use crate::error::{CallError, CallErrorKind, Overload};
 use crate::host::{Started, State};
 use crate::instance::{Instance, Settled, Status, Thrown, classify_trap};
 use crate::outcome::Outcome;
 use crate::profile::Phase;
-use crate::service::Shared;
+use crate::seats::{Seat, Seats};
 use crate::spill::Spilled;
 
 /// What all turns of an execution need.
@@ -27,8 +27,7 @@ pub(crate) struct Turns {
 /// How many instances there are, and how many may be kept by executions that wait.
 #[derive(Clone)]
 pub(crate) struct Crowd {
-    pub(crate) permits: Arc<Semaphore>,
-    pub(crate) instances_max: usize,
+    pub(crate) seats: Arc<Seats>,
     pub(crate) resident_max: usize,
     /// Room for what is kept of spilled executions, in kibibytes.
     pub(crate) spill_kib: Arc<Semaphore>,
@@ -37,7 +36,7 @@ pub(crate) struct Crowd {
 impl Crowd {
     /// Whether an execution that waits must give its instance back.
     fn is_full(&self) -> bool {
-        self.instances_max.saturating_sub(self.permits.available_permits()) > self.resident_max
+        self.seats.taken() > self.resident_max
     }
 }
 
@@ -58,8 +57,8 @@ pub(crate) enum Parked {
 /// An instance, and the right to have one.
 pub(crate) struct Execution {
     instance: Instance,
-    /// Dropped after the instance, so that the pool always has room for who holds a permit.
-    permit: OwnedSemaphorePermit,
+    /// Dropped after the instance, so that the pool always has room for who holds a seat.
+    seat: Seat,
 }
 
 impl Parked {
@@ -76,14 +75,6 @@ impl Parked {
             Parked::Spilled(mut spilled) => spilled.state.fail(kind),
         }
     }
-
-    /// The right to an instance, for who has given it back.
-    pub(crate) async fn permit(&self, shared: &Shared) -> Result<Option<OwnedSemaphorePermit>, CallError> {
-        match self {
-            Parked::Resident(_) => Ok(None),
-            Parked::Spilled(_) => shared.permit().await.map(Some),
-        }
-    }
 }
 
 fn broken(error: &wasmtime::Error) -> Turn {
@@ -92,18 +83,13 @@ fn broken(error: &wasmtime::Error) -> Turn {
 
 impl Turns {
     /// A fresh instance, the module, the call.
-    pub(crate) fn first(
-        &self,
-        mut state: State,
-        permit: OwnedSemaphorePermit,
-        request: &[u8],
-        seed: u64,
-    ) -> Turn {
+    pub(crate) fn first(&self, mut state: State, request: &[u8], seed: u64) -> Turn {
         if let Err(stop) = state.interrupt.check() {
             return broken(&stop.into());
         }
+        let seat = self.crowd.seats.take();
         state.watch.waited(Phase::Queue);
-        state.meter.begin_slice();
+        state.begin_slice();
         let mut instance = match Instance::fresh(&self.guest, state, seed) {
             Ok(instance) => instance,
             Err(error) => return broken(&error),
@@ -116,36 +102,29 @@ impl Turns {
             Ok(Status::Done) => instance.invoke(exports, request),
             other => other,
         };
-        self.conclude(Box::new(Execution { instance, permit }), entered)
+        self.conclude(Box::new(Execution { instance, seat }), entered)
     }
 
     /// The answers of operations, and what follows from them.
-    pub(crate) fn next(
-        &self,
-        parked: Parked,
-        permit: Option<OwnedSemaphorePermit>,
-        settled: &[Settled],
-    ) -> Turn {
-        let mut execution = match (parked, permit) {
-            (Parked::Resident(mut execution), _) => {
+    pub(crate) fn next(&self, parked: Parked, settled: &[Settled]) -> Turn {
+        let mut execution = match parked {
+            Parked::Resident(mut execution) => {
                 let state = execution.instance.store.data_mut();
                 state.watch.waited(Phase::Wait);
-                state.meter.begin_slice();
+                state.begin_slice();
                 execution
             }
-            (Parked::Spilled(mut spilled), Some(permit)) => {
+            Parked::Spilled(mut spilled) => {
+                let seat = self.crowd.seats.take();
                 spilled.state.watch.waited(Phase::Wait);
-                spilled.state.meter.begin_slice();
+                spilled.state.begin_slice();
                 match spilled.restore(&self.guest) {
                     Ok(mut instance) => {
                         instance.store.data_mut().watch.lap(Phase::Restore);
-                        Box::new(Execution { instance, permit })
+                        Box::new(Execution { instance, seat })
                     }
                     Err(error) => return broken(&error),
                 }
-            }
-            (Parked::Spilled(_), None) => {
-                return broken(&wasmtime::Error::msg("an instance without a permit"));
             }
         };
         let instance = &mut execution.instance;
@@ -190,16 +169,16 @@ impl Turns {
         if !self.crowd.is_full() {
             return Turn::Waiting(Parked::Resident(execution), started);
         }
-        let Execution { instance, permit } = *execution;
+        let Execution { instance, seat } = *execution;
         let mut spilled = Spilled::take(&self.guest, instance, &self.crowd.spill_kib);
         if let Ok(spilled) = &mut spilled {
             spilled.state.watch.lap(Phase::Spill);
         }
-        drop(permit);
+        drop(seat);
         match spilled {
             Ok(spilled) => Turn::Waiting(Parked::Spilled(Box::new(spilled)), started),
             Err(mut state) => {
-                let kind = CallErrorKind::Overloaded("too many functions wait");
+                let kind = CallErrorKind::Overloaded(Overload::Parked);
                 Turn::Answered(Err(state.fail(kind)))
             }
         }

@@ -76,7 +76,7 @@ fn programs_get_one_object() {
 fn failures_end_as_everywhere() {
     let project = project();
     for (function, code, part) in [
-        ("Spin", 1, "NX-5002"),
+        ("Spin", 1, "NX-5020"),
         ("Boom", 1, "RangeError: too far (activities/a.js:8:"),
         ("Net", 1, "grant it in nexus.toml"),
         ("Adt", 4, "did you mean Add?"),

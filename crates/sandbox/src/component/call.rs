@@ -15,14 +15,17 @@ use wasmtime::{Store, Trap, UpdateDeadline};
 use super::Machine;
 use super::engine::{Home, STACK_BYTES_MAX};
 use super::host::{self, Exchange, Side, Wanted};
-use crate::call::{AbandonOnDrop, Input, Invocation, QUICK_US_MAX, check_export, perform};
-use crate::error::{CallError, CallErrorKind, LimitKind, Stop};
+use crate::allowance::{Allowance, Stretch};
+use crate::call::{AbandonOnDrop, Input, Invocation, check_export, perform};
+use crate::crew::QUICK_US_MAX;
+use crate::error::{CallError, CallErrorKind, Overload, Stop};
 use crate::host::State;
+use crate::limit_kind::LimitKind;
 use crate::meter::Interrupt;
 use crate::op::Scope;
 use crate::outcome::Outcome;
 use crate::profile::{Phase, Recorder, Watch};
-use crate::queue::Lane;
+use crate::queue::{Lane, Place};
 use crate::service::Shared;
 
 type Ended = Result<Outcome, CallError>;
@@ -38,15 +41,14 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation, code: Arc<Mach
     let (index, arguments) = prepare(&invocation, &code)?;
     let recorder = invocation.recorder.clone();
     let mut watch = Watch::start(recorder.clone());
-    let limit = shared.clock().now().plus(Duration::from_millis(invocation.limits.wall_ms_max));
-    let deadline = invocation.deadline.map_or(limit, |deadline| deadline.min(limit));
-    let mut timeout = shared.clock().sleep_until(deadline);
+    let mut allowance = Allowance::new(shared.clock().clone(), &invocation.limits, invocation.deadline);
+    let mut timeout = allowance.begin(Stretch::Running);
     let permit = tokio::select! {
         biased;
         permit = code.home.permits.clone().acquire_owned() => permit,
         () = &mut timeout => return Err(CallErrorKind::Deadline.into()),
     };
-    let permit = permit.map_err(|_| CallError::from(CallErrorKind::Overloaded("it is stopping")))?;
+    let permit = permit.map_err(|_| CallError::from(CallErrorKind::Overloaded(Overload::Stopping)))?;
     watch.waited(Phase::Admit);
     let scope = shared.scope(&invocation);
     let mut state = shared.state(invocation.limits.clone(), Some(scope.clone()));
@@ -57,8 +59,15 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation, code: Arc<Mach
     let side = Side { state, exchange: Arc::clone(&exchange) };
     let running =
         Running { home: Arc::clone(&code.home), work: Box::pin(run(code, index, side, (arguments, permit))) };
-    let driver = Driver { shared, exchange, interrupt, scope, recorder };
-    driver.drive(Parked { shared, running: Some(running) }, timeout).await
+    let Invocation { module, export, priority, patient, context, limits, .. } = invocation;
+    let lane = if module.heat().is_hot(&export) { Lane::Slow } else { Lane::Quick };
+    let place = Place { lane, owner: context.namespace, priority, goes_on: false };
+    let operation_ms_max = limits.operation_ms_max;
+    let driver = Driver { shared, exchange, interrupt, scope, recorder, operation_ms_max, place, patient };
+    let ended = driver.drive(Parked { shared, running: Some(running) }, (allowance, timeout)).await;
+    let stats = ended.as_ref().map_or_else(|error| *error.stats, |outcome| outcome.stats);
+    module.heat().note(&export, stats.cpu_us, stats.slices);
+    ended
 }
 
 /// Checks what can be checked without the component.
@@ -89,14 +98,12 @@ async fn run(
         return Err(side.state.fail(classify(&stop.into(), &side.state)));
     }
     side.state.watch.waited(Phase::Queue);
-    side.state.meter.begin_slice();
+    side.state.begin_slice();
     let mut store = Store::new(&code.home.engine, side);
     store.limiter(|side| side);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|context| {
-        let state = &context.data().state;
-        state.interrupt.check()?;
-        state.meter.check()?;
+        context.data().state.tick()?;
         Ok(UpdateDeadline::Continue(1))
     });
     let called = enter(&code, index, &mut store, &arguments).await;
@@ -203,8 +210,7 @@ struct Parked<'a> {
 impl Drop for Parked<'_> {
     fn drop(&mut self) {
         let Some(running) = self.running.take() else { return };
-        // With a full queue it is wiped here: better slowly than never.
-        let _ = self.shared.submit(Lane::Quick, move || drop(running));
+        self.shared.tidy(move || drop(running));
     }
 }
 
@@ -215,18 +221,27 @@ struct Driver<'a> {
     interrupt: Interrupt,
     scope: Arc<Scope>,
     recorder: Option<Recorder>,
+    operation_ms_max: u64,
+    place: Place,
+    patient: bool,
 }
 
 impl Driver<'_> {
-    async fn drive(&self, mut parked: Parked<'_>, mut timeout: BoxFuture<'static, ()>) -> Ended {
+    async fn drive(
+        mut self,
+        mut parked: Parked<'_>,
+        (mut allowance, mut timeout): (Allowance, BoxFuture<'static, ()>),
+    ) -> Ended {
         let mut operations = JoinSet::new();
-        let mut in_time = true;
+        let (mut in_time, mut waited) = (true, None);
         loop {
             let Some(running) = parked.running.take() else {
                 return Err(CallErrorKind::Failed("an execution was lost".to_owned()).into());
             };
-            match self.turn(running, &mut timeout, &mut in_time).await? {
-                Ok(ended) => return ended,
+            let turn = self.turn(running, &mut timeout, &mut in_time).await?;
+            allowance.end(Stretch::Running);
+            match turn {
+                Ok(ended) => return ended.map_err(|error| with_reason(error, waited)),
                 Err(running) => parked.running = Some(running),
             }
             let wanted = self.exchange.take();
@@ -236,33 +251,46 @@ impl Driver<'_> {
                 operations.shutdown().await;
                 continue;
             }
-            for Wanted { started, answer } in wanted {
-                let (scope, recorder) = (Arc::clone(&self.scope), self.recorder.clone());
-                operations.spawn(async move {
-                    // The component is gone when nobody takes the answer.
-                    let _ = answer.send(perform(scope, started, recorder).await);
-                });
+            for wanted in wanted {
+                self.spawn(&mut operations, wanted);
             }
+            let time_of_waiting = allowance.begin(Stretch::Waiting);
             tokio::select! {
                 biased;
                 Some(_) = operations.join_next() => while operations.try_join_next().is_some() {},
-                () = &mut timeout => {
+                () = time_of_waiting => {
+                    waited = Some(allowance.waited());
                     self.interrupt.deadline();
                     operations.shutdown().await;
                     in_time = false;
                 }
             }
+            allowance.end(Stretch::Waiting);
+            timeout = allowance.begin(Stretch::Running);
         }
     }
 
+    fn spawn(&self, operations: &mut JoinSet<()>, Wanted { started, answer }: Wanted) {
+        let (scope, recorder) = (Arc::clone(&self.scope), self.recorder.clone());
+        let clock = self.shared.clock();
+        let timeout = clock.sleep_until(clock.now().plus(Duration::from_millis(self.operation_ms_max)));
+        operations.spawn(async move {
+            // The component is gone when nobody takes the answer.
+            let _ = answer.send(perform(scope, started, recorder, timeout).await);
+        });
+    }
+
     async fn turn(
-        &self,
+        &mut self,
         running: Running,
         timeout: &mut BoxFuture<'static, ()>,
         in_time: &mut bool,
     ) -> Result<Result<Ended, Running>, CallError> {
-        let lane = if self.exchange.spent_us() > QUICK_US_MAX { Lane::Slow } else { Lane::Quick };
-        let mut answer = self.shared.submit(lane, move || running.turn())?;
+        if self.place.goes_on {
+            self.place.lane = if self.exchange.spent_us() > QUICK_US_MAX { Lane::Slow } else { Lane::Quick };
+        }
+        let mut answer = self.shared.submit(&self.place, self.patient, move || running.turn()).await?;
+        self.place.goes_on = true;
         let lost = |_| CallError::from(CallErrorKind::Failed("a thread of the sandbox was lost".to_owned()));
         if *in_time {
             tokio::select! {
@@ -275,5 +303,13 @@ impl Driver<'_> {
             }
         }
         answer.await.map_err(lost)
+    }
+}
+
+/// An execution that was ended because it had waited too long says so.
+fn with_reason(error: CallError, waited: Option<CallErrorKind>) -> CallError {
+    match waited {
+        Some(kind) if error.kind == CallErrorKind::Deadline => CallError { kind, ..error },
+        _ => error,
     }
 }

@@ -8,8 +8,9 @@ use tokio::sync::oneshot;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
 use wasmtime::{Engine, ResourceLimiter, StoreContextMut};
 
-use crate::error::{LimitKind, Stop};
+use crate::error::Stop;
 use crate::host::{Started, State};
+use crate::limit_kind::LimitKind;
 use crate::op::{Op, OpError};
 use crate::profile::{Call, Phase, Recorder};
 
@@ -238,7 +239,7 @@ impl Side {
     /// The next slice begins, unless the execution is to end.
     fn resume(&mut self) -> Result<(), Stop> {
         self.state.watch.waited(Phase::Wait);
-        self.state.meter.begin_slice();
+        self.state.begin_slice();
         self.state.outstanding = 0;
         self.state.interrupt.check()
     }

@@ -51,7 +51,7 @@ async fn endless_work_is_stopped_at_its_budget() {
 #[tokio::test]
 async fn work_in_many_slices_is_stopped_by_the_total() {
     let source = "export async function Main(_, ctx) {
-        for (;;) { const end = Date.now() + 15; while (Date.now() < end); await ctx.kv.get('x') } }";
+        for (;;) { for (let i = 0; i < 2e5; i++); await ctx.kv.get('x') } }";
     let mut call = invocation(source, Value::Null).await;
     call.limits.cpu_ms_max = 60;
     let error = sandbox().call(call).await.unwrap_err();
@@ -119,7 +119,7 @@ async fn floods_meet_their_quota() {
     let lines = "export function Main() { for (;;) console.log('x'.repeat(1000)) }";
     stopped_by(lines, &[LimitKind::LogBytes]).await;
     let empty = "export function Main() { for (;;) console.log('') }";
-    stopped_by(empty, &[LimitKind::LogBytes]).await;
+    stopped_by(empty, &[LimitKind::LogLines]).await;
     let line = "export function Main() { console.log('x'.repeat(1 << 20)) }";
     stopped_by(line, &[LimitKind::LogBytes]).await;
     let argument = "export async function Main(_, ctx) { await ctx.kv.put('a', 'x'.repeat(300000)) }";
@@ -147,7 +147,7 @@ async fn an_input_that_is_too_large_is_not_sent() {
     let call = invocation("export function Main() {}", json!("x".repeat(300_000))).await;
     let error = sandbox().call(call).await.unwrap_err();
     assert_eq!(limit_of(&error.kind), Some(LimitKind::ArgumentBytes));
-    assert_eq!(error.kind.code().id, "NX-5007");
+    assert_eq!(error.kind.code().id, "NX-5024");
 }
 
 #[tokio::test]

@@ -8,7 +8,9 @@ use nexus_kernel::memory::clock::SimClock;
 use nexus_kernel::port::clock::Clock;
 use nexus_kernel::time::Timestamp;
 use nexus_kernel::{BoxFuture, Json};
-use nexus_sandbox::{CallErrorKind, Capabilities, HostFunctions, Invocation, OpError, Options, Sandbox};
+use nexus_sandbox::{
+    CallErrorKind, Capabilities, HostFunctions, Invocation, LimitKind, OpError, Options, Overload, Sandbox,
+};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
 
@@ -186,7 +188,8 @@ async fn a_small_function_that_waits_is_kept_in_ten_kibibytes() {
     }
     let big = "export async function Main(n, ctx) { const b = new Uint8Array(1 << 20).fill(1); await ctx.host('wait', n); return b }";
     let error = own.call(gated(big, &gate).await).await.unwrap_err();
-    assert_eq!(error.kind, CallErrorKind::Overloaded("too many functions wait"));
+    assert_eq!(error.kind, CallErrorKind::Overloaded(Overload::Parked));
+    assert_eq!(error.kind.code().id, "NX-5030");
 }
 
 #[tokio::test]
@@ -206,8 +209,12 @@ async fn operations_nobody_awaits_are_abandoned_and_told() {
 }
 
 fn simulated() -> (SimClock, Sandbox) {
+    simulated_with(options())
+}
+
+fn simulated_with(options: Options) -> (SimClock, Sandbox) {
     let clock = SimClock::at(Timestamp::from_millis(1_000_000));
-    let own = Sandbox::start(Options { clock: Arc::new(clock.clone()), ..options() }).unwrap();
+    let own = Sandbox::start(Options { clock: Arc::new(clock.clone()), ..options }).unwrap();
     (clock, own)
 }
 
@@ -227,6 +234,46 @@ async fn the_deadline_ends_waiting() {
     assert_eq!(error.kind.code().id, "NX-5008");
     assert_eq!(error.logs[0].message, "hi");
     assert_eq!(error.logs[0].at, Timestamp::from_millis(1_000_000));
+}
+
+#[tokio::test]
+async fn waiting_has_a_limit_of_its_own() {
+    let (clock, own) = simulated();
+    let gate = Arc::new(Gate::default());
+    let source = "export async function Main(_, ctx) { await ctx.host('a', 1); await ctx.host('b', 2) }";
+    let mut call = gated(source, &gate).await;
+    (call.limits.suspended_ms_max, call.limits.wall_ms_max) = (10_000, 5_000);
+    call.limits.operation_ms_max = 60_000;
+    let running = tokio::spawn(async move { own.call(call).await });
+    let (_, first) = gate.until_waiting(1).await.pop().unwrap();
+    clock.advance(Duration::from_secs(6));
+    first.send(Value::Null).unwrap();
+    let _second = gate.until_waiting(1).await;
+    clock.advance(Duration::from_secs(5));
+    let error = running.await.unwrap().unwrap_err();
+    let limit = CallErrorKind::Limit { what: LimitKind::Suspended, limit: 10_000, used: 10_000 };
+    assert_eq!(error.kind, limit, "the waits together; the five seconds of running have hardly been touched");
+    assert_eq!(error.kind.code().id, "NX-5026");
+    let failure = error.kind.to_failure();
+    assert!(!failure.non_retryable, "slow services may be quicker next time");
+    assert_eq!(failure.details[0]["resource"], json!("suspended_ms"));
+    assert_eq!(gate.dropped.load(Ordering::SeqCst), 2, "what it waited for has been dropped");
+}
+
+#[tokio::test]
+async fn an_operation_that_takes_too_long_fails_and_can_be_caught() {
+    let (clock, own) = simulated();
+    let gate = Arc::new(Gate::default());
+    let source = "export async function Main(_, ctx) {
+        try { await ctx.host('a', 1) } catch (e) { return [e.name, e.code, e.message, e instanceof Error] } }";
+    let mut call = gated(source, &gate).await;
+    call.limits.operation_ms_max = 2_000;
+    let running = tokio::spawn(async move { own.call(call).await });
+    let _waiting = gate.until_waiting(1).await;
+    clock.advance(Duration::from_secs(2));
+    let expected = json!(["TimeoutError", "NX-5027", "the operation took longer than it may", true]);
+    assert_eq!(running.await.unwrap().unwrap().result, expected);
+    assert_eq!(gate.dropped.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
@@ -278,9 +325,30 @@ async fn a_caller_that_leaves_stops_the_operations_and_frees_the_instance() {
 
 #[tokio::test]
 async fn too_much_waiting_work_is_turned_away() {
-    let own = Sandbox::start(Options { queued_slices_max: 0, ..options() }).unwrap();
-    let call = invocation("export function Main() {}", Value::Null).await;
-    let error = own.call(call).await.unwrap_err();
-    assert!(matches!(error.kind, CallErrorKind::Overloaded(_)), "{error}");
-    assert!(!error.kind.to_failure().non_retryable);
+    for (options, what, code) in [
+        (Options { queued_max: 0, ..options() }, Overload::Queue, "NX-5028"),
+        (Options { queued_per_owner_max: 0, ..options() }, Overload::Owner, "NX-5029"),
+    ] {
+        let own = Sandbox::start(options).unwrap();
+        let call = invocation("export function Main() {}", Value::Null).await;
+        let error = own.call(call).await.unwrap_err();
+        assert_eq!(error.kind, CallErrorKind::Overloaded(what));
+        assert_eq!(error.kind.code().id, code);
+        assert!(!error.kind.to_failure().non_retryable);
+    }
+}
+
+#[tokio::test]
+async fn a_patient_caller_waits_for_room() {
+    let (clock, own) = simulated_with(Options { queued_per_owner_max: 0, ..options() });
+    let mut call = invocation("export function Main() {}", Value::Null).await;
+    call.patient = true;
+    own.ready().await.unwrap();
+    let running = tokio::spawn(async move { own.call(call).await });
+    // There never is room here: it goes on trying until its time is up.
+    while !running.is_finished() {
+        clock.advance(Duration::from_secs(1));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(running.await.unwrap().unwrap_err().kind, CallErrorKind::Deadline);
 }
