@@ -1,10 +1,11 @@
 //! Measurements that print their figures; nothing here passes or fails.
 //!
-//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine durable sandbox rest process`) only
+//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine durable sandbox fairness rest process`) only
 //! those; `job` does what `benches/peers` do; `simulate COUNT [FROM]` lives through the worlds of that many seeds instead. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
 
 mod durable;
 mod engine;
+mod fairness;
 mod job;
 mod lang;
 mod lsp;
@@ -26,8 +27,8 @@ fn out(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}"); // a reader that has gone away wants no more lines
 }
 
-const ALL: [&str; 9] =
-    ["lang", "lsp", "store", "visibility", "engine", "durable", "sandbox", "rest", "process"];
+const ALL: [&str; 10] =
+    ["lang", "lsp", "store", "visibility", "engine", "durable", "sandbox", "fairness", "rest", "process"];
 
 fn main() -> Result<()> {
     let given: Vec<String> = std::env::args().skip(1).collect();
@@ -49,6 +50,7 @@ fn main() -> Result<()> {
             "engine" => runtime()?.block_on(engine::run())?,
             "durable" => runtime()?.block_on(durable::run())?,
             "sandbox" => runtime()?.block_on(sandbox::run())?,
+            "fairness" => runtime()?.block_on(fairness::run())?,
             "rest" => rest::run()?,
             "process" => process::run()?,
             other => anyhow::bail!("there is no measurement {other:?}; there are {}", ALL.join(", ")),

@@ -56,3 +56,8 @@ pub(crate) fn process_cpu() -> Duration {
     };
     of(usage.ru_utime) + of(usage.ru_stime)
 }
+
+/// Whole microseconds.
+pub(crate) fn micros(time: Duration) -> u128 {
+    time.as_micros()
+}
