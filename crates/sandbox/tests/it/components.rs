@@ -213,9 +213,10 @@ async fn operations_of_one_call_wait_together() {
 #[tokio::test]
 async fn a_wait_ends_with_its_time_or_its_caller() {
     let (gate, mut call) = waiting("Wait").await;
-    call.limits.wall_ms_max = 50;
+    call.limits.suspended_ms_max = 50;
     let error = sandbox().call(call).await.unwrap_err();
-    assert_eq!(error.kind, CallErrorKind::Deadline);
+    let waited = CallErrorKind::Limit { what: LimitKind::Suspended, limit: 50, used: 50 };
+    assert_eq!(error.kind, waited);
     assert_eq!((gate.waiting.load(Ordering::SeqCst), error.stats.host_calls), (1, 1), "what it did is told");
 
     let (gate, call) = waiting("Wait").await;
