@@ -7,8 +7,12 @@ pub mod blob;
 pub mod clock;
 pub mod kv;
 pub mod log;
+pub mod object;
+pub mod parked;
 pub mod rng;
 pub mod runs;
+pub mod secret;
+pub mod workflows;
 
 use std::sync::Arc;
 
@@ -19,6 +23,14 @@ impl<T: log::Log + runs::Runs + kv::Kv + blob::Blobs> Store for T {}
 
 /// A store as parts hold it.
 pub type SharedStore = Arc<dyn Store>;
+
+/// Everything that functions keep, behind one handle.
+pub trait FunctionStore: kv::Kv + object::Objects + parked::Parked {}
+
+impl<T: kv::Kv + object::Objects + parked::Parked> FunctionStore for T {}
+
+/// A store of functions as parts hold it.
+pub type SharedFunctionStore = Arc<dyn FunctionStore>;
 
 /// What a store can fail with. A caller cannot mend any of these by trying the same call again.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -4,6 +4,7 @@
 
 pub mod dice;
 pub mod faults;
+pub mod function_store_contract;
 pub mod pace;
 pub mod store_contract;
 pub mod visibility_contract;

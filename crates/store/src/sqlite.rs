@@ -18,6 +18,7 @@ mod heads;
 mod health;
 mod inspect;
 mod job;
+mod keep;
 mod kv;
 mod leases;
 mod lock;

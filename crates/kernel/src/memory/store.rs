@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::object::Keeping;
 use crate::BoxFuture;
 use crate::id::{Key, Namespace, Partition, RunId};
 use crate::port::StoreError;
@@ -19,6 +20,7 @@ use crate::visibility::{AttributeType, Group, RunCount, RunQuery, Scalar};
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     inner: Mutex<Inner>,
+    keeping: Mutex<Keeping>,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +56,10 @@ impl MemoryStore {
         let mut keys: Vec<_> = inner.keys.iter().map(|(key, log)| (log.cursor, key.clone())).collect();
         keys.sort();
         keys.into_iter().map(|(_, key)| key).collect()
+    }
+
+    pub(super) fn keeping(&self) -> MutexGuard<'_, Keeping> {
+        self.keeping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

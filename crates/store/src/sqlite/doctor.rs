@@ -330,7 +330,9 @@ fn strays(connection: &Connection) -> Outcome {
 
 fn blobs(connection: &Connection) -> Outcome {
     let mut told = Told::default();
-    let mut select = connection.prepare("SELECT hash, bytes FROM blobs")?;
+    let since_3 = " UNION ALL SELECT hash, bytes FROM objects";
+    let more = if super::migration::format(connection)? >= 3 { since_3 } else { "" };
+    let mut select = connection.prepare(&format!("SELECT hash, bytes FROM blobs{more}"))?;
     let mut rows = select.query([])?;
     let mut count = 0;
     while let Some(row) = rows.next()? {

@@ -123,8 +123,11 @@ fn pages(connection: &Connection) -> Result<(), Fault> {
 
 /// Reads the first row of each table and index, and so the pages on the way to it.
 fn roots(connection: &Connection) -> Result<(), Fault> {
-    for table in ["log", "keys", "runs", "attributes", "attribute_types", "kv", "blobs", "lease", "counters"]
-    {
+    const TABLES: [&str; 9] =
+        ["log", "keys", "runs", "attributes", "attribute_types", "kv", "blobs", "lease", "counters"];
+    const SINCE_3: [&str; 3] = ["objects", "object_bytes", "parked"];
+    let newer = if migration::format(connection)? >= 3 { &SINCE_3[..] } else { &[] };
+    for table in TABLES.iter().chain(newer) {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table} LIMIT 1"))?;
         statement.query([])?.next()?;
     }

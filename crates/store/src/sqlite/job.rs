@@ -9,6 +9,7 @@ use nexus_kernel::port::kv::{KvCheck, KvCommit};
 use nexus_kernel::port::log::{Append, Epoch, Refused, Trim};
 use tokio::sync::oneshot;
 
+use super::keep::{Done, Keep};
 use super::kv::Change;
 
 /// Where an answer goes. Dropping it tells the asker that the store has stopped.
@@ -53,6 +54,13 @@ pub(crate) enum Job {
         /// When they are durable.
         answer: Answer<()>,
     },
+    /// Keep or let go of what is a function's.
+    Keep {
+        /// What.
+        keep: Keep,
+        /// What became of it.
+        answer: Answer<Done>,
+    },
     /// Delete records and rows.
     Trim {
         /// Which.
@@ -79,7 +87,7 @@ impl Job {
             Job::Kv { changes, .. } => changes.len().max(1),
             Job::Trim { trim, .. } => trim.sequences.len().max(1),
             Job::Release { hashes, .. } => hashes.len().max(1),
-            Job::Acquire { .. } | Job::Blob { .. } | Job::Stop => 1,
+            Job::Acquire { .. } | Job::Blob { .. } | Job::Keep { .. } | Job::Stop => 1,
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) const ITEM_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// A store in one SQLite file. Clones share it; it closes when the last clone is dropped, or by [`SqliteStore::close`].
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 /// What the clones share.
@@ -78,7 +78,7 @@ impl SqliteStore {
         self.inner.close();
     }
 
-    async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
+    pub(super) async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
         let health = &self.inner.health;
         health.check()?;
         let (answer, answered) = oneshot::channel();
@@ -121,7 +121,7 @@ impl Drop for Inner {
 }
 
 /// Refuses what no file can hold before it reaches the writer, where it would stop everybody.
-fn check_size(bytes: usize) -> Result<(), StoreError> {
+pub(super) fn check_size(bytes: usize) -> Result<(), StoreError> {
     if bytes <= ITEM_BYTES_MAX {
         return Ok(());
     }

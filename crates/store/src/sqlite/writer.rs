@@ -12,6 +12,7 @@ use super::checkpoint::{Gauge, Mode, checkpoint};
 use super::fault::Fault;
 use super::health::Health;
 use super::job::{Answer, Job};
+use super::keep;
 use super::kv::KvWriter;
 use super::leases::Leases;
 use super::log::LogWriter;
@@ -139,6 +140,10 @@ impl Writer {
             }
             Job::Blob { hash, bytes, answer } => {
                 let outcome = blobs::put(&self.connection, &hash, &bytes).map_err(Fault::from);
+                self.settle(answer, outcome)
+            }
+            Job::Keep { keep, answer } => {
+                let outcome = keep::apply(&self.connection, &keep);
                 self.settle(answer, outcome)
             }
             Job::Trim { trim, answer } => {

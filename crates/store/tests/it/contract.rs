@@ -3,3 +3,4 @@
 use super::fixture::fresh;
 
 nexus_kernel::store_contract!(fresh);
+nexus_kernel::function_store_contract!(fresh);
