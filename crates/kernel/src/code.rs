@@ -231,6 +231,12 @@ codes! {
     SANDBOX_OWNER_QUEUE = "NX-5029", "too many calls of a namespace are waiting", 503, Unavailable;
     /// There is no room for functions that wait.
     SANDBOX_PARKED = "NX-5030", "too many functions wait for their operations", 503, Unavailable;
+    /// The blobs of a namespace take all the room they may.
+    BLOBS_FULL = "NX-5050", "a namespace has no room for more blobs", 500, Failed;
+    /// A function asked for a secret that is not configured.
+    SECRET_UNKNOWN = "NX-5051", "there is no such secret", 422, Failed;
+    /// A secret is not where the configuration says.
+    SECRET_UNREADABLE = "NX-5052", "a secret cannot be read", 503, Unavailable;
     /// Somebody asks for a function that the project does not have.
     FUNCTION_UNKNOWN = "NX-5060", "there is no such function", 404, NotFound;
     /// A component that cannot be a function.

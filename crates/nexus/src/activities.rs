@@ -6,27 +6,33 @@ mod http;
 pub mod local;
 mod message;
 mod process;
+mod runs;
 mod script;
+mod secrets;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use nexus_engine::EngineHandle;
+use nexus_gateway::Pipeline;
 use nexus_kernel::activity::{ActivityTask, Completion};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::memory::store::MemoryStore;
-use nexus_kernel::port::SharedStore;
+use nexus_kernel::port::SharedFunctionStore;
 use nexus_kernel::port::activity::{Activities, NoProgress, SharedProgress};
 use nexus_kernel::port::clock::{SharedClock, SystemClock};
+use nexus_kernel::port::object::Objects;
 use nexus_kernel::port::rng::{SharedRng, SystemRng};
+use nexus_kernel::port::secret::Secrets;
 use nexus_kernel::suggest::nearest;
 use nexus_kernel::{BoxFuture, Json};
 use nexus_lang::twf::program::Program;
 use nexus_sandbox::{
-    CallContext, Input, Invocation, JsError, LogLevel, LogLine, Module, Options, Priority, Sandbox,
+    CallContext, Input, Invocation, JsError, LogLevel, LogLine, Module, Options, Ports, Priority, Sandbox,
 };
 
 use crate::config::activity::Binding;
@@ -35,7 +41,9 @@ use crate::project::Project;
 use grants::Grants;
 use http::HttpActivity;
 use process::{Pool, ProcessActivity, Program as ProcessProgram};
+use runs::Runs;
 use script::Hosted;
+use secrets::ProjectSecrets;
 
 /// A file that cannot be read, or an activity that two files export.
 #[derive(Debug)]
@@ -58,6 +66,7 @@ pub struct Bindings {
     functions: HashMap<String, Function>,
     limits: SandboxConfig,
     grants: Grants,
+    secrets: Arc<ProjectSecrets>,
     /// What the configuration binds. It comes before a function of the same name.
     others: HashMap<String, Other>,
 }
@@ -89,7 +98,8 @@ impl Bindings {
     pub async fn compile(project: &Project, sandbox: &Sandbox) -> (Bindings, Vec<ScriptError>) {
         let limits = project.config.sandbox.clone();
         let (functions, grants) = (HashMap::new(), Grants::new(project));
-        let mut bindings = Bindings { functions, limits, grants, others: configured(project) };
+        let secrets = Arc::new(ProjectSecrets::new(&project.root, &project.config.secrets));
+        let mut bindings = Bindings { functions, limits, grants, secrets, others: configured(project) };
         let mut errors = Vec::new();
         for file in &project.activities {
             match sandbox.compile(&file.path, &file.text).await {
@@ -198,12 +208,23 @@ pub struct ScriptActivities {
     sandbox: Sandbox,
     clock: SharedClock,
     bindings: RwLock<Arc<Bindings>>,
+    runs: Runs,
 }
 
 impl ScriptActivities {
     /// An executor without functions.
     pub fn new(sandbox: Sandbox, clock: SharedClock) -> ScriptActivities {
-        ScriptActivities { sandbox, clock, bindings: RwLock::default() }
+        ScriptActivities { sandbox, clock, bindings: RwLock::default(), runs: Runs::default() }
+    }
+
+    /// Lets functions reach the runs of a node, until [`ScriptActivities::disconnect`].
+    pub fn connect(&self, pipeline: &Pipeline, engine: &EngineHandle) {
+        self.runs.open(pipeline.clone(), engine.clone());
+    }
+
+    /// Ends that.
+    pub fn disconnect(&self) {
+        self.runs.close();
     }
 
     /// Replaces all functions. Attempts that run go on with those they began with.
@@ -257,6 +278,10 @@ impl ScriptActivities {
             deadline: Some(deadline),
             seed: None,
             functions: Some(Arc::clone(hosted) as Arc<dyn nexus_sandbox::HostFunctions>),
+            ports: Ports {
+                secrets: Some(Arc::clone(&bindings.secrets) as Arc<dyn Secrets>),
+                workflows: Some(Arc::new(self.runs.clone())),
+            },
             recorder: None,
         }
     }
@@ -343,11 +368,12 @@ fn log(run: &str, activity: &str, line: &LogLine) {
 /// The sandbox of a project that runs.
 pub fn sandbox(
     project: &Project,
-    store: SharedStore,
+    store: SharedFunctionStore,
     clock: &SharedClock,
     rng: &SharedRng,
 ) -> Result<Sandbox, Error> {
     let mut options = Options {
+        objects: Some(Arc::clone(&store) as Arc<dyn Objects>),
         data_folder: Some(project.root.join("data")),
         cache_folder: cache_folder(),
         ..Options::new(Arc::clone(clock), Arc::clone(rng), store)

@@ -4,6 +4,7 @@ pub mod activity;
 pub mod http;
 pub mod limits;
 pub mod sandbox;
+pub mod secret;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,6 +23,7 @@ use serde::Deserialize;
 use activity::ActivityConfig;
 use http::HttpConfig;
 use sandbox::SandboxConfig;
+use secret::SecretConfig;
 
 /// The shortest time that closed runs may be kept for: whoever waits for a result must be able to ask for it.
 const RETENTION_MIN: Duration = Duration::from_mins(1);
@@ -41,6 +43,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// What JavaScript activities may use.
     pub sandbox: SandboxConfig,
+    /// What functions may be granted to read.
+    pub secrets: BTreeMap<String, SecretConfig>,
     /// How requests to others are made.
     pub http: HttpConfig,
     /// What holds for single namespaces.
@@ -187,6 +191,7 @@ impl Config {
         })?;
         config.activities.iter().try_for_each(|(name, activity)| activity.check(name))?;
         config.sandbox.check()?;
+        config.secrets.iter().try_for_each(|(name, secret)| secret.check(name))?;
         config.http.ranges()?;
         Ok(config)
     }

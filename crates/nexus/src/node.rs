@@ -11,10 +11,10 @@ use nexus_kernel::catalogue::Catalogue;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::memory::store::MemoryStore;
-use nexus_kernel::port::SharedStore;
 use nexus_kernel::port::clock::{SharedClock, SystemClock};
 use nexus_kernel::port::rng::{SharedRng, SystemRng};
 use nexus_kernel::port::runs::RunFilter;
+use nexus_kernel::port::{SharedFunctionStore, SharedStore};
 use nexus_kernel::task::{self, Shutdown};
 use nexus_lang::text::diagnostic::Severity;
 use nexus_sandbox::Sandbox;
@@ -58,9 +58,9 @@ pub struct Node {
 impl Node {
     /// Builds a project and starts what it needs. Findings about its files go to the output.
     pub async fn open(project: Project, purpose: Purpose, output: Output) -> Result<Node, Error> {
-        let (store, database) = open_store(&project, purpose)?;
+        let Opened { store, functions, database } = open_store(&project, purpose)?;
         let (clock, rng): (SharedClock, SharedRng) = (Arc::new(SystemClock), Arc::new(SystemRng));
-        let sandbox = activities::sandbox(&project, Arc::clone(&store), &clock, &rng)?;
+        let sandbox = activities::sandbox(&project, functions, &clock, &rng)?;
         let activities = Arc::new(ScriptActivities::new(sandbox.clone(), Arc::clone(&clock)));
         let ports =
             Ports { store, clock: Arc::clone(&clock), rng: Arc::clone(&rng), activities: activities.clone() };
@@ -71,6 +71,7 @@ impl Node {
         let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
         let shutdown = Shutdown::new();
         let handle = engine.handle();
+        activities.connect(&pipeline, &handle);
         let mut node = Node {
             project,
             engine: handle,
@@ -182,6 +183,7 @@ impl Node {
             Some(running) => running.await.map_err(|error| Error::internal(error.to_string()))?,
             None => Ok(()),
         };
+        self.activities.disconnect();
         if let Some(database) = &self.database {
             database.close();
         }
@@ -189,14 +191,23 @@ impl Node {
     }
 }
 
+/// A store, for its several users.
+struct Opened {
+    store: SharedStore,
+    functions: SharedFunctionStore,
+    database: Option<SqliteStore>,
+}
+
 /// The project's database; a project that has none yet is looked at without making one.
-fn open_store(project: &Project, purpose: Purpose) -> Result<(SharedStore, Option<SqliteStore>), Error> {
+fn open_store(project: &Project, purpose: Purpose) -> Result<Opened, Error> {
     let folder = project.data_dir();
     if purpose == Purpose::Read && !folder.exists() {
-        return Ok((Arc::new(MemoryStore::new()), None));
+        let store = Arc::new(MemoryStore::new());
+        return Ok(Opened { store: store.clone(), functions: store, database: None });
     }
     let database = SqliteStore::open(&nexus_store::Options::new(folder))?;
-    Ok((Arc::new(database.clone()), Some(database)))
+    let store = Arc::new(database.clone());
+    Ok(Opened { store: store.clone(), functions: store, database: Some(database) })
 }
 
 /// Which version the files are, and what new runs get when that is another one.

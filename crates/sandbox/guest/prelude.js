@@ -10,12 +10,13 @@
   // Numbers of operations: a test compares them with the table of the host (src/api).
   const RANDOM = 1, UUID = 2, HOST_NOW = 3;
   const KV_GET = 10, KV_LIST = 11, KV_COMMIT = 12, FILE_READ = 20, HTTP = 30, HOST = 40;
-  const SLEEP = 50;
+  const SLEEP = 50, SECRET_READ = 60, BLOB_PUT = 70, BLOB_GET = 71, BLOB_DELETE = 72;
+  const WORKFLOW_START = 80, WORKFLOW_SIGNAL = 81, WORKFLOW_QUERY = 82, WORKFLOW_RESULT = 83;
   const LEVELS = { debug: 0, info: 1, warn: 2, error: 3 };
   const CAUSES_MAX = 8;
 
   const { Error, TypeError, String, Number, Uint8Array, parseInt } = globalThis;
-  const { stringify } = JSON;
+  const { stringify, parse } = JSON;
   const { keys, defineProperty, freeze, setPrototypeOf } = Object;
   const { isArray } = Array;
 
@@ -116,9 +117,49 @@
     for (let i = 0; i < count; i++) made[i] = parseInt(hex.slice(2 * i, 2 * i + 2), 16);
     return made;
   }
+  const { isView } = ArrayBuffer;
+  const { fromBase64 } = Uint8Array;
+  const { toBase64 } = Uint8Array.prototype;
+  const { apply } = Reflect;
+  function content(value) {
+    if (typeof value === "string") return { text: value };
+    if (value instanceof ArrayBuffer) return { base64: apply(toBase64, new Uint8Array(value), []) };
+    if (isView(value)) {
+      return { base64: apply(toBase64, new Uint8Array(value.buffer, value.byteOffset, value.byteLength), []) };
+    }
+    const json = stringify(value);
+    if (json === undefined) throw new TypeError(`a blob is bytes, text or JSON, not ${typeof value}`);
+    return { text: json };
+  }
+  const id = (value) => text(value, "an id");
+  const textOf = async (blob) => (await start(BLOB_GET, { id: id(blob), text: true })) ?? undefined;
+  const blob = freeze({
+    put: async (value) => start(BLOB_PUT, content(value)),
+    get: async (blob) => {
+      const found = await start(BLOB_GET, { id: id(blob), text: false });
+      return found === null ? undefined : apply(fromBase64, Uint8Array, [found]);
+    },
+    text: textOf,
+    json: async (blob) => {
+      const found = await textOf(blob);
+      return found === undefined ? undefined : parse(found);
+    },
+    delete: async (blob) => start(BLOB_DELETE, id(blob)),
+  });
+  const message = (op, run, name, input) => start(op, { id: id(run), name: text(name, "a name"), input });
+  const workflows = freeze({
+    start: async (workflow, input = {}, { id: own = null } = {}) =>
+      start(WORKFLOW_START, { workflow: text(workflow, "a workflow"), input: input ?? {}, id: own }),
+    signal: async (run, name, input = null) => void (await message(WORKFLOW_SIGNAL, run, name, input)),
+    query: async (run, name, input = null) => message(WORKFLOW_QUERY, run, name, input),
+    result: async (run) => start(WORKFLOW_RESULT, id(run)),
+  });
   const operations = freeze({
     log,
     kv,
+    blob,
+    workflows,
+    secret: async (name) => start(SECRET_READ, text(name, "a name")),
     time: freeze({ now: () => now() }),
     random: freeze({ uuid: () => call(UUID, null), bytes }),
     sleep: async (ms) => void (await sleep(ms)),

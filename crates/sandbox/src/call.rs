@@ -23,6 +23,7 @@ use crate::limits::Limits;
 use crate::meter::Interrupt;
 use crate::op::{HostFunctions, OpError, Scope};
 use crate::outcome::Outcome;
+use crate::ports::Ports;
 use crate::profile::{Call, Phase, Recorder, Watch};
 use crate::queue::{Lane, Place, Priority};
 use crate::service::Shared;
@@ -53,6 +54,8 @@ pub struct Invocation {
     pub seed: Option<u64>,
     /// Functions of other parts.
     pub functions: Option<Arc<dyn HostFunctions>>,
+    /// Ports of other parts.
+    pub ports: Ports,
     /// Writes down where the time goes.
     pub recorder: Option<Recorder>,
 }
@@ -72,6 +75,7 @@ impl Invocation {
             deadline: None,
             seed: None,
             functions: None,
+            ports: Ports::default(),
             recorder: None,
         }
     }
@@ -301,7 +305,7 @@ pub(crate) async fn perform(
     let began = recorder.as_ref().map(Recorder::now);
     let answer = tokio::select! {
         biased;
-        answer = scope.perform(started.op, &started.arg) => answer,
+        answer = scope.perform(&started) => answer,
         () = timeout => Err(OpError {
             code: Some(code::OPERATION_TIMEOUT.id.to_owned()),
             ..OpError::new("TimeoutError", "the operation took longer than it may")

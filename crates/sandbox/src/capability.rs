@@ -26,15 +26,29 @@ pub(crate) enum Kind {
     HttpFetch,
     CryptoRandom,
     Host,
+    SecretRead,
+    BlobRead,
+    BlobWrite,
+    WorkflowStart,
+    WorkflowSignal,
+    WorkflowQuery,
+    WorkflowResult,
 }
 
-const KINDS: [(Kind, &str); 6] = [
+const KINDS: [(Kind, &str); 13] = [
     (Kind::KvRead, "kv:read"),
     (Kind::KvWrite, "kv:write"),
     (Kind::FileRead, "file:read"),
     (Kind::HttpFetch, "http:fetch"),
     (Kind::CryptoRandom, "crypto:random"),
     (Kind::Host, "host"),
+    (Kind::SecretRead, "secret:read"),
+    (Kind::BlobRead, "blob:read"),
+    (Kind::BlobWrite, "blob:write"),
+    (Kind::WorkflowStart, "workflow:start"),
+    (Kind::WorkflowSignal, "workflow:signal"),
+    (Kind::WorkflowQuery, "workflow:query"),
+    (Kind::WorkflowResult, "workflow:result"),
 ];
 
 impl Kind {
@@ -157,10 +171,17 @@ impl Capabilities {
         Capabilities::default()
     }
 
-    /// What an activity of a project gets when the project says nothing: its namespace's keys, the project's data
-    /// files, random numbers. No network.
+    /// What an activity of a project gets when the project says nothing: its namespace's keys and blobs, the project's
+    /// data files, random numbers. No network, no secrets, no runs.
     pub fn of_project() -> Capabilities {
-        let kinds = [Kind::KvRead, Kind::KvWrite, Kind::FileRead, Kind::CryptoRandom];
+        let kinds = [
+            Kind::KvRead,
+            Kind::KvWrite,
+            Kind::BlobRead,
+            Kind::BlobWrite,
+            Kind::FileRead,
+            Kind::CryptoRandom,
+        ];
         Capabilities(kinds.map(|kind| Capability { kind, scope: "*".to_owned() }).into())
     }
 
@@ -179,6 +200,11 @@ impl Capabilities {
     pub fn and(mut self, more: Capabilities) -> Capabilities {
         self.0.extend(more.0);
         self
+    }
+
+    /// Whether anything of this kind is granted.
+    pub(crate) fn has(&self, kind: Kind) -> bool {
+        self.0.iter().any(|capability| capability.kind == kind)
     }
 
     /// Whether requests may go to any host at all.

@@ -26,6 +26,8 @@ pub(crate) struct Started {
     pub(crate) id: u32,
     pub(crate) op: Op,
     pub(crate) arg: Vec<u8>,
+    /// Which of the operations that must not be repeated it is, from 0.
+    pub(crate) number: u64,
 }
 
 /// What the host keeps for one execution.
@@ -51,6 +53,8 @@ pub(crate) struct State {
     pub(crate) watch: Watch,
     /// What scripts are told the time is: that of the beginning of the slice.
     now: Timestamp,
+    /// Operations so far that must not be repeated.
+    numbered: u64,
     log_bytes: usize,
     host_calls: u64,
     passed_bytes: usize,
@@ -81,6 +85,7 @@ impl State {
             spills: 0,
             watch: Watch::default(),
             now: Timestamp::default(),
+            numbered: 0,
             log_bytes: 0,
             host_calls: 0,
             passed_bytes: 0,
@@ -119,19 +124,31 @@ impl State {
     }
 
     /// Closes the account of a call that has a result.
-    pub(crate) fn succeed(&mut self, result: Json) -> Outcome {
+    pub(crate) fn succeed(&mut self, mut result: Json) -> Outcome {
         let mut logs = std::mem::take(&mut self.logs);
         if self.outstanding > 0 {
             let count = self.outstanding;
             let message = format!("{count} operations were still under way and are abandoned; await them");
             logs.push(LogLine { level: LogLevel::Warn, message, at: self.clock.now() });
         }
+        if let Some(scope) = &self.scope {
+            scope.redactions.lines(&mut logs);
+            if scope.redactions.json(&mut result) {
+                let message = "the result held a secret, which was taken out".to_owned();
+                logs.push(LogLine { level: LogLevel::Warn, message, at: self.clock.now() });
+            }
+        }
         Outcome { result, logs, stats: self.stats() }
     }
 
     /// Closes the account of a call that has none.
     pub(crate) fn fail(&mut self, kind: CallErrorKind) -> CallError {
-        CallError { kind, logs: std::mem::take(&mut self.logs), stats: Box::new(self.stats()) }
+        let (mut logs, mut kind) = (std::mem::take(&mut self.logs), kind);
+        if let Some(scope) = &self.scope {
+            scope.redactions.lines(&mut logs);
+            kind = scope.redactions.kind(kind);
+        }
+        CallError { kind, logs, stats: Box::new(self.stats()) }
     }
 
     /// The wall: a mebibyte above what the script is told.
@@ -201,11 +218,19 @@ impl State {
         Ok(())
     }
 
+    /// Counts an operation whose repetition must be known as one.
+    pub(crate) fn number_of(&mut self, op: Op) -> u64 {
+        let number = self.numbered;
+        self.numbered += u64::from(op.is_numbered());
+        number
+    }
+
     fn start(&mut self, id: i32, op: i32, arg: Vec<u8>) -> Result<(), Stop> {
         let op = Op::from_number(op).filter(|op| !op.is_immediate()).ok_or(Stop::UnknownOperation)?;
         let id = u32::try_from(id).map_err(|_| Stop::UnknownOperation)?;
         self.begin_operation()?;
-        self.started.push(Started { id, op, arg });
+        let number = self.number_of(op);
+        self.started.push(Started { id, op, arg, number });
         Ok(())
     }
 

@@ -11,6 +11,7 @@
 
 mod allowance;
 pub mod api;
+mod base64;
 mod cache;
 mod call;
 mod capability;
@@ -29,9 +30,11 @@ mod mem;
 mod meter;
 mod op;
 mod outcome;
+mod ports;
 mod position;
 mod profile;
 mod queue;
+mod redact;
 mod seats;
 mod service;
 mod setting;
@@ -44,14 +47,15 @@ pub use compile::{JsError, Module};
 pub use error::{CallError, CallErrorKind, Overload, StartError};
 pub use limit_kind::LimitKind;
 pub use limits::{
-    ARGUMENT_BYTES_MAX, COMPILE_CPU_MS_MAX, COMPONENT_BYTES_MAX, COMPONENT_COMPILE_MS_MAX,
-    COMPONENT_INSTANCES_MAX, CPU_MS_MAX, CPU_SLICE_MS_MAX, HOST_CALLS_MAX, INSTANCES_MAX, LOG_BYTES_MAX,
-    LOG_LINES_MAX, Limits, MEMORY_BYTES_MAX, OPERATION_MS_MAX, OPERATIONS_MAX, PASSED_BYTES_MAX, QUEUED_MAX,
-    QUEUED_PER_OWNER_MAX, REPLY_BYTES_MAX, RESIDENT_MAX, RESULT_BYTES_MAX, SOURCE_BYTES_MAX,
-    SPILLED_BYTES_MAX, STACK_BYTES_MAX, SUSPENDED_MS_MAX, WALL_MS_MAX,
+    ARGUMENT_BYTES_MAX, BLOB_NAMESPACE_BYTES_MAX, COMPILE_CPU_MS_MAX, COMPONENT_BYTES_MAX,
+    COMPONENT_COMPILE_MS_MAX, COMPONENT_INSTANCES_MAX, CPU_MS_MAX, CPU_SLICE_MS_MAX, HOST_CALLS_MAX,
+    INSTANCES_MAX, LOG_BYTES_MAX, LOG_LINES_MAX, Limits, MEMORY_BYTES_MAX, OPERATION_MS_MAX, OPERATIONS_MAX,
+    PASSED_BYTES_MAX, QUEUED_MAX, QUEUED_PER_OWNER_MAX, REPLY_BYTES_MAX, RESIDENT_MAX, RESULT_BYTES_MAX,
+    SOURCE_BYTES_MAX, SPILLED_BYTES_MAX, STACK_BYTES_MAX, SUSPENDED_MS_MAX, WALL_MS_MAX,
 };
 pub use op::{HostFunctions, OpError};
 pub use outcome::{LogLevel, LogLine, Outcome, Stats};
+pub use ports::Ports;
 pub use profile::{CallFigures, Phase, PhaseFigures, Profile, Recorder};
 pub use queue::Priority;
 pub use service::{Options, Sandbox};

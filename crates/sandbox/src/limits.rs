@@ -40,6 +40,8 @@ pub const COMPONENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const COMPONENT_COMPILE_MS_MAX: u64 = 60_000;
 /// Components that may run or wait at the same time, each with a stack of its own.
 pub const COMPONENT_INSTANCES_MAX: u32 = 256;
+/// Blobs that the functions of one namespace may keep, in bytes.
+pub const BLOB_NAMESPACE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Instances that may exist at the same time.
 pub const INSTANCES_MAX: u32 = 2_000;
 /// Instances that executions may keep while they wait; beyond it they are spilled to a few kibibytes each.

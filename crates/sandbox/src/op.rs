@@ -1,5 +1,9 @@
 //! Operations: what a script can ask of the host. The table in [`crate::api`] tells people of them.
 
+mod blob;
+mod secret;
+mod workflow;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,6 +11,7 @@ use nexus_kernel::id::Namespace;
 use nexus_kernel::port::StoreError;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
+use nexus_kernel::port::object::Objects;
 use nexus_kernel::time::Timestamp;
 use nexus_kernel::{BoxFuture, Json, code};
 use serde::{Deserialize, Serialize};
@@ -14,6 +19,9 @@ use serde_json::json;
 
 use crate::capability::{Capabilities, Kind};
 use crate::files;
+use crate::host::Started;
+use crate::ports::Ports;
+use crate::redact::Redactions;
 
 /// Entries of one listing.
 const LIST_ROWS_MAX: usize = 1_000;
@@ -35,6 +43,14 @@ pub(crate) enum Op {
     Http = 30,
     Host = 40,
     Sleep = 50,
+    SecretRead = 60,
+    BlobPut = 70,
+    BlobGet = 71,
+    BlobDelete = 72,
+    WorkflowStart = 80,
+    WorkflowSignal = 81,
+    WorkflowQuery = 82,
+    WorkflowResult = 83,
 }
 
 impl Op {
@@ -50,6 +66,14 @@ impl Op {
         Op::Http,
         Op::Host,
         Op::Sleep,
+        Op::SecretRead,
+        Op::BlobPut,
+        Op::BlobGet,
+        Op::BlobDelete,
+        Op::WorkflowStart,
+        Op::WorkflowSignal,
+        Op::WorkflowQuery,
+        Op::WorkflowResult,
     ];
 
     /// The number that the guest passes.
@@ -72,6 +96,11 @@ impl Op {
             name.push(letter.to_ascii_lowercase());
         }
         name
+    }
+
+    /// Whether a repetition of it must be known as one.
+    pub(crate) const fn is_numbered(self) -> bool {
+        matches!(self, Op::WorkflowStart | Op::WorkflowSignal)
     }
 
     /// Whether it is answered before the guest goes on.
@@ -142,6 +171,11 @@ pub(crate) struct Scope {
     pub(crate) functions: Option<Arc<dyn HostFunctions>>,
     pub(crate) reply_bytes_max: usize,
     pub(crate) clock: SharedClock,
+    pub(crate) objects: Option<Arc<dyn Objects>>,
+    pub(crate) ports: Ports,
+    pub(crate) redactions: Redactions,
+    /// What ids of requests begin with: the attempt's idempotency key, or what nobody else has.
+    pub(crate) once: String,
 }
 
 #[derive(Deserialize)]
@@ -190,7 +224,8 @@ pub(crate) fn argument<'a, T: Deserialize<'a>>(arg: &'a [u8]) -> Result<T, OpErr
 
 impl Scope {
     /// Does an operation; the answer is JSON.
-    pub(crate) async fn perform(&self, op: Op, arg: &[u8]) -> Result<Vec<u8>, OpError> {
+    pub(crate) async fn perform(&self, started: &Started) -> Result<Vec<u8>, OpError> {
+        let Started { op, arg, .. } = started;
         let answer = match op {
             Op::KvGet => self.kv_get(&argument::<String>(arg)?).await?,
             Op::KvList => self.kv_list(argument(arg)?).await?,
@@ -199,9 +234,7 @@ impl Scope {
             Op::Http => self.http(argument(arg)?).await?,
             Op::Host => self.host(argument(arg)?).await?,
             Op::Sleep => self.sleep(&argument::<Sleep>(arg)?).await?,
-            Op::Random | Op::Uuid | Op::HostNow => {
-                return Err(OpError::wrong("this operation does not wait"));
-            }
+            _ => self.perform_port(started).await?,
         };
         let bytes = answer.to_string().into_bytes();
         if bytes.len() > self.reply_bytes_max {
@@ -210,6 +243,21 @@ impl Scope {
             return Err(OpError { non_retryable: true, ..OpError::new("RangeError", message) });
         }
         Ok(bytes)
+    }
+
+    /// Operations of other parts' ports.
+    async fn perform_port(&self, Started { op, arg, number, .. }: &Started) -> Result<Json, OpError> {
+        match op {
+            Op::SecretRead => self.secret(&argument::<String>(arg)?).await,
+            Op::BlobPut => self.blob_put(argument(arg)?).await,
+            Op::BlobGet => self.blob_get(argument(arg)?).await,
+            Op::BlobDelete => self.blob_delete(&argument::<String>(arg)?).await,
+            Op::WorkflowStart => self.workflow_start(argument(arg)?, *number).await,
+            Op::WorkflowSignal => self.workflow_signal(argument(arg)?, *number).await,
+            Op::WorkflowQuery => self.workflow_query(argument(arg)?).await,
+            Op::WorkflowResult => self.workflow_result(&argument::<String>(arg)?).await,
+            _ => Err(OpError::wrong("this operation does not wait")),
+        }
     }
 
     /// Waits until a time, so that a wait that is taken up again by another process ends when it would have.
@@ -294,8 +342,9 @@ impl Scope {
         }
     }
 
-    async fn host(&self, named: Named) -> Result<Json, OpError> {
+    async fn host(&self, mut named: Named) -> Result<Json, OpError> {
         self.check(Kind::Host, &named.name)?;
+        self.redactions.json(&mut named.arg);
         match &self.functions {
             Some(functions) => functions.call(&named.name, named.arg).await,
             None => Err(no_function(&named.name)),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::kv::Kv;
+use nexus_kernel::port::object::Objects;
 use nexus_kernel::port::rng::SharedRng;
 use tokio::sync::{Semaphore, oneshot, watch};
 
@@ -28,6 +29,7 @@ use crate::meter::Ticker;
 use crate::op::Scope;
 use crate::outcome::Outcome;
 use crate::queue::{Bounds, Place};
+use crate::redact::Redactions;
 use crate::seats::Seats;
 use crate::turn::Crowd;
 
@@ -44,6 +46,8 @@ pub struct Options {
     pub rng: SharedRng,
     /// Where `ctx.kv` keeps its keys.
     pub kv: Arc<dyn Kv>,
+    /// Where `ctx.blob` keeps its bytes; nowhere when absent.
+    pub objects: Option<Arc<dyn Objects>>,
     /// What `ctx.read` can read; nothing when absent.
     pub data_folder: Option<PathBuf>,
     /// Where compiled machine code is kept between starts; nowhere when absent.
@@ -71,6 +75,7 @@ impl Options {
             clock,
             rng,
             kv,
+            objects: None,
             data_folder: None,
             cache_folder: None,
             threads: None,
@@ -247,7 +252,16 @@ impl Shared {
             functions: invocation.functions.clone(),
             reply_bytes_max: invocation.limits.reply_bytes_max,
             clock: self.options.clock.clone(),
+            objects: self.options.objects.clone(),
+            ports: invocation.ports.clone(),
+            redactions: Redactions::default(),
+            once: invocation.context.idempotency_key.clone().unwrap_or_else(|| self.once()),
         })
+    }
+
+    /// What nobody else has, for executions without an idempotency key.
+    fn once(&self) -> String {
+        format!("{:016x}{:016x}", self.options.rng.next_u64(), self.options.rng.next_u64())
     }
 
     /// Has work done on a thread of the sandbox. When too much is waiting already, a patient caller tries again.

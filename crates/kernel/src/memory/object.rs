@@ -1,6 +1,7 @@
 //! Objects and parked executions in the memory store.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::store::MemoryStore;
 use crate::BoxFuture;
@@ -25,12 +26,11 @@ impl Keeping {
 
     fn put(&mut self, namespace: &Namespace, bytes: Vec<u8>, bytes_max: u64) -> Kept {
         let (hash, used) = (Hash::of(&bytes), self.bytes(namespace));
-        let place = (namespace.clone(), hash.clone());
-        if !self.objects.contains_key(&place) {
+        if let Entry::Vacant(place) = self.objects.entry((namespace.clone(), hash.clone())) {
             if used + bytes.len() as u64 > bytes_max {
                 return Kept::Full { used };
             }
-            self.objects.insert(place, bytes);
+            place.insert(bytes);
         }
         Kept::At(hash)
     }

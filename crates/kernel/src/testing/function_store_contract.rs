@@ -1,6 +1,10 @@
 //! What every store promises to functions, as tests over `&dyn FunctionStore`. [`crate::function_store_contract!`] turns
 //! them into test functions.
 #![expect(clippy::unwrap_used, reason = "a test body fails by panicking")]
+#![expect(
+    clippy::cognitive_complexity,
+    reason = "assertions in a row count as branches, and are read in a row"
+)]
 
 use crate::id::Namespace;
 use crate::port::FunctionStore;

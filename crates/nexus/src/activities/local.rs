@@ -7,7 +7,7 @@ use nexus_kernel::activity::{ActivityTask, Completion};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::{Key, Namespace, RunId, WorkflowId};
-use nexus_kernel::port::SharedStore;
+use nexus_kernel::port::SharedFunctionStore;
 use nexus_kernel::port::activity::NoProgress;
 use nexus_kernel::port::clock::{SharedClock, SystemClock};
 use nexus_kernel::port::rng::{SharedRng, SystemRng};
@@ -47,7 +47,7 @@ pub struct Finished {
 
 impl Local {
     /// Compiles the functions of a project. Files that cannot be read are told when a function of theirs is asked for.
-    pub async fn open(project: &Project, store: SharedStore) -> Result<Local, Error> {
+    pub async fn open(project: &Project, store: SharedFunctionStore) -> Result<Local, Error> {
         let (clock, rng): (SharedClock, SharedRng) = (Arc::new(SystemClock), Arc::new(SystemRng));
         let sandbox = super::sandbox(project, store, &clock, &rng)?;
         let (bindings, errors) = Bindings::compile(project, &sandbox).await;

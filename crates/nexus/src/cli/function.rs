@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::memory::store::MemoryStore;
-use nexus_kernel::port::SharedStore;
+use nexus_kernel::port::SharedFunctionStore;
 use nexus_sandbox::{CallError, CallErrorKind, Capabilities, Recorder};
 use nexus_store::SqliteStore;
 
@@ -99,7 +99,7 @@ impl Ready {
         let Found { project, file, name } = find::find(&global.project, &which.function)?;
         let input = which.json.as_deref().map(|text| input::json(text, "--json")).transpose()?;
         let grants = grants(&which.grant)?;
-        let store: SharedStore = if which.data {
+        let store: SharedFunctionStore = if which.data {
             Arc::new(SqliteStore::open(&nexus_store::Options::new(project.data_dir()))?)
         } else {
             Arc::new(MemoryStore::new())

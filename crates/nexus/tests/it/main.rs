@@ -11,6 +11,7 @@
 mod activities;
 mod bad;
 mod batch;
+mod capabilities;
 mod channels;
 mod data;
 mod design;

@@ -11,6 +11,8 @@ const KEY: &str = r#"{"type":"string","minLength":1,"maxLength":1024}"#;
 const COMMIT: &str = r#"{"type":"object","required":["checks","puts","deletes"],"properties":{"checks":{"type":"array","items":{"type":"object","required":["key"],"properties":{"key":{"type":"string"},"version":{"type":["integer","null"]}}}},"puts":{"type":"array","items":{"type":"object","required":["key","value"],"properties":{"key":{"type":"string"},"value":{}}}},"deletes":{"type":"array","items":{"type":"string"}}}}"#;
 const COMMITTED: &str = r#"{"type":"object","required":["ok"],"properties":{"ok":{"type":"boolean"},"version":{"type":"integer"},"conflict":{"type":"string"}}}"#;
 const ENTRY: &str = r#"{"type":["object","null"],"required":["key","value","version"],"properties":{"key":{"type":"string"},"value":{},"version":{"type":"integer"}}}"#;
+const BLOB: &str = r#"{"type":"string","pattern":"^[0-9a-f]{64}$"}"#;
+const MESSAGE: &str = r#"{"type":"object","required":["id","name","input"],"properties":{"id":{"type":"string"},"name":{"type":"string"},"input":{}}}"#;
 const NAMED: &str =
     r#"{"type":"object","required":["name","arg"],"properties":{"name":{"type":"string"},"arg":{}}}"#;
 
@@ -29,6 +31,12 @@ const CALL: HostCall = HostCall {
 
 const KV_GET: HostCall = HostCall { argument: KEY, answer: ENTRY, op: Some(Op::KvGet), ..CALL };
 const KV_COMMIT: HostCall = HostCall { argument: COMMIT, answer: COMMITTED, op: Some(Op::KvCommit), ..CALL };
+const BLOB_GET: HostCall = HostCall {
+    argument: r#"{"type":"object","required":["id","text"],"properties":{"id":{"type":"string"},"text":{"type":"boolean"}}}"#,
+    answer: r#"{"type":["string","null"]}"#,
+    op: Some(Op::BlobGet),
+    ..CALL
+};
 /// A line costs bytes of log, not calls.
 const LOG: HostCall = HostCall { units: 0, ..CALL };
 
@@ -185,6 +193,107 @@ pub const CALLS: &[HostCall] = &[
         signature: "(changes: KvChanges): Promise<KvCommitted>",
         example: "ctx.kv.commit({ put: { 'cart/1': 1 } })",
         ..KV_COMMIT
+    },
+    HostCall {
+        name: "ctx.blob.put",
+        doc: "Keeps bytes, text or a JSON value of the namespace until they are deleted; the answer is their id, the SHA-256 of their content.",
+        needs: needs(Kind::BlobWrite, "", "blob:write"),
+        signature: "(value: Uint8Array | ArrayBuffer | string | Json): Promise<string>",
+        argument: r#"{"type":"object","properties":{"text":{"type":"string"},"base64":{"type":"string"}},"minProperties":1,"maxProperties":1}"#,
+        answer: BLOB,
+        example: "ctx.blob.put('hello')",
+        op: Some(Op::BlobPut),
+        ..CALL
+    },
+    HostCall {
+        name: "ctx.blob.get",
+        doc: "The bytes of an id; `undefined` when there are none.",
+        needs: needs(Kind::BlobRead, "", "blob:read"),
+        signature: "(id: string): Promise<Uint8Array | undefined>",
+        example: "ctx.blob.get('2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824')",
+        ..BLOB_GET
+    },
+    HostCall {
+        name: "ctx.blob.text",
+        doc: "The same as text.",
+        needs: needs(Kind::BlobRead, "", "blob:read"),
+        signature: "(id: string): Promise<string | undefined>",
+        example: "ctx.blob.text('2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824')",
+        ..BLOB_GET
+    },
+    HostCall {
+        name: "ctx.blob.json",
+        doc: "The same as the value that its JSON is.",
+        needs: needs(Kind::BlobRead, "", "blob:read"),
+        signature: "<T = any>(id: string): Promise<T | undefined>",
+        example: "ctx.blob.json('2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824')",
+        ..BLOB_GET
+    },
+    HostCall {
+        name: "ctx.blob.delete",
+        doc: "Deletes bytes; false when there were none.",
+        needs: needs(Kind::BlobWrite, "", "blob:write"),
+        signature: "(id: string): Promise<boolean>",
+        argument: BLOB,
+        answer: r#"{"type":"boolean"}"#,
+        example: "ctx.blob.delete('2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824')",
+        op: Some(Op::BlobDelete),
+        ..CALL
+    },
+    HostCall {
+        name: "ctx.secret",
+        doc: "A secret of the configuration. It is taken out of the function's log, failures and result.",
+        needs: needs(Kind::SecretRead, "the name", "secret:read:bank-key"),
+        signature: "(name: string): Promise<string>",
+        argument: TEXT,
+        answer: TEXT,
+        example: "ctx.secret('bank-key')",
+        op: Some(Op::SecretRead),
+        ..CALL
+    },
+    HostCall {
+        name: "ctx.workflows.start",
+        doc: "Starts a run of a workflow in the function's namespace; a repeated attempt finds the run that it started before.",
+        needs: needs(Kind::WorkflowStart, "the workflow", "workflow:start:Ship"),
+        signature: "(workflow: string, input?: { [parameter: string]: unknown }, options?: { id?: string }): Promise<{ workflowId: string; runId: string }>",
+        argument: r#"{"type":"object","required":["workflow","input"],"properties":{"workflow":{"type":"string"},"input":{},"id":{"type":["string","null"]}}}"#,
+        answer: r#"{"type":"object","required":["workflowId","runId"]}"#,
+        example: "ctx.workflows.start('Ship', { order: 7 })",
+        op: Some(Op::WorkflowStart),
+        ..CALL
+    },
+    HostCall {
+        name: "ctx.workflows.signal",
+        doc: "Sends a signal to the latest run of a workflow id; a repeated attempt does not send it twice.",
+        needs: needs(Kind::WorkflowSignal, "the run's workflow", "workflow:signal:Ship"),
+        signature: "(workflowId: string, name: string, input?: unknown): Promise<void>",
+        argument: MESSAGE,
+        answer: NULL,
+        example: "ctx.workflows.signal('ship-7', 'packed', { by: 'me' })",
+        op: Some(Op::WorkflowSignal),
+        ..CALL
+    },
+    HostCall {
+        name: "ctx.workflows.query",
+        doc: "Asks the program of the latest run of a workflow id.",
+        needs: needs(Kind::WorkflowQuery, "the run's workflow", "workflow:query:Ship"),
+        signature: "(workflowId: string, name: string, input?: unknown): Promise<any>",
+        argument: MESSAGE,
+        answer: ANY,
+        example: "ctx.workflows.query('ship-7', 'place')",
+        op: Some(Op::WorkflowQuery),
+        ..CALL
+    },
+    HostCall {
+        name: "ctx.workflows.result",
+        doc: "Waits for the end of the latest run of a workflow id: its result, or its failure as an error of that type.",
+        needs: needs(Kind::WorkflowResult, "the run's workflow", "workflow:result:Ship"),
+        signature: "(workflowId: string): Promise<any>",
+        argument: TEXT,
+        answer: ANY,
+        example: "ctx.workflows.result('ship-7')",
+        op: Some(Op::WorkflowResult),
+        ..CALL
     },
     HostCall {
         name: "ctx.read",

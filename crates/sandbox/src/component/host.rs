@@ -205,7 +205,8 @@ impl Side {
             return self.answer_now(op, &argument).map(Reply::Ready);
         }
         self.state.begin_operation()?;
-        let started = Started { id, op, arg: argument.into_bytes() };
+        let number = self.state.number_of(op);
+        let started = Started { id, op, arg: argument.into_bytes(), number };
         Ok(Reply::Awaited(self.exchange.want(started)))
     }
 

@@ -10,10 +10,12 @@ use nexus_sandbox::{CallErrorKind, Capabilities, HostFunctions, Invocation, OpEr
 use serde_json::{Value, json};
 
 use crate::fixture::{invocation, module, options, result, run, sandbox};
+use crate::workflows::Runs;
 
 async fn with(source: &str, tokens: &[&str]) -> Json {
     let mut call = invocation(source, Value::Null).await;
     call.capabilities = Capabilities::parse(tokens.iter().copied()).unwrap();
+    call.ports.workflows = Some(Arc::new(Runs::of("Ship")));
     sandbox().call(call).await.unwrap().result
 }
 
@@ -85,14 +87,28 @@ fn trying(call: &str) -> String {
 }
 
 fn denial(token: &str) -> Json {
-    let token = if token == "crypto:random" { "crypto:random:*" } else { token };
+    let token = if ["crypto:random", "blob:read", "blob:write"].contains(&token) {
+        format!("{token}:*")
+    } else {
+        token.to_owned()
+    };
     json!([true, "PermissionError", "NX-5005", format!("the function has not been granted {token}")])
 }
 
 #[tokio::test]
 async fn every_operation_is_denied_unless_granted() {
-    let strangers =
-        ["kv:read:other/*", "kv:write:other/*", "file:read:other", "host:other", "http:fetch:other.test"];
+    let strangers = [
+        "kv:read:other/*",
+        "kv:write:other/*",
+        "file:read:other",
+        "host:other",
+        "http:fetch:other.test",
+        "secret:read:other",
+        "workflow:start:Other",
+        "workflow:signal:Other",
+        "workflow:query:Other",
+        "workflow:result:Other",
+    ];
     for call in CALLS {
         let Some(needs) = call.needs else {
             assert!(
@@ -103,7 +119,13 @@ async fn every_operation_is_denied_unless_granted() {
             continue;
         };
         let (source, denied) = (trying(call.example), denial(needs.example));
-        assert_eq!(with(&source, &[]).await, denied, "{}", call.name);
+        // Of a run only the workflow can be granted, so nothing is looked up for who has no grant at all.
+        let nothing = if needs.scope == "the run's workflow" {
+            denial(&format!("{}:*", needs.token()))
+        } else {
+            denied.clone()
+        };
+        assert_eq!(with(&source, &[]).await, nothing, "{}", call.name);
         assert_eq!(with(&source, &strangers).await, denied, "{} with grants of something else", call.name);
         assert_ne!(with(&source, &[needs.example]).await, denied, "{} granted", call.name);
         assert_ne!(with(&source, &[needs.token()]).await, denied, "{} granted for all", call.name);

@@ -13,7 +13,9 @@ use nexus_sandbox::{
 
 /// Options with a store of their own; machine code is shared through the build folder.
 pub(crate) fn options() -> Options {
-    let mut options = Options::new(Arc::new(SystemClock), Arc::new(SystemRng), Arc::new(MemoryStore::new()));
+    let store = Arc::new(MemoryStore::new());
+    let mut options = Options::new(Arc::new(SystemClock), Arc::new(SystemRng), store.clone());
+    options.objects = Some(store);
     options.cache_folder = Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("sandbox-code"));
     options.instances_max = 200;
     options

@@ -8,6 +8,7 @@
 )]
 
 mod api;
+mod blobs;
 mod bombs;
 mod cache;
 mod capabilities;
@@ -21,4 +22,6 @@ mod hostile;
 mod interleaving;
 mod isolation;
 mod limits;
+mod secrets;
 mod waiting;
+mod workflows;

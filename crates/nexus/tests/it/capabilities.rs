@@ -1,0 +1,129 @@
+//! What functions can reach, through the whole binary: blobs, secrets, runs.
+
+use serde_json::{Value as Json, json};
+
+use crate::support::{Project, Ran, command};
+
+const WORKFLOWS: &str = "\
+workflow Main(n: int) -> (any):
+    activity Work(n) -> answer
+        options:
+            start_to_close_timeout: 20s
+            retry_policy:
+                maximum_attempts: 2
+                initial_interval: 1ms
+    close complete(answer)
+
+workflow Ship(order: int) -> (any):
+    signal Packed(by: string):
+        pass
+    query place() -> (string):
+        return \"the dock\"
+    await signal Packed -> by
+    if (order < 0):
+        close fail(\"OutOfStock\")
+    close complete({order: order, by: by})
+
+activity Work(n: int) -> (any):
+    ...
+";
+
+fn project(source: &str, config: &str) -> Project {
+    Project::with(&[("workflows/a.twf", WORKFLOWS), ("activities/a.js", source), ("nexus.toml", config)])
+}
+
+fn main_with(project: &Project, n: i64) -> Ran {
+    let input = json!({ "n": n }).to_string();
+    let mut command = command(project.path());
+    command.args(["run", "Main", "--json", &input]).env("BANK_KEY", "open-sesame");
+    Ran::of(command.output().unwrap(), project)
+}
+
+const GRANTS: &str = "[sandbox.functions.Work]
+capabilities = [\"workflow:start:Ship\", \"workflow:signal:Ship\", \"workflow:query:Ship\", \"workflow:result:Ship\"]\n";
+
+/// The first attempt starts and signals, and fails; the second does the same again.
+const SHIP: &str = "export async function Work(n, ctx) {
+  const run = await ctx.workflows.start('Ship', { order: n }, n === 2 ? { id: 'mine' } : {});
+  const place = await ctx.workflows.query(run.workflowId, 'place');
+  await ctx.workflows.signal(run.workflowId, 'Packed', { by: `attempt ${ctx.attempt}` });
+  if (ctx.attempt === 1) throw new Error('after the start');
+  return { run: run.workflowId, place, result: await ctx.workflows.result(run.workflowId) };
+}";
+
+#[test]
+fn a_function_starts_signals_queries_and_awaits_a_run_once() {
+    let project = project(SHIP, GRANTS);
+    let answer = main_with(&project, 2).ok().json();
+    assert_eq!(
+        answer,
+        json!({"run": "mine", "place": "the dock", "result": {"order": 2, "by": "attempt 1"}})
+    );
+    let unnamed = main_with(&project, 3).ok().json();
+    assert_eq!(unnamed["result"], json!({"order": 3, "by": "attempt 1"}), "{unnamed}");
+    let listed =
+        project.nexus(&["run", "list", "--format", "json", "--filter", "WorkflowType = 'Ship'"]).ok().json();
+    let runs = listed["runs"].as_array().map_or(0, Vec::len);
+    assert_eq!(runs, 2, "a repeated attempt started nothing twice: {listed}");
+}
+
+#[test]
+fn what_was_not_granted_is_denied_and_told() {
+    let source = "export async function Work(n, ctx) { const told = [];
+      for (const [part, what, ...args] of [['workflows', 'start', 'Ship', { order: 1 }], ['workflows', 'start', 'Main', { n: 1 }], ['workflows', 'signal', 'x', 'Packed'], ['workflows', 'result', 'x']])
+        await ctx[part][what](...args).catch((e) => told.push([e.name, e.code]));
+      await ctx.secret('bank').catch((e) => told.push([e.name, e.code]));
+      return told }";
+    let denied = ["PermissionError", "NX-5005"];
+    let ran = main_with(&project(source, ""), 1).ok();
+    assert_eq!(ran.json(), json!(vec![denied; 5]));
+    assert!(ran.stderr().contains("workflow:start:Ship"), "{}", ran.stderr());
+    let granted = main_with(&project(source, "[sandbox]\ncapabilities = [\"workflow:start:Ship\", \"workflow:signal:Ship\", \"workflow:result\", \"secret:read:bank\"]\n"), 1).ok();
+    let unknown = ["WorkflowError", "NX-2003"];
+    assert_eq!(granted.json(), json!([denied, unknown, unknown, ["SecretError", "NX-5051"]]));
+}
+
+#[test]
+fn a_secret_is_used_and_told_nowhere() {
+    let source = "export async function Work(n, ctx) {
+      const key = await ctx.secret('bank'), file = await ctx.secret('file');
+      ctx.log.warn('using', key, file); await ctx.heartbeat({ key });
+      if (n > 0) throw new ApplicationFailure(`the bank refused ${key}`, { details: [file], nonRetryable: true });
+      return { lengths: [key.length, file.length], key, file } }";
+    let config = "[sandbox]\ncapabilities = [\"secret:read\"]\n[secrets.bank]\nenv = \"BANK_KEY\"\n[secrets.file]\nfile = \"private/key\"\n";
+    let project = project(source, config);
+    project.write("private/key", "two \"words\"\n");
+    let fine = main_with(&project, 0).ok();
+    assert_eq!(fine.json(), json!({"lengths": [11, 11], "key": "[secret bank]", "file": "[secret file]"}));
+    assert!(fine.stderr().contains("using [secret bank] [secret file]"), "{}", fine.stderr());
+    let failed = main_with(&project, 1);
+    assert!(failed.stderr().contains("the bank refused [secret bank]"), "{}", failed.stderr());
+    let database = std::fs::read(project.path().join(".nexus/nexus.db")).unwrap();
+    for secret in ["open-sesame", "two \"words\"", "two \\\"words\\\""] {
+        for told in [fine.stdout(), fine.stderr(), failed.stdout(), failed.stderr()] {
+            assert!(!told.contains(secret), "{told}");
+        }
+        let found = database.windows(secret.len()).any(|bytes| bytes == secret.as_bytes());
+        assert!(!found, "{secret} is in the database");
+    }
+}
+
+#[test]
+fn blobs_stay_until_they_are_deleted() {
+    let source = "export async function Work(n, ctx) {
+      if (n === 0) return ctx.blob.put({ kept: [1, 2, 3] });
+      const [id] = (await ctx.kv.list('id/')).map((row) => row.value);
+      return [await ctx.blob.json(id) ?? null, await ctx.blob.delete(id), await ctx.blob.get(id) ?? null];
+    }"
+    .replace(
+        "return ctx.blob.put({ kept: [1, 2, 3] });",
+        "{ const id = await ctx.blob.put({ kept: [1, 2, 3] }); await ctx.kv.put('id/1', id); return id }",
+    );
+    let project = project(&source, "");
+    let id = main_with(&project, 0).ok().json();
+    assert_eq!(id.as_str().map(str::len), Some(64));
+    assert_eq!(main_with(&project, 1).ok().json(), json!([{"kept": [1, 2, 3]}, true, null]));
+    assert_eq!(main_with(&project, 1).ok().json(), json!([null, false, Json::Null]));
+    let examined = project.nexus(&["doctor"]);
+    assert_eq!(examined.code(), 0, "{}", examined.stdout());
+}
