@@ -33,6 +33,7 @@ use nexus_kernel::{BoxFuture, Json};
 use nexus_lang::twf::program::Program;
 use nexus_sandbox::{
     CallContext, Input, Invocation, JsError, LogLevel, LogLine, Module, Options, Ports, Priority, Sandbox,
+    Wish, Wishes,
 };
 
 use crate::config::activity::Binding;
@@ -89,6 +90,8 @@ enum Executor {
 #[derive(Debug, Clone)]
 struct Function {
     module: Module,
+    /// What its file asks for: less than it is allowed.
+    wish: Option<Wish>,
     /// Names of the declared parameters, once the declarations are known.
     parameters: Vec<String>,
 }
@@ -103,7 +106,7 @@ impl Bindings {
         let mut errors = Vec::new();
         for file in &project.activities {
             match sandbox.compile(&file.path, &file.text).await {
-                Ok(module) => errors.extend(bindings.add(&module)),
+                Ok(module) => errors.extend(bindings.add(&module, Wishes::read(&file.path, &file.text))),
                 Err(error) => errors.push(ScriptError::from(error)),
             }
         }
@@ -129,11 +132,27 @@ impl Bindings {
         told.collect()
     }
 
-    fn add(&mut self, module: &Module) -> Option<ScriptError> {
+    fn add(&mut self, module: &Module, wishes: Result<Option<Wishes>, JsError>) -> Option<ScriptError> {
+        let wishes = match wishes {
+            Ok(wishes) => wishes,
+            Err(error) => return Some(error.into()),
+        };
+        let names = module.exports().iter().map(String::as_str);
+        let unknown = wishes.iter().flat_map(Wishes::functions).find(|name| !module.has_export(name));
+        if let Some(unknown) = unknown {
+            return Some(ScriptError {
+                file: module.file().to_owned(),
+                line: 1,
+                column: 1,
+                message: format!("limits are for {unknown}, which the file does not export"),
+                help: nearest(unknown, names).map(|near| format!("did you mean {near}?")),
+            });
+        }
         let mut twice = None;
-        for name in module.exports() {
-            let function = Function { module: module.clone(), parameters: Vec::new() };
-            if let Some(other) = self.functions.insert(name.clone(), function) {
+        for name in names.filter(|name| wishes.is_none() || *name != "limits") {
+            let wish = wishes.as_ref().and_then(|wishes| wishes.of(name)).cloned();
+            let function = Function { module: module.clone(), wish, parameters: Vec::new() };
+            if let Some(other) = self.functions.insert(name.to_owned(), function) {
                 twice = Some(ScriptError {
                     file: module.file().to_owned(),
                     line: 1,
@@ -248,7 +267,10 @@ impl ScriptActivities {
         let capabilities = script::grants(bindings.grants.of(&task.activity).clone());
         let deadline = self.clock.now().plus(Duration::from_millis(task.start_to_close_ms));
         let idempotency_key = Some(task.idempotency_key());
-        let limits = bindings.limits.limits(task.key.namespace.as_str(), &task.activity);
+        let mut limits = bindings.limits.limits(task.key.namespace.as_str(), &task.activity);
+        if let Some(wish) = &function.wish {
+            wish.lower(&mut limits);
+        }
         let context = CallContext {
             namespace: task.key.namespace,
             workflow: Some(task.workflow),

@@ -121,7 +121,7 @@ pub struct JsError {
 }
 
 impl JsError {
-    fn new(file: &str, place: Option<(u32, u32)>, message: impl Into<String>) -> JsError {
+    pub(crate) fn new(file: &str, place: Option<(u32, u32)>, message: impl Into<String>) -> JsError {
         let (line, column) = place.unwrap_or((1, 1));
         let code = &code::SCRIPT_INVALID;
         JsError { file: file.to_owned(), line, column, message: message.into(), help: None, code }

@@ -40,6 +40,7 @@ mod service;
 mod setting;
 mod spill;
 mod turn;
+mod wish;
 
 pub use call::{CallContext, Input, Invocation};
 pub use capability::{Capabilities, Capability, CapabilityError};
@@ -60,6 +61,7 @@ pub use profile::{CallFigures, Phase, PhaseFigures, Profile, Recorder};
 pub use queue::Priority;
 pub use service::{Options, Sandbox};
 pub use setting::{SETTINGS, Setting};
+pub use wish::{Wish, Wishes};
 
 /// What components are written against, in WIT.
 pub static FUNCTION_WIT: &str = include_str!("../wit/function.wit");

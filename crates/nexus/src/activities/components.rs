@@ -12,7 +12,7 @@ impl Bindings {
         let mut errors = Vec::new();
         for file in &project.components {
             match sandbox.compile_component(&file.path, &file.bytes).await {
-                Ok(module) => errors.extend(self.add(&module)),
+                Ok(module) => errors.extend(self.add(&module, Ok(None))),
                 Err(error) => errors.push(told(error)),
             }
         }

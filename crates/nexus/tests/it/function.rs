@@ -198,3 +198,30 @@ fn a_component_that_wants_more_is_refused_by_name() {
         assert!(told.stderr().contains(part), "{part} in:\n{}", told.stderr());
     }
 }
+
+#[test]
+fn a_file_asks_for_less_than_it_is_allowed_and_never_gets_more() {
+    let project = project();
+    let file = "export const limits = {\n  Spin: { cpuSliceMs: 10, cpuMs: 500 },\n};\nexport function Spin() { for (;;); }\n";
+    project.write(FILE, file);
+    let config = "[sandbox]\ncpu_ms_max = 120\ncpu_slice_ms_max = 100\n[sandbox.namespaces.default]\nlog_lines_max = 7\n";
+    project.write("nexus.toml", config);
+    let ran = project.nexus(&["fn", "run", "Spin", "--format", "json"]);
+    assert_eq!(ran.code(), 1);
+    let told = ran.json();
+    assert_eq!(told["error"]["code"], json!("NX-5020"), "{told}");
+    let limits = &told["limits"];
+    assert_eq!((&limits["cpu_slice_ms_max"], &limits["cpu_ms_max"]), (&json!(10), &json!(120)), "{told}");
+    assert!(project.nexus(&["fn", "list"]).ok().stdout().contains("Spin"));
+
+    project.write(FILE, &file.replace("cpuMs:", "cpu_ms:"));
+    let told = project.nexus(&["check"]);
+    assert!(told.code() == 2 && told.stderr().contains("there is no limit cpu_ms"), "{}", told.stderr());
+    project.write(FILE, &file.replace("  Spin:", "  Spni:"));
+    let told = project.nexus(&["check"]);
+    assert!(
+        told.stderr().contains("limits are for Spni") && told.stderr().contains("did you mean Spin?"),
+        "{}",
+        told.stderr()
+    );
+}

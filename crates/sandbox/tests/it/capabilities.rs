@@ -213,3 +213,42 @@ async fn other_parts_can_give_functions() {
     let error = sandbox().call(call).await.unwrap_err();
     assert!(matches!(error.kind, CallErrorKind::Threw(_)), "{error}");
 }
+
+/// Every operation against every state of its grant. A grant holds for a whole execution: there is nothing that takes one
+/// back in the middle, so the last column is an execution that has been put away and fetched back.
+#[tokio::test]
+async fn the_matrix_of_operations_and_grants() {
+    let own =
+        Sandbox::start(nexus_sandbox::Options { instances_max: 4, resident_max: 0, ..options() }).unwrap();
+    for (operation, token, wrong) in [
+        ("ctx.kv.get('cart/1')", "kv:read:cart/1", "kv:read:cart/2"),
+        ("ctx.kv.entry('cart/1')", "kv:read:cart/*", "kv:write:cart/*"),
+        ("ctx.kv.list('cart/')", "kv:read:cart/*", "kv:read:cart/1"),
+        ("ctx.kv.put('cart/1', 1)", "kv:write:cart/1", "kv:read:*"),
+        ("ctx.kv.delete('cart/1')", "kv:write:*", "kv:write:cart"),
+        ("ctx.kv.commit({ put: { 'cart/1': 1, 'other/1': 2 } })", "kv:write:*", "kv:write:cart/*"),
+        ("ctx.read('prices.json')", "file:read:prices.json", "file:read:prices"),
+        ("ctx.http('https://api.example.com/x')", "http:fetch:api.example.com", "http:fetch:example.com"),
+        ("ctx.host('mail.send', {})", "host:mail.send", "host:mail"),
+        ("ctx.hostNow('mail.send', {})", "host:mail.*", "host:Mail.send"),
+        ("crypto.randomUUID()", "crypto:random", "kv:read"),
+        ("crypto.getRandomValues(new Uint8Array(4))", "crypto:random", "host:*"),
+    ] {
+        // Denied before the wait and after it, and the denial can be caught each time.
+        let source = format!(
+            "export async function Main(_, ctx) {{
+                const attempt = async () => {{ try {{ await {operation}; return 'done' }} catch (e) {{ return e.name }} }};
+                const before = await attempt(); await ctx.sleep(1); return [before, await attempt(), await attempt()] }}"
+        );
+        for (grants, is_granted) in [(vec![token], true), (vec![], false), (vec![wrong], false)] {
+            let mut call = invocation(&source, Value::Null).await;
+            call.capabilities = Capabilities::parse(grants.iter().copied()).unwrap();
+            let outcome = own.call(call).await.unwrap();
+            assert!(outcome.stats.spills > 0, "it was put away in between");
+            for answer in outcome.result.as_array().unwrap() {
+                let is_denied = *answer == json!("PermissionError");
+                assert_eq!(is_denied, !is_granted, "{operation} with {grants:?}: {answer}");
+            }
+        }
+    }
+}

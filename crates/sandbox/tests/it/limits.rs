@@ -192,3 +192,18 @@ async fn the_clock_stands_still_while_a_script_computes() {
     let result = sandbox().call(call).await.unwrap().result;
     assert_eq!(result, json!([true, true, true, true, "undefined", "undefined", "undefined"]));
 }
+
+#[test]
+fn the_page_has_every_setting_with_its_default_and_range() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/sandbox.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    for setting in nexus_sandbox::SETTINGS {
+        let (default, least, most) =
+            (setting.get(&Limits::default()), setting.range.start(), setting.range.end());
+        let row = format!("| `{}` | {default} | {least} | {most} | {} |", setting.key, setting.meaning);
+        assert!(page.contains(&row), "docs/sandbox.md lacks: {row}");
+    }
+    for kind in LimitKind::ALL {
+        assert!(page.contains(kind.code().id), "{kind:?}");
+    }
+}
