@@ -19,6 +19,7 @@ const OPEN_RUNS: usize = 100_000;
 const TIMERS: usize = 1_000_000;
 const NAPS: usize = 5_000;
 const SIGNALS: usize = 3_000;
+const WAKING: usize = 50_000;
 const RUNS: usize = 20_000;
 
 /// Prints the figures.
@@ -28,6 +29,7 @@ pub(crate) async fn run() -> Result<()> {
     store::raw_rows(folder.path())?;
     growth(&folder.path().join("growth")).await?;
     signals(&folder.path().join("signals")).await?;
+    waking(&folder.path().join("waking")).await?;
     open_runs(&folder.path().join("open")).await?;
     timers(&folder.path().join("timers")).await
 }
@@ -85,6 +87,33 @@ async fn signals(dir: &Path) -> Result<()> {
     }
     let (p50, p99) = (millis(quantile(&mut waits, 0.5)), millis(quantile(&mut waits, 0.99)));
     table::row("signal round trip", &format!("p50 {p50:.2} ms, p99 {p99:.2} ms"), "p50 <= 2 ms");
+    world.close().await
+}
+
+/// A message for each of many runs: those beyond what stays in memory are read and rebuilt first.
+async fn waking(dir: &Path) -> Result<()> {
+    let world = World::open(dir).await?;
+    load(&world.handle, "Box", 512, WAKING).await?;
+    let rows = world.handle.list(RunFilter { limit: WAKING, ..RunFilter::default() }).await?;
+    let ids: Vec<String> = rows.iter().map(|row| row.key.workflow_id.to_string()).collect();
+    let watch = Stopwatch::start();
+    let mut tasks = Vec::new();
+    for share in ids.chunks(WAKING.div_ceil(64)) {
+        let (share, handle) = (share.to_vec(), world.handle.clone());
+        tasks.push(tokio::spawn(async move {
+            for id in share {
+                testing::signal(&handle, (&id, "Put"), 1, "wake").await?;
+            }
+            anyhow::Ok(())
+        }));
+    }
+    for task in tasks {
+        task.await??;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "counts of a measurement")]
+    let rate = WAKING as f64 / watch.seconds();
+    let figure = format!("{rate:.0} runs/s: a signal for each of {WAKING}, 64 callers");
+    table::row("waking runs that rest", &figure, "");
     world.close().await
 }
 

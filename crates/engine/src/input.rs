@@ -195,6 +195,13 @@ pub enum Input {
     },
 }
 
+impl Input {
+    /// Whether it may begin a run of a workflow id that nobody has used yet.
+    pub(crate) fn may_start(&self) -> bool {
+        matches!(self, Input::Start(_) | Input::SignalWithStart(..) | Input::UpdateWithStart(..))
+    }
+}
+
 /// What a time was set for. Each is checked against the run's state when it comes, so a stale one does nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Due {

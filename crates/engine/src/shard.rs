@@ -26,7 +26,7 @@ use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Key, Namespace, Partition, RunId};
 use nexus_kernel::port::SharedStore;
 use nexus_kernel::port::clock::SharedClock;
-use nexus_kernel::port::log::{Append, Epoch, LiveKey, Refused};
+use nexus_kernel::port::log::{Append, Epoch, LiveKey, Refused, Stored};
 use nexus_kernel::port::rng::SharedRng;
 use nexus_kernel::port::runs::RunStatus;
 use nexus_kernel::task::Shutdown;
@@ -249,6 +249,8 @@ pub struct Shard {
     touched: Option<HashSet<Key>>,
     /// Keys that were thought to be new. Recovery may have passed them by, for their state was assumed.
     unseen: HashSet<Key>,
+    /// Records that were read before the batch that needs them, all at once.
+    read_ahead: HashMap<Key, Vec<Stored>>,
     residents: Residents,
 }
 
@@ -296,6 +298,7 @@ impl Shard {
             follows: Vec::new(),
             touched: Some(HashSet::new()),
             unseen: HashSet::new(),
+            read_ahead: HashMap::new(),
             listings: Vec::new(),
         }
     }
@@ -346,6 +349,7 @@ impl Shard {
     async fn turn(&mut self, mail: Vec<Mail>) -> Result<(), Error> {
         let (mut assumed, mut written) = (HashSet::new(), HashSet::new());
         let (mut pending, mut watches) = (Vec::with_capacity(mail.len()), Vec::new());
+        self.read_ahead(&mail).await;
         for mail in mail {
             let Some(message) = self.take(mail) else { continue };
             if matches!(message.body, Body::Watch(_)) {
@@ -366,6 +370,7 @@ impl Shard {
             }
         }
         self.commit(pending).await?;
+        self.read_ahead.clear(); // it is of the time before the batch
         // What a watcher is told must be durable, so it looks when the batch is.
         let mut watching = Vec::new();
         for message in watches {
@@ -443,9 +448,7 @@ impl Shard {
             }
         };
         // A new key is the usual case of a start: the append itself finds out whether that is true.
-        let is_start =
-            matches!(input, Input::Start(_) | Input::SignalWithStart(..) | Input::UpdateWithStart(..));
-        let optimistic = is_start && !known && !self.keys.contains_key(&key);
+        let optimistic = input.may_start() && !known && !self.keys.contains_key(&key);
         if optimistic {
             self.keys.insert(key.clone(), KeyState::default());
             assumed.insert(key.clone());

@@ -1,7 +1,9 @@
 //! Bringing keys into a shard's memory: on demand, and after a restart.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures::future::join_all;
 use nexus_kernel::activity::ActivityTask;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -13,8 +15,19 @@ use crate::decide::Transition;
 use crate::effect;
 use crate::input::Reply;
 use crate::interpret::{self, ReplayError};
-use crate::shard::{Outcome, Shard};
+use crate::shard::{Body, Mail, Message, Outcome, Shard};
 use crate::state::{KeyState, RunState};
+
+impl Message {
+    /// Whether it is about a key that exists already, as far as one can tell.
+    fn reads(&self) -> bool {
+        match &self.body {
+            Body::Input(input) => self.known || !input.may_start(),
+            Body::Query(_) => true,
+            Body::Watch(_) | Body::Delete(_) | Body::Errand(_) | Body::Follow(_) | Body::Recover(_) => false,
+        }
+    }
+}
 
 impl Shard {
     /// Makes sure that a key's state is in memory. The key's records, when they had to be read for it.
@@ -22,9 +35,29 @@ impl Shard {
         if self.keys.contains_key(key) {
             return Ok(None);
         }
-        let records = self.shared.store.read(key, 0).await?;
+        let records = match self.read_ahead.remove(key) {
+            Some(records) => records,
+            None => self.shared.store.read(key, 0).await?,
+        };
         self.adopt(key, &records).await?;
         Ok(Some(records))
+    }
+
+    /// Reads what the messages of a batch will need, all at once: many timers of runs that rest may be due together. What
+    /// cannot be read is read again when it is needed, and told then.
+    pub(super) async fn read_ahead(&mut self, batch: &[Mail]) {
+        let wanted = batch.iter().filter_map(|mail| match mail {
+            Mail::For(message) if message.reads() => Some(&message.key),
+            _ => None,
+        });
+        let wanted: HashSet<&Key> = wanted.filter(|key| !self.keys.contains_key(*key)).collect();
+        if wanted.len() < 2 {
+            return;
+        }
+        let store = &self.shared.store;
+        let reads = wanted.into_iter().map(|key| async move { (key.clone(), store.read(key, 0).await) });
+        let read = join_all(reads).await;
+        self.read_ahead = read.into_iter().filter_map(|(key, records)| Some((key, records.ok()?))).collect();
     }
 
     /// Makes sure that a key's state and the programs of its open runs are in memory.
