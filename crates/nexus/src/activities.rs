@@ -3,6 +3,7 @@
 mod components;
 mod grants;
 mod http;
+mod keep;
 pub mod local;
 mod message;
 mod process;
@@ -12,7 +13,7 @@ mod secrets;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use nexus_engine::EngineHandle;
@@ -41,6 +42,7 @@ use crate::config::sandbox::SandboxConfig;
 use crate::project::Project;
 use grants::Grants;
 use http::HttpActivity;
+pub(crate) use keep::Shelf;
 use process::{Pool, ProcessActivity, Program as ProcessProgram};
 use runs::Runs;
 use script::Hosted;
@@ -228,12 +230,24 @@ pub struct ScriptActivities {
     clock: SharedClock,
     bindings: RwLock<Arc<Bindings>>,
     runs: Runs,
+    shelf: OnceLock<Shelf>,
 }
 
 impl ScriptActivities {
     /// An executor without functions.
     pub fn new(sandbox: Sandbox, clock: SharedClock) -> ScriptActivities {
-        ScriptActivities { sandbox, clock, bindings: RwLock::default(), runs: Runs::default() }
+        ScriptActivities {
+            sandbox,
+            clock,
+            bindings: RwLock::default(),
+            runs: Runs::default(),
+            shelf: OnceLock::new(),
+        }
+    }
+
+    /// Keeps functions that wait for long beyond this process, from now on.
+    pub(crate) fn keep_on(&self, shelf: Shelf) {
+        let _ = self.shelf.set(shelf); // a node has one
     }
 
     /// Lets functions reach the runs of a node, until [`ScriptActivities::disconnect`].
@@ -304,6 +318,7 @@ impl ScriptActivities {
                 secrets: Some(Arc::clone(&bindings.secrets) as Arc<dyn Secrets>),
                 workflows: Some(Arc::new(self.runs.clone())),
             },
+            keep: None,
             recorder: None,
         }
     }
@@ -340,11 +355,14 @@ impl Activities for ScriptActivities {
                 message,
             ))));
         };
-        let (run, activity) = (task.run_id.clone(), task.activity.clone());
+        let (run, activity, token) = (task.run_id.clone(), task.activity.clone(), task.token());
         let hosted = Arc::new(Hosted::new(progress, bindings.grants.way(&task, &self.clock)));
-        let invocation = self.invocation(&bindings, function, task, &hosted);
-        let sandbox = self.sandbox.clone();
+        let mut invocation = self.invocation(&bindings, function, task, &hosted);
+        let (sandbox, shelf) = (self.sandbox.clone(), self.shelf.get().cloned());
         Box::pin(async move {
+            if let Some(shelf) = shelf {
+                invocation.keep = Some(shelf.keep(&token, &hosted).await);
+            }
             let (result, logs) = match sandbox.call(invocation).await {
                 Ok(outcome) => (Ok(outcome.result), outcome.logs),
                 Err(error) => (Err(error.kind.to_failure()), error.logs),

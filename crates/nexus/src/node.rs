@@ -60,7 +60,7 @@ impl Node {
     pub async fn open(project: Project, purpose: Purpose, output: Output) -> Result<Node, Error> {
         let Opened { store, functions, database } = open_store(&project, purpose)?;
         let (clock, rng): (SharedClock, SharedRng) = (Arc::new(SystemClock), Arc::new(SystemRng));
-        let sandbox = activities::sandbox(&project, functions, &clock, &rng)?;
+        let sandbox = activities::sandbox(&project, Arc::clone(&functions), &clock, &rng)?;
         let activities = Arc::new(ScriptActivities::new(sandbox.clone(), Arc::clone(&clock)));
         let ports =
             Ports { store, clock: Arc::clone(&clock), rng: Arc::clone(&rng), activities: activities.clone() };
@@ -70,6 +70,12 @@ impl Node {
         let engine = Engine::open(options, ports).await?;
         let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
         let shutdown = Shutdown::new();
+        let shelf = match (&database, purpose) {
+            (Some(_), Purpose::Execute | Purpose::Serve) => {
+                activities::Shelf::open(functions, &project.data_dir(), &rng, &shutdown).await
+            }
+            _ => None,
+        };
         let handle = engine.handle();
         activities.connect(&pipeline, &handle);
         let mut node = Node {
@@ -84,6 +90,10 @@ impl Node {
             running: None,
             database,
         };
+        if let Some(shelf) = shelf {
+            node.activities.keep_on(shelf.clone());
+            drop(task::spawn(shelf.sweep(node.engine.clone())));
+        }
         node.follow_promotions();
         node.deploy(purpose, output).await?;
         if purpose != Purpose::Read {

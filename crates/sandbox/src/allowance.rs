@@ -50,6 +50,12 @@ impl Allowance {
         self.clock.sleep_until(self.deadline.map_or(end, |deadline| deadline.min(end)))
     }
 
+    /// Resolves at the caller's deadline; without one, when no time of waiting is left.
+    pub(crate) fn until_deadline(&self) -> BoxFuture<'static, ()> {
+        let end = || self.clock.now().plus(self.left(Stretch::Waiting));
+        self.clock.sleep_until(self.deadline.unwrap_or_else(end))
+    }
+
     /// The stretch is over.
     pub(crate) fn end(&mut self, stretch: Stretch) {
         let took = self.clock.now().since(self.began);

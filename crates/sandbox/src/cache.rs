@@ -5,7 +5,7 @@
 //! what was wanted is compiled again.
 
 mod scripts;
-mod seal;
+pub(crate) mod seal;
 
 use std::fs;
 use std::path::{Path, PathBuf};

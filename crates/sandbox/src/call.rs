@@ -23,11 +23,13 @@ use crate::limits::Limits;
 use crate::meter::Interrupt;
 use crate::op::{HostFunctions, OpError, Scope};
 use crate::outcome::Outcome;
+use crate::parked::{Keep, Waits};
 use crate::ports::Ports;
 use crate::profile::{Call, Phase, Recorder, Watch};
 use crate::queue::{Lane, Place, Priority};
 use crate::service::Shared;
 use crate::turn::{Turn, Turns};
+use crate::wait::Waiting;
 
 /// What to call, with what, and what it may do.
 #[derive(Clone)]
@@ -56,6 +58,8 @@ pub struct Invocation {
     pub functions: Option<Arc<dyn HostFunctions>>,
     /// Ports of other parts.
     pub ports: Ports,
+    /// Who keeps the execution while it waits for long, beyond this process.
+    pub keep: Option<Keep>,
     /// Writes down where the time goes.
     pub recorder: Option<Recorder>,
 }
@@ -76,6 +80,7 @@ impl Invocation {
             seed: None,
             functions: None,
             ports: Ports::default(),
+            keep: None,
             recorder: None,
         }
     }
@@ -161,6 +166,8 @@ impl Drop for AbandonOnDrop {
 /// Carries out a call.
 pub(crate) async fn call(shared: &Shared, invocation: Invocation) -> Result<Outcome, CallError> {
     let request = request(&invocation)?;
+    let mut waits = Waits::new(&invocation);
+    let opened = waits.reopen(&invocation);
     let recorder = invocation.recorder.clone();
     let mut watch = Watch::start(recorder.clone());
     let mut allowance = Allowance::new(shared.clock().clone(), &invocation.limits, invocation.deadline);
@@ -171,7 +178,7 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation) -> Result<Outc
         () = &mut timeout => return Err(CallErrorKind::Deadline.into()),
     };
     watch.waited(Phase::Admit);
-    let scope = shared.scope(&invocation);
+    let scope = shared.scope(&invocation, opened.as_ref());
     let mut state = shared.state(invocation.limits, Some(scope.clone()));
     state.watch = watch;
     let interrupt = state.interrupt.clone();
@@ -182,12 +189,14 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation) -> Result<Outc
     let owner = invocation.context.namespace;
     let lane = if module.heat().is_hot(&export) { Lane::Slow } else { Lane::Quick };
     let turns = Turns { guest, crowd: shared.crowd(), module };
-    let first = {
-        let turns = turns.clone();
-        move || turns.first(state, &request, seed)
-    };
     let mut place = Place { lane, owner, priority, goes_on: false };
-    let mut turn = take_turn(shared, (&place, patient), first, (&mut timeout, &interrupt)).await?;
+    let mut turn = if let Some(opened) = opened {
+        turns.again(state, opened)
+    } else {
+        let turns = turns.clone();
+        let first = move || turns.first(state, &request, seed);
+        take_turn(shared, (&place, patient), first, (&mut timeout, &interrupt)).await?
+    };
     place.goes_on = true;
     let mut operations = JoinSet::new();
     loop {
@@ -201,14 +210,17 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation) -> Result<Outc
             Turn::Waiting(parked, started) => (parked, started),
         };
         let clock = shared.clock();
-        for started in started {
+        for started in started.into_iter().map(Arc::new) {
             let timeout = clock.sleep_until(clock.now().plus(Duration::from_millis(operation_ms_max)));
+            waits.begin(&started);
             operations.spawn(settle(scope.clone(), started, recorder.clone(), timeout));
         }
-        let Some(settled) = settled(&mut operations, allowance.begin(Stretch::Waiting)).await else {
-            return Err(parked.fail(allowance.waited()));
-        };
-        allowance.end(Stretch::Waiting);
+        let allowance = &mut allowance;
+        let waiting = Waiting { shared, turns: &turns, place: &place, waits: &mut waits, allowance };
+        let (parked, settled) = waiting.until_settled(parked, &mut operations).await?;
+        for settled in &settled {
+            waits.end(settled.id);
+        }
         timeout = allowance.begin(Stretch::Running);
         place.lane = if parked.state().meter.is_quick() { Lane::Quick } else { Lane::Slow };
         let turns = turns.clone();
@@ -268,23 +280,9 @@ async fn take_turn(
     answer.await.map_err(lost)
 }
 
-/// Waits for an operation; takes along what else has been answered by then. Nothing when time is up.
-async fn settled(operations: &mut JoinSet<Settled>, timeout: BoxFuture<'static, ()>) -> Option<Vec<Settled>> {
-    let mut settled = Vec::new();
-    tokio::select! {
-        biased;
-        Some(first) = operations.join_next() => settled.extend(first.ok()),
-        () = timeout => return None,
-    }
-    while let Some(more) = operations.try_join_next() {
-        settled.extend(more.ok());
-    }
-    Some(settled)
-}
-
 async fn settle(
     scope: Arc<Scope>,
-    started: Started,
+    started: Arc<Started>,
     recorder: Option<Recorder>,
     timeout: BoxFuture<'static, ()>,
 ) -> Settled {
@@ -295,10 +293,18 @@ async fn settle(
     }
 }
 
+/// Never resolves when the operation may take as long as the function may wait.
+async fn unless(is_patient: bool, timeout: BoxFuture<'static, ()>) {
+    if is_patient {
+        std::future::pending::<()>().await;
+    }
+    timeout.await;
+}
+
 /// Does an operation, and tells the recorder of it. One that takes too long is dropped and fails.
 pub(crate) async fn perform(
     scope: Arc<Scope>,
-    started: Started,
+    started: Arc<Started>,
     recorder: Option<Recorder>,
     timeout: BoxFuture<'static, ()>,
 ) -> Result<Vec<u8>, OpError> {
@@ -306,7 +312,7 @@ pub(crate) async fn perform(
     let answer = tokio::select! {
         biased;
         answer = scope.perform(&started) => answer,
-        () = timeout => Err(OpError {
+        () = unless(started.op.is_patient(), timeout) => Err(OpError {
             code: Some(code::OPERATION_TIMEOUT.id.to_owned()),
             ..OpError::new("TimeoutError", "the operation took longer than it may")
         }),

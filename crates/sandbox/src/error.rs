@@ -172,6 +172,8 @@ pub(crate) enum Stop {
     WildRange,
     #[error("the guest called an operation that does not exist")]
     UnknownOperation,
+    #[error("an operation was begun or settled twice")]
+    ForgedId,
 }
 
 impl Stop {

@@ -18,6 +18,7 @@ use crate::limits::{Limits, MEMORY_BYTES_MIN, MEMORY_RESERVE_BYTES, RANDOM_BYTES
 use crate::meter::{Interrupt, Meter};
 use crate::op::{self, Op, OpError, Scope};
 use crate::outcome::{LogLevel, LogLine, Outcome, Stats};
+use crate::parked::Usage;
 use crate::profile::{Call, Recorder, Watch};
 
 /// An operation the guest has started and waits for.
@@ -53,6 +54,8 @@ pub(crate) struct State {
     pub(crate) watch: Watch,
     /// What scripts are told the time is: that of the beginning of the slice.
     now: Timestamp,
+    /// Ids of the operations that a script has started and that are not settled.
+    live: Vec<u32>,
     /// Operations so far that must not be repeated.
     numbered: u64,
     log_bytes: usize,
@@ -85,6 +88,7 @@ impl State {
             spills: 0,
             watch: Watch::default(),
             now: Timestamp::default(),
+            live: Vec::new(),
             numbered: 0,
             log_bytes: 0,
             host_calls: 0,
@@ -121,6 +125,36 @@ impl State {
             memory_bytes: self.memory_bytes as u64,
             passed_bytes: self.passed_bytes as u64,
         }
+    }
+
+    /// What it has used, for whoever keeps it.
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            cpu_us: self.meter.spent_us(),
+            slices: self.meter.slices(),
+            spills: self.spills,
+            host_calls: self.host_calls,
+            numbered: self.numbered,
+            log_bytes: self.log_bytes,
+            passed_bytes: self.passed_bytes,
+        }
+    }
+
+    /// Goes on from what an earlier process kept.
+    pub(crate) fn go_on(&mut self, usage: Usage, logs: Vec<LogLine>, live: Vec<u32>) {
+        let Usage { cpu_us, slices, spills, host_calls, numbered, log_bytes, passed_bytes } = usage;
+        self.meter.go_on(cpu_us, slices);
+        (self.spills, self.host_calls, self.numbered) = (spills, host_calls, numbered);
+        (self.log_bytes, self.passed_bytes) = (log_bytes, passed_bytes);
+        (self.logs, self.outstanding, self.live) = (logs, live.len(), live);
+    }
+
+    /// An operation has been answered. Only one that is under way can be, and only once.
+    pub(crate) fn settle(&mut self, id: u32) -> Result<(), Stop> {
+        let place = self.live.iter().position(|live| *live == id).ok_or(Stop::ForgedId)?;
+        self.live.swap_remove(place);
+        self.outstanding = self.outstanding.saturating_sub(1);
+        Ok(())
     }
 
     /// Closes the account of a call that has a result.
@@ -229,6 +263,10 @@ impl State {
         let op = Op::from_number(op).filter(|op| !op.is_immediate()).ok_or(Stop::UnknownOperation)?;
         let id = u32::try_from(id).map_err(|_| Stop::UnknownOperation)?;
         self.begin_operation()?;
+        if self.live.contains(&id) {
+            return Err(Stop::ForgedId);
+        }
+        self.live.push(id);
         let number = self.number_of(op);
         self.started.push(Started { id, op, arg, number });
         Ok(())
@@ -419,6 +457,11 @@ mod tests {
             assert!(log.call(&mut store, (1, ptr, len)).is_err(), "log {ptr} {len}");
             assert!(start.call(&mut store, (0, 10, ptr, len)).is_err(), "start {ptr} {len}");
         }
+        start.call(&mut store, (7, 10, 0, 2)).unwrap();
+        assert!(start.call(&mut store, (7, 10, 0, 2)).is_err(), "an id that is under way");
+        assert_eq!(store.data_mut().settle(7), Ok(()));
+        assert_eq!(store.data_mut().settle(7), Err(Stop::ForgedId), "settled twice");
+        assert_eq!(store.data_mut().settle(8), Err(Stop::ForgedId), "never begun");
         for (id, op) in [(0, 99), (0, -1), (-1, 10), (0, 1)] {
             assert!(start.call(&mut store, (id, op, 0, 2)).is_err(), "start {id} {op}");
         }

@@ -164,10 +164,13 @@ impl Instance {
     /// Settles an operation; its continuation waits for [`Instance::pump`].
     pub(crate) fn settle(&mut self, exports: &Exports, settled: &Settled) -> Entered<()> {
         let state = self.store.data_mut();
-        state.outstanding = state.outstanding.saturating_sub(1);
+        state.settle(settled.id)?;
         state.count_bytes(settled.json.len())?;
         let (at, len) = self.give(exports, &settled.json)?;
-        let _known: i32 = self.enter(&exports.settle, (settled.id, i32::from(settled.ok), at, len))?;
+        let known: i32 = self.enter(&exports.settle, (settled.id, i32::from(settled.ok), at, len))?;
+        if known == 0 {
+            return Err(Stop::ForgedId.into());
+        }
         self.enter::<_, ()>(&exports.free, (at,))
     }
 
@@ -374,17 +377,17 @@ mod tests {
         let mut instance = waiting(&guest);
         let first = instance.store.data().started[0].id;
         for forged in [first + 1, 7, 15, 16, 1_000_000, u32::MAX] {
-            instance.settle(exports, &settled(forged, "\"forged\"")).unwrap();
+            assert!(instance.settle(exports, &settled(forged, "\"forged\"")).is_err(), "{forged}");
         }
         assert_eq!(instance.pump(exports).unwrap(), Status::Pending, "nothing has happened");
         instance.settle(exports, &settled(first, r#"{"value":"first"}"#)).unwrap();
-        instance.settle(exports, &settled(first, r#"{"value":"again"}"#)).unwrap();
+        assert!(instance.settle(exports, &settled(first, r#"{"value":"again"}"#)).is_err(), "settled twice");
         assert_eq!(instance.pump(exports).unwrap(), Status::Pending);
         let second = instance.store.data().started[1].id;
         instance.settle(exports, &settled(second, r#"{"value":"second"}"#)).unwrap();
         assert_eq!(instance.pump(exports).unwrap(), Status::Done);
         assert_eq!(instance.out(exports).unwrap(), br#"["first","second"]"#);
-        instance.settle(exports, &settled(second, r#"{"value":"late"}"#)).unwrap();
+        assert!(instance.settle(exports, &settled(second, r#"{"value":"late"}"#)).is_err(), "settled late");
         assert_eq!(instance.pump(exports).unwrap(), Status::Done, "the result stands");
         assert_eq!(instance.out(exports).unwrap(), br#"["first","second"]"#);
     }

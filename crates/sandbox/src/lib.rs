@@ -30,6 +30,7 @@ mod mem;
 mod meter;
 mod op;
 mod outcome;
+mod parked;
 mod ports;
 mod position;
 mod profile;
@@ -40,6 +41,7 @@ mod service;
 mod setting;
 mod spill;
 mod turn;
+mod wait;
 mod wish;
 
 pub use call::{CallContext, Input, Invocation};
@@ -56,6 +58,7 @@ pub use limits::{
 };
 pub use op::{HostFunctions, OpError};
 pub use outcome::{LogLevel, LogLine, Outcome, Stats};
+pub use parked::{Keep, Keeper, ParkKey};
 pub use ports::Ports;
 pub use profile::{CallFigures, Phase, PhaseFigures, Profile, Recorder};
 pub use queue::Priority;

@@ -157,6 +157,11 @@ impl Meter {
         Ok(slice_us)
     }
 
+    /// Goes on from what was spent before.
+    pub(crate) fn go_on(&mut self, spent_us: u64, slices: u64) {
+        (self.spent_us, self.slices) = (spent_us, slices);
+    }
+
     pub(crate) fn spent_us(&self) -> u64 {
         self.spent_us
     }

@@ -28,6 +28,7 @@ use crate::limits::{
 use crate::meter::Ticker;
 use crate::op::Scope;
 use crate::outcome::Outcome;
+use crate::parked::Opened;
 use crate::queue::{Bounds, Place};
 use crate::redact::Redactions;
 use crate::seats::Seats;
@@ -243,7 +244,10 @@ impl Shared {
         state
     }
 
-    pub(crate) fn scope(&self, invocation: &Invocation) -> Arc<Scope> {
+    /// What the operations of a call work on; a call that goes on asks under the ids it had.
+    pub(crate) fn scope(&self, invocation: &Invocation, opened: Option<&Opened>) -> Arc<Scope> {
+        let once =
+            opened.map(|opened| opened.once.clone()).or_else(|| invocation.context.idempotency_key.clone());
         Arc::new(Scope {
             namespace: invocation.context.namespace.clone(),
             capabilities: invocation.capabilities.clone(),
@@ -255,7 +259,7 @@ impl Shared {
             objects: self.options.objects.clone(),
             ports: invocation.ports.clone(),
             redactions: Redactions::default(),
-            once: invocation.context.idempotency_key.clone().unwrap_or_else(|| self.once()),
+            once: once.unwrap_or_else(|| self.once()),
         })
     }
 

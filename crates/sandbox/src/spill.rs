@@ -54,6 +54,32 @@ impl Spilled {
         Ok(Spilled { state, memory_bytes, difference, image_id: guest.image_id(), _room: room })
     }
 
+    /// An execution as an earlier process kept it. Fails when there is no room.
+    pub(crate) fn again(
+        guest: &Guest,
+        state: State,
+        (memory_bytes, difference): (usize, Difference),
+        room: &Arc<Semaphore>,
+    ) -> Result<Spilled, Box<State>> {
+        let kept_kib = u32::try_from(difference.len_bytes().div_ceil(1_024)).unwrap_or(u32::MAX);
+        match room.clone().try_acquire_many_owned(kept_kib) {
+            Ok(room) => {
+                Ok(Spilled { state, memory_bytes, difference, image_id: guest.image_id(), _room: room })
+            }
+            Err(_) => Err(Box::new(state)),
+        }
+    }
+
+    /// Length of the memory, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
+    /// What differs from the image.
+    pub(crate) fn difference(&self) -> &Difference {
+        &self.difference
+    }
+
     /// A fresh instance with the memory as it was.
     pub(crate) fn restore(self, guest: &Guest) -> wasmtime::Result<Instance> {
         if self.image_id != guest.image_id() {
@@ -69,7 +95,7 @@ impl Spilled {
 
 /// What differs between a memory and the image.
 #[derive(Debug, Default, PartialEq)]
-struct Difference {
+pub(crate) struct Difference {
     /// Words to pass over, and words that follow there and differ.
     runs: Vec<(u16, u16)>,
     /// The words of all runs.
@@ -129,6 +155,33 @@ impl Difference {
         Some(())
     }
 
+    /// Appends it to bytes.
+    pub(crate) fn write(&self, to: &mut Vec<u8>) {
+        to.extend(u32::try_from(self.runs.len()).unwrap_or(u32::MAX).to_le_bytes());
+        for (gap, len) in &self.runs {
+            to.extend(gap.to_le_bytes());
+            to.extend(len.to_le_bytes());
+        }
+        to.extend(&self.bytes);
+    }
+
+    /// Reads what [`Difference::write`] wrote, to the end.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Difference> {
+        let (count, mut rest) = bytes.split_first_chunk::<4>()?;
+        let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
+        let mut runs = Vec::with_capacity(count.min(rest.len() / 4));
+        let mut words = 0;
+        for _ in 0..count {
+            let (gap, after) = rest.split_first_chunk::<2>()?;
+            let (len, after) = after.split_first_chunk::<2>()?;
+            let len = u16::from_le_bytes(*len);
+            runs.push((u16::from_le_bytes(*gap), len));
+            words += usize::from(len);
+            rest = after;
+        }
+        (rest.len() == words * WORD_BYTES).then(|| Difference { runs, bytes: rest.to_vec() })
+    }
+
     fn len_bytes(&self) -> usize {
         self.bytes.len() + self.runs.len() * size_of::<(u16, u16)>()
     }
@@ -177,6 +230,10 @@ mod tests {
         restored.resize(memory.len(), 0);
         difference.apply(&mut restored).unwrap();
         assert!(restored[STACK_BYTES..] == memory[STACK_BYTES..]);
+        let mut written = Vec::new();
+        difference.write(&mut written);
+        assert_eq!(Difference::read(&written).as_ref(), Some(&difference));
+        assert_eq!(Difference::read(&written[..written.len() - 1]), None);
         assert!(difference.apply(&mut [0; 100]).is_none());
         assert_eq!(Difference::between(&image, &image), Difference::default());
     }

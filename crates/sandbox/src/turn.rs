@@ -12,6 +12,7 @@ use crate::error::{CallError, CallErrorKind, Overload};
 use crate::host::{Started, State};
 use crate::instance::{Instance, Settled, Status, Thrown, classify_trap};
 use crate::outcome::Outcome;
+use crate::parked::Opened;
 use crate::profile::Phase;
 use crate::seats::{Seat, Seats};
 use crate::spill::Spilled;
@@ -169,18 +170,32 @@ impl Turns {
         if !self.crowd.is_full() {
             return Turn::Waiting(Parked::Resident(execution), started);
         }
-        let Execution { instance, seat } = *execution;
-        let mut spilled = Spilled::take(&self.guest, instance, &self.crowd.spill_kib);
-        if let Ok(spilled) = &mut spilled {
-            spilled.state.watch.lap(Phase::Spill);
+        match self.spill(*execution) {
+            Ok(spilled) => Turn::Waiting(Parked::Spilled(Box::new(spilled)), started),
+            Err(error) => Turn::Answered(Err(error)),
         }
+    }
+
+    /// Gives the instance back; what differs from the engine's image is kept.
+    pub(crate) fn spill(&self, Execution { instance, seat }: Execution) -> Result<Spilled, CallError> {
+        let spilled = Spilled::take(&self.guest, instance, &self.crowd.spill_kib);
         drop(seat);
         match spilled {
-            Ok(spilled) => Turn::Waiting(Parked::Spilled(Box::new(spilled)), started),
-            Err(mut state) => {
-                let kind = CallErrorKind::Overloaded(Overload::Parked);
-                Turn::Answered(Err(state.fail(kind)))
+            Ok(mut spilled) => {
+                spilled.state.watch.lap(Phase::Spill);
+                Ok(spilled)
             }
+            Err(mut state) => Err(state.fail(CallErrorKind::Overloaded(Overload::Parked))),
+        }
+    }
+
+    /// An execution as an earlier process kept it: it waits for what it waited for.
+    pub(crate) fn again(&self, mut state: State, opened: Opened) -> Turn {
+        let Opened { usage, logs, pending, memory_bytes, difference, .. } = opened;
+        state.go_on(usage, logs, pending.iter().map(|started| started.id).collect());
+        match Spilled::again(&self.guest, state, (memory_bytes, difference), &self.crowd.spill_kib) {
+            Ok(spilled) => Turn::Waiting(Parked::Spilled(Box::new(spilled)), pending),
+            Err(mut state) => Turn::Answered(Err(state.fail(CallErrorKind::Overloaded(Overload::Parked)))),
         }
     }
 

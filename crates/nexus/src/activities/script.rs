@@ -33,9 +33,14 @@ impl Hosted {
         Hosted { progress, later: AtomicBool::new(false), way }
     }
 
+    /// Whether the function has said that somebody else completes the attempt.
+    pub(crate) fn is_later(&self) -> bool {
+        self.later.load(Ordering::Acquire)
+    }
+
     /// How the attempt ends when its function returns.
     pub(crate) fn completion(&self, result: Json) -> Completion {
-        if self.later.load(Ordering::Acquire) { Completion::Later } else { Completion::Done(result) }
+        if self.is_later() { Completion::Later } else { Completion::Done(result) }
     }
 }
 

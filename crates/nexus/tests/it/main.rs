@@ -23,6 +23,7 @@ mod kill;
 mod kill_loop;
 mod lsp;
 mod orders;
+mod parked;
 mod queue;
 mod replay;
 mod rewrite;

@@ -57,7 +57,12 @@ impl Project {
 
     /// Serves the project on a free port.
     pub(crate) fn serve(&self) -> Server {
-        Server::start(self.path())
+        Server::start(self.path(), "")
+    }
+
+    /// A server that tells what this filter lets through.
+    pub(crate) fn serve_telling(&self, filter: &str) -> Server {
+        Server::start(self.path(), filter)
     }
 }
 
@@ -130,11 +135,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    fn start(folder: &Path) -> Server {
+    fn start(folder: &Path, filter: &str) -> Server {
         let _ = std::fs::remove_file(folder.join(".nexus/server.json"));
         let log =
             std::fs::OpenOptions::new().create(true).append(true).open(folder.join("server.log")).unwrap();
-        let mut process = command(folder)
+        let mut command = command(folder);
+        if !filter.is_empty() {
+            command.env("NEXUS_LOG", filter);
+        }
+        let mut process = command
             .args(["up", ".", "--port", "0"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -91,7 +91,7 @@ pub const CALLS: &[HostCall] = &[
     },
     HostCall {
         name: "ctx.sleep",
-        doc: "Waits. No thread waits with it, and when many wait, no instance does.",
+        doc: "Waits. No thread waits with it; in an activity the wait outlives a restart.",
         signature: "(ms: number): Promise<void>",
         argument: r#"{"type":"object","required":["until"],"properties":{"until":{"type":"number"}}}"#,
         answer: NULL,

@@ -18,14 +18,15 @@ const SECRET_BYTES: usize = 32;
 const BLOCK_BYTES: usize = 64;
 
 /// The secret.
-pub(super) struct Secret([u8; SECRET_BYTES]);
+#[derive(Clone)]
+pub(crate) struct Secret([u8; SECRET_BYTES]);
 
 /// A seal.
-pub(super) type Seal = [u8; 32];
+pub(crate) type Seal = [u8; 32];
 
 impl Secret {
     /// Reads the secret of a folder; makes one when there is none.
-    pub(super) fn of(folder: &Path, rng: &SharedRng) -> Result<Secret, String> {
+    pub(crate) fn of(folder: &Path, rng: &SharedRng) -> Result<Secret, String> {
         let path = folder.join("secret");
         if !path.exists() {
             make(folder, &path, rng).map_err(|error| error.to_string())?;
@@ -36,7 +37,7 @@ impl Secret {
     }
 
     /// The seal of a content for a purpose.
-    pub(super) fn seal(&self, purpose: &str, content: &[u8]) -> Seal {
+    pub(crate) fn seal(&self, purpose: &str, content: &[u8]) -> Seal {
         hmac(&self.0, &[purpose.as_bytes(), b"\0", content])
     }
 }
@@ -57,7 +58,7 @@ fn make(folder: &Path, path: &Path, rng: &SharedRng) -> io::Result<()> {
 }
 
 /// The content of a file of this user, which nobody else may write; `forbidden` are the mode's bits that must be off.
-pub(super) fn read_own(path: &Path, forbidden: u32) -> Result<Vec<u8>, String> {
+pub(crate) fn read_own(path: &Path, forbidden: u32) -> Result<Vec<u8>, String> {
     // What is checked is what is read: a path could be another file the next moment.
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
     let mut file = file.map_err(|error| error.to_string())?;
@@ -76,7 +77,7 @@ fn judge(file: &File, forbidden: u32) -> Result<(), String> {
 }
 
 /// Writes a file that only this user can read, in one piece.
-pub(super) fn write_new(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+pub(crate) fn write_new(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     let _ = fs::remove_file(path); // what a process of the same number left behind
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     for part in parts {
@@ -105,7 +106,7 @@ fn hmac(key: &[u8; SECRET_BYTES], parts: &[&[u8]]) -> Seal {
 }
 
 /// Bytes as text.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}"); // writing to a string cannot fail

@@ -50,7 +50,7 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation, code: Arc<Mach
     };
     let permit = permit.map_err(|_| CallError::from(CallErrorKind::Overloaded(Overload::Stopping)))?;
     watch.waited(Phase::Admit);
-    let scope = shared.scope(&invocation);
+    let scope = shared.scope(&invocation, None);
     let mut state = shared.state(invocation.limits.clone(), Some(scope.clone()));
     state.watch = watch;
     let interrupt = state.interrupt.clone();
@@ -276,7 +276,7 @@ impl Driver<'_> {
         let timeout = clock.sleep_until(clock.now().plus(Duration::from_millis(self.operation_ms_max)));
         operations.spawn(async move {
             // The component is gone when nobody takes the answer.
-            let _ = answer.send(perform(scope, started, recorder, timeout).await);
+            let _ = answer.send(perform(scope, Arc::new(started), recorder, timeout).await);
         });
     }
 
