@@ -1,7 +1,8 @@
 //! Measurements that print their figures; nothing here passes or fails.
 //!
 //! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine durable sandbox fairness rest process`) only
-//! those; `job` does what `benches/peers` do; `simulate COUNT [FROM]` lives through the worlds of that many seeds instead. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
+//! those; `job` does what `benches/peers` do; `sandbox soak [SECONDS]` runs functions, one in ten of them hostile, and compares what the process holds
+//! before and after; `sandbox fuzz [SECONDS [TARGET]]` runs each target of the sandbox that long; `simulate COUNT [FROM]` lives through the worlds of that many seeds instead. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
 
 mod durable;
 mod engine;
@@ -34,6 +35,16 @@ fn main() -> Result<()> {
     let given: Vec<String> = std::env::args().skip(1).collect();
     if given.first().is_some_and(|name| name == "job") {
         return runtime()?.block_on(job::run());
+    }
+    if let [name, what, rest @ ..] = given.as_slice()
+        && name == "sandbox"
+    {
+        let seconds = rest.first().map(|text| text.parse()).transpose()?;
+        return match what.as_str() {
+            "soak" => runtime()?.block_on(sandbox::soak::run(seconds.unwrap_or(600))),
+            "fuzz" => sandbox::fuzz::run(seconds.unwrap_or(60), rest.get(1).map(String::as_str)),
+            other => anyhow::bail!("there is no {other:?} of the sandbox; there are soak, fuzz"),
+        };
     }
     if given.first().is_some_and(|name| name == "simulate") {
         return simulate::run(given.get(1..).unwrap_or_default());

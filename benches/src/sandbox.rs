@@ -1,6 +1,10 @@
 //! The sandbox: what a fresh instance costs, how many calls two threads carry, how far past its budget a loop gets,
 //! and what a function that waits takes up.
 
+pub(crate) mod fuzz;
+mod rows;
+pub(crate) mod soak;
+
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,7 +33,7 @@ const WAIT: &str = "export async function Main(e, ctx) { return await ctx.host('
 
 /// Functions that wait at the same time, each keeping its instance, and each having given it back.
 const RESIDENT: u32 = 5_000;
-const SPILLED: u32 = 20_000;
+const SPILLED: u32 = 100_000;
 
 /// Prints the figures.
 pub(crate) async fn run() -> Result<()> {
@@ -49,12 +53,16 @@ pub(crate) async fn run() -> Result<()> {
             calls(&sandbox, name, source, callers).await?;
         }
     }
+    rows::run(&options).await?;
     out("an endless loop: CPU past its budget");
     overshoot(&sandbox).await?;
     out("functions that wait: private memory of the process per function");
     let resident = Options { instances_max: RESIDENT + 10, resident_max: RESIDENT + 5, ..options.clone() };
     waiting("instance kept", resident, RESIDENT).await?;
-    waiting("given back", Options { resident_max: 0, ..options }, SPILLED).await
+    let (queued_max, queued_per_owner_max) = (400_000, 400_000);
+    let spilled = Options { resident_max: 0, queued_max, queued_per_owner_max, ..options.clone() };
+    waiting("given back", spilled, SPILLED).await?;
+    rows::restore(Options { resident_max: 0, ..options }).await
 }
 
 async fn started(name: &str, options: Options) -> Result<Sandbox> {

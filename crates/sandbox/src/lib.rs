@@ -21,6 +21,8 @@ mod crew;
 mod engine;
 mod error;
 mod files;
+#[cfg(any(test, feature = "testing"))]
+pub mod fuzzing;
 mod heat;
 mod host;
 mod instance;

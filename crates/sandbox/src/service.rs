@@ -190,6 +190,11 @@ impl Sandbox {
         }
     }
 
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
+    }
+
     /// Resolves when the engine is ready; an error says why it never will be.
     pub async fn ready(&self) -> Result<(), StartError> {
         self.0.guest().await.map(drop).map_err(|error| StartError(error.kind.to_string()))

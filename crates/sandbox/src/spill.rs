@@ -80,6 +80,26 @@ impl Spilled {
         &self.difference
     }
 
+    /// Changes what is kept as bytes say: lengths, places, content. For fuzzing.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn damage(&mut self, bytes: &[u8]) {
+        let Difference { runs, bytes: kept } = &mut self.difference;
+        for step in bytes.chunks(4) {
+            let [kind, high, low, with] = step else { continue };
+            let at = usize::from(*high) * 256 + usize::from(*low);
+            let (runs_len, kept_len) = (runs.len().max(1), kept.len().max(1));
+            match (kind % 8, runs.get_mut(at % runs_len), kept.get_mut((at * 7) % kept_len)) {
+                (0, Some(run), _) => run.0 = run.0.wrapping_add(u16::from(*with)),
+                (1, Some(run), _) => run.1 = run.1.wrapping_mul(u16::from(*with)),
+                (2, Some(run), _) => *run = (u16::MAX, u16::MAX),
+                (3, ..) => self.memory_bytes = self.memory_bytes.wrapping_add(at << (with % 24)),
+                (4, ..) => kept.truncate(at),
+                (_, _, Some(byte)) => *byte ^= with,
+                _ => {}
+            }
+        }
+    }
+
     /// A fresh instance with the memory as it was.
     pub(crate) fn restore(self, guest: &Guest) -> wasmtime::Result<Instance> {
         if self.image_id != guest.image_id() {

@@ -1,0 +1,16 @@
+//! A hostile guest: numbers of operations, pointers, lengths and arguments at the host's functions.
+#![no_main]
+
+use std::sync::OnceLock;
+
+use libfuzzer_sys::fuzz_target;
+use nexus_sandbox::fuzzing::Fuzzer;
+
+static FUZZER: OnceLock<Fuzzer> = OnceLock::new();
+
+fuzz_target!(|bytes: &[u8]| {
+    let made = || Fuzzer::new(&std::env::temp_dir().join("nexus-fuzz-code")).expect("the sandbox starts");
+    if let Err(finding) = FUZZER.get_or_init(made).host_calls(bytes) {
+        panic!("{finding}");
+    }
+});
