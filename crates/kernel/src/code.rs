@@ -231,6 +231,12 @@ codes! {
     SANDBOX_OWNER_QUEUE = "NX-5029", "too many calls of a namespace are waiting", 503, Unavailable;
     /// There is no room for functions that wait.
     SANDBOX_PARKED = "NX-5030", "too many functions wait for their operations", 503, Unavailable;
+    /// An import of a script names nothing that there is.
+    IMPORT_FAILED = "NX-5040", "an import of a script cannot be followed", 422, Usage;
+    /// A script, or a package that it imports, needs Node.js.
+    IMPORT_NEEDS_NODE = "NX-5041", "a script imports a part of Node.js", 422, Usage;
+    /// A script and all that it imports are too large.
+    BUNDLE_TOO_LARGE = "NX-5042", "a script and all that it imports are too large", 422, Usage;
     /// The blobs of a namespace take all the room they may.
     BLOBS_FULL = "NX-5050", "a namespace has no room for more blobs", 500, Failed;
     /// A function asked for a secret that is not configured.

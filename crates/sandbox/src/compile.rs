@@ -15,7 +15,9 @@ use crate::host::State;
 use crate::instance::{Instance, Status, Thrown, classify_trap};
 use crate::limit_kind::LimitKind;
 use crate::limits::SOURCE_BYTES_MAX;
-use crate::position;
+use crate::position::{self, Places};
+use crate::source::Bundle;
+use crate::source::map::Map;
 
 /// A compiled file. Cheap to clone. Nothing of it has run.
 #[derive(Clone)]
@@ -26,6 +28,7 @@ struct Parts {
     body: Body,
     cpu_us: u64,
     heat: Heat,
+    map: Option<Map>,
 }
 
 impl Module {
@@ -57,6 +60,11 @@ impl Module {
         &self.0.heat
     }
 
+    /// Where its text comes from.
+    pub(crate) fn places(&self) -> Places<'_> {
+        Places { file: &self.0.file, map: self.0.map.as_ref() }
+    }
+
     /// A script's bytecode; a component has none.
     pub(crate) fn bytecode(&self) -> &[u8] {
         match &self.0.body {
@@ -75,16 +83,13 @@ impl Module {
 
     pub(crate) fn of_component(file: &str, exports: Vec<String>, code: Machine, cpu_us: u64) -> Module {
         let body = Body::Component { exports, code: Arc::new(code) };
-        Module(Arc::new(Parts { file: file.to_owned(), body, cpu_us, heat: Heat::default() }))
+        let (file, heat) = (file.to_owned(), Heat::default());
+        Module(Arc::new(Parts { file, body, cpu_us, heat, map: None }))
     }
 
-    pub(crate) fn of_script(file: &str, kept: Arc<Kept>, cpu_us: u64) -> Module {
-        Module(Arc::new(Parts {
-            file: file.to_owned(),
-            body: Body::Script(kept),
-            cpu_us,
-            heat: Heat::default(),
-        }))
+    pub(crate) fn of_script(bundle: Bundle, kept: Arc<Kept>, cpu_us: u64) -> Module {
+        let Bundle { file, map, .. } = bundle;
+        Module(Arc::new(Parts { file, body: Body::Script(kept), cpu_us, heat: Heat::default(), map }))
     }
 }
 
@@ -161,7 +166,12 @@ impl From<JsError> for Error {
 }
 
 /// Turns away what need not reach the guest.
-pub(crate) fn check_source(file: &str, source: &str) -> Result<(), JsError> {
+pub(crate) fn check(bundle: &Bundle) -> Result<(), JsError> {
+    // What was made of several files has been checked file by file.
+    if bundle.map.is_some() { Ok(()) } else { check_source(&bundle.file, &bundle.text) }
+}
+
+fn check_source(file: &str, source: &str) -> Result<(), JsError> {
     if source.len() > SOURCE_BYTES_MAX {
         let message = format!("the file has {} bytes, {SOURCE_BYTES_MAX} are allowed", source.len());
         return Err(JsError::new(file, None, message));
@@ -180,17 +190,13 @@ pub(crate) fn check_source(file: &str, source: &str) -> Result<(), JsError> {
 }
 
 /// Compiles in a fresh instance, and tells the processor time that it took, in microseconds. Runs on a thread of the sandbox.
-pub(crate) fn compile(
-    guest: &Guest,
-    mut state: State,
-    file: &str,
-    source: &str,
-) -> Result<(Kept, u64), JsError> {
+pub(crate) fn compile(guest: &Guest, mut state: State, bundle: &Bundle) -> Result<(Kept, u64), JsError> {
+    let file = bundle.file.as_str();
     state.limits.result_bytes_max = SOURCE_BYTES_MAX; // the list of exports
     state.begin_slice();
     let trapped = |error: wasmtime::Error| of_trap(file, &error);
     let mut instance = Instance::fresh(guest, state, 1).map_err(trapped)?;
-    let (status, bytecode) = instance.compile(&guest.exports, file, source).map_err(trapped)?;
+    let (status, bytecode) = instance.compile(&guest.exports, file, &bundle.text).map_err(trapped)?;
     let said = instance.out(&guest.exports).map_err(trapped)?;
     let meter = &mut instance.store.data_mut().meter;
     meter.end_slice();
@@ -201,18 +207,22 @@ pub(crate) fn compile(
                 serde_json::from_slice(&said).map_err(|e| JsError::of_sandbox(file, e.to_string()))?;
             Ok((Kept { exports, bytecode }, cpu_us))
         }
-        Status::RefusedImport => Err(refused_import(file, source, &String::from_utf8_lossy(&said))),
-        _ => Err(of_thrown(file, &instance, &said)),
+        Status::RefusedImport => Err(refused_import(file, &bundle.text, &String::from_utf8_lossy(&said))),
+        _ => Err(of_thrown(bundle, &instance, &said)),
     }
 }
 
-fn of_thrown(file: &str, instance: &Instance, said: &[u8]) -> JsError {
+fn of_thrown(bundle: &Bundle, instance: &Instance, said: &[u8]) -> JsError {
     let thrown = Thrown::read(said);
-    let place = thrown.stack.as_deref().and_then(|stack| position::in_stack(stack, file));
+    let places = Places { file: &bundle.file, map: bundle.map.as_ref() };
+    let place = thrown.stack.as_deref().and_then(|stack| places.in_stack(stack));
     let text = thrown.text();
-    match thrown.classify(instance.store.data(), file) {
-        limit @ CallErrorKind::Limit { .. } => of_limit(file, &limit),
-        _ => JsError::new(file, place, text),
+    match thrown.classify(instance.store.data(), places) {
+        limit @ CallErrorKind::Limit { .. } => of_limit(&bundle.file, &limit),
+        _ => {
+            let (file, line, column) = place.unwrap_or_else(|| (bundle.file.clone(), 1, 1));
+            JsError::new(&file, Some((line, column)), text)
+        }
     }
 }
 
@@ -237,7 +247,7 @@ fn of_limit(file: &str, kind: &CallErrorKind) -> JsError {
 }
 
 fn refused_import(file: &str, source: &str, name: &str) -> JsError {
-    let message = format!("cannot import {name:?}: a file cannot import another one yet");
+    let message = format!("cannot import {name:?}: a text that belongs to no project cannot import");
     JsError::new(file, position::of_import(source, name), message)
-        .help("put what the functions share into this file, or bundle it with a tool such as esbuild")
+        .help("put the file into a project's folder `activities`")
 }

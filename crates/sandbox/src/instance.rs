@@ -11,7 +11,7 @@ use crate::engine::{Exports, GUEST_STACK_BYTES, Guest};
 use crate::error::{CallErrorKind, Stop};
 use crate::host::State;
 use crate::limit_kind::LimitKind;
-use crate::position;
+use crate::position::Places;
 
 /// How an entry into the guest ended; numbers as in `guest.c`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,7 +234,7 @@ impl Thrown {
     }
 
     /// What class of error it is.
-    pub(crate) fn classify(self, state: &State, file: &str) -> CallErrorKind {
+    pub(crate) fn classify(self, state: &State, places: Places<'_>) -> CallErrorKind {
         let is = |type_name: &str, message: &str| self.type_name == type_name && self.message == message;
         if is("InternalError", "out of memory") || (state.denied_memory && is("Error", "threw null")) {
             let limit = state.limits.memory_bytes_max as u64;
@@ -244,11 +244,11 @@ impl Thrown {
             return stack_limit(state.limits.stack_bytes_max);
         }
         let denied = self.code.as_deref() == Some(code::FUNCTION_DENIED.id);
-        let failure = Box::new(self.into_failure(file));
+        let failure = Box::new(self.into_failure(places));
         if denied { CallErrorKind::Denied(failure) } else { CallErrorKind::Threw(failure) }
     }
 
-    fn into_failure(self, file: &str) -> Failure {
+    fn into_failure(self, places: Places<'_>) -> Failure {
         let mut failure = Failure::application(self.type_name, self.message);
         failure.details = match self.details {
             None | Some(Json::Null) => Vec::new(),
@@ -257,9 +257,9 @@ impl Thrown {
         };
         failure.non_retryable = self.non_retryable;
         failure.benign = self.benign;
-        let place = self.stack.and_then(|stack| position::in_stack(&stack, file));
-        failure.at = place.map(|(line, column)| format!("{file}:{line}:{column}"));
-        failure.cause = self.cause.map(|cause| Box::new(cause.into_failure(file)));
+        let place = self.stack.and_then(|stack| places.in_stack(&stack));
+        failure.at = place.map(|(file, line, column)| format!("{file}:{line}:{column}"));
+        failure.cause = self.cause.map(|cause| Box::new(cause.into_failure(places)));
         failure.retry_in_ms(self.next_retry_delay_ms.and_then(|ms| u64::try_from(ms).ok()))
     }
 }

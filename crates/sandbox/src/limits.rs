@@ -42,6 +42,10 @@ pub const COMPONENT_COMPILE_MS_MAX: u64 = 60_000;
 pub const COMPONENT_INSTANCES_MAX: u32 = 256;
 /// Blobs that the functions of one namespace may keep, in bytes.
 pub const BLOB_NAMESPACE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Largest sum of a file and all that it imports, in bytes as written.
+pub const BUNDLE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Most files that a file may reach by its imports, itself included.
+pub const BUNDLE_FILES_MAX: usize = 4_000;
 /// Instances that may exist at the same time.
 pub const INSTANCES_MAX: u32 = 2_000;
 /// Instances that executions may keep while they wait; beyond it they are spilled to a few kibibytes each.

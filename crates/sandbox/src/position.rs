@@ -1,11 +1,35 @@
 //! Places in a user's file: from a stack, and of an import in a source.
 
-/// The first frame of a stack that lies in this file: line and column, from 1.
+use crate::source::map::Map;
+
+/// A file as the engine names it, and where its text comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct Places<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) map: Option<&'a Map>,
+}
+
+impl Places<'_> {
+    /// The innermost frame of a stack that lies in a file of the project: the file, line and column as written.
+    pub(crate) fn in_stack(&self, stack: &str) -> Option<(String, u32, u32)> {
+        frames(stack, self.file).find_map(|(line, column)| self.find(line, column))
+    }
+
+    /// A place in what the engine got, as written.
+    fn find(&self, line: u32, column: u32) -> Option<(String, u32, u32)> {
+        match self.map {
+            None => Some((self.file.to_owned(), line, column)),
+            Some(map) => map.find(line, column).map(|(file, line, column)| (file.to_owned(), line, column)),
+        }
+    }
+}
+
+/// The frames of a stack that lie in this file: line and column, from 1.
 ///
 /// Frames read `at name (file:line:column)`, or `at file:line:column` in syntax errors. Frames of the prelude and of
 /// native functions are passed over.
-pub(crate) fn in_stack(stack: &str, file: &str) -> Option<(u32, u32)> {
-    stack.lines().find_map(|frame| {
+fn frames<'a>(stack: &'a str, file: &'a str) -> impl Iterator<Item = (u32, u32)> + 'a {
+    stack.lines().filter_map(move |frame| {
         let frame = frame.trim().trim_end_matches(')');
         let (rest, column) = frame.rsplit_once(':')?;
         let (rest, line) = rest.rsplit_once(':')?;
@@ -34,6 +58,10 @@ pub(crate) fn of_import(source: &str, name: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn in_stack(stack: &str, file: &str) -> Option<(u32, u32)> {
+        frames(stack, file).next()
+    }
 
     #[test]
     fn the_first_frame_of_the_file_counts() {

@@ -32,6 +32,7 @@ use crate::parked::Opened;
 use crate::queue::{Bounds, Place};
 use crate::redact::Redactions;
 use crate::seats::Seats;
+use crate::source::Bundle;
 use crate::turn::Crowd;
 
 /// How long a patient caller waits before it tries again, at first and at most.
@@ -151,25 +152,31 @@ impl Sandbox {
 
     /// Reads a file without running it. `file` is the path that errors name.
     pub async fn compile(&self, file: &str, source: &str) -> Result<Module, JsError> {
-        compile::check_source(file, source)?;
-        let cpu_us = AtomicU64::new(0);
+        self.compile_bundle(Bundle::plain(file, source)).await
+    }
+
+    /// Compiles what was made of a file and all that it imports; see [`crate::source::bundle`].
+    pub async fn compile_bundle(&self, bundle: Bundle) -> Result<Module, JsError> {
+        compile::check(&bundle)?;
+        let (bundle, cpu_us) = (Arc::new(bundle), AtomicU64::new(0));
         let compile = || async {
-            let (kept, took_us) = self.compile_now(file, source).await?;
+            let (kept, took_us) = self.compile_now(&bundle).await?;
             cpu_us.store(took_us, Ordering::Relaxed);
             Ok(kept)
         };
-        let kept = self.0.scripts.get(&script_key(file, source), compile).await?;
-        Ok(Module::of_script(file, kept, cpu_us.into_inner()))
+        let kept = self.0.scripts.get(&script_key(&bundle.file, &bundle.text), compile).await?;
+        Ok(Module::of_script(Arc::unwrap_or_clone(bundle), kept, cpu_us.into_inner()))
     }
 
-    async fn compile_now(&self, file: &str, source: &str) -> Result<(Kept, u64), JsError> {
+    async fn compile_now(&self, bundle: &Arc<Bundle>) -> Result<(Kept, u64), JsError> {
+        let (bundle, file) = (Arc::clone(bundle), bundle.file.clone());
+        let file = file.as_str();
         let failed = |error: CallError| JsError::of_sandbox(file, error.kind.to_string());
         let (guest, seats) = (self.0.guest().await.map_err(failed)?, self.0.seats.clone());
         let state = self.0.state(Limits::of_compiling(), None);
-        let (path, source) = (file.to_owned(), source.to_owned());
         let work = move || {
             let seat = seats.take();
-            let compiled = compile::compile(&guest, state, &path, &source);
+            let compiled = compile::compile(&guest, state, &bundle);
             drop(seat);
             compiled
         };

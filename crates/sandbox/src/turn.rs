@@ -202,7 +202,7 @@ impl Turns {
     fn read(&self, instance: &mut Instance, status: Status) -> Result<Json, CallErrorKind> {
         let said = instance.out(&self.guest.exports).map_err(|error| classify_trap(&error))?;
         if status != Status::Done {
-            return Err(Thrown::read(&said).classify(instance.store.data(), self.module.file()));
+            return Err(Thrown::read(&said).classify(instance.store.data(), self.module.places()));
         }
         serde_json::from_slice(&said).map_err(|error| {
             let message = format!("the result cannot be written as JSON: {error}");

@@ -22,6 +22,7 @@ mod hostile;
 mod interleaving;
 mod isolation;
 mod limits;
+mod modules;
 mod parked;
 mod secrets;
 mod waiting;
