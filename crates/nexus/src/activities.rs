@@ -9,6 +9,7 @@ mod message;
 mod process;
 mod runs;
 mod script;
+pub mod scripts;
 mod secrets;
 
 use std::collections::HashMap;
@@ -29,12 +30,10 @@ use nexus_kernel::port::clock::{SharedClock, SystemClock};
 use nexus_kernel::port::object::Objects;
 use nexus_kernel::port::rng::{SharedRng, SystemRng};
 use nexus_kernel::port::secret::Secrets;
-use nexus_kernel::suggest::nearest;
 use nexus_kernel::{BoxFuture, Json};
 use nexus_lang::twf::program::Program;
 use nexus_sandbox::{
-    CallContext, Input, Invocation, JsError, LogLevel, LogLine, Module, Options, Ports, Priority, Sandbox,
-    Wish, Wishes,
+    CallContext, Input, Invocation, LogLevel, LogLine, Module, Options, Ports, Priority, Sandbox, Wish,
 };
 
 use crate::config::activity::Binding;
@@ -46,22 +45,8 @@ pub(crate) use keep::Shelf;
 use process::{Pool, ProcessActivity, Program as ProcessProgram};
 use runs::Runs;
 use script::Hosted;
+pub use scripts::ScriptError;
 use secrets::ProjectSecrets;
-
-/// A file that cannot be read, or an activity that two files export.
-#[derive(Debug)]
-pub struct ScriptError {
-    /// Path relative to the project.
-    pub file: String,
-    /// From 1.
-    pub line: u32,
-    /// In characters, from 1.
-    pub column: u32,
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    pub help: Option<String>,
-}
 
 /// Who carries out which activity.
 #[derive(Debug, Default)]
@@ -99,74 +84,6 @@ struct Function {
 }
 
 impl Bindings {
-    /// Compiles the scripts of a project: an activity is the export of its name. Nothing of a script is executed.
-    pub async fn compile(project: &Project, sandbox: &Sandbox) -> (Bindings, Vec<ScriptError>) {
-        let limits = project.config.sandbox.clone();
-        let (functions, grants) = (HashMap::new(), Grants::new(project));
-        let secrets = Arc::new(ProjectSecrets::new(&project.root, &project.config.secrets));
-        let mut bindings = Bindings { functions, limits, grants, secrets, others: configured(project) };
-        let mut errors = Vec::new();
-        for file in &project.activities {
-            match sandbox.compile(&file.path, &file.text).await {
-                Ok(module) => errors.extend(bindings.add(&module, Wishes::read(&file.path, &file.text))),
-                Err(error) => errors.push(ScriptError::from(error)),
-            }
-        }
-        errors.extend(bindings.add_components(project, sandbox).await);
-        if errors.is_empty() {
-            errors.extend(bindings.misnamed(project));
-        }
-        (bindings, errors)
-    }
-
-    /// Functions that the configuration speaks of and that nobody exports: a grant is not ignored.
-    fn misnamed(&self, project: &Project) -> Vec<ScriptError> {
-        let named = project.config.sandbox.functions.keys();
-        let unknown = named.filter(|name| !self.functions.contains_key(*name));
-        let told = unknown.map(|name| ScriptError {
-            file: "nexus.toml".to_owned(),
-            line: 1,
-            column: 1,
-            message: format!("[sandbox.functions.{name}]: no file in activities/ exports {name}"),
-            help: nearest(name, self.functions.keys().map(String::as_str))
-                .map(|near| format!("did you mean {near}?")),
-        });
-        told.collect()
-    }
-
-    fn add(&mut self, module: &Module, wishes: Result<Option<Wishes>, JsError>) -> Option<ScriptError> {
-        let wishes = match wishes {
-            Ok(wishes) => wishes,
-            Err(error) => return Some(error.into()),
-        };
-        let names = module.exports().iter().map(String::as_str);
-        let unknown = wishes.iter().flat_map(Wishes::functions).find(|name| !module.has_export(name));
-        if let Some(unknown) = unknown {
-            return Some(ScriptError {
-                file: module.file().to_owned(),
-                line: 1,
-                column: 1,
-                message: format!("limits are for {unknown}, which the file does not export"),
-                help: nearest(unknown, names).map(|near| format!("did you mean {near}?")),
-            });
-        }
-        let mut twice = None;
-        for name in names.filter(|name| wishes.is_none() || *name != "limits") {
-            let wish = wishes.as_ref().and_then(|wishes| wishes.of(name)).cloned();
-            let function = Function { module: module.clone(), wish, parameters: Vec::new() };
-            if let Some(other) = self.functions.insert(name.to_owned(), function) {
-                twice = Some(ScriptError {
-                    file: module.file().to_owned(),
-                    line: 1,
-                    column: 1,
-                    message: format!("{name} is exported by {} too", other.module.file()),
-                    help: Some("an activity has one function; rename or remove one of them".to_owned()),
-                });
-            }
-        }
-        twice
-    }
-
     /// Takes the parameters' names from the declarations of the activities.
     pub fn learn_parameters(&mut self, program: &Program) {
         for activity in program.activities() {
@@ -197,13 +114,6 @@ impl Bindings {
                 process.pool = Pool::of(process.pool.program().clone(), &mut pools);
             }
         }
-    }
-}
-
-impl From<JsError> for ScriptError {
-    fn from(error: JsError) -> ScriptError {
-        let JsError { file, line, column, message, help, .. } = error;
-        ScriptError { file, line, column, message, help }
     }
 }
 

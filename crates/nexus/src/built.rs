@@ -1,5 +1,6 @@
 //! From a project to what can be served: a definition, activities, and everything that was noticed on the way.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use nexus_engine::Definition;
@@ -11,7 +12,8 @@ use nexus_lang::text::source::{Sources, Span, offset};
 use nexus_lang::twf::check::suppress::hide;
 use nexus_sandbox::Sandbox;
 
-use crate::activities::{Bindings, ScriptError};
+use crate::activities::Bindings;
+use crate::activities::scripts::{self, ScriptError};
 use crate::project::Project;
 
 /// The findings about a project's files, and the files they point into.
@@ -21,6 +23,8 @@ pub struct Report {
     pub sources: Sources,
     /// The findings, in order of files and positions.
     pub diagnostics: Vec<Diagnostic>,
+    /// Files beside those of the project that scripts read or looked for.
+    pub inputs: Vec<PathBuf>,
 }
 
 /// A project that can be served.
@@ -63,11 +67,12 @@ impl Report {
 /// there are errors.
 pub async fn build(project: &Project, sandbox: Option<&Sandbox>, lenient: bool) -> (Option<Built>, Report) {
     let (definition, mut sources, mut diagnostics) = Definition::compile(project.sources(), lenient);
-    let mut bindings = Bindings::default();
+    let (mut bindings, mut inputs) = (Bindings::default(), Vec::new());
     if let Some(sandbox) = sandbox {
-        let (compiled, errors) = Bindings::compile(project, sandbox).await;
-        bindings = compiled;
-        for error in errors {
+        let declared = definition.as_ref().map(|definition| scripts::declared(&definition.program));
+        let compiled = Bindings::compile(project, sandbox, declared.as_ref()).await;
+        (bindings, inputs) = (compiled.bindings, compiled.inputs);
+        for error in compiled.errors {
             diagnostics.push(script_diagnostic(&mut sources, project, &error));
         }
         if let Some(definition) = &definition {
@@ -78,7 +83,7 @@ pub async fn build(project: &Project, sandbox: Option<&Sandbox>, lenient: bool) 
         }
     }
     diagnostics.sort_by_key(|found| (found.span.map(|span| (span.source, span.start)), found.code));
-    let report = Report { sources, diagnostics };
+    let report = Report { sources, diagnostics, inputs };
     let built = definition.filter(|_| report.count(Severity::Error) == 0);
     (built.map(|definition| Built { definition, bindings }), report)
 }
@@ -100,7 +105,11 @@ fn unbound(definition: &Definition, bindings: &Bindings) -> Vec<Diagnostic> {
 }
 
 fn script_diagnostic(sources: &mut Sources, project: &Project, error: &ScriptError) -> Diagnostic {
-    let text = project.activities.iter().find(|file| file.path == error.file).map_or("", |file| &file.text);
+    // What is imported from elsewhere was not read with the project.
+    let known = project.activities.iter().find(|file| file.path == error.file).map(|file| file.text.clone());
+    let text =
+        known.or_else(|| std::fs::read_to_string(project.root.join(&error.file)).ok()).unwrap_or_default();
+    let text = text.as_str();
     let source = sources.add(&error.file, text);
     let start = byte_of(text, error.line, error.column);
     let end = text.get(start..).and_then(|rest| rest.chars().next()).map_or(start, |c| start + c.len_utf8());

@@ -1,5 +1,6 @@
 //! Wiring: a project, a store, an engine, the sandbox and a pipeline become one node.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub enum Purpose {
 pub struct Node {
     /// The project it was built from.
     pub project: Project,
+    /// Files beside those of the project that its scripts import or look for.
+    inputs: Vec<PathBuf>,
     engine: EngineHandle,
     activities: Arc<ScriptActivities>,
     sandbox: Sandbox,
@@ -80,6 +83,7 @@ impl Node {
         activities.connect(&pipeline, &handle);
         let mut node = Node {
             project,
+            inputs: Vec::new(),
             engine: handle,
             activities,
             sandbox,
@@ -103,11 +107,12 @@ impl Node {
     }
 
     /// Builds the project as it is read now and makes it what is served: as a whole, or not at all.
-    async fn deploy(&self, purpose: Purpose, output: Output) -> Result<(), Error> {
+    async fn deploy(&mut self, purpose: Purpose, output: Output) -> Result<(), Error> {
         // Who only looks needs no functions, and so does not wait for the JavaScript engine.
         let scripts = (purpose != Purpose::Read).then_some(&self.sandbox);
         let (built, report) = build(&self.project, scripts, false).await;
         print_findings(&report, output);
+        self.inputs.clone_from(&report.inputs);
         let built = built.ok_or_else(|| summary(&report, output))?;
         if purpose == Purpose::Execute {
             refuse_unbound(&report)?;
@@ -156,6 +161,11 @@ impl Node {
     /// The way every call takes.
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
+    }
+
+    /// Files that the scripts of the project import, or looked for, wherever they lie.
+    pub fn inputs(&self) -> &[PathBuf] {
+        &self.inputs
     }
 
     /// Time, as the node sees it.

@@ -14,6 +14,9 @@ use crate::config::{self, Config};
 /// Largest source file, in bytes.
 pub const SOURCE_BYTES_MAX: u64 = 10 * 1024 * 1024;
 
+/// Extensions of the files whose exports can be activities.
+const SCRIPTS: &[&str] = &["js", "mjs", "ts", "mts"];
+
 /// One source file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFile {
@@ -41,7 +44,7 @@ pub struct Project {
     pub config: Config,
     /// `workflows/**/*.twf`, or the one file that was asked for.
     pub workflows: Vec<SourceFile>,
-    /// `activities/**/*.js`.
+    /// `activities/**/*` in JavaScript and TypeScript. What they import from elsewhere is read when they are.
     pub activities: Vec<SourceFile>,
     /// `activities/**/*.wasm`: functions that are WebAssembly components.
     pub components: Vec<BinaryFile>,
@@ -67,8 +70,8 @@ impl Project {
         Ok(Project {
             root: path.to_owned(),
             config: Config::read(path)?,
-            workflows: collect(path, "workflows", "twf")?,
-            activities: collect(path, "activities", "js")?,
+            workflows: collect(path, "workflows", &["twf"])?,
+            activities: scripts(path)?,
             components: components(path)?,
         })
     }
@@ -80,13 +83,15 @@ impl Project {
 
     /// A script outside of a project as a project of its own, with the usual limits and grants.
     pub fn of_script(path: &Path) -> Result<Project, Error> {
-        let root = path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
-        let (shown, config, workflows) = (path.display().to_string(), Config::default(), Vec::new());
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let root = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
+        let (config, workflows) = (Config::default(), Vec::new());
         let (mut activities, mut components) = (Vec::new(), Vec::new());
         if path.extension().is_some_and(|extension| extension == "wasm") {
-            components.push(BinaryFile { bytes: bytes(path)?, path: shown });
+            components.push(BinaryFile { bytes: bytes(path)?, path: name });
         } else {
-            activities.push(SourceFile { text: read(path)?, path: shown });
+            activities.push(SourceFile { text: read(path)?, path: name });
         }
         Ok(Project { root, config, workflows, activities, components })
     }
@@ -122,7 +127,7 @@ impl Project {
 
 /// All `.twf` files under a folder that need not be a project; one without any is refused.
 pub(crate) fn twf_files(folder: &Path) -> Result<Vec<SourceFile>, Error> {
-    let files = collect(folder, ".", "twf")?;
+    let files = collect(folder, ".", &["twf"])?;
     if files.is_empty() {
         return Err(Error::new(&code::PROJECT_MISSING, format!("{} has no .twf files", folder.display()))
             .help("name .twf files, a folder with some, or a project"));
@@ -141,22 +146,22 @@ pub fn workflow_files(path: &Path) -> Result<Vec<PathBuf>, Error> {
     let folder = if is_project { "workflows" } else { "" };
     // The folder that a command is run in need not be named.
     let base = if path == Path::new(".") { Path::new("") } else { path };
-    Ok(list(path, folder, "twf").into_iter().map(|found| base.join(found)).collect())
+    Ok(list(path, folder, &["twf"]).into_iter().map(|found| base.join(found)).collect())
 }
 
 /// All files of a kind under a folder of the project, in order of their paths.
-fn collect(root: &Path, folder: &str, extension: &str) -> Result<Vec<SourceFile>, Error> {
-    let files = list(root, folder, extension).into_iter();
+fn collect(root: &Path, folder: &str, extensions: &[&str]) -> Result<Vec<SourceFile>, Error> {
+    let files = list(root, folder, extensions).into_iter();
     files.map(|path| Ok(SourceFile { text: read(&root.join(&path))?, path: shown(&path) })).collect()
 }
 
 fn components(root: &Path) -> Result<Vec<BinaryFile>, Error> {
-    let files = list(root, "activities", "wasm").into_iter();
+    let files = list(root, "activities", &["wasm"]).into_iter();
     files.map(|path| Ok(BinaryFile { bytes: bytes(&root.join(&path))?, path: shown(&path) })).collect()
 }
 
 /// The paths of all files of a kind under a folder of the project, in order.
-fn list(root: &Path, folder: &str, extension: &str) -> Vec<PathBuf> {
+fn list(root: &Path, folder: &str, extensions: &[&str]) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![PathBuf::from(folder)];
     while let Some(folder) = folders.pop() {
@@ -167,9 +172,12 @@ fn list(root: &Path, folder: &str, extension: &str) -> Vec<PathBuf> {
             // Symbolic links are not followed: a project is what is in its folder.
             let kind = entry.file_type();
             if kind.as_ref().is_ok_and(fs::FileType::is_dir) {
-                folders.push(path);
+                // Packages are read when something imports them.
+                if entry.file_name() != "node_modules" {
+                    folders.push(path);
+                }
             } else if kind.is_ok_and(|kind| kind.is_file())
-                && path.extension().is_some_and(|e| e == extension)
+                && path.extension().is_some_and(|e| extensions.iter().any(|extension| e == *extension))
             {
                 files.push(path);
             }
@@ -177,6 +185,13 @@ fn list(root: &Path, folder: &str, extension: &str) -> Vec<PathBuf> {
     }
     files.sort_by_key(|path| shown(path));
     files
+}
+
+/// The scripts of a project. Declarations of types hold no code.
+fn scripts(root: &Path) -> Result<Vec<SourceFile>, Error> {
+    let mut files = collect(root, "activities", SCRIPTS)?;
+    files.retain(|file| ![".d.ts", ".d.mts"].iter().any(|end| file.path.ends_with(end)));
+    Ok(files)
 }
 
 fn shown(path: &Path) -> String {
@@ -228,12 +243,16 @@ mod tests {
             ("workflows/deep/a.twf", b"a"),
             ("workflows/notes.md", b"x"),
             ("activities/one.js", b"1"),
+            ("activities/lib/two.ts", b"1"),
+            ("activities/two.d.ts", b"1"),
+            ("activities/node_modules/a/b.js", b"1"),
             ("seed/old.twf", b"x"),
         ]);
         let project = Project::read(folder.path()).unwrap();
         let paths: Vec<_> = project.workflows.iter().map(|file| file.path.as_str()).collect();
         assert_eq!(paths, ["workflows/b.twf", "workflows/deep/a.twf"]);
-        assert_eq!(project.activities.len(), 1);
+        let paths: Vec<_> = project.activities.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(paths, ["activities/lib/two.ts", "activities/one.js"]);
     }
 
     #[test]

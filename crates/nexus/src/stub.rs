@@ -22,7 +22,7 @@ use crate::project::Project;
 pub fn run(global: &Global, workflow: &str, input: Json, output: Output) -> Result<(), Error> {
     let project = Project::read(&global.project)?;
     let (definition, sources, diagnostics) = Definition::compile(project.sources(), true);
-    let report = Report { sources, diagnostics };
+    let report = Report { sources, diagnostics, inputs: Vec::new() };
     if !output.is_json() {
         for text in report.render(|severity| severity == Severity::Error, output.has_color()) {
             output.note(&text);

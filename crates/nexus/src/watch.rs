@@ -19,13 +19,28 @@ type Picture = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
 pub struct Watch {
     root: PathBuf,
     clock: SharedClock,
+    /// Files outside of the project's own folders that matter as well.
+    others: Vec<PathBuf>,
     seen: Picture,
 }
 
 impl Watch {
     /// Compares with what the files are like now.
     pub fn new(root: &Path, clock: SharedClock) -> Watch {
-        Watch { root: root.to_owned(), clock, seen: picture(root) }
+        Watch { root: root.to_owned(), clock, others: Vec::new(), seen: picture(root, &[]) }
+    }
+
+    /// Looks at these files as well from now on, in place of those named before: what scripts import from elsewhere.
+    pub fn follow(&mut self, others: &[PathBuf]) {
+        if self.others != others {
+            self.others = others.to_vec();
+            // What changes while the project is read is seen by its own folders, or at the next change.
+            let now = picture(&self.root, &self.others);
+            self.seen.retain(|path, _| now.contains_key(path));
+            for (path, facts) in now {
+                self.seen.entry(path).or_insert(facts);
+            }
+        }
     }
 
     /// Resolves when files have changed and then stayed as they are for one look, so that a half-saved project is
@@ -34,7 +49,7 @@ impl Watch {
         let mut last = self.seen.clone();
         loop {
             self.clock.sleep_until(self.clock.now().plus(LOOK_EVERY)).await;
-            let now = picture(&self.root);
+            let now = picture(&self.root, &self.others);
             if now != self.seen && now == last {
                 self.seen = now;
                 return;
@@ -44,9 +59,10 @@ impl Watch {
     }
 }
 
-fn picture(root: &Path) -> Picture {
+fn picture(root: &Path, others: &[PathBuf]) -> Picture {
     let mut picture = Picture::new();
     let mut paths = vec![root.join(config::FILE), root.join("workflows"), root.join("activities")];
+    paths.extend(others.iter().filter(|path| !path.is_dir()).cloned());
     while let Some(path) = paths.pop() {
         let Ok(meta) = std::fs::symlink_metadata(&path) else { continue };
         if meta.is_dir() {

@@ -17,6 +17,7 @@ mod refs;
 mod resolve;
 mod unit;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -74,19 +75,34 @@ impl Bundle {
     }
 }
 
+/// The same without holding up a thread of the caller.
+pub async fn read(root: &Path, file: &str) -> Bundled {
+    let (owned_root, owned_file) = (root.to_owned(), file.to_owned());
+    let (answer, receiver) = tokio::sync::oneshot::channel();
+    let work = move || drop(answer.send(graph::load(&owned_root, &owned_file)));
+    match reader(work) {
+        Ok(_) => {
+            receiver.await.unwrap_or_else(|_| failed(file, "reading the file failed inside of the parser"))
+        }
+        Err(error) => failed(file, &format!("no thread to read the file with: {error}")),
+    }
+}
+
+fn reader<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<thread::JoinHandle<T>> {
+    thread::Builder::new().name("sandbox-source".to_owned()).stack_size(STACK_BYTES).spawn(work)
+}
+
+fn failed(file: &str, message: &str) -> Bundled {
+    Bundled { result: Err(vec![JsError::of_sandbox(file, message)]), inputs: Vec::new() }
+}
+
 /// Reads a file and all that it imports. `root` is the project's folder, `file` a path relative to it, with forward
 /// slashes. Imports are followed inside of the project only, its `node_modules` included.
 pub fn bundle(root: &Path, file: &str) -> Bundled {
     let (owned_root, owned_file) = (root.to_owned(), file.to_owned());
-    let work = move || graph::load(&owned_root, &owned_file);
-    let reader = thread::Builder::new().name("sandbox-source".to_owned()).stack_size(STACK_BYTES).spawn(work);
-    let failed = |message: String| {
-        let errors = vec![JsError::of_sandbox(file, message)];
-        Bundled { result: Err(errors), inputs: Vec::new() }
-    };
-    match reader.map(thread::JoinHandle::join) {
+    match reader(move || graph::load(&owned_root, &owned_file)).map(thread::JoinHandle::join) {
         Ok(Ok(bundled)) => bundled,
-        Ok(Err(_)) => failed("reading the file failed inside of the parser".to_owned()),
-        Err(error) => failed(format!("no thread to read the file with: {error}")),
+        Ok(Err(_)) => failed(file, "reading the file failed inside of the parser"),
+        Err(error) => failed(file, &format!("no thread to read the file with: {error}")),
     }
 }

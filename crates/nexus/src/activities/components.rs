@@ -1,7 +1,6 @@
 //! Activities that are WebAssembly components: `activities/**/*.wasm`.
 
-use nexus_kernel::code;
-use nexus_sandbox::{JsError, Sandbox};
+use nexus_sandbox::Sandbox;
 
 use super::{Bindings, ScriptError};
 use crate::project::Project;
@@ -12,20 +11,10 @@ impl Bindings {
         let mut errors = Vec::new();
         for file in &project.components {
             match sandbox.compile_component(&file.path, &file.bytes).await {
-                Ok(module) => errors.extend(self.add(&module, Ok(None))),
-                Err(error) => errors.push(told(error)),
+                Ok(module) => errors.extend(self.add(&module)),
+                Err(error) => errors.push(error.into()),
             }
         }
         errors
     }
-}
-
-/// An error without a place in a text; its code says what kind of fault it is.
-fn told(error: JsError) -> ScriptError {
-    let id = error.code.id;
-    let mut told = ScriptError::from(error);
-    if id != code::SCRIPT_INVALID.id {
-        told.message = format!("{} [{id}]", told.message);
-    }
-    told
 }

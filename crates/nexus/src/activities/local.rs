@@ -15,6 +15,7 @@ use nexus_kernel::suggest::nearest;
 use nexus_sandbox::{CallContext, CallError, Capabilities, Input, Invocation, Outcome, Sandbox};
 
 use super::script::Hosted;
+use super::scripts::Compiled;
 use super::{Bindings, Function, ScriptActivities, ScriptError};
 use crate::project::Project;
 
@@ -50,7 +51,7 @@ impl Local {
     pub async fn open(project: &Project, store: SharedFunctionStore) -> Result<Local, Error> {
         let (clock, rng): (SharedClock, SharedRng) = (Arc::new(SystemClock), Arc::new(SystemRng));
         let sandbox = super::sandbox(project, store, &clock, &rng)?;
-        let (bindings, errors) = Bindings::compile(project, &sandbox).await;
+        let Compiled { bindings, errors, .. } = Bindings::compile(project, &sandbox, None).await;
         let activities = ScriptActivities::new(sandbox, Arc::clone(&clock));
         activities.bind(bindings);
         let bindings = activities.bindings();

@@ -63,6 +63,7 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
 /// Waits for the end, reloading the project whenever its files change.
 async fn serve(node: &mut Node, output: Output) -> Result<(), Error> {
     let mut watch = Watch::new(&node.project.root, node.clock().clone());
+    watch.follow(node.inputs());
     let shutdown = node.shutdown().clone();
     loop {
         tokio::select! {
@@ -71,13 +72,16 @@ async fn serve(node: &mut Node, output: Output) -> Result<(), Error> {
                 return Ok(());
             }
             () = shutdown.begun() => return Ok(()), // the engine has stopped by itself and will say why
-            () = watch.changed() => match node.reload(output).await {
-                Ok(()) => output.note("reloaded"),
-                Err(error) => {
-                    output.error(&error);
-                    output.note("serving what was served before");
+            () = watch.changed() => {
+                match node.reload(output).await {
+                    Ok(()) => output.note("reloaded"),
+                    Err(error) => {
+                        output.error(&error);
+                        output.note("serving what was served before");
+                    }
                 }
-            },
+                watch.follow(node.inputs());
+            }
         }
     }
 }

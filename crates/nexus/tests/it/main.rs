@@ -29,6 +29,7 @@ mod replay;
 mod rewrite;
 mod runs;
 mod schedule;
+mod scripts;
 mod seed;
 mod support;
 mod test;

@@ -89,6 +89,10 @@ impl Loader {
                 Err(mut found) => {
                     errors.append(&mut found);
                     links.push(None);
+                    // Every further file would be too much as well.
+                    if errors.iter().any(|error| error.code == &code::BUNDLE_TOO_LARGE) {
+                        break;
+                    }
                 }
             }
         }

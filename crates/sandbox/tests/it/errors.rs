@@ -111,7 +111,7 @@ async fn imports_are_refused_with_a_place() {
     let error =
         refused("// shared\nimport { tax } from './tax.js';\nexport function Main() { return tax }").await;
     assert_eq!((error.line, error.column), (2, 21), "{error:?}");
-    assert_eq!(error.message, "cannot import \"./tax.js\": a file cannot import another one yet");
+    assert_eq!(error.message, "cannot import \"./tax.js\": a text that belongs to no project cannot import");
     assert!(error.help.is_some());
     let failure = threw("export async function Main() { return await import('./tax.js') }").await;
     assert!(failure.message.contains("cannot import './tax.js'"), "{}", failure.message);

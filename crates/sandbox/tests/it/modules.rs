@@ -251,13 +251,13 @@ async fn places_are_those_of_the_files_as_written() {
         ),
         (
             "lib/b.ts",
-            "type Nothing = null;\n// ä comment\nexport function deep<T>(x: T | Nothing) {\n  const ä: number = 1; throw new TypeError(`no ${ä}`);\n}\n",
+            "type Nothing = null;\n// ä comment\nexport function deep<T>(x: T | Nothing) {\n  const ä: number = 1; return ä.gone.more;\n}\n",
         ),
     ];
     let CallErrorKind::Threw(failure) = Files::new(&files).call(files[0].0).await.unwrap_err().kind else {
         panic!()
     };
-    assert_eq!((failure.message.as_str(), failure.at.as_deref()), ("no 1", Some("lib/b.ts:4:36")));
+    assert_eq!((failure.type_name.as_str(), failure.at.as_deref()), ("TypeError", Some("lib/b.ts:4:31")));
     let files = [
         ("activities/a.js", "import { ask } from './lib/ask.ts';\nexport const Main = (_, ctx) => ask(ctx);"),
         (

@@ -43,7 +43,9 @@ pub(super) fn find(folder: &Path, function: &str) -> Result<Found, Error> {
         return Err(Error::new(&code::FUNCTION_UNKNOWN, format!("there is no file {file}"))
             .help("name the function as FILE:NAME, for example activities/orders.js:CountOrders"));
     }
-    Ok(Found { project: Project::of_script(path)?, file: Some(file.to_owned()), name })
+    let project = Project::of_script(path)?;
+    let file = paths(&project).next().map(str::to_owned);
+    Ok(Found { project, file, name })
 }
 
 /// The only function of a file.

@@ -39,6 +39,9 @@ const ARROWS: &[(&str, &[&str])] = &[
 const HEAVY: &[(&str, &[&str])] = &[
     ("wasmtime", &["nexus-sandbox"]),
     ("wasmtime-wizer", &["nexus-sandbox"]),
+    ("oxc_parser", &["nexus-sandbox"]),
+    ("oxc_resolver", &["nexus-sandbox"]),
+    ("oxc_transformer", &["nexus-sandbox"]),
     ("rusqlite", &["nexus-store"]),
     ("axum", &["nexus-gateway", "nexus-benches"]),
     ("rmcp", &["nexus-gateway"]),
