@@ -4,6 +4,7 @@ mod components;
 mod grants;
 mod http;
 mod keep;
+pub mod lints;
 pub mod local;
 mod message;
 mod process;

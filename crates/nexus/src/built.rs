@@ -13,6 +13,7 @@ use nexus_lang::twf::check::suppress::hide;
 use nexus_sandbox::Sandbox;
 
 use crate::activities::Bindings;
+use crate::activities::lints::{self, Finding};
 use crate::activities::scripts::{self, ScriptError};
 use crate::project::Project;
 
@@ -71,12 +72,16 @@ pub async fn build(project: &Project, sandbox: Option<&Sandbox>, lenient: bool) 
     if let Some(sandbox) = sandbox {
         let declared = definition.as_ref().map(|definition| scripts::declared(&definition.program));
         let compiled = Bindings::compile(project, sandbox, declared.as_ref()).await;
+        let functions = compiled.functions;
         (bindings, inputs) = (compiled.bindings, compiled.inputs);
         for error in compiled.errors {
             diagnostics.push(script_diagnostic(&mut sources, project, &error));
         }
         if let Some(definition) = &definition {
             bindings.learn_parameters(&definition.program);
+            for found in lints::findings(project, &definition.program, &bindings, &functions) {
+                diagnostics.push(finding_diagnostic(&mut sources, project, &found));
+            }
             let mut unbound = unbound(definition, &bindings);
             hide(&mut unbound, &sources);
             diagnostics.extend(unbound);
@@ -104,21 +109,35 @@ fn unbound(definition: &Definition, bindings: &Bindings) -> Vec<Diagnostic> {
         .collect()
 }
 
+fn finding_diagnostic(sources: &mut Sources, project: &Project, found: &Finding) -> Diagnostic {
+    let Finding { code, severity, place, message, help } = found;
+    let span = span_in(sources, project, (&place.file, place.line, place.column));
+    let told = match severity {
+        Severity::Info => Diagnostic::info(code, span, message.clone()),
+        _ => Diagnostic::warning(code, span, message.clone()),
+    };
+    told.help(help.clone())
+}
+
 fn script_diagnostic(sources: &mut Sources, project: &Project, error: &ScriptError) -> Diagnostic {
-    // What is imported from elsewhere was not read with the project.
-    let known = project.activities.iter().find(|file| file.path == error.file).map(|file| file.text.clone());
-    let text =
-        known.or_else(|| std::fs::read_to_string(project.root.join(&error.file)).ok()).unwrap_or_default();
-    let text = text.as_str();
-    let source = sources.add(&error.file, text);
-    let start = byte_of(text, error.line, error.column);
-    let end = text.get(start..).and_then(|rest| rest.chars().next()).map_or(start, |c| start + c.len_utf8());
-    let span = Span { source, start: offset(start), end: offset(end) };
+    let span = span_in(sources, project, (&error.file, error.line, error.column));
     let found = Diagnostic::error("SCRIPT", span, error.message.clone());
     match &error.help {
         Some(help) => found.help(help.clone()),
         None => found,
     }
+}
+
+/// The character at a place of a file that need not be among the project's own.
+fn span_in(sources: &mut Sources, project: &Project, (file, line, column): (&str, u32, u32)) -> Span {
+    // What is imported from elsewhere was not read with the project.
+    let known = project.activities.iter().find(|known| known.path == file).map(|known| known.text.clone());
+    let text = known.or_else(|| std::fs::read_to_string(project.root.join(file)).ok()).unwrap_or_default();
+    let text = text.as_str();
+    let source = sources.add(file, text);
+    let start = byte_of(text, line, column);
+    let end = text.get(start..).and_then(|rest| rest.chars().next()).map_or(start, |c| start + c.len_utf8());
+    Span { source, start: offset(start), end: offset(end) }
 }
 
 /// The byte of a line and column, both from 1, columns in characters.

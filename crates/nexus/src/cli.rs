@@ -19,6 +19,7 @@ pub mod run;
 pub mod schedule;
 pub mod symbols;
 pub mod test;
+pub mod types;
 pub mod up;
 pub mod workflow;
 
@@ -98,6 +99,8 @@ pub enum Command {
     Parse(parse::ParseArgs),
     /// List what files define, with signatures
     Symbols(symbols::SymbolsArgs),
+    /// Write nexus.d.ts: the host API and the types of the project, for editors and tsc
+    Types(types::TypesArgs),
     /// Make a new project
     New(new::NewArgs),
     /// List and show workflows
@@ -170,6 +173,7 @@ impl Cli {
             Command::Migrate(args) => migrate::migrate(&global, &args, output),
             Command::Parse(args) => parse::parse(&global, &args, output),
             Command::Symbols(args) => symbols::symbols(&global, &args, output),
+            Command::Types(args) => types::types(&global, &args, output).await,
             Command::New(args) => new::new(&args, output),
             Command::Workflow { verb } => workflow::workflow(&global, verb, output).await,
             Command::Schedule { verb } => schedule::schedule(&global, *verb, output).await,

@@ -18,4 +18,5 @@ pub mod output;
 pub mod pages;
 pub mod project;
 pub mod stub;
+pub mod typings;
 pub mod watch;

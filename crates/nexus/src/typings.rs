@@ -15,8 +15,19 @@ pub const FILE: &str = "nexus.d.ts";
 const HEAD: &str = "// Written by `nexus types`; changes are lost when it runs again.\n";
 
 /// Words that cannot name a type.
-const RESERVED: &[&str] =
-    &["any", "boolean", "never", "number", "object", "string", "symbol", "undefined", "unknown", "void", "bigint"];
+const RESERVED: &[&str] = &[
+    "any",
+    "boolean",
+    "never",
+    "number",
+    "object",
+    "string",
+    "symbol",
+    "undefined",
+    "unknown",
+    "void",
+    "bigint",
+];
 
 /// The declarations of a project.
 pub fn declarations(program: &Program) -> String {
@@ -41,7 +52,8 @@ pub fn declarations(program: &Program) -> String {
         let input = input(activity);
         let result = result(&activity.result_schema);
         let name = Json::from(activity.name.as_str());
-        let _ = writeln!(out, "  {name}: (input: {input}, ctx: nexus.Context) => {result} | Promise<{result}>;");
+        let _ =
+            writeln!(out, "  {name}: (input: {input}, ctx: nexus.Context) => {result} | Promise<{result}>;");
     }
     out.push_str("}\n\n/** What the workflows of the project are started with, and what they give. */\ninterface Workflows {\n");
     for workflow in program.workflows() {
@@ -135,7 +147,10 @@ fn list(schema: &Json, indent: &str) -> String {
 fn object(schema: &Json, indent: &str) -> String {
     let Some(properties) = schema.get("properties").and_then(Json::as_object) else {
         let value = schema.get("additionalProperties").filter(|it| it.is_object());
-        return format!("{{ [name: string]: {} }}", value.map_or_else(|| "any".to_owned(), |it| of(it, indent)));
+        return format!(
+            "{{ [name: string]: {} }}",
+            value.map_or_else(|| "any".to_owned(), |it| of(it, indent))
+        );
     };
     if properties.is_empty() {
         return "{}".to_owned();

@@ -88,6 +88,29 @@ impl Capability {
         Err(CapabilityError { token: token.to_owned(), meant })
     }
 
+    /// A capability of a kind. The scope is as a token has it.
+    pub(crate) fn of(kind: Kind, scope: String) -> Capability {
+        Capability { kind, scope }
+    }
+
+    /// Whether something is allowed by both.
+    pub fn overlaps(&self, other: &Capability) -> bool {
+        if self.kind != other.kind {
+            return false;
+        }
+        match (self.hosts(), other.hosts()) {
+            (Some(one), Some(another)) => {
+                one.host == "*" || another.host == "*" || one.hold(another.host) || another.hold(one.host)
+            }
+            _ => match (self.scope.strip_suffix('*'), other.scope.strip_suffix('*')) {
+                (None, None) => self.scope == other.scope,
+                (Some(prefix), None) => other.scope.starts_with(prefix),
+                (None, Some(prefix)) => self.scope.starts_with(prefix),
+                (Some(one), Some(another)) => one.starts_with(another) || another.starts_with(one),
+            },
+        }
+    }
+
     fn covers(&self, kind: Kind, name: &str) -> bool {
         if kind == Kind::HttpFetch {
             return self.hosts().is_some_and(|hosts| hosts.hold(name));
@@ -217,6 +240,18 @@ impl Capabilities {
     pub fn may_fetch(&self, host: &str, port: u16, is_usual: bool) -> bool {
         let mut hosts = self.0.iter().filter_map(Capability::hosts);
         hosts.any(|hosts| hosts.hold(host) && hosts.hold_port(port, is_usual))
+    }
+
+    /// Whether all that a capability allows is granted.
+    pub fn cover(&self, wanted: &Capability) -> bool {
+        if let Some(hosts) = wanted.hosts() {
+            let port = hosts.port.and_then(|port| port.parse().ok());
+            return self.may_fetch(hosts.host, port.unwrap_or(0), port.is_none());
+        }
+        match wanted.scope.strip_suffix('*') {
+            Some(prefix) => self.allow_prefix(wanted.kind, prefix),
+            None => self.allow(wanted.kind, &wanted.scope),
+        }
     }
 
     /// The tokens.

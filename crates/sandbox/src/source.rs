@@ -10,16 +10,23 @@
 mod depth;
 mod edit;
 mod emit;
+mod facts;
 mod graph;
+mod infer;
 pub(crate) mod map;
+mod panel;
 mod parse;
 mod refs;
 mod resolve;
+mod trace;
 mod unit;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
+
+pub use infer::{Function, Need, Place};
+pub use panel::{PanelNeeds, panel_needs};
 
 use crate::compile::JsError;
 
@@ -33,6 +40,7 @@ pub struct Bundle {
     pub(crate) text: String,
     pub(crate) map: Option<map::Map>,
     exports: Vec<Export>,
+    functions: Vec<Function>,
 }
 
 /// A name that a file exports.
@@ -56,7 +64,13 @@ pub struct Bundled {
 impl Bundle {
     /// A script that is compiled as it is.
     pub(crate) fn plain(file: &str, text: &str) -> Bundle {
-        Bundle { file: file.to_owned(), text: text.to_owned(), map: None, exports: Vec::new() }
+        Bundle {
+            file: file.to_owned(),
+            text: text.to_owned(),
+            map: None,
+            exports: Vec::new(),
+            functions: Vec::new(),
+        }
     }
 
     /// The path of the file it begins with, relative to the project.
@@ -67,6 +81,11 @@ impl Bundle {
     /// The size of the script, in bytes.
     pub fn bytes(&self) -> usize {
         self.text.len()
+    }
+
+    /// The functions that the file exports, as their texts tell them.
+    pub fn functions(&self) -> &[Function] {
+        &self.functions
     }
 
     /// What the file exports.
@@ -90,6 +109,14 @@ pub async fn read(root: &Path, file: &str) -> Bundled {
 
 fn reader<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<thread::JoinHandle<T>> {
     thread::Builder::new().name("sandbox-source".to_owned()).stack_size(STACK_BYTES).spawn(work)
+}
+
+/// Does something with a text that a recursive parser reads; nothing when that fails.
+fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+    thread::scope(|scope| {
+        let builder = thread::Builder::new().name("sandbox-source".to_owned()).stack_size(STACK_BYTES);
+        builder.spawn_scoped(scope, work).ok()?.join().ok()
+    })
 }
 
 fn failed(file: &str, message: &str) -> Bundled {

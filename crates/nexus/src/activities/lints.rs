@@ -114,7 +114,10 @@ fn blind(function: &Function, place: &Place) -> Finding {
         code: "DYNAMIC_CONTEXT",
         severity: Severity::Info,
         place: place.clone(),
-        message: format!("the context of {} goes out of sight here: what it needs is not known", function.name),
+        message: format!(
+            "the context of {} goes out of sight here: what it needs is not known",
+            function.name
+        ),
         help: "call ctx.kv, ctx.http and the like by these names".to_owned(),
     }
 }

@@ -51,6 +51,8 @@ pub struct Compiled {
     pub bindings: Bindings,
     /// What is wrong.
     pub errors: Vec<ScriptError>,
+    /// What the functions look like, by name.
+    pub functions: HashMap<String, source::Function>,
     /// Every file that was read or looked for.
     pub inputs: Vec<PathBuf>,
 }
@@ -147,6 +149,8 @@ impl Compiled {
             if names.is_empty() {
                 continue;
             }
+            let facts = bundle.functions().iter().filter(|facts| names.contains(&&facts.name));
+            self.functions.extend(facts.map(|facts| (facts.name.clone(), facts.clone())));
             match sandbox.compile_bundle(bundle).await {
                 Ok(module) => {
                     self.bindings.functions.extend(names.into_iter().map(|name| {

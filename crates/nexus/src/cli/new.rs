@@ -22,6 +22,7 @@ const FILES: &[(&str, &str)] = &[
     ("activities/greeting.js", include_str!("../../template/activities/greeting.js")),
     ("data/greetings.json", include_str!("../../template/data/greetings.json")),
     ("tests/greeting.test.yaml", include_str!("../../template/tests/greeting.test.yaml")),
+    ("tsconfig.json", include_str!("../../template/tsconfig.json")),
     (".gitignore", ".nexus/\n"),
 ];
 
@@ -39,6 +40,7 @@ pub fn new(args: &NewArgs, output: Output) -> Result<(), Error> {
     output.note(&format!("made {name}"));
     output.note(&format!("  nexus run Greet --project {name} --input name=Ada"));
     output.note(&format!("  nexus test {name}"));
+    output.note(&format!("  nexus types {name}"));
     output.note(&format!("  nexus up {name}"));
     Ok(())
 }

@@ -107,3 +107,104 @@ fn what_is_imported_is_reloaded() {
         assert_eq!(pay()[field], expected);
     }
 }
+
+#[test]
+fn parameters_that_are_taken_one_by_one_are_told() {
+    let project = project();
+    let declared =
+        WORKFLOW.replace("activity Charge(order: any)", "activity Charge(order: any, card: string)");
+    project.write("workflows/pay.twf", &declared.replace("Charge(order) ->", "Charge(order, \"c\") ->"));
+    for (code, place) in [
+        (
+            "export async function Charge(order, card, ctx) { return order }",
+            Some("activities/charge.ts:1:30"),
+        ),
+        ("export const Charge = async (order: any) => order;", Some("activities/charge.ts:1:30")),
+        ("export async function Charge({ order, card }, ctx) { return [order, card] }", None),
+        ("export function Charge(input, ctx) { return input.order }", None),
+    ] {
+        project.write("activities/charge.ts", code);
+        let told = project.nexus(&["check"]).ok().stderr();
+        match place {
+            Some(place) => holds(&told, &["SCRIPT_PARAMETERS", place, "Charge({ order, card }, ctx)"]),
+            None => assert!(!told.contains("SCRIPT_PARAMETERS"), "{told}"),
+        }
+    }
+}
+
+#[test]
+fn missing_and_needless_capabilities_are_told_with_their_places() {
+    let project = project();
+    project.write(
+        "activities/charge.ts",
+        "import { send } from './lib/send';
+export async function Charge(order, ctx) {
+  await ctx.kv.put(`row/${order.id}`, 1);
+  return send(ctx, order);
+}
+",
+    );
+    project.write(
+        "activities/lib/send.ts",
+        "const BANK = 'https://Bank.test:443/charges';
+export const send = async ({ http }: any, order: unknown) => (await http(BANK, { body: order })).data;
+",
+    );
+    let told = project.nexus(&["check"]).ok().stderr();
+    holds(
+        &told,
+        &[
+            "MISSING_CAPABILITY",
+            "activities/lib/send.ts:2:",
+            "http:fetch:bank.test",
+            "[sandbox.functions.Charge]",
+        ],
+    );
+    project.write("nexus.toml", "[sandbox.functions.Charge]\ncapabilities = [\n  \"http:fetch:bank.test\",\n  \"http:fetch:other.test\",\n]\n");
+    let told = project.nexus(&["check", "--info"]).ok().stderr();
+    assert!(!told.contains("MISSING_CAPABILITY"), "{told}");
+    holds(&told, &["UNUSED_CAPABILITY", "nexus.toml:4:3", "http:fetch:other.test"]);
+    project.write(
+        "activities/lib/send.ts",
+        "export const send = (ctx: any, order: any) => new order.Client(ctx);\n",
+    );
+    let told = project.nexus(&["check", "--info"]).ok().stderr();
+    holds(&told, &["DYNAMIC_CONTEXT", "activities/lib/send.ts:1:"]);
+    assert!(!told.contains("UNUSED_CAPABILITY"), "{told}");
+}
+
+#[test]
+fn declarations_are_written_and_compared() {
+    let project = Project::empty();
+    let from = crate::support::root().join("editors/types/project");
+    for path in [
+        "workflows/pay.twf",
+        "nexus.toml",
+        "activities/charge.ts",
+        "activities/lib/money.ts",
+        "data/rates.json",
+    ] {
+        project.write(path, &std::fs::read_to_string(from.join(path)).unwrap());
+    }
+    assert_eq!(project.nexus(&["types", "--check"]).code(), 2);
+    project.nexus(&["types"]).ok();
+    let text = std::fs::read_to_string(project.path().join("nexus.d.ts")).unwrap();
+    holds(
+        &text,
+        &[
+            "readonly kv: {",
+            "type Order = {",
+            "\"lines\": Array<Types.Line>;",
+            "interface Activities {",
+            "\"Refund\": (input: string, ctx: nexus.Context)",
+            "\"card\": string;",
+            "/** Takes the money. */",
+        ],
+    );
+    project.nexus(&["types", "--check"]).ok();
+    project.nexus(&["check"]).ok();
+    assert!(
+        !project.nexus(&["check"]).ok().stderr().contains("warning"),
+        "the example of the types has no findings"
+    );
+}

@@ -9,7 +9,7 @@ use super::graph::Graph;
 use super::map::{Map, Part};
 use super::refs::DEFAULT;
 use super::unit::{self, Kind, Unit, Way};
-use super::{Bundle, Export};
+use super::{Bundle, Export, infer};
 use crate::compile::JsError;
 use crate::limits::BUNDLE_BYTES_MAX;
 
@@ -22,10 +22,11 @@ pub(crate) fn emit(graph: &Graph) -> Result<Bundle, Vec<JsError>> {
     };
     let file = entry.origin.path.clone();
     let exports = exports(graph, entry);
+    let functions = infer::functions(graph);
     if graph.units.len() == 1 && entry.kind == Kind::Esm && entry.edits.iter().all(is_export) {
         let text = entry.origin.js.clone();
         let map = entry.is_typed.then(|| whole(entry));
-        return Ok(Bundle { file, text, map, exports });
+        return Ok(Bundle { file, text, map, exports, functions });
     }
     for unit in &graph.units {
         if let Some(at) = unit.awaits.filter(|_| unit.kind == Kind::Esm) {
@@ -42,7 +43,7 @@ pub(crate) fn emit(graph: &Graph) -> Result<Bundle, Vec<JsError>> {
     }
     let Script { out, parts, .. } = script;
     let map = Some(Map { text: Arc::from(out.as_str()), parts });
-    Ok(Bundle { file, text: out, map, exports })
+    Ok(Bundle { file, text: out, map, exports, functions })
 }
 
 /// Changes that only take `export` away; a file that nobody imports keeps it.

@@ -1,6 +1,9 @@
 //! What the functions of a file look like from outside: their parameters, and what each is used for.
 
-use oxc_ast::ast::{BindingPattern, Declaration, ExportDefaultDeclarationKind, Expression, FormalParameters, Program, Statement};
+use oxc_ast::ast::{
+    BindingPattern, Declaration, ExportDefaultDeclarationKind, Expression, FormalParameters, Program,
+    Statement,
+};
 use oxc_semantic::{AstNodes, Scoping, SymbolId};
 use oxc_span::GetSpan;
 

@@ -114,7 +114,9 @@ struct Walk<'g> {
 impl Walk<'_> {
     fn function(&mut self, id: usize, local: &str, index: usize) -> bool {
         let Some(unit) = self.graph.units.get(id) else { return false };
-        let Some(function) = unit.functions.iter().find(|function| function.name == local) else { return false };
+        let Some(function) = unit.functions.iter().find(|function| function.name == local) else {
+            return false;
+        };
         if self.seen.len() >= STEPS_MAX {
             return false;
         }
@@ -132,7 +134,9 @@ impl Walk<'_> {
         let name = format!("ctx{}{}", if found.path.is_empty() { "" } else { "." }, found.path.join("."));
         let call = CALLS.iter().find(|call| call.name == name);
         match (&found.how, call) {
-            (How::Called(arguments), Some(call)) => self.needs.extend(needs(call, arguments, place(unit, found.at))),
+            (How::Called(arguments), Some(call)) => {
+                self.needs.extend(needs(call, arguments, place(unit, found.at)))
+            }
             (How::Passed { to, index }, _) if found.path.is_empty() => {
                 let target = match to {
                     Callee::Symbol(symbol) => self.target(id, unit, *symbol),
@@ -161,7 +165,8 @@ impl Walk<'_> {
 /// Whether something that can need a capability lies at or under a name.
 fn is_part_of_api(name: &str) -> bool {
     let is_at_or_under = |call: &&HostCall| {
-        call.needs.is_some() && call.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        call.needs.is_some()
+            && call.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
     CALLS.iter().any(|call| is_at_or_under(&call))
 }
@@ -179,7 +184,9 @@ fn needs(call: &'static HostCall, arguments: &[Text], place: Place) -> Vec<Need>
     match call.name {
         _ if needed.scope.is_empty() => vec![Need { is_guess: false, ..need(needed.kind, None) }],
         "ctx.http" => vec![need(needed.kind, host(first))],
-        "ctx.kv.list" => vec![need(needed.kind, if arguments.is_empty() { Some("*".to_owned()) } else { under(first) })],
+        "ctx.kv.list" => {
+            vec![need(needed.kind, if arguments.is_empty() { Some("*".to_owned()) } else { under(first) })]
+        }
         "ctx.kv.commit" => commit(first).into_iter().map(|(kind, scope)| need(kind, scope)).collect(),
         _ => vec![need(needed.kind, scope(first))],
     }

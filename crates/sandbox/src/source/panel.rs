@@ -14,8 +14,21 @@ use super::{depth, edit, on_large_stack, parse};
 use crate::compile::JsError;
 
 /// Methods that change what they are called on.
-const MUTATING: &[&str] =
-    &["push", "pop", "shift", "unshift", "splice", "sort", "reverse", "fill", "copyWithin", "set", "delete", "add", "clear"];
+const MUTATING: &[&str] = &[
+    "push",
+    "pop",
+    "shift",
+    "unshift",
+    "splice",
+    "sort",
+    "reverse",
+    "fill",
+    "copyWithin",
+    "set",
+    "delete",
+    "add",
+    "clear",
+];
 /// Methods of `$state` itself.
 const STATE_METHODS: &[&str] = &["get", "set", "delete", "has", "keys", "update"];
 /// Commands to the view that name a component first.
@@ -38,14 +51,15 @@ pub struct PanelNeeds {
 pub fn panel_needs(
     file: &str,
     text: &str,
-    is_state: impl Fn(&str) -> bool + Send,
+    is_state: impl Fn(&str) -> bool + Sync,
 ) -> Result<PanelNeeds, Vec<JsError>> {
     if let Some(at) = depth::too_deep(text) {
         let place = Some(edit::place(text, at));
         return Err(vec![JsError::new(file, place, "the code is nested too deeply to be read")]);
     }
-    on_large_stack(|| examine(file, text, &is_state))
-        .unwrap_or_else(|| Err(vec![JsError::of_sandbox(file, "reading the handler failed inside of the parser")]))
+    on_large_stack(|| examine(file, text, &is_state)).unwrap_or_else(|| {
+        Err(vec![JsError::of_sandbox(file, "reading the handler failed inside of the parser")])
+    })
 }
 
 fn examine(file: &str, text: &str, is_state: &dyn Fn(&str) -> bool) -> Result<PanelNeeds, Vec<JsError>> {
@@ -65,7 +79,9 @@ fn examine(file: &str, text: &str, is_state: &dyn Fn(&str) -> bool) -> Result<Pa
                 ("NexusAPI", Some((inner, rest))) => {
                     found.take(inner, &Use { path: rest.to_vec(), ..one.clone() });
                 }
-                ("NexusAPI", None) => ["$state", "$emit", "$ext", "$view"].iter().for_each(|it| found.take(it, &one)),
+                ("NexusAPI", None) => {
+                    ["$state", "$emit", "$ext", "$view"].iter().for_each(|it| found.take(it, &one))
+                }
                 _ => found.take(name, &one),
             }
         }

@@ -1,6 +1,6 @@
 //! Reading one file: types are taken out, and what it imports and exports is written down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use oxc_transformer::{TransformOptions, Transformer};
 
 use super::depth;
 use super::edit;
+use super::facts;
 use super::map::{Origin, Token};
 use super::refs;
 use super::unit::{Kind, Unit};
@@ -79,6 +80,8 @@ fn json(path: &str, text: String) -> Result<Unit, Vec<JsError>> {
         exports: BTreeMap::new(),
         stars: Vec::new(),
         edits: Vec::new(),
+        functions: Vec::new(),
+        bound: HashMap::new(),
         awaits: None,
         uses_global: false,
     })
@@ -156,9 +159,17 @@ fn examine(origin: Origin, language: Language) -> Result<Unit, Vec<JsError>> {
     if parsed.diagnostics.has_errors() {
         return Err(errors(&parsed.diagnostics, &origin));
     }
-    let checked = SemanticBuilder::new().with_check_syntax_error(true).build(&parsed.program);
+    // What the functions of packages do is seen where the project's own call them.
+    let is_own = !origin.path.contains("node_modules/");
+    let builder = SemanticBuilder::new().with_check_syntax_error(true).with_build_nodes(is_own);
+    let checked = builder.build(&parsed.program);
     if checked.diagnostics.has_errors() {
         return Err(errors(&checked.diagnostics, &origin));
     }
-    refs::examine(&origin, &parsed, checked.semantic.scoping())
+    let mut unit = refs::examine(&origin, &parsed, checked.semantic.scoping())?;
+    if is_own {
+        unit.functions =
+            facts::functions(&parsed.program, checked.semantic.scoping(), checked.semantic.nodes());
+    }
+    Ok(unit)
 }

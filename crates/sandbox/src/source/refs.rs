@@ -41,6 +41,8 @@ pub(crate) fn examine(
             exports: BTreeMap::new(),
             stars: Vec::new(),
             edits: Vec::new(),
+            functions: Vec::new(),
+            bound: HashMap::new(),
             awaits: None,
             uses_global: false,
         },
@@ -65,6 +67,8 @@ pub(crate) fn examine(
         refs.unit.kind = Kind::Common;
         refs.unit.awaits = None;
     }
+    let bound = std::mem::take(&mut refs.bound).into_iter();
+    refs.unit.bound = bound.map(|(symbol, bound)| (symbol, (bound.request, bound.name))).collect();
     if refs.errors.is_empty() { Ok(refs.unit) } else { Err(refs.errors) }
 }
 

@@ -79,8 +79,10 @@ impl<'t, 'a> Tracer<'t, 'a> {
     /// All uses of a name that no variable of the file has.
     pub(crate) fn of_global(mut self, name: &str) -> Vec<Use> {
         let references = self.scoping.root_unresolved_references().iter();
-        let found: Vec<_> =
-            references.filter(|(known, _)| **known == name).flat_map(|(_, ids)| ids.iter().copied()).collect();
+        let found: Vec<_> = references
+            .filter(|(known, _)| **known == name)
+            .flat_map(|(_, ids)| ids.iter().copied())
+            .collect();
         for reference in found {
             self.follow(self.scoping.get_reference(reference).node_id(), Vec::new());
         }
@@ -187,7 +189,8 @@ impl<'t, 'a> Tracer<'t, 'a> {
             Expression::ParenthesizedExpression(inner) => self.text(&inner.expression),
             Expression::TemplateLiteral(template) => {
                 let quasi = template.quasis.first();
-                let head = quasi.and_then(|quasi| quasi.value.cooked.as_ref()).map_or("", |head| head.as_str());
+                let head =
+                    quasi.and_then(|quasi| quasi.value.cooked.as_ref()).map_or("", |head| head.as_str());
                 match (template.expressions.is_empty(), head) {
                     (true, head) => Text::Exact(head.to_owned()),
                     (false, "") => Text::Unknown,
@@ -214,7 +217,8 @@ impl<'t, 'a> Tracer<'t, 'a> {
                 members.collect::<Option<Vec<_>>>().map_or(Text::Unknown, Text::Object)
             }
             Expression::ArrayExpression(list) => {
-                let members = list.elements.iter().map(|member| member.as_expression().map(|it| self.text(it)));
+                let members =
+                    list.elements.iter().map(|member| member.as_expression().map(|it| self.text(it)));
                 members.collect::<Option<Vec<_>>>().map_or(Text::Unknown, Text::List)
             }
             _ => Text::Unknown,

@@ -1,9 +1,12 @@
 //! One file that has been read: what it imports, what it exports, and what must change in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use oxc_semantic::SymbolId;
+
 use super::edit::Edit;
+use super::facts::Function;
 use super::map::Origin;
 
 /// One file.
@@ -21,6 +24,10 @@ pub(crate) struct Unit {
     /// Requests all of whose exports it hands on.
     pub(crate) stars: Vec<usize>,
     pub(crate) edits: Vec<Edit>,
+    /// Its functions, when it is no package's.
+    pub(crate) functions: Vec<Function>,
+    /// Imported variables: of which request, and which name; all of it without one.
+    pub(crate) bound: HashMap<SymbolId, (usize, Option<String>)>,
     /// Where it waits outside of every function.
     pub(crate) awaits: Option<usize>,
     /// Whether it speaks of `global`, the name of the global object elsewhere.

@@ -41,8 +41,10 @@ fn calls_are_seen_in_every_form() {
         ("await ctx['kv']?.delete('a')", "kv:write:a"),
         ("await ctx.kv.list('cart/')", "kv:read:cart/*"),
         ("await ctx.kv.list()", "kv:read:*"),
-        ("await ctx.kv.commit({ check: [{ key: 'a' }], put: { b: 1, c: 2 }, delete: ['d'] })",
-         "kv:read:a kv:write:b kv:write:c kv:write:d"),
+        (
+            "await ctx.kv.commit({ check: [{ key: 'a' }], put: { b: 1, c: 2 }, delete: ['d'] })",
+            "kv:read:a kv:write:b kv:write:c kv:write:d",
+        ),
         ("await ctx.kv.commit({ put: [{ key: `x/${input}`, value: 1 }] })", "kv:write:x/*"),
         ("await ctx.kv.commit(input)", "kv:write:*?"),
         ("await ctx.http('https://API.example.com/x?y')", "http:fetch:api.example.com"),
@@ -54,7 +56,10 @@ fn calls_are_seen_in_every_form() {
         ("await ctx.read('prices.json')", "file:read:prices.json"),
         ("const url = 'https://a.test/'; await ctx.http(url)", "http:fetch:a.test"),
         ("let url = 'https://a.test/'; url = input; await ctx.http(url)", "http:fetch:*?"),
-        ("const { kv, http: send } = ctx; await kv.get('a'); await send('https://b.test')", "http:fetch:b.test kv:read:a"),
+        (
+            "const { kv, http: send } = ctx; await kv.get('a'); await send('https://b.test')",
+            "http:fetch:b.test kv:read:a",
+        ),
         ("const c = ctx, kv = c.kv; const { get } = kv; return get('a')", "kv:read:a"),
         ("const ask = async () => ctx.kv.get('inner'); return ask()", "kv:read:inner"),
         ("await ctx.random.bytes(3)", "crypto:random:*"),
@@ -91,7 +96,8 @@ export function save(c: any, key: string, again = true) { if (again) save(c, key
         ("lib/index.ts", "export * from './put';\n"),
         ("lib/put.ts", "\nexport const put = (key: string, c: any) => c.kv.put(`saved/${key}`, 1);\n"),
     ]);
-    let told: Vec<(&str, String)> = found.iter().map(|function| (function.name.as_str(), shown(function))).collect();
+    let told: Vec<(&str, String)> =
+        found.iter().map(|function| (function.name.as_str(), shown(function))).collect();
     assert_eq!(told[0], ("Main", "file:read:prices.json kv:write:saved/* BLIND".to_owned()));
     assert_eq!(told[1], ("Other", "BLIND".to_owned()));
     assert_eq!(told[2], ("NoContext", String::new()));

@@ -19,6 +19,7 @@ mod fixture;
 mod frozen;
 mod guest;
 mod hostile;
+mod inference;
 mod interleaving;
 mod isolation;
 mod limits;
