@@ -116,18 +116,18 @@ impl<'g> Script<'g> {
 
     fn module(&mut self, id: usize, unit: &Unit) {
         let prefix = self.prefix.clone();
-        self.out.push_str(&format!("{prefix}.module({id},()=>{{{prefix}.show({prefix}{id},{{"));
+        let _ = write!(self.out, "{prefix}.module({id},()=>{{{prefix}.show({prefix}{id},{{"); // a String takes everything
         let getters = self.getters(id);
         self.out.push_str(&getters);
         self.line("});");
         for (index, request) in unit.requests.iter().enumerate() {
             if let (Way::Import, Some(to)) = (request.way, self.graph.linked(id, index)) {
-                self.out.push_str(&format!("{prefix}.run({to});"));
+                let _ = write!(self.out, "{prefix}.run({to});");
             }
         }
         for request in &unit.stars {
             if let Some(to) = self.graph.linked(id, *request).filter(|to| self.graph.is_open(*to)) {
-                self.out.push_str(&format!("{prefix}.copy({prefix}{id},{prefix}{to});"));
+                let _ = write!(self.out, "{prefix}.copy({prefix}{id},{prefix}{to});");
             }
         }
         self.line("");
@@ -165,7 +165,10 @@ impl<'g> Script<'g> {
         match self.graph.linked(id, request) {
             Some(to) => {
                 let space = format!("{}{to}", self.prefix);
-                name.map_or(space.clone(), |name| member(&space, name))
+                match name {
+                    Some(name) => member(&space, name),
+                    None => space,
+                }
             }
             None => "undefined".to_owned(),
         }

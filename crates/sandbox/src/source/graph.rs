@@ -184,6 +184,10 @@ impl Loader {
     }
 }
 
+fn hands_on(unit: &Unit, name: &str) -> bool {
+    unit.exports.values().any(|export| matches!(export, Export::From(_, from) if from == name))
+}
+
 /// The text of a file, or why there is none.
 fn read(path: &Path) -> Result<String, String> {
     let size = fs::metadata(path).map_or(0, |facts| facts.len());
@@ -272,8 +276,7 @@ impl Graph {
                 }
                 // A type that is handed on looks like a value; nobody can tell them apart in one file.
                 let target = self.units.get(to);
-                if unit.is_typed && target.is_some_and(|target| target.is_typed) && self.hands_on(unit, name)
-                {
+                if unit.is_typed && target.is_some_and(|target| target.is_typed) && hands_on(unit, name) {
                     continue;
                 }
                 let from = target.map_or("", |target| target.origin.path.as_str());
@@ -281,10 +284,6 @@ impl Graph {
             }
         }
         errors
-    }
-
-    fn hands_on(&self, unit: &Unit, name: &str) -> bool {
-        unit.exports.values().any(|export| matches!(export, Export::From(_, from) if from == name))
     }
 
     fn exports(&self, id: usize, name: &str, seen: &mut HashSet<usize>) -> Exports {
@@ -310,7 +309,7 @@ impl Graph {
         }
     }
 
-    /// All names that a module exports, and what they stand for: module and export. Those of CommonJS files are not
+    /// All names that a module exports, and what they stand for: module and export. Those of `CommonJS` files are not
     /// known before they run.
     pub(crate) fn names(&self, id: usize, seen: &mut HashSet<usize>) -> Vec<(String, usize)> {
         let Some(unit) = self.units.get(id).filter(|_| seen.insert(id)) else { return Vec::new() };

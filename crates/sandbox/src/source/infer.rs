@@ -135,7 +135,7 @@ impl Walk<'_> {
         let call = CALLS.iter().find(|call| call.name == name);
         match (&found.how, call) {
             (How::Called(arguments), Some(call)) => {
-                self.needs.extend(needs(call, arguments, place(unit, found.at)))
+                self.needs.extend(needs(call, arguments, place(unit, found.at)));
             }
             (How::Passed { to, index }, _) if found.path.is_empty() => {
                 let target = match to {
@@ -218,7 +218,7 @@ fn host(text: &Text) -> Option<String> {
     };
     let (scheme, rest) = url.split_once("://")?;
     let end = rest.find(['/', '?', '#', '\\']);
-    let authority = rest.get(..end.or(is_whole.then_some(rest.len()))?)?;
+    let authority = rest.get(..end.or_else(|| is_whole.then_some(rest.len()))?)?;
     let authority = authority.rsplit('@').next()?.to_ascii_lowercase();
     let usual = if scheme.eq_ignore_ascii_case("http") { ":80" } else { ":443" };
     let host = authority.strip_suffix(usual).unwrap_or(&authority);

@@ -80,7 +80,9 @@ fn examine(file: &str, text: &str, is_state: &dyn Fn(&str) -> bool) -> Result<Pa
                     found.take(inner, &Use { path: rest.to_vec(), ..one.clone() });
                 }
                 ("NexusAPI", None) => {
-                    ["$state", "$emit", "$ext", "$view"].iter().for_each(|it| found.take(it, &one))
+                    for it in ["$state", "$emit", "$ext", "$view"] {
+                        found.take(it, &one);
+                    }
                 }
                 _ => found.take(name, &one),
             }
@@ -143,8 +145,7 @@ impl Found<'_> {
             }
             // Whoever gets a part of the state can change it.
             How::Passed { to: Callee::Symbol(_) | Callee::Unknown, .. } | How::Dynamic => (true, true),
-            How::Bound => (true, false),
-            How::Read => (true, false),
+            How::Bound | How::Read => (true, false),
         };
         if reads {
             self.need(one, "state:read", Some(key));

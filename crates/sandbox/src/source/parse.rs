@@ -133,11 +133,13 @@ fn strip(path: &str, text: &str) -> Result<(String, Vec<Token>), Vec<JsError>> {
         ..CodegenOptions::default()
     };
     let printed = Codegen::new().with_options(options).build(&program);
-    let tokens = printed.map.iter().flat_map(|map| map.get_tokens()).map(|token| Token {
-        js: (token.get_dst_line(), token.get_dst_col()),
-        written: (token.get_src_line(), token.get_src_col()),
-    });
-    let mut tokens: Vec<Token> = tokens.collect();
+    let mut tokens: Vec<Token> = Vec::new();
+    if let Some(map) = &printed.map {
+        tokens.extend(map.get_tokens().map(|token| Token {
+            js: (token.get_dst_line(), token.get_dst_col()),
+            written: (token.get_src_line(), token.get_src_col()),
+        }));
+    }
     tokens.sort_by_key(|token| token.js);
     Ok((printed.code, tokens))
 }

@@ -374,14 +374,14 @@ impl<'a> Visit<'a> for Refs<'_> {
 
     fn visit_await_expression(&mut self, awaiting: &AwaitExpression<'a>) {
         if self.functions == 0 {
-            self.unit.awaits.get_or_insert(at(awaiting.span.start));
+            self.unit.awaits.get_or_insert_with(|| at(awaiting.span.start));
         }
         walk::walk_await_expression(self, awaiting);
     }
 
     fn visit_for_of_statement(&mut self, each: &ForOfStatement<'a>) {
         if self.functions == 0 && each.r#await {
-            self.unit.awaits.get_or_insert(at(each.span.start));
+            self.unit.awaits.get_or_insert_with(|| at(each.span.start));
         }
         walk::walk_for_of_statement(self, each);
     }

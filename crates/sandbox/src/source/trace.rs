@@ -100,7 +100,7 @@ impl<'t, 'a> Tracer<'t, 'a> {
                 let Some(symbol) = name.symbol_id.get() else { return };
                 if self.seen.insert((symbol, path.to_vec())) {
                     let references = self.scoping.get_resolved_references(symbol);
-                    let places: Vec<NodeId> = references.map(|reference| reference.node_id()).collect();
+                    let places: Vec<NodeId> = references.map(oxc_semantic::Reference::node_id).collect();
                     for place in places {
                         self.follow(place, path.to_vec());
                     }
