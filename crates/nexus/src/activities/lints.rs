@@ -1,7 +1,7 @@
 //! Findings about functions: parameters that do not fit how they are called, and capabilities that are missing or
 //! needless. All of it is advice read off the text; what a function may do is decided at each call.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use nexus_lang::text::diagnostic::Severity;
 use nexus_lang::twf::program::{ActivityInfo, Program};
@@ -32,13 +32,13 @@ pub fn findings(
     project: &Project,
     program: &Program,
     bindings: &Bindings,
-    functions: &HashMap<String, Function>,
+    functions: &BTreeMap<String, Function>,
 ) -> Vec<Finding> {
     let mut found = Vec::new();
     for function in functions.values() {
-        if let Some(activity) = program.activity(&function.name) {
-            found.extend(parameters(activity, function));
-        }
+        // Helpers that are exported as well are called by functions, which are granted what they need.
+        let Some(activity) = program.activity(&function.name) else { continue };
+        found.extend(parameters(activity, function));
         let granted = bindings.grants.of(&function.name);
         found.extend(function.needs.iter().filter_map(|need| missing(function, need, granted)));
         found.extend(function.blind.iter().map(|place| blind(function, place)));
@@ -123,7 +123,7 @@ fn blind(function: &Function, place: &Place) -> Finding {
 }
 
 /// Grants that no function uses, as far as the texts tell.
-fn needless(project: &Project, functions: &HashMap<String, Function>) -> Vec<Finding> {
+fn needless(project: &Project, functions: &BTreeMap<String, Function>) -> Vec<Finding> {
     let sandbox = &project.config.sandbox;
     let uses = |function: &Function, token: &Capability| {
         !function.blind.is_empty() || function.needs.iter().any(|need| token.overlaps(&need.capability))

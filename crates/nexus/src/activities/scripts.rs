@@ -52,7 +52,7 @@ pub struct Compiled {
     /// What is wrong.
     pub errors: Vec<ScriptError>,
     /// What the functions look like, by name.
-    pub functions: HashMap<String, source::Function>,
+    pub functions: BTreeMap<String, source::Function>,
     /// Every file that was read or looked for.
     pub inputs: Vec<PathBuf>,
 }
@@ -63,9 +63,9 @@ pub fn declared(program: &Program) -> HashSet<String> {
 }
 
 impl Bindings {
-    /// Reads and compiles the scripts of a project. Of their exports those become functions that are declared as
-    /// activities or named in the configuration; all of them when nothing is known of declarations. Nothing of a script
-    /// is executed.
+    /// Reads and compiles the scripts of a project. All exports become functions, because open runs may be of a version
+    /// that declares more than the files do now; that two files define the same one is an error when it is declared.
+    /// Nothing of a script is executed.
     pub async fn compile(
         project: &Project,
         sandbox: &Sandbox,
@@ -89,12 +89,11 @@ impl Bindings {
             }
         }
         let named = &project.config.sandbox.functions;
-        let is_wanted =
-            |name: &str| declared.is_none_or(|declared| declared.contains(name)) || named.contains_key(name);
+        let is_meant = |name: &str| declared.is_some_and(|it| it.contains(name) || named.contains_key(name));
         let (bundles, wishes): (Vec<Bundle>, Vec<Option<Wishes>>) = bundles.into_iter().unzip();
-        let owners = owners(&bundles, &is_wanted);
+        let owners = owners(&bundles);
         for (name, owners) in &owners {
-            if let (true, [first, second, ..]) = (declared.is_some(), owners.as_slice()) {
+            if let (true, [first, second, ..]) = (is_meant(name), owners.as_slice()) {
                 compiled.tell(exported_twice(&bundles, name, (*first, *second)));
             }
         }
@@ -182,12 +181,12 @@ fn wishes(text: &str, bundle: &Bundle) -> Result<Option<Wishes>, ScriptError> {
     }
 }
 
-/// Who exports which wanted name, in order of the files. Those that define it come before those that hand it on; when
+/// Who exports which name, in order of the files. Those that define it come before those that hand it on; when
 /// there are any, the others step back.
-fn owners(bundles: &[Bundle], is_wanted: &dyn Fn(&str) -> bool) -> BTreeMap<String, Vec<usize>> {
+fn owners(bundles: &[Bundle]) -> BTreeMap<String, Vec<usize>> {
     let mut owners: BTreeMap<String, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
     for (index, bundle) in bundles.iter().enumerate() {
-        for export in bundle.exports().iter().filter(|export| is_wanted(&export.name)) {
+        for export in bundle.exports().iter().filter(|export| export.name != "default") {
             let (own, others) = owners.entry(export.name.clone()).or_default();
             if export.is_own { own.push(index) } else { others.push(index) }
         }

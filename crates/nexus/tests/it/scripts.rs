@@ -102,7 +102,7 @@ fn what_is_imported_is_reloaded() {
     for (count, (path, text, field, expected)) in (1..).zip(changes) {
         project.write(path, text);
         while server_log(project.path()).matches("reloaded").count() < count {
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::thread::yield_now();
         }
         assert_eq!(pay()[field], expected);
     }

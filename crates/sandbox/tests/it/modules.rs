@@ -363,7 +363,7 @@ fn what_is_nested_too_deeply_is_refused_before_it_is_parsed() {
 #[test]
 fn what_imports_too_much_is_refused() {
     let filler = format!("export const a = '{}';", "x".repeat(900_000));
-    let imports: String = (0..6).map(|n| format!("import './b{n}.js';\n")).collect();
+    let imports = (0..6).map(|n| format!("import './b{n}.js';\n")).collect::<Vec<_>>().concat();
     let names: Vec<String> = (0..6).map(|n| format!("b{n}.js")).collect();
     let text = format!("{imports}export const Main = 1;");
     let mut files = vec![("a.js", text.as_str())];
