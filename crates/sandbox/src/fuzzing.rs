@@ -77,8 +77,11 @@ impl Fuzzer {
         options.instances_max = 8;
         let sandbox = Sandbox::start(options).map_err(|error| told(&error))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let module =
-            Module::of_script("a.js", Arc::new(Kept { exports: Vec::new(), bytecode: Vec::new() }), 0);
+        let module = Module::of_script(
+            crate::source::Bundle::plain("a.js", ""),
+            Arc::new(Kept { exports: Vec::new(), bytecode: Vec::new() }),
+            0,
+        );
         let mut granted = Invocation::new(module, "Main", Json::Null);
         granted.capabilities = Capabilities::parse(TOKENS).map_err(|error| told(&error))?;
         granted.limits.reply_bytes_max = 10_000;
