@@ -9,7 +9,10 @@ use nexus_sandbox::fuzzing::Fuzzer;
 static FUZZER: OnceLock<Fuzzer> = OnceLock::new();
 
 fuzz_target!(|bytes: &[u8]| {
-    let made = || Fuzzer::new(&std::env::temp_dir().join("nexus-fuzz-code")).expect("the sandbox starts");
+    let made = || {
+        Fuzzer::new(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/fuzz-code")))
+            .expect("the sandbox starts")
+    };
     if let Err(finding) = FUZZER.get_or_init(made).script(bytes) {
         panic!("{finding}");
     }
