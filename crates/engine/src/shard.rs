@@ -361,7 +361,11 @@ impl Shard {
                 assumed.insert(message.key.clone());
             }
             if assumed.contains(&message.key) {
-                self.deferred.push(Mail::For(message));
+                // What recovery brings would be out of date by the next batch, and is not needed: should the key not be
+                // new after all, its records are read again.
+                if !matches!(message.body, Body::Recover(_)) {
+                    self.deferred.push(Mail::For(message));
+                }
                 continue;
             }
             if let Some(decided) = self.decide(message, &mut assumed).await? {
