@@ -361,11 +361,7 @@ impl Shard {
                 assumed.insert(message.key.clone());
             }
             if assumed.contains(&message.key) {
-                // What recovery brings would be out of date by the next batch, and is not needed: should the key not be
-                // new after all, its records are read again.
-                if !matches!(message.body, Body::Recover(_)) {
-                    self.deferred.push(Mail::For(message));
-                }
+                self.put_off(message);
                 continue;
             }
             if let Some(decided) = self.decide(message, &mut assumed).await? {
@@ -385,6 +381,14 @@ impl Shard {
         self.between_batches().await?;
         self.rest();
         Ok(())
+    }
+
+    /// Keeps a message for the next batch. What recovery brings would be out of date by then, and is not needed: should its
+    /// key not be new after all, the records are read again.
+    fn put_off(&mut self, message: Message) {
+        if !matches!(message.body, Body::Recover(_)) {
+            self.deferred.push(Mail::For(message));
+        }
     }
 
     /// The message of a piece of mail; other mail is dealt with at once.
