@@ -43,8 +43,8 @@ use crate::worker::Workers;
 /// in flight this bounds what the shards' mailboxes can hold.
 pub const STARTS_IN_FLIGHT_MAX: usize = 10_000;
 
-/// Keys that are kept in memory although they could rest, unless [`Options`] says otherwise: some 30 MiB, and as many runs
-/// as a busy server moves in a second.
+/// Keys that are kept in memory although they could rest, unless [`Options`] says otherwise: as many runs as a busy server
+/// moves in a second or two, and up to 100 MiB with what the allocator holds around them.
 pub const RESIDENT_KEYS_MAX: usize = 10_000;
 
 /// How an engine is set up.

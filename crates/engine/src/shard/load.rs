@@ -1,6 +1,6 @@
 //! Bringing keys into a shard's memory: on demand, and after a restart.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -50,7 +50,8 @@ impl Shard {
             Mail::For(message) if message.reads() => Some(&message.key),
             _ => None,
         });
-        let wanted: HashSet<&Key> = wanted.filter(|key| !self.keys.contains_key(*key)).collect();
+        // In an order that a seed repeats.
+        let wanted: BTreeSet<&Key> = wanted.filter(|key| !self.keys.contains_key(*key)).collect();
         if wanted.len() < 2 {
             return;
         }
