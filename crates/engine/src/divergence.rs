@@ -52,7 +52,7 @@ fn identity(event: &Event) -> (&'static str, u64, &str, &str) {
         Event::StartChildWorkflowExecutionInitiated { seq, workflow, at, .. } => (*seq, workflow, at),
         Event::SignalExternalWorkflowExecutionInitiated { seq, name, at, .. } => (*seq, name, at),
         Event::WorkflowExecutionUpdateCompleted { seq, id, at, .. } => (*seq, id, at),
-        Event::MarkerRecorded { seq, patch, at } => (*seq, patch, at),
+        Event::MarkerRecorded { patch, at, .. } => (0, patch, at),
         Event::TimerStarted { seq, at, .. }
         | Event::RequestCancelExternalWorkflowExecutionInitiated { seq, at, .. }
         | Event::CommandCancelRequested { seq, at, .. }
@@ -92,7 +92,11 @@ pub(crate) fn diverged(event: u64, kept: Option<&Event>, made: Option<&Event>) -
         (Some(what), Some(at)) => format!("{what} at {at}"),
     };
     let (history, program) = (side(kept, history_at.as_ref()), side(made, program_at.as_ref()));
-    let message = format!("event {event}: the history has {history}, the program does {program}");
+    let mut message = format!("event {event}: the history has {history}, the program does {program}");
+    if let Some(Event::MarkerRecorded { patch, .. }) = kept {
+        // Somebody took the question out while runs that were asked are open.
+        message += &format!("; open runs need `deprecate_patch(\"{patch}\")` where `patched(..)` was");
+    }
     let details = json!({
         "event": event,
         "history": kept.map(described),

@@ -289,13 +289,31 @@ impl Replay<'_> {
         let translate = Translate { key: self.key, run: self.run, definition: self.definition, at };
         for command in &commands {
             let Some(made) = translate.event(command) else { continue };
+            self.pass_over(machine, recorded, Some(&made));
             let kept = recorded.next();
             self.seen += 1;
             if kept.is_none_or(|kept| !same_command(kept, &made)) {
                 return Err(diverged(self.seen + 1, kept, Some(&made)));
             }
         }
+        self.pass_over(machine, recorded, None);
         Ok(())
+    }
+
+    /// Passes over deprecated markers that the program does not ask for any more.
+    fn pass_over(
+        &mut self,
+        machine: &mut Machine,
+        recorded: &mut std::slice::Iter<'_, Event>,
+        made: Option<&Event>,
+    ) {
+        while let [next @ Event::MarkerRecorded { patch, deprecated: true, .. }, ..] = recorded.as_slice()
+            && made.is_none_or(|made| !same_command(next, made))
+        {
+            machine.note_patch(patch);
+            recorded.next();
+            self.seen += 1;
+        }
     }
 }
 
@@ -552,7 +570,9 @@ impl Translate<'_> {
 fn note(command: &Command, at: String) -> Option<Event> {
     let seq = command.seq;
     Some(match &command.kind {
-        CommandKind::RecordMarker { patch } => Event::MarkerRecorded { seq, patch: patch.clone(), at },
+        CommandKind::RecordMarker { patch, deprecated } => {
+            Event::MarkerRecorded { patch: patch.clone(), deprecated: *deprecated, at }
+        }
         CommandKind::UpsertMemo { fields } => {
             Event::WorkflowPropertiesModified { seq, memo: fields.clone(), details: Json::Null, at }
         }

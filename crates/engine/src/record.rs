@@ -493,8 +493,14 @@ pub enum Event {
     SignalExternalWorkflowExecutionFailed { seq: u64, failure: Failure },
     /// A run that this one did not start is to be cancelled.
     RequestCancelExternalWorkflowExecutionInitiated { seq: u64, workflow_id: WorkflowId, at: String },
-    /// The program asked whether a change of its definition is in effect, and it is from here on.
-    MarkerRecorded { seq: u64, patch: String, at: String },
+    /// The program asked whether a change of its definition is in effect, and it is from here on. A deprecated marker is
+    /// one that later definitions need not ask for: it has no number, and nothing is missed when it is passed over.
+    MarkerRecorded {
+        patch: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        deprecated: bool,
+        at: String,
+    },
     /// The program noted something about its run: `memo` fields or a text of `details`.
     WorkflowPropertiesModified {
         seq: u64,

@@ -446,7 +446,7 @@ impl RunState {
                 self.visible.apply(event);
             }
             Event::UpsertWorkflowSearchAttributes { .. } => self.visible.apply(event),
-            Event::MarkerRecorded { patch, .. } => self.pinned.patches.push(patch.clone()),
+            Event::MarkerRecorded { patch, deprecated: false, .. } => self.pinned.patches.push(patch.clone()),
             Event::WorkflowExecutionOptionsUpdated { attached, .. } => self.attached.push(attached.clone()),
             Event::CommandCancelRequested { seq, wait: false, .. } => {
                 self.remotes.entry(*seq).and_modify(|remote| remote.cancelled = true);

@@ -109,7 +109,6 @@ pub fn command(event: &Event) -> Option<u64> {
         | Event::NexusOperationScheduled { seq, .. }
         | Event::SignalExternalWorkflowExecutionInitiated { seq, .. }
         | Event::RequestCancelExternalWorkflowExecutionInitiated { seq, .. }
-        | Event::MarkerRecorded { seq, .. }
         | Event::WorkflowPropertiesModified { seq, .. }
         | Event::UpsertWorkflowSearchAttributes { seq, .. }
         | Event::WorkflowExecutionUpdateCompleted { seq, .. } => Some(*seq),

@@ -18,7 +18,7 @@ pub struct Pinned {
     pub definition: Hash,
     /// The definition that it did not follow last, and why.
     pub stayed: Option<(Hash, Failure)>,
-    /// Changes of definitions that are in effect.
+    /// Changes of definitions that are in effect and that later definitions must ask for.
     pub patches: Vec<String>,
 }
 

@@ -355,6 +355,53 @@ async fn a_change_under_patched_is_in_effect_for_those_who_come_to_it_later() {
     world.stop().await;
 }
 
+/// The life of a change: asked for, then only marked, then gone from the file. Runs of every age follow it all the way,
+/// and back.
+#[tokio::test]
+async fn a_patch_is_deprecated_and_removed_without_leaving_runs_behind() {
+    let change = |change: &str| {
+        let text = format!(
+            "workflow Tell(n: int) -> (int):\n    signal Go():\n        pass\n    signal More():\n        pass\n{change}    \
+             activity Do(n) -> a\n    await signal More\n    await signal Go\n    return a\n\n\
+             activity Do(x: int) -> (int):\n    ...\n"
+        );
+        definition(&deployed(&text, "none"))
+    };
+    let asked = || change("    if (patched(\"tell\")):\n        activity Do(n + 1) -> n\n");
+    let marked = || change("    deprecate_patch(\"tell\")\n    activity Do(n + 1) -> n\n");
+    let gone = || change("    activity Do(n + 1) -> n\n");
+    let open = async |world: &World| {
+        let filter = json!({ "filter": "TemporalChangeVersion = 'tell' AND ExecutionStatus = 'Running'" });
+        let found = world.call("run.list", filter).await.unwrap();
+        found["runs"].as_array().unwrap().iter().map(|run| run["run_id"].clone()).collect::<Vec<_>>()
+    };
+
+    let world = world(asked()).await;
+    let first = waiting(&world).await;
+    assert_eq!(deploy(&world, marked()).await.went, 1);
+    let second = waiting(&world).await;
+    assert_eq!(open(&world).await, [json!(first.as_str())], "who still needs the mark");
+    let followed = deploy(&world, gone()).await;
+    assert_eq!((followed.went, followed.stayed), (1, 1), "{followed:?}");
+    let why = followed.why.unwrap().1.message;
+    assert!(why.contains("MarkerRecorded tell") && why.contains("`deprecate_patch(\"tell\")`"), "{why}");
+    let third = waiting(&world).await;
+    world.signal(&second, "More", json!([])).await;
+
+    // What was before the change is back, as after a rollback: a run that passed the place without a mark cannot follow.
+    let followed = deploy(&world, asked()).await;
+    assert_eq!((followed.went, followed.stayed), (2, 1), "{followed:?}");
+    assert_eq!(followed.why.unwrap().0, third);
+    for run in [&second, &third, &first] {
+        if run != &second {
+            world.signal(run, "More", json!([])).await;
+        }
+        assert_eq!(result(&world, run).await, json!(6));
+        world.engine.playback(run, None).await.unwrap();
+    }
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn an_operator_moves_one_run_to_another_version() {
     let pinned = |before: &str, constant: u32| {

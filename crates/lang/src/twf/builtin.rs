@@ -116,6 +116,7 @@ functions! {
     "date_add" plain(2, 2) time::date_add;
     "days" plain(1, 1) time::days;
     "decimal" plain(1, 1) number::decimal;
+    "deprecate_patch" plain(1, 1) object::deprecate_patch;
     "duration" plain(1, 1) time::duration;
     "ends_with" plain(2, 2) text::ends_with;
     "entries" plain(1, 1) object::entries;

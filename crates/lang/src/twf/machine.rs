@@ -120,6 +120,12 @@ impl Machine {
         self.recalled = Some(patches);
     }
 
+    /// Says that a change is in effect although the program has not asked at its place: history has it there, marked by a
+    /// program that did not know the time before the change any more.
+    pub fn note_patch(&mut self, patch: &str) {
+        self.patches.insert(patch.to_owned(), true);
+    }
+
     /// One workflow task: applies the events in order and runs until everything waits.
     ///
     /// The first task needs no events. After a fault the machine must be dropped: the run stays open and is rebuilt

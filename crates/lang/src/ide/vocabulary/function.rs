@@ -52,6 +52,7 @@ functions! {
     date_add("moment: timestamp", "time: duration") -> "timestamp": "The moment so much later.";
     days("count: number") -> "duration": "So many days.";
     decimal("value: any") -> "decimal": "An exact decimal from a number or text.";
+    deprecate_patch("id: string") -> "null": "Takes the place of `patched` once no open run needs what was before the change. It can go when no open run is found by `TemporalChangeVersion`.";
     duration("value: any") -> "duration": "A duration from seconds, from a text such as `5m`, or from ISO 8601.";
     ends_with("text: string", "part: string") -> "bool": "Whether the text ends with the part.";
     entries("object: any") -> "list": "`{key, value}` for every field, in order.";

@@ -125,19 +125,32 @@ pub(super) fn pass(_: &mut Eval<'_>, _: &[Value]) -> Result {
 /// Whether a change is in effect. It is when the program asks for the first time, which leaves a marker in the history;
 /// for a run that had passed the place before the change was made, it is not, and stays so.
 pub(super) fn patched(eval: &mut Eval<'_>, args: &[Value]) -> Result {
-    let Value::Str(id) = arg(args, 0) else {
-        return Err(refuse("`patched`", "the id of a change", arg(args, 0)));
+    ask_for_patch(eval, ("`patched`", false), arg(args, 0)).map(Value::Bool)
+}
+
+/// Says that every run which comes here has a change. It leaves a marker too, which no later program has to ask for.
+pub(super) fn deprecate_patch(eval: &mut Eval<'_>, args: &[Value]) -> Result {
+    ask_for_patch(eval, ("`deprecate_patch`", true), arg(args, 0)).map(|_| Value::Null)
+}
+
+fn ask_for_patch(
+    eval: &mut Eval<'_>,
+    (name, deprecated): (&str, bool),
+    id: &Value,
+) -> std::result::Result<bool, Trouble> {
+    let Value::Str(id) = id else {
+        return Err(refuse(name, "the id of a change", id));
     };
     if let Some(known) = eval.patches.get(id.as_ref()) {
-        return Ok(Value::Bool(*known));
+        return Ok(*known);
     }
     let recalled = eval.context.recalled.as_ref();
     let is_in_effect = recalled.is_none_or(|marked| marked.iter().any(|marked| **marked == **id));
     eval.patches.insert(id.to_string(), is_in_effect);
     if is_in_effect {
-        eval.context.effects.push(CommandKind::RecordMarker { patch: id.to_string() });
+        eval.context.effects.push(CommandKind::RecordMarker { patch: id.to_string(), deprecated });
     }
-    Ok(Value::Bool(is_in_effect))
+    Ok(is_in_effect)
 }
 
 /// `set_memo({..})`: facts for people, merged into those the run has.

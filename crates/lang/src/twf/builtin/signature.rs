@@ -230,6 +230,8 @@ signatures! {
     "days" (NUMBER) -> "duration" Duration "That many days.";
     "decimal" (need("value", "decimal | string", Kinds::NUMBER.or(Kinds::STR))) -> "decimal" Decimal
         "An exact decimal from a number or text.";
+    "deprecate_patch" (need("id", "string", Kinds::STR)) -> "null" Null
+        "Says that every run which comes here has the change: what was before it is gone from the file.";
     "duration" (need("value", "duration | decimal | string", SPAN.or(Kinds::STR))) -> "duration" Duration
         "A duration from a number of seconds, or from text such as `5m` or `PT5M`.";
     "ends_with" (TEXT, need("suffix", "string", Kinds::STR)) -> "bool" Bool "Whether the text ends like this.";

@@ -130,11 +130,13 @@ fn objects() {
         ),
         ("copy(o).a.b", json!(5)),
         ("[patched(\"x\"), pass()]", json!([true, null])),
+        ("[deprecate_patch(\"x\"), patched(\"x\")]", json!([null, true])),
     ]);
     check_faults(&[
         ("keys(xs)", "TYPE_MISMATCH `keys` needs an object, got a list"),
         ("merge(o, 1)", "TYPE_MISMATCH `merge` needs an object, got an int"),
         ("patched(1)", "TYPE_MISMATCH `patched` needs the id of a change, got an int"),
+        ("deprecate_patch(1)", "TYPE_MISMATCH `deprecate_patch` needs the id of a change, got an int"),
     ]);
 }
 

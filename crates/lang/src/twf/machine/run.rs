@@ -131,7 +131,8 @@ impl<'m, 'p> Task<'m, 'p> {
     /// The commands of builtins come out before whatever follows them.
     pub(super) fn flush(&mut self, span: Span) {
         for kind in self.context.effects.drain(..) {
-            let is_aside = matches!(kind, CommandKind::Log { .. });
+            // Markers have no number: a change that comes or goes must not move the commands behind it.
+            let is_aside = matches!(kind, CommandKind::Log { .. } | CommandKind::RecordMarker { .. });
             let seq = if is_aside { 0 } else { self.m.next.command };
             self.m.next.command += u64::from(!is_aside);
             self.out.push(Command { seq, span, kind });

@@ -185,7 +185,8 @@ fn line(command: &Command) -> String {
                 if tokens.is_empty() { String::new() } else { format!(" {tokens:?}") }
             )
         }
-        CommandKind::RecordMarker { patch } => format!("{seq} marker {patch}"),
+        CommandKind::RecordMarker { patch, deprecated: false } => format!("{seq} marker {patch}"),
+        CommandKind::RecordMarker { patch, .. } => format!("{seq} deprecated marker {patch}"),
         CommandKind::UpsertMemo { fields } => format!("{seq} memo {fields}"),
         CommandKind::UpsertSearchAttributes { fields } => format!("{seq} attributes {fields}"),
         CommandKind::SetDetails { text } => format!("{seq} details {text}"),

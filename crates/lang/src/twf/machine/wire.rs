@@ -279,6 +279,9 @@ pub enum CommandKind {
     RecordMarker {
         /// Its id.
         patch: String,
+        /// Whether the definition does not know the time before the change any more: the program after it need not ask.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        deprecated: bool,
     },
     /// Facts for people, merged into those the run has.
     UpsertMemo {
