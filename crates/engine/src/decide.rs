@@ -51,8 +51,10 @@ pub struct Context<'a> {
     pub rng: &'a dyn Rng,
     /// Definitions that have been loaded, by hash.
     pub definition: &'a dyn Fn(&nexus_kernel::port::blob::Hash) -> Option<Arc<Definition>>,
-    /// The definition that new runs get.
+    /// The definition that the key's new runs get.
     pub current: Option<Arc<Definition>>,
+    /// The one that other keys get, while a version ramps.
+    pub beside: Option<Arc<Definition>>,
     /// Whether a run whose program cannot go on fails, instead of staying open until somebody mends it: tests may want
     /// that (language page, H6).
     pub panic_fails: bool,

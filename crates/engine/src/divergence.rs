@@ -92,11 +92,14 @@ pub(crate) fn diverged(event: u64, kept: Option<&Event>, made: Option<&Event>) -
         (Some(what), Some(at)) => format!("{what} at {at}"),
     };
     let (history, program) = (side(kept, history_at.as_ref()), side(made, program_at.as_ref()));
-    let mut message = format!("event {event}: the history has {history}, the program does {program}");
-    if let Some(Event::MarkerRecorded { patch, .. }) = kept {
-        // Somebody took the question out while runs that were asked are open.
-        message += &format!("; open runs need `deprecate_patch(\"{patch}\")` where `patched(..)` was");
-    }
+    // Somebody may have taken the question out while runs that were asked are open.
+    let hint = match kept {
+        Some(Event::MarkerRecorded { patch, .. }) => {
+            format!("; open runs need `deprecate_patch(\"{patch}\")` where `patched(..)` was")
+        }
+        _ => String::new(),
+    };
+    let message = format!("event {event}: the history has {history}, the program does {program}{hint}");
     let details = json!({
         "event": event,
         "history": kept.map(described),

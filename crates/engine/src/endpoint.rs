@@ -3,12 +3,13 @@
 //! Resolution uses the deployed project, not the caller's own definition: endpoints belong to whoever serves them.
 
 use nexus_kernel::failure::{Failure, FailureKind};
-use nexus_kernel::id::Namespace;
+use nexus_kernel::id::{Key, Namespace};
 use nexus_lang::twf::program::{Backing, Program};
 
 use crate::definition::Definition;
 use crate::failures::{NOT_FOUND, UNAUTHORIZED};
 use crate::record::OperationTarget;
+use crate::version::Definitions;
 
 /// What carries an operation out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,16 @@ pub(crate) fn task_queue(
 ) -> Result<String, Failure> {
     let definition = deployed.ok_or_else(|| not_found("no project is deployed"))?;
     queue_in(&definition.program, namespace, workflow)
+}
+
+/// The queue of a workflow for the new runs of a key. While a version ramps, a workflow that only the other version has is
+/// found there.
+pub(crate) fn queue_of(definitions: &Definitions, key: &Key, workflow: &str) -> Result<String, Failure> {
+    let (own, beside) = definitions.of_key(key);
+    task_queue(own.as_deref(), &key.namespace, workflow).or_else(|failure| {
+        let found = beside.and_then(|beside| task_queue(Some(&beside), &key.namespace, workflow).ok());
+        found.ok_or(failure)
+    })
 }
 
 /// A workflow that is deployed nowhere in the namespace still runs there, on the default queue, as long as it exists:

@@ -211,7 +211,7 @@ impl EngineHandle {
         self.shared.workers.slots().declare(limits);
     }
 
-    /// The definition that new runs get.
+    /// The definition of the current version.
     pub fn definition(&self) -> Option<Arc<Definition>> {
         self.shared.definitions.current()
     }
@@ -238,10 +238,8 @@ impl EngineHandle {
             &Json::Object(request.options.search_attributes.clone()),
         )?;
         let request_id = self.request_id(request.idempotency_key.as_deref());
-        let definitions = &self.shared.definitions;
-        let task_queue =
-            endpoint::task_queue(definitions.current().as_deref(), &key.namespace, &request.workflow)
-                .map_err(|failure| Error::new(&code::WORKFLOW_UNKNOWN, failure.message))?;
+        let task_queue = endpoint::queue_of(&self.shared.definitions, &key, &request.workflow)
+            .map_err(|failure| Error::new(&code::WORKFLOW_UNKNOWN, failure.message))?;
         let start = Start {
             workflow: request.workflow,
             input: request.input,

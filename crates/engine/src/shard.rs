@@ -472,12 +472,14 @@ impl Shard {
 
     fn step(&mut self, key: &Key, input: Input) -> Transition {
         let definitions = &self.shared.definitions;
+        let (current, beside) = definitions.of_key(key);
         let context = Context {
             key,
             now: self.shared.clock.now(),
             rng: &*self.shared.rng,
             definition: &|hash| definitions.loaded(hash),
-            current: definitions.current(),
+            current,
+            beside,
             panic_fails: false,
         };
         let state = self.keys.entry(key.clone()).or_default();

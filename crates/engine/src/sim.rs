@@ -268,6 +268,7 @@ impl<'a> World<'a> {
             rng: &self.rng,
             definition: &|_| Some(Arc::clone(&definition)),
             current: Some(Arc::clone(&definition)),
+            beside: None,
             panic_fails: self.panic_fails,
         };
         let transition = decide::step(&mut cell.state, input, &context);

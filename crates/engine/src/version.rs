@@ -7,6 +7,7 @@ mod check;
 mod count;
 mod follow;
 pub(crate) mod place;
+mod ramp;
 mod record;
 mod registry;
 
@@ -15,6 +16,7 @@ pub use check::{CheckOf, Checked, Problem};
 pub use count::RunsOf;
 pub(crate) use count::by_version;
 pub(crate) use follow::{Candidate, Tried, spawn as spawn_following, try_on};
+pub use ramp::{Percentage, Ramp, Routing};
 pub use record::{Changes, Deployed, Ledger, UNUSED_KEPT, UNUSED_KEPT_FOR, Version};
-pub use registry::{Definitions, Deployment, Followed, Promotion};
+pub use registry::{Choice, Definitions, Deployment, Followed, Promotion};
 pub(crate) use registry::{unknown as unknown_version, unusable as unusable_version};

@@ -115,6 +115,8 @@ codes! {
     VERSION_FIRST = "NX-2053", "there is nothing to roll back to", 409, Usage;
     /// A run keeps its version, because another one does not do what its history says.
     VERSION_NOT_FOLLOWED = "NX-2054", "the run keeps its version", 409, Failed;
+    /// A version cannot ramp beside itself.
+    VERSION_CURRENT = "NX-2055", "the version is current", 409, Usage;
     /// No such task queue.
     QUEUE_UNKNOWN = "NX-2061", "there is no such task queue", 404, NotFound;
     /// Too many batches are not over.

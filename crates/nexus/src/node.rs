@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexus_engine::version::{Deployed, Deployment, Followed};
+use nexus_engine::version::{Deployed, Deployment, Followed, Ramp};
 use nexus_engine::{Engine, EngineHandle, Options, Ports, operations};
 use nexus_gateway::{Check, Pipeline};
 use nexus_kernel::BoxFuture;
@@ -235,14 +235,21 @@ fn tell(deployment: &Deployment, purpose: Purpose, output: Output) {
     if output.is_json() {
         return;
     }
-    let Deployment { deployed, files, current, warning } = deployment;
+    let Deployment { deployed, files, current, held, ramp, warning } = deployment;
     if let Some(warning) = warning {
         output.note(&format!("warning: {warning}; new runs get version {}", current.number));
     }
-    if current.number != files.number {
+    if current.number != files.number || ramp.is_some() {
+        let given = match ramp {
+            None => format!("version {}", current.number),
+            Some(Ramp { version, percentage, .. }) => {
+                format!("version {}, and {percentage} of workflow ids version {version},", current.number)
+            }
+        };
+        let until = if *held || ramp.is_some() { "" } else { "the files change or " };
+        let files = files.number;
         output.note(&format!(
-            "the files are version {}; new runs get version {} until the files change or another is promoted",
-            files.number, current.number
+            "the files are version {files}; new runs get {given} until {until}another is promoted"
         ));
     } else if purpose == Purpose::Serve && *deployed != Deployed::Unchanged {
         output.note(&format!("version {} ({}) is current", files.number, files.build_id()));

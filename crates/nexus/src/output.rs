@@ -120,3 +120,8 @@ impl Output {
 fn line(to: &mut impl Write, text: &str) {
     let _ = writeln!(to, "{text}");
 }
+
+/// So many of something, by its name in the singular.
+pub fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}

@@ -12,8 +12,8 @@ use crate::engine::{Address, EngineHandle, stopping};
 use crate::input::Reply;
 use crate::shard::{Message, not_followed};
 use crate::version::{
-    CheckOf, Checked, Followed, Ledger, Promotion, RunsOf, Tried, Version, by_version, check_runs, try_on,
-    unknown_version, unusable_version,
+    CheckOf, Checked, Choice, Followed, Ledger, Promotion, RunsOf, Tried, Version, by_version, check_runs,
+    try_on, unknown_version, unusable_version,
 };
 
 impl EngineHandle {
@@ -46,14 +46,10 @@ impl EngineHandle {
         self.shared.definitions.load(&version.definition).await
     }
 
-    /// Gives new runs another version: the one that is named, or the one before. Held, it stays although files change.
-    pub async fn promote(
-        &self,
-        name: Option<&str>,
-        (rolls_back, hold): (bool, bool),
-    ) -> Result<Promotion, Error> {
+    /// Gives new runs what somebody has chosen.
+    pub async fn choose_version(&self, choice: Choice<'_>) -> Result<Promotion, Error> {
         let now = self.shared.clock.now();
-        let promotion = self.shared.definitions.promote(name, (rolls_back, hold), now).await?;
+        let promotion = self.shared.definitions.choose(choice, now).await?;
         self.declare_queues();
         self.shared.definitions.announce(self);
         Ok(promotion)

@@ -12,7 +12,7 @@ use serde_json::{Map, json};
 use super::address::{Addressed, addressed};
 use super::{Verb, object};
 use crate::engine::EngineHandle;
-use crate::version::{Ledger, RunsOf, Version};
+use crate::version::{Choice, Ledger, Percentage, RunsOf, Version};
 
 /// The verbs.
 pub(super) fn operations(engine: &EngineHandle) -> Vec<Operation> {
@@ -31,8 +31,9 @@ pub(super) fn operations(engine: &EngineHandle) -> Vec<Operation> {
     vec![
         versions_verb().handled(engine, versions),
         upgrade_verb().handled(engine, upgrade),
-        promote.handled(engine, |engine, input, _| promoted(engine, input, false)),
-        roll_back.handled(engine, |engine, input, _| promoted(engine, input, true)),
+        promote.handled(engine, promote_it),
+        roll_back.handled(engine, roll_it_back),
+        ramp_verb().handled(engine, ramp),
     ]
 }
 
@@ -59,7 +60,7 @@ fn versions_verb() -> Verb {
         name: "workflow.versions",
         title: "List versions",
         doc: "Every version of the project that is still known, the newest first: when it was deployed, which files \
-              changed, whether new runs get it, and how many runs it has.",
+              changed, whether new runs get it or a part of them, and how many runs it has.",
         effect: Effect::Read,
         input,
         output,
@@ -108,6 +109,7 @@ fn described(ledger: &Ledger, version: &Version, runs: RunsOf) -> Map<String, Js
         "definition": version.definition,
         "current": is_current,
         "held": is_current && ledger.held,
+        "ramping": ledger.ramping(version.number),
         "is_files": version.number == ledger.files,
         "deployed_at": version.deployed_at.to_string(),
         "promoted_at": time(version.promoted_at),
@@ -167,11 +169,11 @@ fn named(version: Json) -> String {
     }
 }
 
-#[derive(Deserialize)]
-struct ChangeInput {
-    version: Option<Json>,
-    #[serde(default)]
-    hold: bool,
+fn hold() -> Json {
+    json!({
+        "type": "boolean",
+        "description": "whether it stays current although files change, until another one is promoted",
+    })
 }
 
 fn change(
@@ -180,36 +182,100 @@ fn change(
     doc: &'static str,
     (version, required): (&str, &[&str]),
 ) -> Verb {
+    let version = json!({ "type": ["string", "integer"], "description": version });
+    let input = object(&json!({ "version": version, "hold": hold() }), required);
+    Verb { name, title, doc, effect: Effect::Write, input, output: routing() }
+}
+
+#[derive(Deserialize)]
+struct PromoteInput {
+    version: Json,
+    #[serde(default)]
+    hold: bool,
+}
+
+async fn promote_it(engine: EngineHandle, input: PromoteInput, _: CallContext) -> Result<Json, Error> {
+    let version = named(input.version);
+    chosen(&engine, Choice::Promote { version: &version, hold: input.hold }).await
+}
+
+#[derive(Deserialize)]
+struct RollBackInput {
+    version: Option<Json>,
+    #[serde(default)]
+    hold: bool,
+}
+
+async fn roll_it_back(engine: EngineHandle, input: RollBackInput, _: CallContext) -> Result<Json, Error> {
+    let version = input.version.map(named);
+    chosen(&engine, Choice::RollBack { version: version.as_deref(), hold: input.hold }).await
+}
+
+#[derive(Deserialize)]
+struct RampInput {
+    version: Json,
+    percentage: Percentage,
+}
+
+fn ramp_verb() -> Verb {
     let input = object(
         &json!({
-            "version": { "type": ["string", "integer"], "description": version },
-            "hold": {
-                "type": "boolean",
-                "description": "whether it stays current although files change, until another one is promoted",
+            "version": {
+                "type": ["string", "integer"],
+                "description": "the version: its number, or its build id or the beginning of it",
+            },
+            "percentage": {
+                "type": "number",
+                "minimum": 0,
+                "maximum": 100,
+                "description": "how many of all workflow ids get it, to a hundredth of a percent",
             },
         }),
-        required,
+        &["version", "percentage"],
     );
-    let output = json!({
+    Verb {
+        name: "workflow.ramp",
+        title: "Ramp a version",
+        doc: "Gives new runs of a part of all workflow ids this version, beside the current one; open runs that follow newer \
+              versions go with them. A larger part keeps the ids of a smaller one. It ends when a version is promoted or \
+              rolled back; changed files wait until then.",
+        effect: Effect::Write,
+        input,
+        output: routing(),
+    }
+}
+
+async fn ramp(engine: EngineHandle, input: RampInput, _: CallContext) -> Result<Json, Error> {
+    let version = named(input.version);
+    chosen(&engine, Choice::Ramp { version: &version, percentage: input.percentage }).await
+}
+
+/// The schema of what new runs get.
+fn routing() -> Json {
+    json!({
         "type": "object",
         "properties": {
             "version": { "type": "integer" },
             "build_id": { "type": "string" },
             "before": { "type": ["integer", "null"] },
             "held": { "type": "boolean" },
+            "ramping": { "type": ["integer", "null"] },
+            "percentage": { "type": ["number", "null"] },
+            "ramping_before": { "type": ["integer", "null"] },
         },
         "required": ["version", "build_id", "held"],
-    });
-    Verb { name, title, doc, effect: Effect::Write, input, output }
+    })
 }
 
-async fn promoted(engine: EngineHandle, input: ChangeInput, rolls_back: bool) -> Result<Json, Error> {
-    let name = input.version.map(named);
-    let done = engine.promote(name.as_deref(), (rolls_back, input.hold)).await?;
+async fn chosen(engine: &EngineHandle, choice: Choice<'_>) -> Result<Json, Error> {
+    let done = engine.choose_version(choice).await?;
     Ok(json!({
         "version": done.current.number,
         "build_id": done.current.build_id(),
         "before": done.before.map(|before| before.number),
         "held": done.held,
+        "ramping": done.ramp.as_ref().map(|ramp| ramp.version),
+        "percentage": done.ramp.map(|ramp| ramp.percentage),
+        "ramping_before": done.ramp_before.map(|ramp| ramp.version),
     }))
 }

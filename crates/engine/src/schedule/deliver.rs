@@ -8,20 +8,19 @@ use nexus_kernel::task;
 use super::record::Schedule;
 use super::spec::duration;
 use super::step::{Errand, Happening};
-use crate::definition::Definition;
 use crate::deliver::failure_of;
 use crate::endpoint;
 use crate::input::{Input, Reply, Start};
 use crate::record::{Origin, OriginKind, RunOptions, StartOptions};
 use crate::shard::{Message, Router, Shared};
+use crate::version::Definitions;
 
 /// Sends an errand on its way.
 pub(crate) fn deliver(shared: &Shared, key: &Key, schedule: &Schedule, errand: Errand) {
     let (router, key) = (shared.router.clone(), key.clone());
     match errand {
         Errand::Start { seq, workflow_id } => {
-            let deployed = shared.definitions.current();
-            let target = target(deployed.as_deref(), &key, schedule, (seq, &workflow_id));
+            let target = target(&shared.definitions, &key, schedule, (seq, &workflow_id));
             task::spawn(start(router, key, seq, target));
         }
         Errand::Stop { seq, run, terminate } => {
@@ -32,14 +31,15 @@ pub(crate) fn deliver(shared: &Shared, key: &Key, schedule: &Schedule, errand: E
 
 /// Where a run is to be started, and how.
 fn target(
-    deployed: Option<&Definition>,
+    definitions: &Definitions,
     key: &Key,
     schedule: &Schedule,
     (seq, workflow_id): (u64, &str),
 ) -> Result<(Key, Start), Failure> {
     let action = &schedule.definition.action;
-    let task_queue = endpoint::task_queue(deployed, &key.namespace, &action.workflow)?;
     let workflow_id = WorkflowId::new(workflow_id).map_err(|error| failure_of(&error))?;
+    let target = Key { namespace: key.namespace.clone(), workflow_id };
+    let task_queue = endpoint::queue_of(definitions, &target, &action.workflow)?;
     let invalid = |why: String| Failure::new(FailureKind::Server, code::SCHEDULE_INVALID.id, why);
     let timeout = action.run_timeout.as_deref().map(|text| duration("run_timeout", text));
     let run_timeout_ms = timeout.transpose().map_err(invalid)?.map(i64::unsigned_abs);
@@ -65,7 +65,7 @@ fn target(
         },
         definition: None,
     };
-    Ok((Key { namespace: key.namespace.clone(), workflow_id }, start))
+    Ok((target, start))
 }
 
 async fn start(router: Router, key: Key, seq: u64, target: Result<(Key, Start), Failure>) {

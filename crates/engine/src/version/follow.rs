@@ -15,6 +15,8 @@ use nexus_kernel::visibility::{Filter, Order, RunQuery, SystemAttribute as S};
 use nexus_lang::twf::program::{Program, Versioning};
 
 use super::count::{by_version, open};
+use super::ramp::Routing;
+use super::record::Version;
 use super::registry::Followed;
 use crate::definition::Definition;
 use crate::input::Reply;
@@ -59,11 +61,11 @@ pub(crate) async fn run(shared: Shared, shutdown: Shutdown) {
             () = shared.definitions.changed() => {}
         }
         match pass(&shared, &shutdown).await {
-            Ok(Some(followed)) => {
+            Ok(Some((generation, followed))) => {
                 tell(&shared, &followed);
-                shared.definitions.tell_followed(followed);
+                shared.definitions.tell_followed(generation, followed);
             }
-            // Another version is current by now: its own pass comes next.
+            // New runs get something else by now: its own pass comes next.
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "open runs cannot follow the current version"),
         }
@@ -75,44 +77,46 @@ fn tell(shared: &Shared, followed: &Followed) {
     let ledger = shared.definitions.ledger();
     let version = ledger.of(definition).map_or(0, |version| version.number);
     if *went > 0 {
-        tracing::info!(version, runs = went, "open runs go on with the current version");
+        tracing::info!(version, runs = went, "open runs follow what new runs get");
     }
     if let Some((run, failure)) = why {
         tracing::warn!(version, runs = stayed, example = %run, why = failure.message, "open runs keep their version");
     }
 }
 
-/// Lets every open run follow that may. Nothing when another version became current meanwhile.
-pub(crate) async fn pass(shared: &Shared, shutdown: &Shutdown) -> Result<Option<Followed>, Error> {
-    let Some(current) = shared.definitions.current() else { return Ok(None) };
-    let mut followed = Followed::none(current.hash.clone());
-    let workflows = workflows(shared, &current).await?;
+/// Lets every open run follow that may. Nothing when new runs got something else meanwhile.
+pub(crate) async fn pass(shared: &Shared, shutdown: &Shutdown) -> Result<Option<(u64, Followed)>, Error> {
+    let Some((generation, routing)) = shared.definitions.routing() else { return Ok(None) };
+    let mut followed = Followed::none(routing.current.hash.clone());
+    let workflows = workflows(shared, &routing).await?;
     if workflows.is_empty() {
-        return Ok(Some(followed));
+        return Ok(Some((generation, followed)));
     }
-    let mut query = candidates(&current, &workflows);
+    let mut query = candidates(&routing, &workflows);
     loop {
         let page = shared.store.runs(query.clone()).await?;
-        let Some(last) = page.last() else { return Ok(Some(followed)) };
+        let Some(last) = page.last() else { return Ok(Some((generation, followed))) };
         query.after = Some(query.order.cursor(last));
         for some in page.chunks(AT_A_TIME) {
-            let is_current = shared.definitions.current().is_some_and(|it| it.hash == current.hash);
-            if shutdown.has_begun() || !is_current {
+            let is_latest = shared.definitions.routing().is_some_and(|(latest, _)| latest == generation);
+            if shutdown.has_begun() || !is_latest {
                 return Ok(None);
             }
-            follow(shared, &current, some, &mut followed).await;
+            follow(shared, &routing, some, &mut followed).await;
         }
     }
 }
 
 /// Lets a few runs follow.
-async fn follow(shared: &Shared, current: &Arc<Definition>, rows: &[RunRow], followed: &mut Followed) {
+async fn follow(shared: &Shared, routing: &Routing, rows: &[RunRow], followed: &mut Followed) {
     let mut waiting = Vec::new();
     for row in rows {
-        if !may_follow(shared, current, row).await {
+        let (definition, _) = routing.of(&row.key);
+        let has_it = row.definition.as_ref() == Some(&definition.hash);
+        if has_it || !may_follow(shared, definition, row).await {
             continue;
         }
-        match try_on(shared, row, current).await {
+        match try_on(shared, row, definition).await {
             Ok(Tried::Needless) => {}
             Ok(Tried::Stayed(failure)) => followed.stays(&row.run_id, failure),
             Ok(Tried::Now(candidate)) => {
@@ -185,21 +189,23 @@ pub(crate) async fn may_follow(shared: &Shared, definition: &Arc<Definition>, ro
     shared.definitions.load(own).await.is_ok_and(|own| follows(&own.program))
 }
 
-/// Workflows whose runs follow: those of the current version, and those of older ones with open runs that are gone.
-async fn workflows(shared: &Shared, current: &Arc<Definition>) -> Result<BTreeSet<String>, Error> {
+/// Workflows whose runs follow: those of what new runs get, and those of older versions with open runs that are gone.
+async fn workflows(shared: &Shared, routing: &Routing) -> Result<BTreeSet<String>, Error> {
     let ledger = shared.definitions.ledger();
     if ledger.versions.len() < 2 {
         return Ok(BTreeSet::new());
     }
-    let mut found: BTreeSet<String> = following(&current.program).map(ToOwned::to_owned).collect();
+    let programs = || routing.all().map(|definition| &definition.program);
+    let mut found: BTreeSet<String> = programs().flat_map(following).map(ToOwned::to_owned).collect();
     for (build_id, runs) in by_version(&shared.store, None, None).await? {
         let version = ledger.versions.iter().find(|version| version.build_id() == build_id);
-        let Some(version) = version.filter(|it| runs.open > 0 && it.definition != current.hash) else {
+        let is_older = |it: &&Version| routing.all().all(|definition| it.definition != definition.hash);
+        let Some(version) = version.filter(|it| runs.open > 0 && is_older(it)) else {
             continue;
         };
         // Runs of a version that cannot be read cannot go on anyway, and say so themselves.
         let Ok(definition) = shared.definitions.load(&version.definition).await else { continue };
-        let gone = |name: &&str| current.program.workflow(name).is_none();
+        let gone = |name: &&str| programs().all(|program| program.workflow(name).is_none());
         found.extend(following(&definition.program).filter(gone).map(ToOwned::to_owned));
     }
     Ok(found)
@@ -213,13 +219,16 @@ fn following(program: &Program) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Open runs of some workflows that have another version.
-pub(crate) fn candidates(current: &Definition, workflows: &BTreeSet<String>) -> RunQuery {
-    let has_it = Filter::is(S::TemporalWorkerDeploymentVersion, current.hash.short());
+/// Open runs of some workflows that may have another version than they should.
+fn candidates(routing: &Routing, workflows: &BTreeSet<String>) -> RunQuery {
     let of_one = workflows.iter().map(|name| Filter::is(S::WorkflowType, name.clone())).collect();
+    let has_it = Filter::is(S::TemporalWorkerDeploymentVersion, routing.current.hash.short());
+    // While a version ramps, one with the current version may belong to the other.
+    let has_another = routing.ramp.is_none().then(|| Filter::Not(Box::new(has_it)));
+    let filters = [Some(open()), has_another, Some(Filter::Any(of_one))];
     RunQuery {
         namespace: None,
-        filter: Some(Filter::All(vec![open(), Filter::Not(Box::new(has_it)), Filter::Any(of_one)])),
+        filter: Some(Filter::All(filters.into_iter().flatten().collect())),
         order: Order::newest_first(),
         after: None,
         limit: PAGE_RUNS,

@@ -39,8 +39,9 @@ pub(crate) fn target(
     found.map(|(target, start)| (target, Start { definition: own_hash, ..start }))
 }
 
-/// The definitions that a new run may get, the best first. Without a calling run it is the current one. A child gets its
-/// parent's, unless its workflow follows new versions; an operation gets the current one if that still has it.
+/// The definitions that a new run may get, the best first. Without a calling run it is that of its key. A child gets its
+/// parent's, unless its workflow follows new versions; an operation gets that of its key if that still has it. While a
+/// version ramps, the other one is better than none.
 pub(crate) fn choices(request: &Start, context: &Context<'_>) -> Vec<Arc<Definition>> {
     let current = context.current.clone();
     let own = request.definition.as_ref().and_then(|hash| (context.definition)(hash));
@@ -55,6 +56,7 @@ pub(crate) fn choices(request: &Start, context: &Context<'_>) -> Vec<Arc<Definit
     } else {
         current.into_iter().chain(own).collect()
     };
+    all.extend(context.beside.clone());
     all.dedup_by(|one, other| one.hash == other.hash);
     let has_it = |definition: &Arc<Definition>| definition.program.workflow(&request.workflow).is_some();
     if all.iter().any(has_it) {

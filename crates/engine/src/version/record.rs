@@ -7,6 +7,8 @@ use nexus_kernel::port::blob::Hash;
 use nexus_kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ramp::{Percentage, Ramp};
+
 /// The newest versions that are kept although no run needs them.
 pub const UNUSED_KEPT: usize = 20;
 
@@ -31,6 +33,9 @@ pub struct Ledger {
     /// Whether changed files do not take the place of the current version.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
+    /// The version that takes the current one's place step by step. Changed files wait until that is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp: Option<Ramp>,
     /// Versions that were current before, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trail: Vec<u32>,
@@ -138,8 +143,8 @@ impl Ledger {
         fits.next().filter(|_| fits.next().is_none())
     }
 
-    /// Takes in the project's files. New files become current, unless the current version is held; files that are what
-    /// they were change nothing, so that a rollback outlives a restart.
+    /// Takes in the project's files. New files become current, unless the current version is held or another one ramps;
+    /// files that are what they were change nothing, so that a rollback outlives a restart.
     pub fn deploy(&mut self, definition: &Hash, changes: Changes, at: Timestamp) -> Deployed {
         let known = self.of(definition).map(|version| version.number);
         if known == Some(self.files) {
@@ -158,14 +163,15 @@ impl Ledger {
             self.last
         });
         self.files = number;
-        if !self.held || self.current == 0 {
+        if (!self.held && self.ramp.is_none()) || self.current == 0 {
             self.promote(number, at);
         }
         if known.is_some() { Deployed::Again } else { Deployed::New }
     }
 
-    /// Gives new runs another version.
+    /// Gives all new runs a version.
     pub fn promote(&mut self, number: u32, at: Timestamp) {
+        self.ramp = None;
         let before = std::mem::replace(&mut self.current, number);
         if before != number && before != 0 {
             self.trail.push(before);
@@ -175,6 +181,16 @@ impl Ledger {
         self.note(before, at);
     }
 
+    /// Gives a part of the workflow ids a version that is not the current one.
+    pub fn begin_ramp(&mut self, version: u32, percentage: Percentage, at: Timestamp) {
+        self.ramp = Some(Ramp { version, percentage, since: at });
+    }
+
+    /// How many workflow ids get a version that ramps.
+    pub fn ramping(&self, number: u32) -> Option<Percentage> {
+        self.ramp.as_ref().filter(|ramp| ramp.version == number).map(|ramp| ramp.percentage)
+    }
+
     /// The version that was current before the one that is.
     pub fn previous(&self) -> Option<u32> {
         self.trail.iter().rev().copied().find(|number| self.get(*number).is_some())
@@ -182,6 +198,7 @@ impl Ledger {
 
     /// Gives new runs an earlier version again. A further rollback goes further back.
     pub fn roll_back(&mut self, number: u32, at: Timestamp) {
+        self.ramp = None;
         let before = std::mem::replace(&mut self.current, number);
         match self.trail.iter().rposition(|earlier| *earlier == number) {
             Some(place) => self.trail.truncate(place),
@@ -207,7 +224,9 @@ impl Ledger {
         let old = self.versions.len().saturating_sub(UNUSED_KEPT);
         let is_over = |version: &&Version| {
             let replaced = version.replaced_at.is_some_and(|at| at.plus(UNUSED_KEPT_FOR) <= now);
-            replaced && version.number != self.current && version.number != self.files
+            let is_in_use = [self.current, self.files].contains(&version.number)
+                || self.ramping(version.number).is_some();
+            replaced && !is_in_use
         };
         self.versions.iter().take(old).filter(is_over).cloned().collect()
     }
@@ -259,6 +278,31 @@ mod tests {
         ledger.held = true;
         assert_eq!(ledger.deploy(&hash("c"), Changes::default(), at(4)), Deployed::New);
         assert_eq!((ledger.current, ledger.files), (1, 3));
+    }
+
+    #[test]
+    fn files_wait_while_a_version_ramps() {
+        let mut ledger = deployed(&["a", "b"]);
+        ledger.roll_back(1, at(3));
+        ledger.begin_ramp(2, Percentage::new(10.0).unwrap(), at(4));
+        assert_eq!((ledger.ramping(1), ledger.ramping(2)), (None, Percentage::new(10.0)));
+        ledger.deploy(&hash("c"), Changes::default(), at(5));
+        assert_eq!((ledger.current, ledger.files), (1, 3));
+        let kept: Ledger = serde_json::from_value(serde_json::json!(ledger)).unwrap();
+        assert_eq!(kept, ledger);
+        ledger.promote(2, at(6));
+        assert_eq!((ledger.current, ledger.ramp.clone()), (2, None));
+        ledger.deploy(&hash("d"), Changes::default(), at(7));
+        assert_eq!(ledger.current, 4, "files count again");
+    }
+
+    #[test]
+    fn a_version_that_ramps_is_never_unwanted() {
+        let names: Vec<String> = (0..25).map(|number| number.to_string()).collect();
+        let mut ledger = deployed(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        ledger.begin_ramp(2, Percentage::new(1.0).unwrap(), at(30));
+        let unwanted: Vec<_> = ledger.unwanted(at(10_000)).iter().map(|version| version.number).collect();
+        assert_eq!(unwanted, [1, 3, 4, 5]);
     }
 
     #[test]

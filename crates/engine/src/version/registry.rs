@@ -6,13 +6,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::Failure;
-use nexus_kernel::id::{Namespace, RunId};
+use nexus_kernel::id::{Key, Namespace, RunId};
 use nexus_kernel::port::SharedStore;
 use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::kv::{KvCheck, KvCommit, KvWrite};
 use nexus_kernel::time::Timestamp;
 use tokio::sync::{Mutex, Notify, watch};
 
+use super::ramp::{Percentage, Ramp, Routing};
 use super::record::{Changes, Deployed, Ledger, Version};
 use crate::definition::{Definition, texts};
 use crate::engine::EngineHandle;
@@ -30,14 +31,16 @@ pub struct Definitions {
     known: Arc<RwLock<Known>>,
     /// Version of the stored list; whoever holds it may write.
     stamp: Arc<Mutex<Option<u64>>>,
-    /// Set when another definition has become current.
+    /// Set when new runs get something else.
     changed: Arc<Notify>,
-    followed: Arc<watch::Sender<Option<Followed>>>,
+    followed: Arc<watch::Sender<Option<(u64, Followed)>>>,
 }
 
 #[derive(Default)]
 struct Known {
-    current: Option<Arc<Definition>>,
+    routing: Option<Routing>,
+    /// Counts the changes of the routing.
+    generation: u64,
     by_hash: HashMap<Hash, Arc<Definition>>,
     ledger: Arc<Ledger>,
     listener: Option<Listener>,
@@ -78,8 +81,38 @@ pub struct Deployment {
     pub files: Version,
     /// The version that new runs get.
     pub current: Version,
-    /// Why that is another one although nobody holds it back by a wish of his own.
+    /// Whether changed files take its place.
+    pub held: bool,
+    /// The version that a part of the workflow ids gets instead.
+    pub ramp: Option<Ramp>,
+    /// Why something else is in force than was chosen.
     pub warning: Option<String>,
+}
+
+/// What somebody wants new runs to get.
+#[derive(Debug, Clone, Copy)]
+pub enum Choice<'a> {
+    /// A version for all of them. Held, it stays although files change.
+    Promote {
+        /// Its name.
+        version: &'a str,
+        /// Whether it stays.
+        hold: bool,
+    },
+    /// An earlier version, or the one before; with a version that ramps and without a name, only that one's end.
+    RollBack {
+        /// Its name.
+        version: Option<&'a str>,
+        /// Whether it stays although files change.
+        hold: bool,
+    },
+    /// A version for a part of the workflow ids.
+    Ramp {
+        /// Its name.
+        version: &'a str,
+        /// The part.
+        percentage: Percentage,
+    },
 }
 
 /// What a promotion came to.
@@ -91,6 +124,10 @@ pub struct Promotion {
     pub before: Option<Version>,
     /// Whether changed files will not take its place.
     pub held: bool,
+    /// The version that a part of the workflow ids gets instead.
+    pub ramp: Option<Ramp>,
+    /// The version that one got before.
+    pub ramp_before: Option<Ramp>,
 }
 
 impl Definitions {
@@ -139,15 +176,25 @@ impl Definitions {
                 Arc::clone(&definition)
             }
         };
+        let routing = match self.routing_to(current.clone(), &ledger).await {
+            Ok(routing) => routing,
+            Err(error) => {
+                warning = Some(error.message().to_owned());
+                (ledger.ramp, deployed) = (None, Deployed::Again);
+                Routing::to(current)
+            }
+        };
         if deployed != Deployed::Unchanged {
             self.write(&mut stamp, &ledger).await?;
         }
-        self.put_in_force(ledger, current);
+        self.put_in_force(ledger, routing);
         self.prune(&mut stamp, at).await?;
         let ledger = self.ledger();
         match (ledger.get(ledger.files), ledger.current()) {
             (Some(files), Some(current)) => {
-                Ok(Deployment { deployed, files: files.clone(), current: current.clone(), warning })
+                let (files, current) = (files.clone(), current.clone());
+                let (held, ramp) = (ledger.held, ledger.ramp.clone());
+                Ok(Deployment { deployed, files, current, held, ramp, warning })
             }
             _ => Err(Error::internal("a version that was just deployed is not in the list")),
         }
@@ -157,47 +204,65 @@ impl Definitions {
     pub async fn preview(&self, definition: Arc<Definition>) -> Result<(), Error> {
         let ledger = (*self.ledger()).clone();
         let is_files = ledger.get(ledger.files).is_some_and(|files| files.definition == definition.hash);
-        let chosen = ledger.current().filter(|_| is_files || ledger.held).map(|it| it.definition.clone());
+        let stays = is_files || ledger.held || ledger.ramp.is_some();
+        let chosen = ledger.current().filter(|_| stays).map(|it| it.definition.clone());
         self.remember(&definition);
         let current = match chosen {
             Some(chosen) => self.load(&chosen).await.unwrap_or(definition),
             None => definition,
         };
-        self.put_in_force(ledger, current);
+        let routing =
+            self.routing_to(current.clone(), &ledger).await.unwrap_or_else(|_| Routing::to(current));
+        self.put_in_force(ledger, routing);
         Ok(())
     }
 
-    /// Gives new runs the version that is named, or the one before the current one.
-    pub async fn promote(
-        &self,
-        name: Option<&str>,
-        (rolls_back, hold): (bool, bool),
-        at: Timestamp,
-    ) -> Result<Promotion, Error> {
+    /// Gives new runs what somebody has chosen.
+    pub async fn choose(&self, choice: Choice<'_>, at: Timestamp) -> Result<Promotion, Error> {
         let mut stamp = self.stamp.lock().await;
         let mut ledger = (*self.ledger()).clone();
-        let before = ledger.current().cloned();
-        let number = match name {
-            Some(name) => ledger.find(name).map(|version| version.number).ok_or_else(|| unknown(name))?,
-            None => ledger.previous().ok_or_else(nothing_before)?,
-        };
-        let version = ledger.get(number).cloned().ok_or_else(|| unknown(&number.to_string()))?;
-        let definition = self.load(&version.definition).await.map_err(|error| unusable(&version, &error))?;
-        if rolls_back {
-            ledger.roll_back(number, at);
-        } else {
-            ledger.promote(number, at);
-        }
-        ledger.held = hold;
+        let (before, ramp_before) = (ledger.current().cloned(), ledger.ramp.clone());
+        apply(choice, &mut ledger, at)?;
+        let current = ledger.current().cloned().ok_or_else(|| unknown(&ledger.current.to_string()))?;
+        let definition = self.usable(&current).await?;
+        let routing = self.routing_to(definition, &ledger).await?;
         self.write(&mut stamp, &ledger).await?;
-        let current = ledger.get(number).cloned().unwrap_or(version);
-        self.put_in_force(ledger, definition);
-        Ok(Promotion { current, before, held: hold })
+        let (held, ramp) = (ledger.held, ledger.ramp.clone());
+        self.put_in_force(ledger, routing);
+        Ok(Promotion { current, before, held, ramp, ramp_before })
     }
 
-    /// The definition that new runs get.
+    /// The definition of a version, for runs that are to come.
+    async fn usable(&self, version: &Version) -> Result<Arc<Definition>, Error> {
+        self.load(&version.definition).await.map_err(|error| unusable(version, &error))
+    }
+
+    /// The routing of a list.
+    async fn routing_to(&self, current: Arc<Definition>, ledger: &Ledger) -> Result<Routing, Error> {
+        let Some(ramp) = &ledger.ramp else { return Ok(Routing::to(current)) };
+        let version = ledger.get(ramp.version).ok_or_else(|| unknown(&ramp.version.to_string()))?;
+        Ok(Routing { current, ramp: Some((self.usable(version).await?, ramp.percentage)) })
+    }
+
+    /// The definition of the current version.
     pub fn current(&self) -> Option<Arc<Definition>> {
-        self.read(|known| known.current.clone())
+        self.read(|known| known.routing.as_ref().map(|routing| Arc::clone(&routing.current)))
+    }
+
+    /// The definition of a key's new runs, and the other one while a version ramps.
+    pub fn of_key(&self, key: &Key) -> (Option<Arc<Definition>>, Option<Arc<Definition>>) {
+        self.read(|known| match &known.routing {
+            None => (None, None),
+            Some(routing) => {
+                let (first, second) = routing.of(key);
+                (Some(Arc::clone(first)), second.cloned())
+            }
+        })
+    }
+
+    /// What new runs get, and how often that has changed.
+    pub(crate) fn routing(&self) -> Option<(u64, Routing)> {
+        self.read(|known| Some((known.generation, known.routing.clone()?)))
     }
 
     /// The list of versions.
@@ -245,7 +310,7 @@ impl Definitions {
 
     /// Tells of the current definition.
     pub(crate) fn announce(&self, engine: &EngineHandle) {
-        let (listener, current) = self.read(|known| (known.listener.clone(), known.current.clone()));
+        let (listener, current) = (self.read(|known| known.listener.clone()), self.current());
         if let (Some(listener), Some(current)) = (listener, current) {
             listener(engine, &current);
         }
@@ -291,31 +356,33 @@ impl Definitions {
         }
     }
 
-    fn put_in_force(&self, ledger: Ledger, current: Arc<Definition>) {
+    fn put_in_force(&self, ledger: Ledger, routing: Routing) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.ledger = Arc::new(ledger);
-        let before = known.current.replace(current);
-        if before.map(|before| before.hash.clone()) != known.current.as_ref().map(|it| it.hash.clone()) {
+        if known.routing.as_ref().is_none_or(|before| !before.is(&routing)) {
+            known.generation += 1;
             self.changed.notify_one();
         }
+        known.routing = Some(routing);
     }
 
-    /// Waits until another definition has become current since the last time.
+    /// Waits until new runs get something else than the last time.
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// Says what has become of the runs that may follow a version.
-    pub(crate) fn tell_followed(&self, followed: Followed) {
-        self.followed.send_replace(Some(followed));
+    /// Says what has become of the runs that may follow what new runs get.
+    pub(crate) fn tell_followed(&self, generation: u64, followed: Followed) {
+        self.followed.send_replace(Some((generation, followed)));
     }
 
-    /// Waits until every open run that may follow the current version has done so or keeps its own.
+    /// Waits until every open run that may follow what new runs get has done so or keeps its own.
     pub(crate) async fn followed(&self) -> Option<Followed> {
-        let wanted = self.current()?.hash.clone();
+        let (wanted, _) = self.routing()?;
         let mut told = self.followed.subscribe();
-        let found = told.wait_for(|told| told.as_ref().is_some_and(|told| told.definition == wanted)).await;
-        found.ok()?.clone()
+        let is_told = |told: &Option<(u64, Followed)>| told.as_ref().is_some_and(|(of, _)| *of >= wanted);
+        let found = told.wait_for(is_told).await;
+        found.ok()?.clone().map(|(_, followed)| followed)
     }
 
     fn remember(&self, definition: &Arc<Definition>) {
@@ -326,6 +393,38 @@ impl Definitions {
     fn read<T>(&self, look: impl FnOnce(&Known) -> T) -> T {
         look(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// What a choice makes of the list.
+fn apply(choice: Choice<'_>, ledger: &mut Ledger, at: Timestamp) -> Result<(), Error> {
+    let number = |name: &str| ledger.find(name).map(|version| version.number).ok_or_else(|| unknown(name));
+    match choice {
+        Choice::Promote { version, hold } => {
+            ledger.promote(number(version)?, at);
+            ledger.held = hold;
+        }
+        Choice::RollBack { version: None, hold } if ledger.ramp.is_some() => {
+            (ledger.ramp, ledger.held) = (None, hold);
+        }
+        Choice::RollBack { version, hold } => {
+            let to = version.map(number).transpose()?;
+            ledger.roll_back(to.or_else(|| ledger.previous()).ok_or_else(nothing_before)?, at);
+            ledger.held = hold;
+        }
+        Choice::Ramp { version, percentage } => {
+            let number = number(version)?;
+            if number == ledger.current {
+                return Err(is_current(number));
+            }
+            ledger.begin_ramp(number, percentage, at);
+        }
+    }
+    Ok(())
+}
+
+fn is_current(number: u32) -> Error {
+    Error::new(&code::VERSION_CURRENT, format!("all new runs get version {number} already"))
+        .help("give them the one before first: `nexus workflow rollback`")
 }
 
 pub(crate) fn unknown(name: &str) -> Error {

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicUsize;
 
 use nexus_engine::Definition;
 use nexus_engine::input::Signal;
-use nexus_engine::version::Followed;
+use nexus_engine::version::{Choice, Followed, Percentage};
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::RunId;
 use nexus_kernel::memory::clock::SimClock;
@@ -145,7 +145,7 @@ async fn runs_follow_a_rollback_and_what_happens_meanwhile_is_taken_along() {
     let world = world(tell("", 1)).await;
     let run = waiting(&world).await;
     assert_eq!(deploy(&world, tell("", 2)).await.went, 1);
-    world.engine.promote(None, (true, false)).await.unwrap();
+    world.engine.choose_version(Choice::RollBack { version: None, hold: false }).await.unwrap();
     // The signal and the rollback race: either program ends the run, none breaks it.
     let result = result(&world, &run).await;
     assert!(result == json!(6) || result == json!(7), "{result}");
@@ -399,6 +399,35 @@ async fn a_patch_is_deprecated_and_removed_without_leaving_runs_behind() {
         assert_eq!(result(&world, run).await, json!(6));
         world.engine.playback(run, None).await.unwrap();
     }
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn open_runs_follow_a_version_that_ramps_by_their_ids_and_come_back() {
+    let world = world(tell("", 1)).await;
+    for _ in 0..40 {
+        world.start("Tell", json!({ "n": 5 })).await;
+    }
+    world.settle().await;
+    deploy(&world, tell("", 2)).await;
+    world.engine.choose_version(Choice::RollBack { version: None, hold: false }).await.unwrap();
+    assert_eq!(world.until(world.engine.followed()).await.unwrap().went, 40);
+    let mut gone = 0;
+    for percentage in [20.0, 60.0, 100.0, 0.0] {
+        let part = Percentage::new(percentage).unwrap();
+        world.engine.choose_version(Choice::Ramp { version: "2", percentage: part }).await.unwrap();
+        let followed = world.until(world.engine.followed()).await.unwrap();
+        let runs = world.engine.runs_by_version(None, Some("Tell")).await.unwrap();
+        let ramping = world.engine.versions().get(2).unwrap().build_id().to_owned();
+        let now = runs.get(&ramping).map_or(0, |runs| runs.open);
+        assert_eq!(
+            (followed.went, followed.stayed),
+            (now.abs_diff(gone), 0),
+            "only those that change sides move"
+        );
+        gone = now;
+    }
+    assert_eq!(gone, 0, "all are back");
     world.stop().await;
 }
 

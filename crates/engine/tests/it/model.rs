@@ -187,6 +187,7 @@ impl Real {
             rng: &self.rng,
             definition: &|_| Some(Arc::clone(&definition)),
             current: Some(Arc::clone(&definition)),
+            beside: None,
             panic_fails: false,
         };
         let transition = step(&mut self.state, input, &context);

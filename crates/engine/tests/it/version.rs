@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use nexus_engine::version::{Deployed, UNUSED_KEPT, UNUSED_KEPT_FOR};
+use nexus_engine::StartRequest;
+use nexus_engine::record::{IdConflictPolicy, StartOptions};
+use nexus_engine::version::{Choice, Deployed, UNUSED_KEPT, UNUSED_KEPT_FOR};
 use nexus_kernel::code;
+use nexus_kernel::id::WorkflowId;
 use nexus_kernel::memory::clock::SimClock;
 use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::port::blob::Blobs as _;
@@ -43,7 +46,8 @@ async fn open_runs_keep_their_version_and_new_ones_get_the_current_one() {
     let first = world.start("Tell", json!({ "n": 1 })).await;
     assert_eq!(world.engine.deploy(definition(&program(2))).await.unwrap().deployed, Deployed::New);
     let second = world.start("Tell", json!({ "n": 1 })).await;
-    let promotion = world.engine.promote(None, (true, false)).await.unwrap();
+    let promotion =
+        world.engine.choose_version(Choice::RollBack { version: None, hold: false }).await.unwrap();
     assert_eq!((promotion.current.number, promotion.before.unwrap().number), (1, 2));
     assert_eq!(asked(&world).await, 1);
     let runs = world.engine.runs_by_version(None, Some("Tell")).await.unwrap();
@@ -63,20 +67,21 @@ async fn a_rollback_outlives_a_restart_until_files_change() {
     }
     let third = world(&store, &clock, 3).await;
     let waiting = third.start("Tell", json!({ "n": 1 })).await.run_id;
-    third.engine.promote(Some("1"), (true, false)).await.unwrap();
+    third.engine.choose_version(Choice::RollBack { version: Some("1"), hold: false }).await.unwrap();
     third.stop().await;
     let again = world(&store, &clock, 3).await;
     assert_eq!(again.engine.versions().current, 1);
     assert_eq!(asked(&again).await, 1, "the files are unchanged");
-    let error = again.engine.promote(None, (true, false)).await.unwrap_err();
+    let error =
+        again.engine.choose_version(Choice::RollBack { version: None, hold: false }).await.unwrap_err();
     assert_eq!(error.code(), &code::VERSION_FIRST);
-    let error = again.engine.promote(Some("9"), (false, false)).await.unwrap_err();
+    let error = again.engine.choose_version(Choice::Promote { version: "9", hold: false }).await.unwrap_err();
     assert_eq!(error.code(), &code::VERSION_UNKNOWN);
     assert_eq!(again.engine.show(&waiting).await.unwrap().to_json()["version"], 3);
     again.stop().await;
     let fourth = world(&store, &clock, 4).await;
     assert_eq!(asked(&fourth).await, 4, "changed files are a new version");
-    fourth.engine.promote(Some("2"), (false, true)).await.unwrap();
+    fourth.engine.choose_version(Choice::Promote { version: "2", hold: true }).await.unwrap();
     fourth.stop().await;
     let fifth = world(&store, &clock, 5).await;
     assert_eq!(asked(&fifth).await, 2, "a held version stays");
@@ -136,5 +141,95 @@ async fn versions_are_operations_and_runs_are_found_by_them() {
     assert_eq!((&back["version"], &back["before"]), (&json!(1), &json!(2)));
     let refused = world.call("workflow.promote", json!({ "version": "nine" })).await.unwrap_err();
     assert_eq!(refused.code(), &code::VERSION_UNKNOWN);
+    world.stop().await;
+}
+
+/// Starts runs of a hundred ids, in place of those that they have, and says how many have each version.
+async fn spread(world: &World) -> [u64; 2] {
+    for number in 0..100 {
+        let id = WorkflowId::new(&format!("id-{number}")).unwrap();
+        let options =
+            StartOptions { conflict: IdConflictPolicy::TerminateExisting, ..StartOptions::default() };
+        let request = StartRequest { workflow_id: Some(id), options, ..request("Tell", json!({ "n": 1 })) };
+        world.engine.start(request).await.unwrap();
+    }
+    open(world).await
+}
+
+/// How many open runs the first two versions have.
+async fn open(world: &World) -> [u64; 2] {
+    let runs = world.engine.runs_by_version(None, Some("Tell")).await.unwrap();
+    let ledger = world.engine.versions();
+    [1, 2].map(|number| runs.get(ledger.get(number).unwrap().build_id()).map_or(0, |runs| runs.open))
+}
+
+#[tokio::test]
+async fn a_version_ramps_for_a_part_of_the_workflow_ids() {
+    let (store, clock) = (Arc::new(MemoryStore::new()), SimClock::at(Timestamp::from_millis(1_000_000)));
+    let world = self::world(&store, &clock, 1).await;
+    world.engine.deploy(definition(&program(2))).await.unwrap();
+    let refused = world.call("workflow.ramp", json!({ "version": 2, "percentage": 10 })).await.unwrap_err();
+    assert_eq!(refused.code(), &code::VERSION_CURRENT);
+    world.call("workflow.rollback", json!({})).await.unwrap();
+    let refused = world.call("workflow.ramp", json!({ "version": 9, "percentage": 10 })).await.unwrap_err();
+    assert_eq!(refused.code(), &code::VERSION_UNKNOWN);
+    let refused = world.call("workflow.ramp", json!({ "version": 2, "percentage": 101 })).await.unwrap_err();
+    assert!(refused.to_string().contains("from 0 to 100"), "{refused}");
+    let done = world.call("workflow.ramp", json!({ "version": 2, "percentage": 30 })).await.unwrap();
+    assert_eq!(
+        (&done["version"], &done["ramping"], &done["percentage"]),
+        (&json!(1), &json!(2), &json!(30.0))
+    );
+    let [first, second] = spread(&world).await;
+    assert!((18..=42).contains(&second) && first + second == 100, "{first} {second}");
+    let listed = world.call("workflow.versions", json!({})).await.unwrap();
+    assert_eq!(
+        (&listed["versions"][0]["ramping"], &listed["versions"][1]["current"]),
+        (&json!(30.0), &json!(true))
+    );
+    world.stop().await;
+
+    // A ramp outlives a restart, and changed files wait for its end.
+    let world = self::world(&store, &clock, 3).await;
+    let ledger = world.engine.versions();
+    assert_eq!((ledger.current, ledger.files, ledger.ramp.as_ref().unwrap().version), (1, 3, 2));
+    assert_eq!(spread(&world).await, [first, second], "an id keeps its version");
+
+    // A rollback without a name takes the ramp back and nothing else.
+    let back = world.call("workflow.rollback", json!({})).await.unwrap();
+    assert_eq!(
+        (&back["version"], &back["before"], &back["ramping_before"]),
+        (&json!(1), &json!(1), &json!(2))
+    );
+    assert_eq!(world.engine.versions().ramp, None);
+    world.call("workflow.ramp", json!({ "version": 2, "percentage": 100 })).await.unwrap();
+    assert_eq!(asked(&world).await, 2);
+    let done = world.call("workflow.promote", json!({ "version": 2 })).await.unwrap();
+    assert_eq!(
+        (&done["version"], &done["ramping"], &done["ramping_before"]),
+        (&json!(2), &Json::Null, &json!(2))
+    );
+    world.stop().await;
+}
+
+/// What only the version that ramps has, or takes, is started with it whatever the id; and the other way round.
+#[tokio::test]
+async fn ids_get_the_other_version_where_their_own_cannot_serve_them() {
+    let other = "workflow Tell(text: string) -> (string):\n    return text\n\nworkflow New() -> (string):\n    return \"new\"\n";
+    let world = World::new(&program(1), Scripted::default()).await;
+    world.engine.deploy(definition(other)).await.unwrap();
+    world.call("workflow.rollback", json!({})).await.unwrap();
+    for percentage in [0, 100] {
+        world.call("workflow.ramp", json!({ "version": 2, "percentage": percentage })).await.unwrap();
+        for (workflow, input, version) in
+            [("Tell", json!({ "n": 1 }), 1), ("Tell", json!({ "text": "a" }), 2), ("New", json!({}), 2)]
+        {
+            let started = world.start(workflow, input.clone()).await;
+            let shown = world.engine.show(&started.run_id).await.unwrap().to_json();
+            assert_eq!(shown["version"], version, "{percentage} {workflow} {input}");
+        }
+        let refused = world.engine.start(request("Tell", json!({ "n": "one" }))).await;
+        assert_eq!(refused.unwrap_err().code(), &code::INPUT_INVALID);
+    }
     world.stop().await;
 }

@@ -20,7 +20,7 @@ use crate::built::{Report, build};
 use crate::cli::rewrite::Mode;
 use crate::cli::{Format, Global};
 use crate::design::Design;
-use crate::output::Output;
+use crate::output::{Output, plural};
 use crate::project::Project;
 
 /// Flags.
@@ -108,8 +108,7 @@ fn outcome(errors: usize) -> Result<(), Error> {
     if errors == 0 {
         return Ok(());
     }
-    let plural = if errors == 1 { "" } else { "s" };
-    Err(Error::new(&code::PROJECT_INVALID, format!("{errors} error{plural}")).help("mend the lines above"))
+    Err(Error::new(&code::PROJECT_INVALID, plural(errors, "error")).help("mend the lines above"))
 }
 
 /// One line for each finding, to standard output, where GitHub reads it.
@@ -127,8 +126,10 @@ fn print(report: &Report, with_info: bool, project: &Project, output: Output) {
     if report.count(Severity::Error) == 0 {
         let (files, warnings) = (report.sources.iter().count(), report.count(Severity::Warning));
         output.text(&format!(
-            "{}: {files} workflow files, no errors, {warnings} warnings",
-            project.root.display()
+            "{}: {}, no errors, {}",
+            project.root.display(),
+            plural(files, "workflow file"),
+            plural(warnings, "warning")
         ));
     }
 }

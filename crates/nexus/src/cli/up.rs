@@ -12,7 +12,7 @@ use nexus_kernel::task;
 use crate::address;
 use crate::cli::Global;
 use crate::node::{Node, Purpose};
-use crate::output::Output;
+use crate::output::{Output, plural};
 use crate::pages;
 use crate::project::Project;
 use crate::watch::Watch;
@@ -102,7 +102,7 @@ fn announce(node: &Node, url: &str, output: Output) {
     output.text(url);
     let workflows = node.pipeline().catalogue().snapshot();
     let count = workflows.iter().filter(|operation| operation.is_workflow()).count();
-    output.note(&format!("serving {} with {count} workflows", node.project.name()));
+    output.note(&format!("serving {} with {}", node.project.name(), plural(count, "workflow")));
     output.note(&format!("  HTTP  {url}/workflows"));
     output.note(&format!("  MCP   {url}/mcp"));
 }

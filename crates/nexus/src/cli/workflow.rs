@@ -42,7 +42,16 @@ pub enum WorkflowVerb {
         #[arg(long)]
         hold: bool,
     },
-    /// Give new runs the version that was current before, or an earlier one
+    /// Give new runs of a part of all workflow ids a version, beside the current one
+    Ramp {
+        /// Its number, or its build id or the beginning of it
+        #[arg(id = "of", value_name = "VERSION")]
+        version: String,
+        /// How many of all workflow ids get it, from 0 to 100
+        #[arg(long, value_name = "PERCENT")]
+        percentage: f64,
+    },
+    /// Give new runs the version that was current before, or an earlier one; a version that ramps is taken back first
     Rollback {
         /// Its number, or its build id or the beginning of it
         #[arg(id = "of", value_name = "VERSION")]
@@ -56,7 +65,7 @@ pub enum WorkflowVerb {
 /// Carries the command out.
 pub async fn workflow(global: &Global, verb: WorkflowVerb, output: Output) -> Result<(), Error> {
     let client = match &verb {
-        WorkflowVerb::Promote { .. } | WorkflowVerb::Rollback { .. } => {
+        WorkflowVerb::Promote { .. } | WorkflowVerb::Rollback { .. } | WorkflowVerb::Ramp { .. } => {
             Client::executing(global, output).await?
         }
         _ => Client::reading(global, output).await?,
@@ -77,10 +86,19 @@ pub async fn workflow(global: &Global, verb: WorkflowVerb, output: Output) -> Re
             version::list(&client, (workflow, namespace), output).await
         }
         WorkflowVerb::Promote { version, hold } => {
-            version::change(&client, "workflow.promote", (Some(version), hold), output).await
+            let input = json!({ "version": version, "hold": hold });
+            version::change(&client, "workflow.promote", input, output).await
+        }
+        WorkflowVerb::Ramp { version, percentage } => {
+            let input = json!({ "version": version, "percentage": percentage });
+            version::change(&client, "workflow.ramp", input, output).await
         }
         WorkflowVerb::Rollback { version, hold } => {
-            version::change(&client, "workflow.rollback", (version, hold), output).await
+            let mut input = json!({ "hold": hold });
+            if let (Some(fields), Some(version)) = (input.as_object_mut(), version) {
+                fields.insert("version".into(), json!(version));
+            }
+            version::change(&client, "workflow.rollback", input, output).await
         }
     };
     client.close().await?;

@@ -75,6 +75,35 @@ fn versions_are_listed_promoted_and_rolled_back_from_the_shell() {
 }
 
 #[test]
+fn a_version_ramps_from_the_shell() {
+    let project = Project::with(&[("workflows/tell.twf", &program(1))]);
+    let server = served(&project);
+    let refused = project.nexus(&["workflow", "ramp", "2", "--percentage", "25"]);
+    assert!(refused.code() == 2 && refused.stderr().contains("NX-2055"), "{}", refused.stderr());
+    project.nexus(&["workflow", "rollback"]).ok();
+    let refused = project.nexus(&["workflow", "ramp", "2", "--percentage", "125"]);
+    assert!(refused.code() == 2 && refused.stderr().contains("100"), "{}", refused.stderr());
+    let told = project.nexus(&["workflow", "ramp", "2", "--percentage", "100"]).ok().stderr();
+    assert!(told.contains("100 % of workflow ids get version 2, the others version 1"), "{told}");
+    let listed = project.nexus(&["workflow", "versions"]).ok().stdout();
+    assert!(listed.contains("ramping, 100 %") && listed.contains("current"), "{listed}");
+    start(&project, "ramped");
+    assert_eq!(end(&project, "ramped"), 2);
+    project.write("workflows/tell.twf", &program(3));
+    wait_for_log(&project, "reloaded", 2);
+    let log = server_log(project.path());
+    assert!(
+        log.contains("the files are version 3; new runs get version 1, and 100 % of workflow ids version 2, until another"),
+        "{log}"
+    );
+    let told = project.nexus(&["workflow", "rollback"]).ok().stderr();
+    assert!(told.contains("new runs get version 1") && told.contains("none version 2 any more"), "{told}");
+    start(&project, "back");
+    assert_eq!(end(&project, "back"), 1);
+    drop(server);
+}
+
+#[test]
 fn files_with_errors_are_no_version() {
     let project = Project::with(&[("workflows/tell.twf", &program(1))]);
     let _server = served(&project);

@@ -9,7 +9,7 @@ use nexus_engine::scenario::{Report, Scenario, spoken};
 use nexus_kernel::Json;
 use serde_json::json;
 
-use crate::output::Output;
+use crate::output::{Output, plural};
 
 const GREEN: &str = "\u{1b}[32m";
 const RED: &str = "\u{1b}[1;31m";
@@ -93,10 +93,6 @@ fn summary(reports: &[Report], color: bool) -> String {
     parts.push(plural(events, "event"));
     parts.push(plural(cuts, "kill-and-replay"));
     parts.join(" · ")
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// A table of files, and below it what was not reached.

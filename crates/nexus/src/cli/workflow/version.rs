@@ -1,4 +1,4 @@
-//! What `nexus workflow versions`, `promote` and `rollback` ask and print.
+//! What `nexus workflow versions`, `promote`, `ramp` and `rollback` ask and print.
 
 use nexus_kernel::Json;
 use nexus_kernel::error::Error;
@@ -52,6 +52,9 @@ fn row(version: &Json) -> Vec<String> {
 /// Whether new runs get it, and whether it is what the files are.
 fn standing(version: &Json) -> String {
     let is = |name: &str| version.get(name).and_then(Json::as_bool) == Some(true);
+    if let Some(percentage) = version.get("ramping").and_then(Json::as_f64) {
+        return format!("ramping, {percentage} %");
+    }
     match (is("current"), is("held"), is("is_files")) {
         (true, true, _) => "current, held".to_owned(),
         (true, false, _) => "current".to_owned(),
@@ -73,33 +76,36 @@ fn changes(version: &Json) -> String {
     }
 }
 
-/// Gives new runs another version.
-pub(super) async fn change(
-    client: &Client,
-    verb: &str,
-    (version, hold): (Option<String>, bool),
-    output: Output,
-) -> Result<(), Error> {
-    let mut input = json!({ "hold": hold });
-    if let (Some(fields), Some(version)) = (input.as_object_mut(), version) {
-        fields.insert("version".into(), json!(version));
-    }
+/// Gives new runs another version, or a part of them.
+pub(super) async fn change(client: &Client, verb: &str, input: Json, output: Output) -> Result<(), Error> {
     let done = client.verb(verb, input).await?;
     if output.is_json() {
         output.json(&done);
-        return Ok(());
+    } else {
+        output.note(&changed(&done));
     }
+    Ok(())
+}
+
+/// What new runs get from now on.
+fn changed(done: &Json) -> String {
     let number = |name: &str| done.get(name).and_then(Json::as_u64);
     let current = number("version").unwrap_or(0);
-    let before = match number("before").filter(|before| *before != current) {
-        Some(before) => format!(" instead of version {before}"),
-        None => String::new(),
+    if let Some(ramping) = number("ramping") {
+        let percentage = done.get("percentage").and_then(Json::as_f64).unwrap_or(0.0);
+        return format!(
+            "{percentage} % of workflow ids get version {ramping}, the others version {current}; changed files wait until a \
+             version is promoted or rolled back"
+        );
+    }
+    let before = number("before").filter(|before| *before != current);
+    let instead = match (before, number("ramping_before").filter(|ramping| *ramping != current)) {
+        (None, None) => String::new(),
+        (Some(before), None) => format!(" instead of version {before}"),
+        (None, Some(ramping)) => format!(", none version {ramping} any more"),
+        (Some(before), Some(ramping)) => format!(" instead of versions {before} and {ramping}"),
     };
-    let until = if done.get("held").and_then(Json::as_bool) == Some(true) {
-        "until another one is promoted"
-    } else {
-        "until files change"
-    };
-    output.note(&format!("new runs get version {current} ({}){before}, {until}", text(&done, "build_id")));
-    Ok(())
+    let is_held = done.get("held").and_then(Json::as_bool) == Some(true);
+    let until = if is_held { "until another one is promoted" } else { "until files change" };
+    format!("new runs get version {current} ({}){instead}, {until}", text(done, "build_id"))
 }
