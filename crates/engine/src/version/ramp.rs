@@ -1,63 +1,16 @@
 //! A version that takes the place of the current one step by step: a part of all workflow ids gets it (language page,
 //! section 15.13).
 
-use std::fmt;
+mod record;
+
 use std::sync::Arc;
 
 use nexus_kernel::id::Key;
 use nexus_kernel::port::blob::Hash;
-use nexus_kernel::time::Timestamp;
-use serde::{Deserialize, Serialize};
+
+pub use record::{Percentage, Ramp};
 
 use crate::definition::Definition;
-
-/// A part of a whole, to a hundredth of a percent. Written as a number from 0 to 100.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "f64", into = "f64")]
-pub struct Percentage(u16);
-
-/// The whole, in hundredths of a percent.
-const WHOLE: u16 = 10_000;
-
-impl Percentage {
-    /// The number nearest to this one, which must be from 0 to 100.
-    pub fn new(percentage: f64) -> Option<Percentage> {
-        // NaN is in no range, and what is in this one fits.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 10 000")]
-        (0.0..=100.0).contains(&percentage).then(|| Percentage((percentage * 100.0).round() as u16))
-    }
-}
-
-impl From<Percentage> for f64 {
-    fn from(percentage: Percentage) -> f64 {
-        f64::from(percentage.0) / 100.0
-    }
-}
-
-impl TryFrom<f64> for Percentage {
-    type Error = String;
-
-    fn try_from(percentage: f64) -> Result<Percentage, String> {
-        Percentage::new(percentage).ok_or_else(|| format!("{percentage} is not from 0 to 100"))
-    }
-}
-
-impl fmt::Display for Percentage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} %", f64::from(*self))
-    }
-}
-
-/// A version beside the current one, for a part of the workflow ids.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ramp {
-    /// Its number.
-    pub version: u32,
-    /// How many workflow ids get it.
-    pub percentage: Percentage,
-    /// Since when it has that part.
-    pub since: Timestamp,
-}
 
 /// Which definition the runs of a key get.
 #[derive(Debug, Clone)]
@@ -103,14 +56,13 @@ impl Routing {
 fn is_within(percentage: Percentage, definition: &Hash, key: &Key) -> bool {
     let place = Hash::of(format!("{definition}/{}/{}", key.namespace, key.workflow_id).as_bytes());
     let digits = place.as_str().get(..8).unwrap_or_default();
-    let drawn = u64::from_str_radix(digits, 16).unwrap_or(0);
-    (drawn * u64::from(WHOLE)) >> 32 < u64::from(percentage.0)
+    let drawn = u32::from_str_radix(digits, 16).unwrap_or(0);
+    percentage.reaches(drawn)
 }
 
 #[cfg(test)]
 mod tests {
     use nexus_kernel::id::{Namespace, WorkflowId};
-    use serde_json::json;
 
     use super::*;
 
@@ -143,24 +95,5 @@ mod tests {
         let (second, third) = (within(10.0, "v2"), within(10.0, "v3"));
         let both = second.iter().filter(|number| third.contains(number)).count();
         assert!((60..=140).contains(&both), "about a tenth of a tenth: {both}");
-    }
-
-    #[test]
-    fn percentages_are_numbers_to_a_hundredth() {
-        for (given, shown) in [(10.0, "10 %"), (0.125, "0.13 %"), (100.0, "100 %"), (0.0, "0 %")] {
-            let percentage = Percentage::new(given).unwrap();
-            assert_eq!(percentage.to_string(), shown);
-            let kept: Percentage = serde_json::from_value(json!(percentage)).unwrap();
-            assert_eq!(kept, percentage);
-        }
-        for given in [-0.1, 100.1, f64::NAN, f64::INFINITY] {
-            assert_eq!(Percentage::new(given), None, "{given}");
-        }
-        assert!(
-            serde_json::from_value::<Percentage>(json!(101))
-                .unwrap_err()
-                .to_string()
-                .contains("from 0 to 100")
-        );
     }
 }
