@@ -1,6 +1,7 @@
 //! Ports in memory: the volatile mode of a single process, and the double in tests.
 
 pub mod clock;
+mod event;
 mod object;
 pub mod rng;
 pub mod store;

@@ -5,6 +5,7 @@
 pub mod activity;
 pub mod blob;
 pub mod clock;
+pub mod event;
 pub mod kv;
 pub mod log;
 pub mod object;
@@ -17,9 +18,9 @@ pub mod workflows;
 use std::sync::Arc;
 
 /// Everything a store keeps, behind one handle.
-pub trait Store: log::Log + runs::Runs + kv::Kv + blob::Blobs {}
+pub trait Store: log::Log + runs::Runs + kv::Kv + blob::Blobs + event::Events {}
 
-impl<T: log::Log + runs::Runs + kv::Kv + blob::Blobs> Store for T {}
+impl<T: log::Log + runs::Runs + kv::Kv + blob::Blobs + event::Events> Store for T {}
 
 /// A store as parts hold it.
 pub type SharedStore = Arc<dyn Store>;

@@ -3,6 +3,7 @@
 //! feature `testing` only.
 
 pub mod dice;
+pub mod event_contract;
 pub mod faults;
 pub mod function_store_contract;
 pub mod pace;

@@ -12,6 +12,7 @@ mod connection;
 mod crc;
 mod create;
 mod doctor;
+mod events;
 mod fault;
 mod filter;
 mod heads;

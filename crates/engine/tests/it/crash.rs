@@ -18,6 +18,7 @@ use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::port::StoreError;
 use nexus_kernel::port::activity::SharedProgress;
 use nexus_kernel::port::blob::{Blobs, Hash};
+use nexus_kernel::port::event::{Appended, Event, EventPage, EventQuery, Events, Fact, Prune};
 use nexus_kernel::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
 use nexus_kernel::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored, Trim};
 use nexus_kernel::port::runs::{RunFilter, RunRow, RunStatus, Runs, UsedAttribute};
@@ -119,6 +120,33 @@ impl Kv for Mortal {
         let counts = writes.iter().any(|write| key(write).starts_with("batch/"));
         let write = self.inner.kv_commit(namespace, checks, writes);
         if counts { self.written(write) } else { write }
+    }
+}
+
+impl Events for Mortal {
+    fn event_append(
+        &self,
+        namespace: &Namespace,
+        facts: Vec<Fact>,
+    ) -> BoxFuture<'_, Result<Vec<Appended>, StoreError>> {
+        let write = self.inner.event_append(namespace, facts);
+        self.written(write)
+    }
+
+    fn event_read(&self, query: EventQuery) -> BoxFuture<'_, Result<EventPage, StoreError>> {
+        self.inner.event_read(query)
+    }
+
+    fn event_get(&self, namespace: &Namespace, id: &str) -> BoxFuture<'_, Result<Option<Event>, StoreError>> {
+        self.inner.event_get(namespace, id)
+    }
+
+    fn event_prune(&self, namespace: &Namespace, prune: Prune) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.inner.event_prune(namespace, prune)
+    }
+
+    fn event_namespaces(&self) -> BoxFuture<'_, Result<Vec<Namespace>, StoreError>> {
+        self.inner.event_namespaces()
     }
 }
 

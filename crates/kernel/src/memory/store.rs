@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::event::EventLogs;
 use super::object::Keeping;
 use crate::BoxFuture;
 use crate::id::{Key, Namespace, Partition, RunId};
@@ -21,6 +22,7 @@ use crate::visibility::{AttributeType, Group, RunCount, RunQuery, Scalar};
 pub struct MemoryStore {
     inner: Mutex<Inner>,
     keeping: Mutex<Keeping>,
+    events: Mutex<EventLogs>,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +62,10 @@ impl MemoryStore {
 
     pub(super) fn keeping(&self) -> MutexGuard<'_, Keeping> {
         self.keeping.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn event_logs(&self) -> MutexGuard<'_, EventLogs> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::BoxFuture;
 use crate::id::{Key, Namespace, RunId};
 use crate::port::blob::{Blobs, Hash};
+use crate::port::event::{Appended, Event, EventPage, EventQuery, Events, Fact, Prune};
 use crate::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
 use crate::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored, Trim};
 use crate::port::runs::{RunRow, Runs, UsedAttribute};
@@ -30,6 +31,8 @@ pub enum Call {
     Runs,
     /// Anything about key-value pairs.
     Kv,
+    /// Anything about events.
+    Events,
     /// Bytes kept.
     BlobPut,
     /// Bytes read.
@@ -245,5 +248,40 @@ impl Blobs for FaultyStore {
 
     fn blob_release(&self, hashes: Vec<Hash>) -> BoxFuture<'_, Result<u64, StoreError>> {
         self.around(Call::BlobPut, move || self.inner.blob_release(hashes))
+    }
+}
+
+impl Events for FaultyStore {
+    fn event_append(
+        &self,
+        namespace: &Namespace,
+        facts: Vec<Fact>,
+    ) -> BoxFuture<'_, Result<Vec<Appended>, StoreError>> {
+        let namespace = namespace.clone();
+        self.around(Call::Events, move || {
+            Box::pin(async move { self.inner.event_append(&namespace, facts).await })
+        })
+    }
+
+    fn event_read(&self, query: EventQuery) -> BoxFuture<'_, Result<EventPage, StoreError>> {
+        self.around(Call::Events, move || self.inner.event_read(query))
+    }
+
+    fn event_get(&self, namespace: &Namespace, id: &str) -> BoxFuture<'_, Result<Option<Event>, StoreError>> {
+        let (namespace, id) = (namespace.clone(), id.to_owned());
+        self.around(Call::Events, move || {
+            Box::pin(async move { self.inner.event_get(&namespace, &id).await })
+        })
+    }
+
+    fn event_prune(&self, namespace: &Namespace, prune: Prune) -> BoxFuture<'_, Result<u64, StoreError>> {
+        let namespace = namespace.clone();
+        self.around(Call::Events, move || {
+            Box::pin(async move { self.inner.event_prune(&namespace, prune).await })
+        })
+    }
+
+    fn event_namespaces(&self) -> BoxFuture<'_, Result<Vec<Namespace>, StoreError>> {
+        self.around(Call::Events, move || self.inner.event_namespaces())
     }
 }

@@ -8,3 +8,4 @@ fn fresh() -> Box<MemoryStore> {
 
 nexus_kernel::store_contract!(fresh);
 nexus_kernel::function_store_contract!(fresh);
+nexus_kernel::event_contract!(fresh);

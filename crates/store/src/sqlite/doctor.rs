@@ -132,6 +132,7 @@ impl Examination<'_> {
         self.conclude("runs", strays(self.connection));
         self.conclude("blobs", blobs(self.connection));
         self.conclude("values", values(self.connection));
+        self.conclude("events", events(self.connection));
         self.conclude("leases", leases(self.connection));
         self.space();
     }
@@ -361,6 +362,31 @@ fn values(connection: &Connection) -> Outcome {
         told.fault(format!("{ahead} values have versions that were never given out"), REPORT);
     }
     told.summary = format!("{count} values of programs are readable");
+    Ok(told)
+}
+
+/// What is kept of a namespace's events must be the newest part of its log, without a hole.
+fn events(connection: &Connection) -> Outcome {
+    let mut told = Told::default();
+    if super::migration::format(connection)? < 4 {
+        return Ok(told);
+    }
+    for (sql, what, advice) in [
+        ("SELECT count(*) FROM events WHERE NOT json_valid(data)", "events have data that are no JSON", RESTORE),
+        (
+            "SELECT count(*) FROM (SELECT namespace, count(*) AS there, min(sequence) AS first, max(sequence) AS last
+               FROM events GROUP BY namespace) AS log LEFT JOIN event_heads AS head USING (namespace)
+             WHERE log.there != log.last - log.first + 1 OR head.last IS NOT log.last",
+            "logs of events have a hole or do not end where they say",
+            REPORT,
+        ),
+    ] {
+        let count = number(connection, sql)?;
+        if count > 0 {
+            told.fault(format!("{count} {what}"), advice);
+        }
+    }
+    told.summary = format!("{} events follow each other", number(connection, "SELECT count(*) FROM events")?);
     Ok(told)
 }
 

@@ -126,8 +126,11 @@ fn roots(connection: &Connection) -> Result<(), Fault> {
     const TABLES: [&str; 9] =
         ["log", "keys", "runs", "attributes", "attribute_types", "kv", "blobs", "lease", "counters"];
     const SINCE_3: [&str; 3] = ["objects", "object_bytes", "parked"];
-    let newer = if migration::format(connection)? >= 3 { &SINCE_3[..] } else { &[] };
-    for table in TABLES.iter().chain(newer) {
+    const SINCE_4: [&str; 2] = ["events", "event_heads"];
+    let format = migration::format(connection)?;
+    let newer = if format >= 3 { &SINCE_3[..] } else { &[] };
+    let newest = if format >= 4 { &SINCE_4[..] } else { &[] };
+    for table in TABLES.iter().chain(newer).chain(newest) {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table} LIMIT 1"))?;
         statement.query([])?.next()?;
     }

@@ -5,10 +5,12 @@ use std::ops::Range;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::port::StoreError;
 use nexus_kernel::port::blob::Hash;
+use nexus_kernel::port::event::{Appended, Prune};
 use nexus_kernel::port::kv::{KvCheck, KvCommit};
 use nexus_kernel::port::log::{Append, Epoch, Refused, Trim};
 use tokio::sync::oneshot;
 
+use super::events::Line;
 use super::keep::{Done, Keep};
 use super::kv::Change;
 
@@ -44,6 +46,24 @@ pub(crate) enum Job {
         changes: Vec<Change>,
         /// What became of it.
         answer: Answer<KvCommit>,
+    },
+    /// Append events.
+    Events {
+        /// Where.
+        namespace: Namespace,
+        /// Which.
+        lines: Vec<Line>,
+        /// Their places.
+        answer: Answer<Vec<Appended>>,
+    },
+    /// Let go of old events.
+    Prune {
+        /// Where.
+        namespace: Namespace,
+        /// Which.
+        prune: Prune,
+        /// How many there were.
+        answer: Answer<u64>,
     },
     /// Keep bytes.
     Blob {
@@ -85,6 +105,8 @@ impl Job {
         match self {
             Job::Append { batch, .. } => batch.len().max(1),
             Job::Kv { changes, .. } => changes.len().max(1),
+            Job::Events { lines, .. } => lines.len().max(1),
+            Job::Prune { prune, .. } => prune.limit.max(1),
             Job::Trim { trim, .. } => trim.sequences.len().max(1),
             Job::Release { hashes, .. } => hashes.len().max(1),
             Job::Acquire { .. } | Job::Blob { .. } | Job::Keep { .. } | Job::Stop => 1,

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 
 use super::blobs;
 use super::checkpoint::{Gauge, Mode, checkpoint};
+use super::events;
 use super::fault::Fault;
 use super::health::Health;
 use super::job::{Answer, Job};
@@ -140,6 +141,14 @@ impl Writer {
             }
             Job::Blob { hash, bytes, answer } => {
                 let outcome = blobs::put(&self.connection, &hash, &bytes).map_err(Fault::from);
+                self.settle(answer, outcome)
+            }
+            Job::Events { namespace, lines, answer } => {
+                let outcome = events::append(&self.connection, &namespace, &lines);
+                self.settle(answer, outcome)
+            }
+            Job::Prune { namespace, prune, answer } => {
+                let outcome = events::prune(&self.connection, &namespace, &prune);
                 self.settle(answer, outcome)
             }
             Job::Keep { keep, answer } => {

@@ -6,6 +6,7 @@ use nexus_kernel::memory::rng::SeededRng;
 use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::port::Store;
 use nexus_kernel::port::blob::Hash;
+use nexus_kernel::port::event::{EventQuery, Fact, Prune, TypeFilter};
 use nexus_kernel::port::kv::{KvCheck, KvWrite};
 use nexus_kernel::port::log::{Append, Epoch, Trim};
 use nexus_kernel::port::runs::{RunFilter, RunRow, RunStatus};
@@ -29,9 +30,19 @@ enum Operation {
     KvGet(Namespace, String),
     KvList(Namespace, String, Option<String>, usize),
     KvCommit(Namespace, Vec<KvCheck>, Vec<KvWrite>),
+    Event(OfEvents),
     BlobPut(Vec<u8>),
     BlobGet(Hash),
     Reopen,
+}
+
+#[derive(Debug, Clone)]
+enum OfEvents {
+    Append(Namespace, Vec<Fact>),
+    Read(EventQuery),
+    Get(Namespace, String),
+    Prune(Namespace, Prune),
+    Namespaces,
 }
 
 fn namespace() -> impl Strategy<Value = Namespace> {
@@ -116,6 +127,48 @@ fn trim() -> impl Strategy<Value = Trim> {
         .prop_map(|(key, epoch, sequences, runs)| Trim { key, epoch: Epoch(epoch), sequences, runs })
 }
 
+fn event_id() -> impl Strategy<Value = String> {
+    (0..12_u8).prop_map(|number| format!("é{number}"))
+}
+
+fn fact() -> impl Strategy<Value = Fact> {
+    let kind = select(vec!["order.paid", "order.sent", "order", "user"]);
+    (event_id(), kind, of(text()), 0..9_i64, value()).prop_map(|(id, kind, subject, time, data)| Fact {
+        id,
+        source: "/tests".to_owned(),
+        kind: kind.to_owned(),
+        subject: subject.map(|text| text.replace('\0', "")),
+        time: Timestamp::from_micros(time),
+        data,
+    })
+}
+
+fn event_query() -> impl Strategy<Value = EventQuery> {
+    let kind = of(select(vec!["order.*", "order", "*", "user", "none*"]));
+    (namespace(), 0..14_u64, kind, 0..5_usize).prop_map(|(namespace, after, kind, limit)| EventQuery {
+        namespace,
+        after,
+        kind: kind.map(TypeFilter::parse),
+        limit,
+    })
+}
+
+fn prune() -> impl Strategy<Value = OfEvents> {
+    (namespace(), of(0..9_i64), of(0..6_u64), 0..5_usize).prop_map(|(namespace, before, keep, limit)| {
+        OfEvents::Prune(namespace, Prune { before: before.map(Timestamp::from_micros), keep, limit })
+    })
+}
+
+fn of_events() -> impl Strategy<Value = OfEvents> {
+    prop_oneof![
+        4 => (namespace(), vec(fact(), 0..4)).prop_map(|(namespace, facts)| OfEvents::Append(namespace, facts)),
+        2 => event_query().prop_map(OfEvents::Read),
+        1 => (namespace(), event_id()).prop_map(|(namespace, id)| OfEvents::Get(namespace, id)),
+        1 => prune(),
+        1 => Just(OfEvents::Namespaces),
+    ]
+}
+
 fn operation() -> impl Strategy<Value = Operation> {
     let bytes = || vec(0..2_u8, 0..3);
     let partitions = (0..Partition::COUNT, 0..Partition::COUNT + 9).prop_map(|(from, to)| from..to);
@@ -131,6 +184,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => (namespace(), text(), of(text()), 0..5_usize)
             .prop_map(|(namespace, prefix, after, limit)| Operation::KvList(namespace, prefix, after, limit)),
         4 => kv_commit(),
+        9 => of_events().prop_map(Operation::Event),
         1 => bytes().prop_map(Operation::BlobPut),
         1 => bytes().prop_map(|bytes| Operation::BlobGet(Hash::of(&bytes))),
         1 => Just(Operation::Reopen),
@@ -154,9 +208,26 @@ async fn carry_out(store: &dyn Store, operation: Operation) -> String {
         Operation::KvCommit(namespace, checks, writes) => {
             format!("{:?}", store.kv_commit(&namespace, checks, writes).await.unwrap())
         }
+        Operation::Event(of) => carry_out_event(store, of).await,
         Operation::BlobPut(bytes) => format!("{:?}", store.blob_put(bytes).await.unwrap()),
         Operation::BlobGet(hash) => format!("{:?}", store.blob_get(&hash).await.unwrap()),
         Operation::Reopen => String::new(),
+    }
+}
+
+async fn carry_out_event(store: &dyn Store, operation: OfEvents) -> String {
+    match operation {
+        OfEvents::Append(namespace, facts) => {
+            format!("{:?}", store.event_append(&namespace, facts).await.unwrap())
+        }
+        OfEvents::Read(query) => format!("{:?}", store.event_read(query).await.unwrap()),
+        OfEvents::Get(namespace, id) => {
+            format!("{:?}", store.event_get(&namespace, &id).await.unwrap())
+        }
+        OfEvents::Prune(namespace, prune) => {
+            format!("{:?}", store.event_prune(&namespace, prune).await.unwrap())
+        }
+        OfEvents::Namespaces => format!("{:?}", store.event_namespaces().await.unwrap()),
     }
 }
 

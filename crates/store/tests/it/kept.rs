@@ -8,6 +8,7 @@ use nexus_kernel::memory::rng::SeededRng;
 use nexus_kernel::port::Store;
 use nexus_kernel::port::StoreError;
 use nexus_kernel::port::blob::Hash;
+use nexus_kernel::port::event::Fact;
 use nexus_kernel::port::kv::{KvCheck, KvCommit, KvWrite};
 use nexus_kernel::port::log::{Append, Epoch};
 use nexus_kernel::port::runs::RunRow;
@@ -75,7 +76,19 @@ pub(crate) async fn work(store: &dyn Store, worker: u64, epoch: Epoch, until: u6
     Ok(())
 }
 
-/// Sets the worker's counter and keeps a blob of that number.
+/// The event that goes with a counter's value.
+fn fact(worker: u64, number: u64) -> Fact {
+    Fact {
+        id: format!("{worker}/{number}"),
+        source: "/kept".to_owned(),
+        kind: "counted".to_owned(),
+        subject: None,
+        time: Timestamp::from_millis(1_000),
+        data: number.into(),
+    }
+}
+
+/// Sets the worker's counter, and keeps a blob and an event of that number.
 async fn count(store: &dyn Store, worker: u64, number: u64) -> Result<(), StoreError> {
     let (namespace, name) = (Namespace::default(), format!("counter-{worker}"));
     let version = store.kv_get(&namespace, &name).await?.map(|entry| entry.version);
@@ -84,6 +97,7 @@ async fn count(store: &dyn Store, worker: u64, number: u64) -> Result<(), StoreE
     let outcome = store.kv_commit(&namespace, checks, writes).await?;
     assert!(matches!(outcome, KvCommit::Committed { .. }));
     store.blob_put(record(worker, number)).await?;
+    store.event_append(&namespace, vec![fact(worker, number)]).await?;
     println!("ack counter {worker} {number}");
     Ok(())
 }
@@ -102,10 +116,16 @@ pub(crate) async fn verify(store: &dyn Store, acknowledged: &Acknowledged) {
         let found = store.run(&run_id(worker)).await.unwrap();
         assert_eq!(found, Some(row(worker, there)), "the row belongs to the last record");
     }
+    verify_counters(store, acknowledged).await;
+}
+
+async fn verify_counters(store: &dyn Store, acknowledged: &Acknowledged) {
     for (&worker, &number) in &acknowledged.counters {
         let entry = store.kv_get(&Namespace::default(), &format!("counter-{worker}")).await.unwrap().unwrap();
         assert!(entry.value.as_u64().unwrap() >= number, "the counter of worker {worker}");
         let bytes = record(worker, number);
         assert_eq!(store.blob_get(&Hash::of(&bytes)).await.unwrap(), Some(bytes));
+        let event = store.event_get(&Namespace::default(), &format!("{worker}/{number}")).await.unwrap();
+        assert_eq!(event.map(|event| event.fact), Some(fact(worker, number)));
     }
 }
