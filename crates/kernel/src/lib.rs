@@ -9,6 +9,7 @@ pub mod activity;
 pub mod call;
 pub mod catalogue;
 pub mod code;
+pub mod doer;
 pub mod error;
 pub mod failure;
 pub mod id;

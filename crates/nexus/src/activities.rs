@@ -22,6 +22,7 @@ use nexus_engine::EngineHandle;
 use nexus_gateway::Pipeline;
 use nexus_kernel::activity::{ActivityTask, Completion};
 use nexus_kernel::code;
+use nexus_kernel::doer::Doer;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::memory::store::MemoryStore;
@@ -31,10 +32,10 @@ use nexus_kernel::port::clock::{SharedClock, SystemClock};
 use nexus_kernel::port::object::Objects;
 use nexus_kernel::port::rng::{SharedRng, SystemRng};
 use nexus_kernel::port::secret::Secrets;
-use nexus_kernel::{BoxFuture, Json};
+use nexus_kernel::{BoxFuture, Json, tell_of};
 use nexus_lang::twf::program::Program;
 use nexus_sandbox::{
-    CallContext, Input, Invocation, LogLevel, LogLine, Module, Options, Ports, Priority, Sandbox, Wish,
+    CallContext, Input, Invocation, LogLevel, Module, Options, Ports, Priority, Sandbox, Wish,
 };
 
 use crate::config::activity::Binding;
@@ -266,20 +267,20 @@ impl Activities for ScriptActivities {
                 message,
             ))));
         };
-        let (run, activity, token) = (task.run_id.clone(), task.activity.clone(), task.token());
+        let (doer, token) = (Doer::of(&task), task.token());
         let hosted = Arc::new(Hosted::new(progress, bindings.grants.way(&task, &self.clock)));
         let mut invocation = self.invocation(&bindings, function, task, &hosted);
         let (sandbox, shelf) = (self.sandbox.clone(), self.shelf.get().cloned());
         Box::pin(async move {
             if let Some(shelf) = shelf {
-                invocation.keep = Some(shelf.keep(&token, &hosted).await);
+                invocation.keep = Some(shelf.keep(&token, doer.clone(), &hosted).await);
             }
             let (result, logs) = match sandbox.call(invocation).await {
                 Ok(outcome) => (Ok(outcome.result), outcome.logs),
                 Err(error) => (Err(error.kind.to_failure()), error.logs),
             };
             for line in &logs {
-                log(run.as_str(), &activity, line);
+                log(&doer, line.level, &line.message);
             }
             result.map(|result| hosted.completion(result))
         })
@@ -306,13 +307,12 @@ impl Other {
 }
 
 /// What a function logs goes where the server logs.
-fn log(run: &str, activity: &str, line: &LogLine) {
-    let message = line.message.as_str();
-    match line.level {
-        LogLevel::Debug => tracing::debug!(target: "nexus::activity", run, activity, "{message}"),
-        LogLevel::Info => tracing::info!(target: "nexus::activity", run, activity, "{message}"),
-        LogLevel::Warn => tracing::warn!(target: "nexus::activity", run, activity, "{message}"),
-        LogLevel::Error => tracing::error!(target: "nexus::activity", run, activity, "{message}"),
+fn log(doer: &Doer, level: LogLevel, message: &str) {
+    match level {
+        LogLevel::Debug => tell_of!(*doer, debug, target: "nexus::activity", "{message}"),
+        LogLevel::Info => tell_of!(*doer, info, target: "nexus::activity", "{message}"),
+        LogLevel::Warn => tell_of!(*doer, warn, target: "nexus::activity", "{message}"),
+        LogLevel::Error => tell_of!(*doer, error, target: "nexus::activity", "{message}"),
     }
 }
 

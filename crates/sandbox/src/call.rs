@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexus_kernel::doer::Doer;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::suggest::nearest;
 use nexus_kernel::time::Timestamp;
@@ -129,6 +130,20 @@ pub struct CallContext {
     pub heartbeat_details: Json,
 }
 
+impl CallContext {
+    /// Whom lines of the log name.
+    pub(crate) fn doer(&self) -> Doer {
+        let CallContext { namespace, workflow_id, run, activity, attempt, .. } = self;
+        Doer {
+            namespace: namespace.clone(),
+            workflow_id: workflow_id.clone(),
+            run: run.clone(),
+            activity: activity.clone(),
+            attempt: *attempt,
+        }
+    }
+}
+
 impl Default for CallContext {
     fn default() -> CallContext {
         CallContext {
@@ -240,9 +255,20 @@ pub(crate) fn check_export(invocation: &Invocation) -> Result<(), CallError> {
     Err(CallErrorKind::NoExport { file, export, meant }.into())
 }
 
+/// Whether the input is as long as it may be, in bytes.
+pub(crate) fn check_input(invocation: &Invocation, len: usize) -> Result<(), CallError> {
+    let (limit, used) = (invocation.limits.argument_bytes_max as u64, len as u64);
+    if used <= limit {
+        return Ok(());
+    }
+    let kind = CallErrorKind::Limit { what: LimitKind::ArgumentBytes, limit, used };
+    kind.tell_limit(&invocation.context.doer());
+    Err(kind.into())
+}
+
 /// Checks what can be checked without the guest, and writes what it gets.
 fn request(invocation: &Invocation) -> Result<Vec<u8>, CallError> {
-    let Invocation { export, limits, .. } = invocation;
+    let Invocation { export, .. } = invocation;
     check_export(invocation)?;
     let unwritable = |error: serde_json::Error| CallError::from(CallErrorKind::Failed(error.to_string()));
     let (input, spread) = match &invocation.input {
@@ -250,11 +276,7 @@ fn request(invocation: &Invocation) -> Result<Vec<u8>, CallError> {
         Input::Many(inputs) => (serde_json::value::to_raw_value(inputs), true),
     };
     let input = input.map_err(unwritable)?;
-    let len = input.get().len();
-    if len > limits.argument_bytes_max {
-        let (limit, used) = (limits.argument_bytes_max as u64, len as u64);
-        return Err(CallErrorKind::Limit { what: LimitKind::ArgumentBytes, limit, used }.into());
-    }
+    check_input(invocation, input.get().len())?;
     let request = Request { export, input: &input, spread, context: &invocation.context };
     serde_json::to_vec(&request).map_err(unwritable)
 }

@@ -3,8 +3,10 @@
 use std::fmt;
 
 use nexus_kernel::code;
+use nexus_kernel::doer::Doer;
 use nexus_kernel::error::Code;
 use nexus_kernel::failure::{Failure, FailureKind};
+use nexus_kernel::tell_of;
 use serde_json::json;
 
 use crate::limit_kind::LimitKind;
@@ -112,6 +114,14 @@ impl CallErrorKind {
             CallErrorKind::NoExport { .. } => &code::FUNCTION_MISSING,
             CallErrorKind::Overloaded(what) => what.code(),
             CallErrorKind::Failed(_) => &code::INTERNAL,
+        }
+    }
+
+    /// Tells whoever looks after the server when a function has exceeded a limit.
+    pub(crate) fn tell_limit(&self, doer: &Doer) {
+        if let CallErrorKind::Limit { what, limit, used } = self {
+            let (code, resource) = (what.code().id, what.resource());
+            tell_of!(*doer, warn, target: "nexus::audit", code, resource, limit, used, "a function exceeded a limit");
         }
     }
 

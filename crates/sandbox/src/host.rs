@@ -181,6 +181,7 @@ impl State {
         if let Some(scope) = &self.scope {
             scope.redactions.lines(&mut logs);
             kind = scope.redactions.kind(kind);
+            kind.tell_limit(&scope.doer);
         }
         CallError { kind, logs, stats: Box::new(self.stats()) }
     }

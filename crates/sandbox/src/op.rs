@@ -7,13 +7,14 @@ mod workflow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use nexus_kernel::doer::Doer;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::port::StoreError;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
 use nexus_kernel::port::object::Objects;
 use nexus_kernel::time::Timestamp;
-use nexus_kernel::{BoxFuture, Json, code};
+use nexus_kernel::{BoxFuture, Json, code, tell_of};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -130,17 +131,6 @@ impl OpError {
         OpError { name: name.to_owned(), message: message.into(), code: None, non_retryable: false }
     }
 
-    /// The operation has not been granted.
-    pub(crate) fn denied(kind: Kind, name: &str) -> OpError {
-        let missing = Capabilities::missing(kind, name);
-        tracing::warn!(capability = missing, "denied an operation of a function");
-        OpError {
-            code: Some(code::FUNCTION_DENIED.id.to_owned()),
-            non_retryable: true,
-            ..OpError::new("PermissionError", format!("the function has not been granted {missing}"))
-        }
-    }
-
     fn wrong(message: impl Into<String>) -> OpError {
         OpError { non_retryable: true, ..OpError::new("TypeError", message) }
     }
@@ -165,6 +155,8 @@ pub trait HostFunctions: Send + Sync {
 /// What the operations of one invocation work on.
 pub(crate) struct Scope {
     pub(crate) namespace: Namespace,
+    /// Whom lines of the log name.
+    pub(crate) doer: Doer,
     pub(crate) capabilities: Capabilities,
     pub(crate) kv: Arc<dyn Kv>,
     pub(crate) data_folder: Option<PathBuf>,
@@ -273,7 +265,19 @@ impl Scope {
     }
 
     fn check(&self, kind: Kind, name: &str) -> Result<(), OpError> {
-        if self.capabilities.allow(kind, name) { Ok(()) } else { Err(OpError::denied(kind, name)) }
+        if self.capabilities.allow(kind, name) { Ok(()) } else { Err(self.denied(kind, name)) }
+    }
+
+    /// The operation has not been granted: whoever looks after the server is told, and the script.
+    fn denied(&self, kind: Kind, name: &str) -> OpError {
+        let missing = Capabilities::missing(kind, name);
+        let code = code::FUNCTION_DENIED.id;
+        tell_of!(self.doer, warn, target: "nexus::audit", capability = missing, code, "denied an operation of a function");
+        OpError {
+            code: Some(code.to_owned()),
+            non_retryable: true,
+            ..OpError::new("PermissionError", format!("the function has not been granted {missing}"))
+        }
     }
 
     async fn kv_get(&self, key: &str) -> Result<Json, OpError> {
@@ -284,7 +288,7 @@ impl Scope {
 
     async fn kv_list(&self, list: List) -> Result<Json, OpError> {
         if !self.capabilities.allow_prefix(Kind::KvRead, &list.prefix) {
-            return Err(OpError::denied(Kind::KvRead, &format!("{}*", list.prefix)));
+            return Err(self.denied(Kind::KvRead, &format!("{}*", list.prefix)));
         }
         let fits = list.limit.fract() == 0.0 && (1.0..=1_000.0).contains(&list.limit);
         if !fits {

@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use nexus_kernel::BoxFuture;
 use nexus_kernel::port::StoreError;
 use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::rng::SharedRng;
+use nexus_kernel::{BoxFuture, tell_of};
 
 use crate::GUEST_WASM;
 use crate::cache::seal::{Seal, Secret};
@@ -123,7 +123,7 @@ impl Waits {
         match open(keep, parcel, invocation) {
             Ok(opened) => Some(opened),
             Err(why) => {
-                tracing::warn!(%why, export = invocation.export, "a function that waited is begun again");
+                tell_of!(invocation.context.doer(), warn, %why, "a function that waited is begun again");
                 None
             }
         }
@@ -161,7 +161,9 @@ impl Waits {
                 true
             }
             Err(error) => {
-                tracing::warn!(%error, "a function that waits could not be kept");
+                if let Some(scope) = &spilled.state.scope {
+                    tell_of!(scope.doer, warn, %error, "a function that waits could not be kept");
+                }
                 false
             }
         }

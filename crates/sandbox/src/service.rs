@@ -262,6 +262,7 @@ impl Shared {
             opened.map(|opened| opened.once.clone()).or_else(|| invocation.context.idempotency_key.clone());
         Arc::new(Scope {
             namespace: invocation.context.namespace.clone(),
+            doer: invocation.context.doer(),
             capabilities: invocation.capabilities.clone(),
             kv: self.options.kv.clone(),
             data_folder: self.options.data_folder.clone(),

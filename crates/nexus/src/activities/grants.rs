@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use nexus_kernel::activity::ActivityTask;
+use nexus_kernel::doer::Doer;
 use nexus_kernel::port::clock::SharedClock;
-use nexus_kernel::{BoxFuture, Json};
+use nexus_kernel::{BoxFuture, Json, tell_of};
 use nexus_sandbox::{Capabilities, OpError};
 use reqwest::Url;
 
@@ -54,13 +55,7 @@ impl Grants {
     pub(crate) fn way(&self, task: &ActivityTask, clock: &SharedClock) -> Option<Way> {
         let grants = self.of(&task.activity);
         let fetcher = self.fetcher.clone().filter(|_| grants.fetches())?;
-        Some(Way {
-            fetcher,
-            grants: grants.clone(),
-            clock: Arc::clone(clock),
-            run: task.run_id.to_string(),
-            activity: task.activity.clone(),
-        })
+        Some(Way { fetcher, grants: grants.clone(), clock: Arc::clone(clock), doer: Doer::of(task) })
     }
 }
 
@@ -71,8 +66,7 @@ pub(crate) struct Way {
     fetcher: Arc<Fetcher>,
     grants: Capabilities,
     clock: SharedClock,
-    run: String,
-    activity: String,
+    doer: Doer,
 }
 
 impl Way {
@@ -89,18 +83,17 @@ impl Way {
     }
 
     fn audit(&self, to: &str, answer: &Result<Json, OpError>) {
-        let (run, activity) = (self.run.as_str(), self.activity.as_str());
         match answer {
             Ok(answer) => {
                 let status = answer.get("status").and_then(Json::as_u64);
-                tracing::debug!(target: "nexus::audit", run, activity, to, status, "a function's request");
+                tell_of!(self.doer, debug, target: "nexus::audit", to, status, "a function's request");
             }
             Err(error) => {
                 let (code, why) = (error.code.as_deref().unwrap_or_default(), error.message.as_str());
                 if error.name == "PermissionError" {
-                    tracing::warn!(target: "nexus::audit", run, activity, to, code, "denied a request: {why}");
+                    tell_of!(self.doer, warn, target: "nexus::audit", to, code, "denied a request: {why}");
                 } else {
-                    tracing::debug!(target: "nexus::audit", run, activity, to, code, "a request failed: {why}");
+                    tell_of!(self.doer, debug, target: "nexus::audit", to, code, "a request failed: {why}");
                 }
             }
         }

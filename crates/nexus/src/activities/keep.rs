@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nexus_engine::EngineHandle;
-use nexus_kernel::BoxFuture;
 use nexus_kernel::activity::ActivityToken;
 use nexus_kernel::code;
+use nexus_kernel::doer::Doer;
 use nexus_kernel::port::rng::SharedRng;
 use nexus_kernel::port::{SharedFunctionStore, StoreError};
 use nexus_kernel::task::{self, Shutdown};
+use nexus_kernel::{BoxFuture, tell_of};
 use nexus_sandbox::{Keep, Keeper, ParkKey};
 
 use super::script::Hosted;
@@ -46,13 +47,13 @@ impl Shelf {
     }
 
     /// How an attempt is kept, with what an earlier process kept of it.
-    pub(crate) async fn keep(&self, token: &ActivityToken, hosted: &Arc<Hosted>) -> Keep {
+    pub(crate) async fn keep(&self, token: &ActivityToken, doer: Doer, hosted: &Arc<Hosted>) -> Keep {
         let name = token.to_string();
         let is_left = self.left.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
         let parcel = if is_left { self.store.parked_load(&name).await.ok().flatten() } else { None };
         let (shelf, hosted) = (self.clone(), Arc::clone(hosted));
         Keep {
-            keeper: Arc::new(Attempt { name, shelf, hosted }),
+            keeper: Arc::new(Attempt { name, doer, shelf, hosted }),
             key: self.key.clone(),
             parcel: parcel.map(Arc::new),
         }
@@ -82,6 +83,7 @@ impl Shelf {
 /// One attempt.
 struct Attempt {
     name: String,
+    doer: Doer,
     shelf: Shelf,
     hosted: Arc<Hosted>,
 }
@@ -92,11 +94,11 @@ impl Keeper for Attempt {
     }
 
     fn save(&self, parcel: Vec<u8>) -> BoxFuture<'static, Result<(), StoreError>> {
-        let (store, name) = (Arc::clone(&self.shelf.store), self.name.clone());
+        let (store, name, doer) = (Arc::clone(&self.shelf.store), self.name.clone(), self.doer.clone());
         Box::pin(async move {
             let bytes = parcel.len();
             store.parked_save(&name, parcel).await?;
-            tracing::debug!(attempt = name, bytes, "a function that waits is kept");
+            tell_of!(doer, debug, bytes, "a function that waits is kept");
             Ok(())
         })
     }
@@ -106,10 +108,10 @@ impl Keeper for Attempt {
         if self.shelf.shutdown.has_begun() {
             return;
         }
-        let (store, name) = (Arc::clone(&self.shelf.store), self.name.clone());
+        let (store, name, doer) = (Arc::clone(&self.shelf.store), self.name.clone(), self.doer.clone());
         task::spawn_if_running(async move {
             if let Err(error) = store.parked_drop(&name).await {
-                tracing::debug!(%error, "a function that waited could not be let go of");
+                tell_of!(doer, debug, %error, "a function that waited could not be let go of");
             }
         });
     }

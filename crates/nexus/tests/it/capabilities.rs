@@ -83,6 +83,42 @@ fn what_was_not_granted_is_denied_and_told() {
     assert_eq!(granted.json(), json!([denied, unknown, unknown, ["SecretError", "NX-5051"]]));
 }
 
+/// Denials, limits, logs and requests: whoever reads such a line finds the attempt that it is about.
+#[test]
+fn every_line_about_a_function_names_its_attempt() {
+    let source = "export async function Work(n, ctx) {
+      ctx.log.warn('a line of its own');
+      await ctx.secret('bank').catch(() => 0);
+      await ctx.http('http://127.0.0.1:9/').catch(() => 0);
+      if (ctx.attempt === 1) throw new Error('once more');
+      for (;;) await ctx.kv.get('x') }";
+    let config =
+        "[sandbox.functions.Work]\ncapabilities = [\"http:fetch:127.0.0.1:9\"]\nhost_calls_max = 9\n";
+    let project = project(source, config);
+    let ran = project.nexus(&["run", "Main", "--json", "{\"n\":1}", "--id", "order-7"]);
+    assert_eq!(ran.code(), 1, "{}", ran.stderr());
+    let told = ran.stderr();
+    let about = ["denied an operation", "denied a request", "exceeded a limit", "a line of its own"];
+    for (what, times) in about.into_iter().zip([2, 2, 1, 2]) {
+        let lines: Vec<&str> = told.lines().filter(|line| line.contains(what)).collect();
+        assert_eq!(lines.len(), times, "{what}: {told}");
+        for (line, attempt) in lines.iter().zip(if times == 2 { 1.. } else { 2.. }) {
+            let attempt = format!("attempt={attempt}");
+            for field in [
+                "namespace=\"default\"",
+                "workflow_id=\"order-7\"",
+                "run=\"run_",
+                "activity=\"Work\"",
+                &attempt,
+            ] {
+                assert!(line.contains(field), "{field}: {line}");
+            }
+        }
+    }
+    assert!(told.contains("resource=\"host_calls\" limit=9 used=10"), "{told}");
+    assert!(told.contains("capability=\"secret:read:bank\" code=\"NX-5005\""), "{told}");
+}
+
 #[test]
 fn a_secret_is_used_and_told_nowhere() {
     let source = "export async function Work(n, ctx) {

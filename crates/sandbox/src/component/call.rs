@@ -16,7 +16,7 @@ use super::Machine;
 use super::engine::{Home, STACK_BYTES_MAX};
 use super::host::{self, Exchange, Side, Wanted};
 use crate::allowance::{Allowance, Stretch};
-use crate::call::{AbandonOnDrop, Input, Invocation, check_export, perform};
+use crate::call::{AbandonOnDrop, Input, Invocation, check_export, check_input, perform};
 use crate::crew::QUICK_US_MAX;
 use crate::error::{CallError, CallErrorKind, Overload, Stop};
 use crate::host::State;
@@ -72,7 +72,7 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation, code: Arc<Mach
 
 /// Checks what can be checked without the component.
 fn prepare(invocation: &Invocation, code: &Machine) -> Result<(ComponentExportIndex, Arguments), CallError> {
-    let Invocation { export, limits, .. } = invocation;
+    let Invocation { export, .. } = invocation;
     check_export(invocation)?;
     let missing = || CallErrorKind::Failed("an export was lost".to_owned());
     let index = *code.function(export).ok_or_else(missing)?;
@@ -80,10 +80,7 @@ fn prepare(invocation: &Invocation, code: &Machine) -> Result<(ComponentExportIn
         Input::One(input) => input.to_string(),
         Input::Many(inputs) => host::text(inputs),
     };
-    if input.len() > limits.argument_bytes_max {
-        let (limit, used) = (limits.argument_bytes_max as u64, input.len() as u64);
-        return Err(CallErrorKind::Limit { what: LimitKind::ArgumentBytes, limit, used }.into());
-    }
+    check_input(invocation, input.len())?;
     Ok((index, Arguments { input, context: host::text(&invocation.context) }))
 }
 

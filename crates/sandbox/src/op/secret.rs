@@ -1,7 +1,7 @@
 //! `ctx.secret`.
 
-use nexus_kernel::Json;
 use nexus_kernel::error::Error;
+use nexus_kernel::{Json, tell_of};
 
 use super::{OpError, Scope};
 use crate::capability::Kind;
@@ -17,7 +17,7 @@ impl Scope {
             .await
             .map_err(|error| OpError::of("SecretError", &error))?;
         self.redactions.add(name, &secret);
-        tracing::debug!(target: "nexus::audit", namespace = self.namespace.as_str(), secret = name, "a function read a secret");
+        tell_of!(self.doer, debug, target: "nexus::audit", secret = name, "a function read a secret");
         Ok(Json::String(secret.reveal().to_owned()))
     }
 }

@@ -77,7 +77,7 @@ impl Scope {
     /// Whether the function may do this to a run: its workflow is looked up, because only that has been granted.
     async fn check_run(&self, kind: Kind, id: &WorkflowId) -> Result<(), OpError> {
         if !self.capabilities.has(kind) {
-            return Err(OpError::denied(kind, "*"));
+            return Err(self.denied(kind, "*"));
         }
         let found = self.workflows()?.workflow_of(&self.namespace, id).await;
         match found.map_err(|error| OpError::of(NAME, &error))? {

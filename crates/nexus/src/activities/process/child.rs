@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use nexus_kernel::Json;
 use nexus_kernel::activity::{ActivityTask, Completion};
+use nexus_kernel::doer::Doer;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::limits::PAYLOAD_BYTES_MAX;
 use nexus_kernel::port::activity::SharedProgress;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::task;
+use nexus_sandbox::LogLevel;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
@@ -268,13 +270,13 @@ pub(crate) fn told(failure: Json) -> Failure {
 }
 
 fn write_log(task: &ActivityTask, log: &Log) {
-    let (run, activity, message) = (task.run_id.as_str(), task.activity.as_str(), log.message.as_str());
-    match log.level.as_deref() {
-        Some("debug") => tracing::debug!(target: "nexus::activity", run, activity, "{message}"),
-        Some("warn") => tracing::warn!(target: "nexus::activity", run, activity, "{message}"),
-        Some("error") => tracing::error!(target: "nexus::activity", run, activity, "{message}"),
-        _ => tracing::info!(target: "nexus::activity", run, activity, "{message}"),
-    }
+    let level = match log.level.as_deref() {
+        Some("debug") => LogLevel::Debug,
+        Some("warn") => LogLevel::Warn,
+        Some("error") => LogLevel::Error,
+        _ => LogLevel::Info,
+    };
+    crate::activities::log(&Doer::of(task), level, &log.message);
 }
 
 /// A line without its end; nothing when there is none. A line that is too long is an error, and so is no end to it.
