@@ -12,10 +12,11 @@ mod runs;
 mod script;
 pub mod scripts;
 mod secrets;
+mod standing;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use nexus_engine::EngineHandle;
@@ -35,13 +36,14 @@ use nexus_kernel::port::secret::Secrets;
 use nexus_kernel::{BoxFuture, Json, tell_of};
 use nexus_lang::twf::program::Program;
 use nexus_sandbox::{
-    CallContext, Input, Invocation, LogLevel, Module, Options, Ports, Priority, Sandbox, Wish,
+    CallContext, Capabilities, Input, Invocation, Lease, LogLevel, Module, Options, Ports, Priority, Sandbox,
+    Wish,
 };
 
 use crate::config::activity::Binding;
 use crate::config::sandbox::SandboxConfig;
 use crate::project::Project;
-use grants::Grants;
+use grants::{Grants, Way};
 use http::HttpActivity;
 pub(crate) use keep::Shelf;
 use process::{Pool, ProcessActivity, Program as ProcessProgram};
@@ -49,6 +51,7 @@ use runs::Runs;
 use script::Hosted;
 pub use scripts::ScriptError;
 use secrets::ProjectSecrets;
+use standing::{Grant, Standing};
 
 /// Who carries out which activity.
 #[derive(Debug, Default)]
@@ -140,7 +143,7 @@ fn configured(project: &Project) -> HashMap<String, Other> {
 pub struct ScriptActivities {
     sandbox: Sandbox,
     clock: SharedClock,
-    bindings: RwLock<Arc<Bindings>>,
+    standing: Arc<Standing>,
     runs: Runs,
     shelf: OnceLock<Shelf>,
 }
@@ -151,7 +154,7 @@ impl ScriptActivities {
         ScriptActivities {
             sandbox,
             clock,
-            bindings: RwLock::default(),
+            standing: Arc::default(),
             runs: Runs::default(),
             shelf: OnceLock::new(),
         }
@@ -172,14 +175,26 @@ impl ScriptActivities {
         self.runs.close();
     }
 
-    /// Replaces all functions. Attempts that run go on with those they began with.
+    /// Replaces all functions. Attempts that run go on with the code and the limits they began with, and may do from now
+    /// on what these allow.
     pub fn bind(&self, mut bindings: Bindings) {
         bindings.keep_pools(&self.bindings());
-        *self.bindings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(bindings);
+        self.standing.replace(bindings);
     }
 
     fn bindings(&self) -> Arc<Bindings> {
-        self.bindings.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.standing.bindings()
+    }
+
+    /// What an attempt may do, for as long as nothing is bound after this generation.
+    fn lease(&self, activity: &str, generation: u64) -> Lease {
+        let (standing, activity) = (Arc::clone(&self.standing), activity.to_owned());
+        Lease::new(Arc::new(Grant { standing, activity }), generation)
+    }
+
+    /// The way of an attempt to the outside.
+    fn way(&self, task: &ActivityTask, more: Capabilities) -> Way {
+        Way::new(Arc::clone(&self.standing), task, more, Arc::clone(&self.clock))
     }
 
     fn invocation(
@@ -218,6 +233,7 @@ impl ScriptActivities {
             )),
             context,
             capabilities,
+            lease: None,
             limits,
             // Tasks come in the order of their queue's priorities already.
             priority: Priority::Normal,
@@ -227,7 +243,7 @@ impl ScriptActivities {
             seed: None,
             functions: Some(Arc::clone(hosted) as Arc<dyn nexus_sandbox::HostFunctions>),
             ports: Ports {
-                secrets: Some(Arc::clone(&bindings.secrets) as Arc<dyn Secrets>),
+                secrets: Some(Arc::clone(&self.standing) as Arc<dyn Secrets>),
                 workflows: Some(Arc::new(self.runs.clone())),
             },
             keep: None,
@@ -255,6 +271,7 @@ impl Activities for ScriptActivities {
         task: ActivityTask,
         progress: SharedProgress,
     ) -> BoxFuture<'static, Result<Completion, Failure>> {
+        let generation = self.standing.generation();
         let bindings = self.bindings();
         if let Some(other) = bindings.others.get(&task.activity) {
             return other.execute(task, progress, Arc::clone(&self.clock));
@@ -268,8 +285,10 @@ impl Activities for ScriptActivities {
             ))));
         };
         let (doer, token) = (Doer::of(&task), task.token());
-        let hosted = Arc::new(Hosted::new(progress, bindings.grants.way(&task, &self.clock)));
+        let hosted = Arc::new(Hosted::new(progress, self.way(&task, Capabilities::none())));
+        let lease = self.lease(&task.activity, generation);
         let mut invocation = self.invocation(&bindings, function, task, &hosted);
+        invocation.lease = Some(lease);
         let (sandbox, shelf) = (self.sandbox.clone(), self.shelf.get().cloned());
         Box::pin(async move {
             if let Some(shelf) = shelf {

@@ -19,6 +19,7 @@ use crate::compile::Module;
 use crate::error::{CallError, CallErrorKind};
 use crate::host::Started;
 use crate::instance::Settled;
+use crate::lease::Lease;
 use crate::limit_kind::LimitKind;
 use crate::limits::Limits;
 use crate::meter::Interrupt;
@@ -45,6 +46,8 @@ pub struct Invocation {
     pub context: CallContext,
     /// What it may do.
     pub capabilities: Capabilities,
+    /// How long that holds; to its end when absent.
+    pub lease: Option<Lease>,
     /// What it may use.
     pub limits: Limits,
     /// Who goes first when threads are scarce; within one namespace's turn, and among namespaces.
@@ -74,6 +77,7 @@ impl Invocation {
             input: Input::One(input),
             context: CallContext::default(),
             capabilities: Capabilities::none(),
+            lease: None,
             limits: Limits::default(),
             priority: Priority::Normal,
             patient: false,

@@ -26,6 +26,7 @@ pub mod fuzzing;
 mod heat;
 mod host;
 mod instance;
+mod lease;
 mod limit_kind;
 mod limits;
 mod mem;
@@ -51,6 +52,7 @@ pub use call::{CallContext, Input, Invocation};
 pub use capability::{Capabilities, Capability, CapabilityError};
 pub use compile::{JsError, Module};
 pub use error::{CallError, CallErrorKind, Overload, StartError};
+pub use lease::{Granter, Lease};
 pub use limit_kind::LimitKind;
 pub use limits::{
     ARGUMENT_BYTES_MAX, BLOB_NAMESPACE_BYTES_MAX, BUNDLE_BYTES_MAX, BUNDLE_FILES_MAX, COMPILE_CPU_MS_MAX,

@@ -4,6 +4,7 @@ mod blob;
 mod secret;
 mod workflow;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use serde_json::json;
 use crate::capability::{Capabilities, Kind};
 use crate::files;
 use crate::host::Started;
+use crate::lease::Lease;
 use crate::ports::Ports;
 use crate::redact::Redactions;
 
@@ -158,6 +160,8 @@ pub(crate) struct Scope {
     /// Whom lines of the log name.
     pub(crate) doer: Doer,
     pub(crate) capabilities: Capabilities,
+    /// How long those hold.
+    pub(crate) lease: Option<Lease>,
     pub(crate) kv: Arc<dyn Kv>,
     pub(crate) data_folder: Option<PathBuf>,
     pub(crate) functions: Option<Arc<dyn HostFunctions>>,
@@ -264,8 +268,13 @@ impl Scope {
         Ok(Json::Null)
     }
 
+    /// What the function may do at this moment.
+    fn capabilities(&self) -> Cow<'_, Capabilities> {
+        Lease::current(self.lease.as_ref(), &self.capabilities)
+    }
+
     fn check(&self, kind: Kind, name: &str) -> Result<(), OpError> {
-        if self.capabilities.allow(kind, name) { Ok(()) } else { Err(self.denied(kind, name)) }
+        if self.capabilities().allow(kind, name) { Ok(()) } else { Err(self.denied(kind, name)) }
     }
 
     /// The operation has not been granted: whoever looks after the server is told, and the script.
@@ -287,7 +296,7 @@ impl Scope {
     }
 
     async fn kv_list(&self, list: List) -> Result<Json, OpError> {
-        if !self.capabilities.allow_prefix(Kind::KvRead, &list.prefix) {
+        if !self.capabilities().allow_prefix(Kind::KvRead, &list.prefix) {
             return Err(self.denied(Kind::KvRead, &format!("{}*", list.prefix)));
         }
         let fits = list.limit.fract() == 0.0 && (1.0..=1_000.0).contains(&list.limit);

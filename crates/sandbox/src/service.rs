@@ -264,6 +264,7 @@ impl Shared {
             namespace: invocation.context.namespace.clone(),
             doer: invocation.context.doer(),
             capabilities: invocation.capabilities.clone(),
+            lease: invocation.lease.clone(),
             kv: self.options.kv.clone(),
             data_folder: self.options.data_folder.clone(),
             functions: invocation.functions.clone(),

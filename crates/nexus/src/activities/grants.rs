@@ -1,7 +1,8 @@
 //! What a project grants its functions, and their way to the outside.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use nexus_kernel::activity::ActivityTask;
 use nexus_kernel::doer::Doer;
@@ -10,6 +11,7 @@ use nexus_kernel::{BoxFuture, Json, tell_of};
 use nexus_sandbox::{Capabilities, OpError};
 use reqwest::Url;
 
+use super::standing::Standing;
 use crate::outbound::address::Addresses;
 use crate::outbound::fetch::Fetcher;
 use crate::outbound::request::origin;
@@ -21,8 +23,10 @@ use crate::project::Project;
 pub(crate) struct Grants {
     all: Capabilities,
     of: HashMap<String, Capabilities>,
-    /// There is none when no function may send requests: then no authority is read, either.
-    fetcher: Option<Arc<Fetcher>>,
+    addresses: Addresses,
+    ca_file: Option<PathBuf>,
+    /// Made when it is needed: where no function may send requests no authority is read, either.
+    fetcher: OnceLock<Arc<Fetcher>>,
 }
 
 impl Grants {
@@ -38,24 +42,27 @@ impl Grants {
             .map(|(name, function)| (name.clone(), all.clone().and(read(&function.capabilities))))
             .collect();
         let fetches = all.fetches() || of.values().any(Capabilities::fetches);
-        let fetcher = fetches.then(|| {
-            let addresses = Addresses::new(config.http.ranges().unwrap_or_default());
-            let ca_file = config.http.ca_path(&project.root);
-            Arc::new(Fetcher::new(addresses, Arc::new(SystemResolver), ca_file.as_deref()))
-        });
-        Grants { all, of, fetcher }
+        let addresses = Addresses::new(config.http.ranges().unwrap_or_default());
+        let ca_file = config.http.ca_path(&project.root);
+        let grants = Grants { all, of, addresses, ca_file, fetcher: OnceLock::new() };
+        if fetches {
+            // What is wrong with an authority is told at the start.
+            grants.fetcher();
+        }
+        grants
+    }
+
+    fn fetcher(&self) -> Arc<Fetcher> {
+        let make = || {
+            let resolver = Arc::new(SystemResolver);
+            Arc::new(Fetcher::new(self.addresses.clone(), resolver, self.ca_file.as_deref()))
+        };
+        Arc::clone(self.fetcher.get_or_init(make))
     }
 
     /// What a function may do.
     pub(crate) fn of(&self, activity: &str) -> &Capabilities {
         self.of.get(activity).unwrap_or(&self.all)
-    }
-
-    /// The way to the outside of one attempt.
-    pub(crate) fn way(&self, task: &ActivityTask, clock: &SharedClock) -> Option<Way> {
-        let grants = self.of(&task.activity);
-        let fetcher = self.fetcher.clone().filter(|_| grants.fetches())?;
-        Some(Way { fetcher, grants: grants.clone(), clock: Arc::clone(clock), doer: Doer::of(task) })
     }
 }
 
@@ -63,20 +70,34 @@ impl Grants {
 /// for more detail. Paths, queries and headers are never logged.
 #[derive(Clone)]
 pub(crate) struct Way {
-    fetcher: Arc<Fetcher>,
-    grants: Capabilities,
+    standing: Arc<Standing>,
+    activity: String,
+    /// Granted beside what the project grants.
+    more: Capabilities,
     clock: SharedClock,
     doer: Doer,
 }
 
 impl Way {
+    /// The way of an attempt, by the grants and addresses that hold whenever it sends a request.
+    pub(crate) fn new(
+        standing: Arc<Standing>,
+        task: &ActivityTask,
+        more: Capabilities,
+        clock: SharedClock,
+    ) -> Way {
+        Way { standing, activity: task.activity.clone(), more, clock, doer: Doer::of(task) }
+    }
+
     /// Sends a request.
     pub(crate) fn fetch(&self, asked: Json) -> BoxFuture<'static, Result<Json, OpError>> {
         let way = self.clone();
         Box::pin(async move {
             let url = asked.get("url").and_then(Json::as_str).and_then(|url| Url::parse(url).ok());
             let to = url.map_or_else(String::new, |url| origin(&url));
-            let answer = way.fetcher.fetch(asked, &way.grants, &way.clock).await;
+            let bindings = way.standing.bindings();
+            let grants = bindings.grants.of(&way.activity).clone().and(way.more.clone());
+            let answer = bindings.grants.fetcher().fetch(asked, &grants, &way.clock).await;
             way.audit(&to, &answer);
             answer
         })

@@ -84,7 +84,7 @@ impl Local {
         let function = found.filter(|found| file.is_none_or(|file| found.file() == file));
         let function = function.ok_or_else(|| self.missing(file, name))?;
         let task = self.task(name)?;
-        let way = self.bindings.grants.way(&task, &self.clock);
+        let way = self.activities.way(&task, grants.clone());
         let hosted = Arc::new(Hosted::new(Arc::new(NoProgress), way));
         let mut invocation = self.activities.invocation(&self.bindings, function, task, &hosted);
         invocation.input = Input::One(input);

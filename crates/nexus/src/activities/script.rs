@@ -19,7 +19,7 @@ const COMPLETE_LATER: &str = "completeLater";
 pub(crate) struct Hosted {
     progress: SharedProgress,
     later: AtomicBool,
-    way: Option<Way>,
+    way: Way,
 }
 
 /// What an activity may do, with what every activity may.
@@ -29,7 +29,7 @@ pub(crate) fn grants(capabilities: Capabilities) -> Capabilities {
 
 impl Hosted {
     /// Host functions over the way back of an attempt, and its way to the outside.
-    pub(crate) fn new(progress: SharedProgress, way: Option<Way>) -> Hosted {
+    pub(crate) fn new(progress: SharedProgress, way: Way) -> Hosted {
         Hosted { progress, later: AtomicBool::new(false), way }
     }
 
@@ -61,8 +61,8 @@ impl HostFunctions for Hosted {
     }
 
     fn call(&self, name: &str, arg: Json) -> BoxFuture<'static, Result<Json, OpError>> {
-        if let Some(way) = self.way.as_ref().filter(|_| name == HTTP) {
-            return way.fetch(arg);
+        if name == HTTP {
+            return self.way.fetch(arg);
         }
         if name != HEARTBEAT {
             return Box::pin(std::future::ready(Err(unknown(name))));

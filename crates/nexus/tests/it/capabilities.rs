@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{Project, Ran, command};
+use crate::support::{Project, Ran, command, server_log};
 
 const WORKFLOWS: &str = "\
 workflow Main(n: int) -> (any):
@@ -81,6 +81,39 @@ fn what_was_not_granted_is_denied_and_told() {
     let granted = main_with(&project(source, "[sandbox]\ncapabilities = [\"workflow:start:Ship\", \"workflow:signal:Ship\", \"workflow:result\", \"secret:read:bank\"]\n"), 1).ok();
     let unknown = ["WorkflowError", "NX-2003"];
     assert_eq!(granted.json(), json!([denied, unknown, unknown, ["SecretError", "NX-5051"]]));
+}
+
+/// The operator takes grants and a secret away while the function waits for a run; then the run ends.
+#[test]
+fn a_reload_takes_grants_from_functions_that_wait() {
+    let source = "export async function Work(n, ctx) {
+      const name = async (work) => { try { await work(); return 'done' } catch (e) { return e.name } };
+      const all = async () => [
+        await name(() => ctx.workflows.start('Ship', { order: n }, { id: 'ship' })),
+        await name(() => ctx.http('http://127.0.0.1:9/')), await name(() => ctx.secret('file'))];
+      const before = await all();
+      await ctx.workflows.result('ship');
+      return [...before, ...await all()] }";
+    let grants = |tokens: &str| format!("[sandbox.functions.Work]\ncapabilities = [{tokens}]\n");
+    let all =
+        "\"workflow:start:Ship\", \"workflow:result:Ship\", \"http:fetch:127.0.0.1:9\", \"secret:read:file\"";
+    let places = "[secrets.file]\nfile = \"secret.txt\"\n[http]\nallow_addresses = [\"127.0.0.1\"]\n";
+    let project = project(source, &format!("{places}{}", grants(all)));
+    project.write("secret.txt", "a secret of a file\n");
+    let until_told = |line: &str| {
+        while !server_log(project.path()).contains(line) {
+            std::thread::yield_now();
+        }
+    };
+    let _server = project.serve_telling("info,nexus::audit=debug");
+    project.nexus(&["run", "Main", "--json", "{\"n\":1}", "--id", "main", "--async"]).ok();
+    until_told("a function read a secret");
+    project.write("nexus.toml", &grants("\"workflow:result:Ship\""));
+    until_told("reloaded");
+    project.nexus(&["run", "signal", "ship", "Packed", "--input", "\"me\""]).ok();
+    let ended = project.nexus(&["run", "show", "main", "--wait", "20", "--format", "json"]).ok().json();
+    let denied = "PermissionError";
+    assert_eq!(ended["result"], json!(["done", "NetworkError", "done", denied, denied, denied]), "{ended:#}");
 }
 
 /// Denials, limits, logs and requests: whoever reads such a line finds the attempt that it is about.

@@ -76,7 +76,7 @@ impl Scope {
 
     /// Whether the function may do this to a run: its workflow is looked up, because only that has been granted.
     async fn check_run(&self, kind: Kind, id: &WorkflowId) -> Result<(), OpError> {
-        if !self.capabilities.has(kind) {
+        if !self.capabilities().has(kind) {
             return Err(self.denied(kind, "*"));
         }
         let found = self.workflows()?.workflow_of(&self.namespace, id).await;

@@ -25,6 +25,7 @@ mod isolation;
 mod limits;
 mod modules;
 mod parked;
+mod revoked;
 mod secrets;
 mod waiting;
 mod workflows;
