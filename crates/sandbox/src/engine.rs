@@ -58,19 +58,24 @@ pub(crate) fn engine(size: PoolSize) -> wasmtime::Result<Engine> {
     pool.total_core_instances(slots)
         .total_memories(slots)
         .total_tables(slots)
-        .max_memory_size(memory_bytes)
         .table_elements(4_096)
         .max_unused_warm_slots(WARM_SLOTS_MAX)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
-        .table_keep_resident(16 * 1024)
-        .pagemap_scan(Enabled::Auto);
+        .table_keep_resident(16 * 1024);
+    Engine::new(&hardened(pool, memory_bytes, GUEST_STACK_BYTES))
+}
+
+/// What the engines of scripts and of components have in common: instances from a pool, memories in a reservation of their
+/// own with guards around it, interruption by epochs, and no more of WebAssembly than compilers to it use.
+pub(crate) fn hardened(mut pool: PoolingAllocationConfig, memory_bytes: usize, stack_bytes: usize) -> Config {
+    pool.max_memory_size(memory_bytes).pagemap_scan(Enabled::Auto);
     let mut config = Config::new();
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .memory_reservation(memory_bytes as u64)
         .memory_guard_size(4 << 30)
         .memory_init_cow(true)
-        .max_wasm_stack(GUEST_STACK_BYTES)
+        .max_wasm_stack(stack_bytes)
         .epoch_interruption(true)
         .wasm_backtrace_max_frames(None)
         .wasm_multi_memory(false)
@@ -78,7 +83,7 @@ pub(crate) fn engine(size: PoolSize) -> wasmtime::Result<Engine> {
         .wasm_tail_call(false)
         .wasm_relaxed_simd(false)
         .wasm_features(WasmFeatures::EXTENDED_CONST, false);
-    Engine::new(&config)
+    config
 }
 
 impl Guest {

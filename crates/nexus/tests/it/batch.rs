@@ -51,13 +51,7 @@ fn many_runs_are_signalled_and_what_is_wrong_is_told() {
         (vec!["describe", "secnd"], 4, "NX-2024"),
         (vec!["stop", "secnd"], 4, "NX-2024"),
     ] {
-        let ran = nexus(&args);
-        assert!(
-            ran.stderr().contains(words) && ran.code() == code,
-            "{args:?}: {} {}",
-            ran.code(),
-            ran.stderr()
-        );
+        nexus(&args).refused(code, words, &args);
     }
     nexus(&["stop", "first"]).ok();
     drop(server);

@@ -74,13 +74,7 @@ fn a_queue_is_paused_limited_and_kept_through_a_restart() {
         (vec!["limit", "default", "--rate=-1"], 2, "NX-2001"),
         (vec!["limit", "default", "--weight", "a=5000"], 2, "NX-2001"),
     ] {
-        let ran = nexus(&args);
-        assert!(
-            ran.stderr().contains(words) && ran.code() == code,
-            "{args:?}: {} {}",
-            ran.code(),
-            ran.stderr()
-        );
+        nexus(&args).refused(code, words, &args);
     }
     drop(server);
 }

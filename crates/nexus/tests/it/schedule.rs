@@ -56,13 +56,7 @@ fn a_schedule_is_made_acts_and_goes() {
         (vec!["backfill", "nightly", "--from", "yesterday", "--to", "2026-01-01T00:00:00Z"], 2, "yesterday"),
         (vec!["show", "nigthly"], 4, "NX-2101"),
     ] {
-        let ran = nexus(&args);
-        assert!(
-            ran.stderr().contains(words) && ran.code() == code,
-            "{args:?}: {} {}",
-            ran.code(),
-            ran.stderr()
-        );
+        nexus(&args).refused(code, words, &args);
     }
     nexus(&["delete", "nightly"]).ok();
     assert_eq!(nexus(&["show", "nightly"]).code(), 4);

@@ -128,6 +128,14 @@ impl Ran {
     }
 }
 
+impl Ran {
+    /// Asserts that it failed with this exit code and said these words.
+    pub(crate) fn refused(&self, code: i32, words: &str, what: impl std::fmt::Debug) {
+        let (told, ended) = (self.stderr(), self.code());
+        assert!(told.contains(words) && ended == code, "{what:?}: {ended} {told}");
+    }
+}
+
 /// A server process; killed when dropped.
 pub(crate) struct Server {
     process: Child,

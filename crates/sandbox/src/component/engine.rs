@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmFeatures};
+use wasmtime::{Engine, PoolingAllocationConfig};
 
 use super::host::{self, Side};
+use crate::engine::hardened;
 use crate::limits::{COMPONENT_INSTANCES_MAX, MEMORY_RESERVE_BYTES};
 use crate::meter::Ticker;
 
@@ -62,31 +63,17 @@ fn engine(memory_bytes_max: usize) -> wasmtime::Result<Engine> {
         .max_core_instances_per_component(MODULES_MAX)
         .max_memories_per_component(1)
         .max_tables_per_component(TABLES_MAX)
-        .max_memory_size(memory_bytes)
         .table_elements(TABLE_ELEMENTS_MAX)
         .max_unused_warm_slots(16)
         .async_stack_keep_resident(FIBER_RESIDENT_BYTES)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
-        .table_keep_resident(4 * 1024)
-        .pagemap_scan(Enabled::Auto);
-    let mut config = Config::new();
+        .table_keep_resident(4 * 1024);
+    let mut config = hardened(pool, memory_bytes, STACK_BYTES_MAX);
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
-        .memory_reservation(memory_bytes as u64)
-        .memory_guard_size(4 << 30)
-        .memory_init_cow(true)
-        .max_wasm_stack(STACK_BYTES_MAX)
         .async_stack_size(FIBER_BYTES)
         // A stack that is used again shows nothing of who used it before.
         .async_stack_zeroing(true)
-        .epoch_interruption(true)
-        .wasm_backtrace_max_frames(None)
         .wasm_component_model(true)
-        .wasm_simd(false)
-        .wasm_relaxed_simd(false)
-        .wasm_multi_memory(false)
-        .wasm_memory64(false)
-        .wasm_tail_call(false)
-        .wasm_features(WasmFeatures::EXTENDED_CONST, false);
+        .wasm_simd(false);
     Engine::new(&config)
 }

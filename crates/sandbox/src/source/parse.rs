@@ -1,6 +1,5 @@
 //! Reading one file: types are taken out, and what it imports and exports is written down.
 
-use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -71,20 +70,8 @@ fn json(path: &str, text: String) -> Result<Unit, Vec<JsError>> {
         let place = Some((number(error.line()), number(error.column())));
         return Err(vec![JsError::new(path, place, format!("this is no JSON: {error}"))]);
     }
-    Ok(Unit {
-        origin: Arc::new(Origin { path: path.to_owned(), js: text, tokens: None }),
-        kind: Kind::Json,
-        is_typed: false,
-        requests: Vec::new(),
-        imports: Vec::new(),
-        exports: BTreeMap::new(),
-        stars: Vec::new(),
-        edits: Vec::new(),
-        functions: Vec::new(),
-        bound: HashMap::new(),
-        awaits: None,
-        uses_global: false,
-    })
+    let origin = Origin { path: path.to_owned(), js: text, tokens: None };
+    Ok(Unit::new(Arc::new(origin), Kind::Json))
 }
 
 /// The errors among what the parser says, at their places.

@@ -1,6 +1,6 @@
 //! What a file asks for and gives, read off its syntax, and the changes that make it part of a bundle.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use oxc_ast::ast::{
@@ -32,20 +32,7 @@ pub(crate) fn examine(
     let mut refs = Refs {
         origin,
         scoping,
-        unit: Unit {
-            origin: Arc::clone(origin),
-            kind: Kind::Esm,
-            is_typed: false,
-            requests: Vec::new(),
-            imports: Vec::new(),
-            exports: BTreeMap::new(),
-            stars: Vec::new(),
-            edits: Vec::new(),
-            functions: Vec::new(),
-            bound: HashMap::new(),
-            awaits: None,
-            uses_global: false,
-        },
+        unit: Unit::new(Arc::clone(origin), Kind::Esm),
         bound: HashMap::new(),
         functions: 0,
         tries: 0,

@@ -34,6 +34,26 @@ pub(crate) struct Unit {
     pub(crate) uses_global: bool,
 }
 
+impl Unit {
+    /// A file of which nothing is known but where it comes from.
+    pub(crate) fn new(origin: Arc<Origin>, kind: Kind) -> Unit {
+        Unit {
+            origin,
+            kind,
+            is_typed: false,
+            requests: Vec::new(),
+            imports: Vec::new(),
+            exports: BTreeMap::new(),
+            stars: Vec::new(),
+            edits: Vec::new(),
+            functions: Vec::new(),
+            bound: HashMap::new(),
+            awaits: None,
+            uses_global: false,
+        }
+    }
+}
+
 /// What kind of module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
