@@ -14,6 +14,7 @@ pub mod scripts;
 mod secrets;
 mod standing;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -325,8 +326,20 @@ impl Other {
     }
 }
 
+/// A text of a function as a part of one line: what looks like the next line of the log, or moves a terminal's cursor, is
+/// written as an escape.
+fn one_line(text: &str) -> Cow<'_, str> {
+    let is_harmful = |c: char| c.is_control() && c != '\t';
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = |c: char| if is_harmful(c) { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(escaped).collect())
+}
+
 /// What a function logs goes where the server logs.
 fn log(doer: &Doer, level: LogLevel, message: &str) {
+    let message = one_line(message);
     match level {
         LogLevel::Debug => tell_of!(*doer, debug, target: "nexus::activity", "{message}"),
         LogLevel::Info => tell_of!(*doer, info, target: "nexus::activity", "{message}"),
@@ -416,6 +429,12 @@ fn cache_folder() -> Option<PathBuf> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_text_stays_on_its_line() {
+        assert_eq!(one_line("as it is\tä"), "as it is\tä");
+        assert_eq!(one_line("a\n2026 WARN b\r\u{1b}[2J\u{85}"), "a\\n2026 WARN b\\r\\u{1b}[2J\\u{85}");
+    }
 
     #[test]
     fn arguments_follow_the_declaration() {

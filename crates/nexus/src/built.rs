@@ -72,7 +72,7 @@ pub async fn build(project: &Project, sandbox: Option<&Sandbox>, lenient: bool) 
     if let Some(sandbox) = sandbox {
         let declared = definition.as_ref().map(|definition| scripts::declared(&definition.program));
         let compiled = Bindings::compile(project, sandbox, declared.as_ref()).await;
-        let functions = compiled.functions;
+        let (functions, is_complete) = (compiled.functions, compiled.errors.is_empty());
         (bindings, inputs) = (compiled.bindings, compiled.inputs);
         for error in compiled.errors {
             diagnostics.push(script_diagnostic(&mut sources, project, &error));
@@ -82,9 +82,12 @@ pub async fn build(project: &Project, sandbox: Option<&Sandbox>, lenient: bool) 
             for found in lints::findings(project, &definition.program, &bindings, &functions) {
                 diagnostics.push(finding_diagnostic(&mut sources, project, &found));
             }
-            let mut unbound = unbound(definition, &bindings);
-            hide(&mut unbound, &sources);
-            diagnostics.extend(unbound);
+            // A file that cannot be read may well have what is missing.
+            if is_complete {
+                let mut unbound = unbound(definition, &bindings);
+                hide(&mut unbound, &sources);
+                diagnostics.extend(unbound);
+            }
         }
     }
     diagnostics.sort_by_key(|found| (found.span.map(|span| (span.source, span.start)), found.code));

@@ -69,9 +69,9 @@ fn again(draft: &mut Draft<'_>, seq: u64, failure: Failure, next_at: Timestamp) 
     let Some(activity) = draft.run.activities.get(&seq) else { return };
     let (run, name, attempt) = (draft.run.run_id.as_str(), activity.name.as_str(), activity.attempt());
     if failure.benign {
-        tracing::debug!(run, attempt, %failure, next_at = %next_at, "activity {name} failed and is tried again");
+        tracing::debug!(run, attempt, failure = failure.to_string(), next_at = %next_at, "activity {name} failed and is tried again");
     } else {
-        tracing::warn!(run, attempt, %failure, next_at = %next_at, "activity {name} failed and is tried again");
+        tracing::warn!(run, attempt, failure = failure.to_string(), next_at = %next_at, "activity {name} failed and is tried again");
     }
     let heartbeat = activity.live.details.clone().unwrap_or_default();
     let attempt = activity.ticket;

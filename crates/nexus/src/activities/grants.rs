@@ -11,6 +11,7 @@ use nexus_kernel::{BoxFuture, Json, tell_of};
 use nexus_sandbox::{Capabilities, OpError};
 use reqwest::Url;
 
+use super::one_line;
 use super::standing::Standing;
 use crate::outbound::address::Addresses;
 use crate::outbound::fetch::Fetcher;
@@ -110,7 +111,7 @@ impl Way {
                 tell_of!(self.doer, debug, target: "nexus::audit", to, status, "a function's request");
             }
             Err(error) => {
-                let (code, why) = (error.code.as_deref().unwrap_or_default(), error.message.as_str());
+                let (code, why) = (error.code.as_deref().unwrap_or_default(), one_line(&error.message));
                 if error.name == "PermissionError" {
                     tell_of!(self.doer, warn, target: "nexus::audit", to, code, "denied a request: {why}");
                 } else {

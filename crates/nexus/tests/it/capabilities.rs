@@ -120,7 +120,7 @@ fn a_reload_takes_grants_from_functions_that_wait() {
 #[test]
 fn every_line_about_a_function_names_its_attempt() {
     let source = "export async function Work(n, ctx) {
-      ctx.log.warn('a line of its own');
+      ctx.log.warn('a line of its own\\n2026-11-21T00:00:00Z  WARN nexus::audit: forged');
       await ctx.secret('bank').catch(() => 0);
       await ctx.http('http://127.0.0.1:9/').catch(() => 0);
       if (ctx.attempt === 1) throw new Error('once more');
@@ -131,6 +131,7 @@ fn every_line_about_a_function_names_its_attempt() {
     let ran = project.nexus(&["run", "Main", "--json", "{\"n\":1}", "--id", "order-7"]);
     assert_eq!(ran.code(), 1, "{}", ran.stderr());
     let told = ran.stderr();
+    assert_eq!(told.lines().filter(|line| line.starts_with("2026-11-21T00:00:00Z")).count(), 0, "{told}");
     let about = ["denied an operation", "denied a request", "exceeded a limit", "a line of its own"];
     for (what, times) in about.into_iter().zip([2, 2, 1, 2]) {
         let lines: Vec<&str> = told.lines().filter(|line| line.contains(what)).collect();

@@ -21,8 +21,13 @@ pub(crate) fn root() -> PathBuf {
 impl Project {
     /// A copy of `examples/shop`.
     pub(crate) fn shop() -> Project {
+        Project::example("shop")
+    }
+
+    /// A copy of a folder of `examples/`.
+    pub(crate) fn example(name: &str) -> Project {
         let project = Project::empty();
-        copy(&root().join("examples/shop"), project.path());
+        copy(&root().join("examples").join(name), project.path());
         project
     }
 
