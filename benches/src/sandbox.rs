@@ -162,7 +162,7 @@ async fn waiting(name: &str, options: Options, count: u32) -> Result<()> {
     let mut tasks = JoinSet::new();
     for _ in 0..count {
         let (sandbox, call) = (sandbox.clone(), call.clone());
-        tasks.spawn(async move { sandbox.call(call).await });
+        tasks.spawn(sandbox.call(call));
     }
     gate.all_arrived.notified().await;
     let (after, seconds) = (private_kib()?, total.seconds());

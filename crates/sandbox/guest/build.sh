@@ -52,6 +52,24 @@ sed -i -e 's|^    uint8_t is_HTMLDDA : 1;.*|&\n    uint8_t nx_hardened : 1;|' \
     -e '/^static int JS_AutoInitProperty/,/^}$/ s|^    pr->u.value = val;$|&\n    if (p->nx_hardened \&\& JS_IsObject(val)) return nx_harden(ctx, JS_VALUE_GET_OBJ(val));|' \
     -e 's|^            } else if (!(prs->flags & JS_PROP_WRITABLE)) {$|            } else if (!(prs->flags \& JS_PROP_WRITABLE) \&\& !p1->nx_hardened) {|' quickjs.c
 [ "$(grep -c 'nx_harden' quickjs.c)" = 5 ] || { echo "the hardening patches do not apply" >&2; exit 1; }
+#    Small objects lie in blocks of one size each. With large blocks the few objects of a small script touch a page for each
+#    size that they have.
+sed -i -e 's/^#define JS_ARENA_SIZE              4096$/#define JS_ARENA_SIZE 1024/' quickjs.c
+[ "$(grep -c 'JS_ARENA_SIZE 1024' quickjs.c)" = 1 ] || { echo "the arena patch does not apply" >&2; exit 1; }
+#    What the snapshot holds is never freed, so nobody counts who refers to it: a count that goes up and down would have the
+#    page copied that it stands on, one of them for almost every object that a script touches. The collector's own counting
+#    stays as it is.
+sed -i -e '/^static void gc_\(decref_child\|scan_incref_child\|scan_incref_child2\)(/,/^}/ !{
+    s/--JS_REF_COUNT(\([^()]*\))/nx_release(\1)/
+    s/JS_REF_COUNT(\([^()]*\))++/nx_retain(\1)/
+    s/JS_REF_COUNT(\([^()]*\))--/nx_release(\1)/
+}' -e 's|^#define JS_REF_COUNT(p) .*|&\
+enum { NX_IMMORTAL = 0x40000000 };\
+static inline void nx_retain(const void *p) { if (JS_REF_COUNT(p) < NX_IMMORTAL / 2) JS_REF_COUNT(p) += 1; }\
+static inline int nx_release(const void *p) { return JS_REF_COUNT(p) < NX_IMMORTAL / 2 ? JS_REF_COUNT(p) -= 1 : NX_IMMORTAL; }|' quickjs.c
+[ "$(grep -c 'nx_retain(' quickjs.c)" = 18 ] && [ "$(grep -c 'nx_release(' quickjs.c)" = 9 ] &&
+    [ "$(grep -c 'JS_REF_COUNT([^()]*)\(++\|--\)' quickjs.c)" = 3 ] ||
+    { echo "the counting patches do not apply" >&2; grep -c 'nx_retain(' quickjs.c; grep -c 'nx_release(' quickjs.c; exit 1; }
 
 # 3. Compile and link.
 for file in guest sys libregexp libunicode dtoa; do

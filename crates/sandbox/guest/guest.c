@@ -337,6 +337,38 @@ static void make_room(void) {
     for (int i = 0; i < NAMES; i++) JS_FreeAtom(cx, atoms[i]);
 }
 
+/* What there is now is never freed. Nobody counts who refers to it (see build.sh), and the collector does not look at it:
+ * both would write to pages that every instance can share otherwise. */
+static void make_immortal(void) {
+    struct list_head *at, *next;
+    list_for_each_safe(at, next, &rt->gc_obj_list) {
+        JSGCObjectHeader *header = list_entry(at, JSGCObjectHeader, link);
+        JS_REF_COUNT(header) = NX_IMMORTAL;
+        list_del(at);
+    }
+    for (int i = 0; i < rt->atom_size; i++)
+        if (!atom_is_free(rt->atom_array[i])) JS_REF_COUNT(rt->atom_array[i]) = NX_IMMORTAL;
+}
+
+/* Takes what is free between the snapshot's objects out of circulation. What a script allocates then lies side by side
+ * behind them, instead of a little on every page: each page that is written to is copied, wiped, and kept while the
+ * script waits. */
+static void fill_holes(void) {
+    size_t counted = rt->malloc_state.malloc_size;
+    for (int i = 0; i < JS_ARENA_BLOCK_SIZE_COUNT; i++)
+        while (!list_empty(&rt->arena_state.free_arena_list[i]))
+            if (!js_malloc_rt(rt, arena_block_sizes[i] - sizeof(JSMallocBlockHeader))) abort();
+    rt->malloc_state.malloc_size = counted;
+    char *end = malloc(1 << 16); /* no hole is as large, so it lies behind everything */
+    if (!end) abort();
+    for (size_t len = 1 << 15; len >= 8; len = len > 64 ? len / 2 : len - 8) {
+        char *hole;
+        while ((hole = malloc(len)) && hole < end) continue;
+        free(hole);
+    }
+    free(end);
+}
+
 /* Runs once, before the snapshot is taken. Traps if anything fails. */
 EXPORT("nx_init") void nx_init(void) {
     rt = JS_NewRuntime();
@@ -363,4 +395,6 @@ EXPORT("nx_init") void nx_init(void) {
     make_room();
     JS_RunGC(rt);
     harden_all();
+    make_immortal();
+    fill_holes();
 }

@@ -30,7 +30,7 @@ use crate::ports::Ports;
 use crate::profile::{Call, Phase, Recorder, Watch};
 use crate::queue::{Lane, Place, Priority};
 use crate::service::Shared;
-use crate::turn::{Turn, Turns};
+use crate::turn::{Parked, Turn, Turns};
 use crate::wait::Waiting;
 
 /// What to call, with what, and what it may do.
@@ -183,9 +183,32 @@ impl Drop for AbandonOnDrop {
 }
 
 /// Carries out a call.
-pub(crate) async fn call(shared: &Shared, invocation: Invocation) -> Result<Outcome, CallError> {
+pub(crate) async fn call(shared: &Shared, invocation: Box<Invocation>) -> Result<Outcome, CallError> {
+    // Thousands of calls may wait at the same time: what only the beginning needs is gone by then.
+    let (course, turn) = Box::pin(begin(shared, invocation)).await?;
+    course.follow(turn).await
+}
+
+/// What a call needs from its first turn to its answer.
+struct Course<'a> {
+    shared: &'a Shared,
+    turns: Turns,
+    scope: Arc<Scope>,
+    export: String,
+    place: Place,
+    patient: bool,
+    operation_ms_max: u64,
+    recorder: Option<Recorder>,
+    waits: Waits,
+    allowance: Allowance,
+    operations: JoinSet<Settled>,
+    abandon: AbandonOnDrop,
+}
+
+/// The first turn, or what an earlier process kept.
+async fn begin(shared: &Shared, invocation: Box<Invocation>) -> Result<(Course<'_>, Turn), CallError> {
     let request = request(&invocation)?;
-    let mut waits = Waits::new(&invocation);
+    let waits = Waits::new(&invocation);
     let opened = waits.reopen(&invocation);
     let recorder = invocation.recorder.clone();
     let mut watch = Watch::start(recorder.clone());
@@ -200,51 +223,99 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation) -> Result<Outc
     let scope = shared.scope(&invocation, opened.as_ref());
     let mut state = shared.state(invocation.limits, Some(scope.clone()));
     state.watch = watch;
-    let interrupt = state.interrupt.clone();
+    let abandon = AbandonOnDrop(state.interrupt.clone());
     let operation_ms_max = state.limits.operation_ms_max;
-    let _abandon = AbandonOnDrop(interrupt.clone());
     let seed = invocation.seed.unwrap_or_else(|| shared.rng().next_u64());
-    let Invocation { module, export, priority, patient, .. } = invocation;
-    let owner = invocation.context.namespace;
+    let Invocation { module, export, priority, patient, context, .. } = *invocation;
     let lane = if module.heat().is_hot(&export) { Lane::Slow } else { Lane::Quick };
     let turns = Turns { guest, crowd: shared.crowd(), module };
-    let mut place = Place { lane, owner, priority, goes_on: false };
-    let mut turn = if let Some(opened) = opened {
-        turns.again(state, opened)
-    } else {
-        let turns = turns.clone();
-        let first = move || turns.first(state, &request, seed);
-        take_turn(shared, (&place, patient), first, (&mut timeout, &interrupt)).await?
+    let place = Place { lane, owner: context.namespace, priority, goes_on: false };
+    let operations = JoinSet::new();
+    let mut course = Course {
+        shared,
+        turns,
+        scope,
+        export,
+        place,
+        patient,
+        operation_ms_max,
+        recorder,
+        waits,
+        allowance,
+        operations,
+        abandon,
     };
-    place.goes_on = true;
-    let mut operations = JoinSet::new();
-    loop {
-        allowance.end(Stretch::Running);
-        let (parked, started) = match turn {
-            Turn::Answered(answer) => {
-                let stats = answer.as_ref().map_or_else(|error| *error.stats, |outcome| outcome.stats);
-                turns.module.heat().note(&export, stats.cpu_us, stats.slices);
-                return answer;
-            }
-            Turn::Waiting(parked, started) => (parked, started),
-        };
-        let clock = shared.clock();
+    let turn = match opened {
+        Some(opened) => course.turns.again(state, opened),
+        None => course.take(timeout, move |turns| turns.first(state, &request, seed)).await?,
+    };
+    course.place.goes_on = true;
+    Ok((course, turn))
+}
+
+impl Course<'_> {
+    /// Turn after turn, until there is an answer.
+    async fn follow(mut self, mut turn: Turn) -> Result<Outcome, CallError> {
+        loop {
+            self.allowance.end(Stretch::Running);
+            let (parked, started) = match turn {
+                Turn::Answered(answer) => return self.note(answer),
+                Turn::Waiting(parked, started) => (parked, started),
+            };
+            self.begin_operations(started);
+            let (parked, settled) = self.wait(parked).await?;
+            let timeout = self.allowance.begin(Stretch::Running);
+            self.place.lane = if parked.state().meter.is_quick() { Lane::Quick } else { Lane::Slow };
+            turn = self.take(timeout, move |turns| turns.next(parked, &settled)).await?;
+        }
+    }
+
+    fn begin_operations(&mut self, started: Vec<Started>) {
+        let clock = self.shared.clock();
         for started in started.into_iter().map(Arc::new) {
-            let timeout = clock.sleep_until(clock.now().plus(Duration::from_millis(operation_ms_max)));
-            waits.begin(&started);
-            operations.spawn(settle(scope.clone(), started, recorder.clone(), timeout));
+            let timeout = clock.sleep_until(clock.now().plus(Duration::from_millis(self.operation_ms_max)));
+            self.waits.begin(&started);
+            self.operations.spawn(settle(self.scope.clone(), started, self.recorder.clone(), timeout));
         }
-        let allowance = &mut allowance;
-        let waiting = Waiting { shared, turns: &turns, place: &place, waits: &mut waits, allowance };
-        let (parked, settled) = waiting.until_settled(parked, &mut operations).await?;
+    }
+
+    async fn wait(&mut self, parked: Parked) -> Result<(Parked, Vec<Settled>), CallError> {
+        let Course { shared, turns, place, waits, allowance, operations, .. } = self;
+        let waiting = Waiting { shared, turns, place, waits, allowance };
+        let (parked, settled) = waiting.until_settled(parked, operations).await?;
         for settled in &settled {
-            waits.end(settled.id);
+            self.waits.end(settled.id);
         }
-        timeout = allowance.begin(Stretch::Running);
-        place.lane = if parked.state().meter.is_quick() { Lane::Quick } else { Lane::Slow };
-        let turns = turns.clone();
-        let next = move || turns.next(parked, &settled);
-        turn = take_turn(shared, (&place, patient), next, (&mut timeout, &interrupt)).await?;
+        Ok((parked, settled))
+    }
+
+    /// Has a turn taken on a thread of the sandbox. When time is up, the guest is stopped at its next tick.
+    async fn take(
+        &self,
+        mut timeout: BoxFuture<'static, ()>,
+        work: impl FnOnce(&Turns) -> Turn + Send + 'static,
+    ) -> Result<Turn, CallError> {
+        let turns = self.turns.clone();
+        let work = move || work(&turns);
+        let mut answer = tokio::select! {
+            biased;
+            submitted = Box::pin(self.shared.submit(&self.place, self.patient, work)) => submitted?,
+            () = &mut timeout => return Err(CallErrorKind::Deadline.into()),
+        };
+        let lost = |_| CallError::from(CallErrorKind::Failed("a thread of the sandbox was lost".to_owned()));
+        tokio::select! {
+            biased;
+            turn = &mut answer => return turn.map_err(lost),
+            () = timeout => self.abandon.0.deadline(),
+        }
+        answer.await.map_err(lost)
+    }
+
+    /// Remembers how long the function keeps threads.
+    fn note(&self, answer: Result<Outcome, CallError>) -> Result<Outcome, CallError> {
+        let stats = answer.as_ref().map_or_else(|error| *error.stats, |outcome| outcome.stats);
+        self.turns.module.heat().note(&self.export, stats.cpu_us, stats.slices);
+        answer
     }
 }
 
@@ -283,27 +354,6 @@ fn request(invocation: &Invocation) -> Result<Vec<u8>, CallError> {
     check_input(invocation, input.get().len())?;
     let request = Request { export, input: &input, spread, context: &invocation.context };
     serde_json::to_vec(&request).map_err(unwritable)
-}
-
-/// Has a turn taken on a thread of the sandbox. When time is up, the guest is stopped at its next tick.
-async fn take_turn(
-    shared: &Shared,
-    (place, patient): (&Place, bool),
-    work: impl FnOnce() -> Turn + Send + 'static,
-    (timeout, interrupt): (&mut BoxFuture<'static, ()>, &Interrupt),
-) -> Result<Turn, CallError> {
-    let mut answer = tokio::select! {
-        biased;
-        submitted = shared.submit(place, patient, work) => submitted?,
-        () = &mut *timeout => return Err(CallErrorKind::Deadline.into()),
-    };
-    let lost = |_| CallError::from(CallErrorKind::Failed("a thread of the sandbox was lost".to_owned()));
-    tokio::select! {
-        biased;
-        turn = &mut answer => return turn.map_err(lost),
-        () = timeout => interrupt.deadline(),
-    }
-    answer.await.map_err(lost)
 }
 
 async fn settle(

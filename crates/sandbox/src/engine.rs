@@ -5,10 +5,11 @@ use wasmtime::{
     PoolingAllocationConfig, WasmFeatures,
 };
 
+use crate::GUEST_WASM;
 use crate::cache::{self, Cache};
 use crate::host::{self, State};
 use crate::limits::MEMORY_RESERVE_BYTES;
-use crate::{GUEST_WASM, spill};
+use crate::spill::Image;
 
 /// Stack of a thread that guests may use; deeper recursion of the engine is a trap. In bytes.
 pub(crate) const GUEST_STACK_BYTES: usize = 1024 * 1024;
@@ -29,8 +30,7 @@ pub(crate) struct Guest {
     pub(crate) engine: Engine,
     pub(crate) pre: InstancePre<State>,
     pub(crate) exports: Exports,
-    image: Vec<u8>,
-    image_id: u64,
+    image: Image,
 }
 
 /// Where the guest's exports are, so that instances need not look names up.
@@ -91,26 +91,20 @@ impl Guest {
     pub(crate) fn prepare(engine: Engine, cache: Option<&Cache>, state: State) -> wasmtime::Result<Guest> {
         let module = cache::code::<Module>(&engine, GUEST_WASM, cache)?;
         let pre = host::linker(&engine)?.instantiate_pre(&module)?;
-        let mut guest = Guest { engine, pre, exports: Exports::of(&module)?, image: Vec::new(), image_id: 0 };
-        guest.image = spill::image_of(&guest, state)?;
-        guest.image_id = spill::id_of(&guest.image);
+        let mut guest = Guest { engine, pre, exports: Exports::of(&module)?, image: Image::default() };
+        guest.image = Image::of(&guest, state)?;
         Ok(guest)
-    }
-
-    /// Names the image.
-    pub(crate) fn image_id(&self) -> u64 {
-        self.image_id
     }
 
     /// The same engine under another name.
     #[cfg(test)]
     pub(crate) fn renamed(mut self) -> Guest {
-        self.image_id ^= 1;
+        self.image.rename();
         self
     }
 
-    /// The memory every instance starts with, up to where only zeros follow.
-    pub(crate) fn image(&self) -> &[u8] {
+    /// The memory every instance starts with.
+    pub(crate) fn image(&self) -> &Image {
         &self.image
     }
 }

@@ -166,8 +166,8 @@ impl Fuzzer {
             (state.limits.cpu_ms_max, state.limits.cpu_slice_ms_max) = (10_000, 10_000);
             state.meter = Meter::new(&state.limits);
         }
+        state.begin_slice();
         let mut instance = Instance::fresh(&self.guest, state, 1)?;
-        instance.store.data_mut().meter.begin_slice();
         let loaded = instance.load(exports, &self.bytecode)?;
         let status = instance.invoke(exports, REQUEST)?;
         if (loaded, status) != (Status::Done, Status::Pending) {

@@ -220,7 +220,7 @@ pub(crate) fn open(keep: &Keep, parcel: &[u8], invocation: &Invocation) -> Resul
     if header.namespace != invocation.context.namespace || header.export != invocation.export {
         return Err(Refusal::Owner);
     }
-    let difference = Difference::read(rest).ok_or(Refusal::Unreadable)?;
+    let difference = Difference::read(rest);
     let pending = header.pending.into_iter().map(Pending::started).collect::<Option<Vec<_>>>();
     Ok(Opened {
         usage: header.usage,

@@ -190,10 +190,17 @@ impl Sandbox {
     }
 
     /// Runs one exported function in an instance of its own. Dropping the future stops it.
-    pub async fn call(&self, invocation: Invocation) -> Result<Outcome, CallError> {
-        match invocation.module.component() {
-            Some(code) => component::call(&self.0, invocation, code).await,
-            None => call::call(&self.0, invocation).await,
+    pub fn call(
+        &self,
+        invocation: Invocation,
+    ) -> impl Future<Output = Result<Outcome, CallError>> + Send + use<> {
+        // A call that waits costs little more than what it waits with: the large parts lie beside it.
+        let (shared, invocation) = (self.0.clone(), Box::new(invocation));
+        async move {
+            match invocation.module.component() {
+                Some(code) => Box::pin(component::call(&shared, *invocation, code)).await,
+                None => call::call(&shared, invocation).await,
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! An execution that waits without an instance.
 //!
 //! Between two turns the guest's stack is dead and its only mutable global is at rest, so the linear memory is all there
-//! is. What differs from the image that every instance starts from is a few kibibytes for a small function; it is kept
-//! in words, and put back into a fresh instance when an operation has been answered.
+//! is. What differs from the image that every instance starts from is a few kibibytes for a small function; it is kept,
+//! and put back into a fresh instance when an operation has been answered.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -20,7 +20,11 @@ const WORD_BYTES: usize = 8;
 const PAGE_BYTES: usize = 4_096;
 /// The shadow stack lies first in memory (`stack-size` in `build.sh`) and is dead between turns.
 const STACK_BYTES: usize = 524_288;
-/// What a page is compared with where the image has ended.
+/// A word that differs in all its bytes.
+const ALL: u8 = u8::MAX;
+/// Most differences need no more room than this.
+const USUAL_BYTES: usize = 8_192;
+/// What a page is compared with where the image has only zeros.
 static ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
 
 /// What is kept.
@@ -51,7 +55,7 @@ impl Spilled {
         let kept_kib = u32::try_from(difference.len_bytes().div_ceil(1_024)).unwrap_or(u32::MAX);
         let Ok(room) = room.clone().try_acquire_many_owned(kept_kib) else { return Err(Box::new(state)) };
         state.spills += 1;
-        Ok(Spilled { state, memory_bytes, difference, image_id: guest.image_id(), _room: room })
+        Ok(Spilled { state, memory_bytes, difference, image_id: guest.image().id(), _room: room })
     }
 
     /// An execution as an earlier process kept it. Fails when there is no room.
@@ -64,7 +68,7 @@ impl Spilled {
         let kept_kib = u32::try_from(difference.len_bytes().div_ceil(1_024)).unwrap_or(u32::MAX);
         match room.clone().try_acquire_many_owned(kept_kib) {
             Ok(room) => {
-                Ok(Spilled { state, memory_bytes, difference, image_id: guest.image_id(), _room: room })
+                Ok(Spilled { state, memory_bytes, difference, image_id: guest.image().id(), _room: room })
             }
             Err(_) => Err(Box::new(state)),
         }
@@ -83,18 +87,18 @@ impl Spilled {
     /// Changes what is kept as bytes say: lengths, places, content. For fuzzing.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn damage(&mut self, bytes: &[u8]) {
-        let Difference { runs, bytes: kept } = &mut self.difference;
+        let Difference(kept) = &mut self.difference;
         for step in bytes.chunks(4) {
             let [kind, high, low, with] = step else { continue };
             let at = usize::from(*high) * 256 + usize::from(*low);
-            let (runs_len, kept_len) = (runs.len().max(1), kept.len().max(1));
-            match (kind % 8, runs.get_mut(at % runs_len), kept.get_mut((at * 7) % kept_len)) {
-                (0, Some(run), _) => run.0 = run.0.wrapping_add(u16::from(*with)),
-                (1, Some(run), _) => run.1 = run.1.wrapping_mul(u16::from(*with)),
-                (2, Some(run), _) => *run = (u16::MAX, u16::MAX),
-                (3, ..) => self.memory_bytes = self.memory_bytes.wrapping_add(at << (with % 24)),
-                (4, ..) => kept.truncate(at),
-                (_, _, Some(byte)) => *byte ^= with,
+            let kept_len = kept.len().max(1);
+            match (kind % 8, kept.get_mut((at * 7) % kept_len)) {
+                (0, Some(byte)) => *byte = 0,
+                (1, Some(byte)) => *byte = u8::MAX,
+                (2, _) => kept.extend_from_slice(&[0, *high, *low, *with]),
+                (3, _) => self.memory_bytes = self.memory_bytes.wrapping_add(at << (with % 24)),
+                (4, _) => kept.truncate(at),
+                (_, Some(byte)) => *byte ^= with,
                 _ => {}
             }
         }
@@ -102,7 +106,7 @@ impl Spilled {
 
     /// A fresh instance with the memory as it was.
     pub(crate) fn restore(self, guest: &Guest) -> wasmtime::Result<Instance> {
-        if self.image_id != guest.image_id() {
+        if self.image_id != guest.image().id() {
             return Err(wasmtime::Error::msg("a spilled execution belongs to another engine"));
         }
         let mut instance = Instance::bare(guest, self.state)?;
@@ -113,63 +117,92 @@ impl Spilled {
     }
 }
 
-/// What differs between a memory and the image.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Difference {
-    /// Words to pass over, and words that follow there and differ.
-    runs: Vec<(u16, u16)>,
-    /// The words of all runs.
-    bytes: Vec<u8>,
+/// The memory that every instance starts with, by pages.
+#[derive(Default)]
+pub(crate) struct Image {
+    /// Nothing where there are only zeros.
+    pages: Vec<Option<Box<[u8]>>>,
+    id: u64,
 }
 
+impl Image {
+    fn new(memory: &[u8]) -> Image {
+        let mut hasher = DefaultHasher::new();
+        memory.hash(&mut hasher);
+        let kept = |page: &[u8]| page.iter().any(|byte| *byte != 0).then(|| page.into());
+        Image { pages: memory.chunks(PAGE_BYTES).map(kept).collect(), id: hasher.finish() }
+    }
+
+    /// That of a guest. The state is for looking at one instance.
+    pub(crate) fn of(guest: &Guest, state: State) -> wasmtime::Result<Image> {
+        let mut store = Store::new(&guest.engine, state);
+        store.set_epoch_deadline(1);
+        let instance = guest.pre.instantiate(&mut store)?;
+        let missing = || wasmtime::Error::msg("the guest lacks its memory");
+        let memory = instance.get_memory(&mut store, "memory").ok_or_else(missing)?;
+        Ok(Image::new(memory.data(&store)))
+    }
+
+    /// Differs whenever a difference from one image must not be put on another.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Another one with the same pages.
+    #[cfg(test)]
+    pub(crate) fn rename(&mut self) {
+        self.id ^= 1;
+    }
+
+    fn page(&self, number: usize) -> &[u8] {
+        self.pages.get(number).and_then(Option::as_deref).unwrap_or(&ZEROS)
+    }
+}
+
+/// What differs between a memory and the image, by exclusive or: for each word that does, a byte that says which of its
+/// bytes, and these. Words that differ in all bytes stand together, after how many they are, so that large arrays take
+/// hardly more room than they have. Zero, and a number: so many words to pass over.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Difference(Vec<u8>);
+
 impl Difference {
-    fn between(memory: &[u8], image: &[u8]) -> Difference {
-        let mut difference = Difference::default();
+    fn between(memory: &[u8], image: &Image) -> Difference {
+        let mut difference = Writer::new();
         let mut end = 0;
-        let pages = (0..).step_by(PAGE_BYTES).zip(memory.chunks(PAGE_BYTES)).skip(STACK_BYTES / PAGE_BYTES);
-        for (page_at, page) in pages {
-            let original = image.get(page_at..page_at + PAGE_BYTES).unwrap_or(&ZEROS);
+        for (number, page) in memory.chunks(PAGE_BYTES).enumerate().skip(STACK_BYTES / PAGE_BYTES) {
+            let original = image.page(number);
             if page == original {
                 continue;
             }
-            let words = page.chunks(WORD_BYTES).zip(original.chunks(WORD_BYTES));
-            for (at, (now, _)) in (page_at / WORD_BYTES..).zip(words).filter(|(_, (now, was))| now != was) {
-                difference.push(at - end);
-                difference.bytes.extend(now);
-                end = at + 1;
+            let words = page.as_chunks().0.iter().zip(original.as_chunks().0);
+            for (at, (now, was)) in (number * PAGE_BYTES / WORD_BYTES..).zip(words) {
+                if now != was {
+                    difference.pass_over(at - end);
+                    difference.push(*now, *was);
+                    end = at + 1;
+                }
             }
         }
-        difference.runs.shrink_to_fit();
-        difference.bytes.shrink_to_fit();
-        difference
+        difference.finish()
     }
 
-    /// One word that differs, so many words after the last one.
-    fn push(&mut self, mut gap: usize) {
-        if let Some((_, len)) = self.runs.last_mut()
-            && gap == 0
-            && *len < u16::MAX
-        {
-            *len += 1;
-            return;
-        }
-        loop {
-            match u16::try_from(gap) {
-                Ok(gap) => break self.runs.push((gap, 1)),
-                Err(_) => self.runs.push((u16::MAX, 0)),
-            }
-            gap -= usize::from(u16::MAX);
-        }
-    }
-
-    /// Puts the words where they were. Nothing when the memory has no such place.
+    /// Puts the words where they were. Nothing when the memory has no such place, or when it is damaged.
     fn apply(&self, memory: &mut [u8]) -> Option<()> {
-        let (mut at, mut kept) = (0, self.bytes.as_slice());
-        for (gap, len) in &self.runs {
-            at += usize::from(*gap) * WORD_BYTES;
-            let len_bytes = usize::from(*len) * WORD_BYTES;
-            let (run, rest) = kept.split_at_checked(len_bytes)?;
-            memory.get_mut(at..at + len_bytes)?.copy_from_slice(run);
+        let (mut at, mut kept) = (0_usize, self.0.as_slice());
+        while let Some((&which, rest)) = kept.split_first() {
+            if which == 0 {
+                let (words, rest) = number(rest)?;
+                at = at.checked_add(words.checked_mul(WORD_BYTES)?)?;
+                kept = rest;
+                continue;
+            }
+            let (len_bytes, rest) = if which == ALL {
+                let (count, rest) = rest.split_first()?;
+                let len_bytes = usize::from(*count) * WORD_BYTES;
+                (len_bytes, change_all(memory.get_mut(at..)?.get_mut(..len_bytes)?, rest)?)
+            } else {
+                (WORD_BYTES, change(memory.get_mut(at..)?.get_mut(..WORD_BYTES)?, which, rest)?)
+            };
             (at, kept) = (at + len_bytes, rest);
         }
         Some(())
@@ -177,94 +210,175 @@ impl Difference {
 
     /// Appends it to bytes.
     pub(crate) fn write(&self, to: &mut Vec<u8>) {
-        to.extend(u32::try_from(self.runs.len()).unwrap_or(u32::MAX).to_le_bytes());
-        for (gap, len) in &self.runs {
-            to.extend(gap.to_le_bytes());
-            to.extend(len.to_le_bytes());
-        }
-        to.extend(&self.bytes);
+        to.extend(&self.0);
     }
 
     /// Reads what [`Difference::write`] wrote, to the end.
-    pub(crate) fn read(bytes: &[u8]) -> Option<Difference> {
-        let (count, mut rest) = bytes.split_first_chunk::<4>()?;
-        let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
-        let mut runs = Vec::with_capacity(count.min(rest.len() / 4));
-        let mut words = 0;
-        for _ in 0..count {
-            let (gap, after) = rest.split_first_chunk::<2>()?;
-            let (len, after) = after.split_first_chunk::<2>()?;
-            let len = u16::from_le_bytes(*len);
-            runs.push((u16::from_le_bytes(*gap), len));
-            words += usize::from(len);
-            rest = after;
-        }
-        (rest.len() == words * WORD_BYTES).then(|| Difference { runs, bytes: rest.to_vec() })
+    pub(crate) fn read(bytes: &[u8]) -> Difference {
+        Difference(bytes.to_vec())
     }
 
     fn len_bytes(&self) -> usize {
-        self.bytes.len() + self.runs.len() * size_of::<(u16, u16)>()
+        self.0.len()
     }
 }
 
-/// Differs whenever a difference from one image must not be put on another.
-pub(crate) fn id_of(image: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    image.hash(&mut hasher);
-    hasher.finish()
+/// Changes whole words; gives what follows.
+fn change_all<'a>(words: &mut [u8], changes: &'a [u8]) -> Option<&'a [u8]> {
+    let (changes, rest) = changes.split_at_checked(words.len())?;
+    for (word, change) in words.as_chunks_mut().0.iter_mut().zip(changes.as_chunks().0) {
+        *word = (u64::from_le_bytes(*word) ^ u64::from_le_bytes(*change)).to_le_bytes();
+    }
+    Some(rest)
 }
 
-/// The memory every instance starts with, without the zeros at its end.
-pub(crate) fn image_of(guest: &Guest, state: State) -> wasmtime::Result<Vec<u8>> {
-    let mut store = Store::new(&guest.engine, state);
-    store.set_epoch_deadline(1);
-    let instance = guest.pre.instantiate(&mut store)?;
-    let missing = || wasmtime::Error::msg("the guest lacks its memory");
-    let memory = instance.get_memory(&mut store, "memory").ok_or_else(missing)?;
-    let bytes = memory.data(&store);
-    let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    Ok(bytes.get(..used.next_multiple_of(PAGE_BYTES)).unwrap_or(bytes).to_vec())
+/// Changes some bytes of a word; gives what follows.
+fn change<'a>(word: &mut [u8], which: u8, changes: &'a [u8]) -> Option<&'a [u8]> {
+    let (changes, rest) = changes.split_at_checked(usize::try_from(which.count_ones()).ok()?)?;
+    let changed = word.iter_mut().enumerate().filter(|(place, _)| which >> place & 1 == 1);
+    for ((_, byte), change) in changed.zip(changes) {
+        *byte ^= change;
+    }
+    Some(rest)
+}
+
+/// Writes a difference.
+struct Writer {
+    bytes: Vec<u8>,
+    /// Where the number stands of the words that differ in all bytes, while they follow each other.
+    run: Option<usize>,
+}
+
+impl Writer {
+    fn new() -> Writer {
+        Writer { bytes: Vec::with_capacity(USUAL_BYTES), run: None }
+    }
+
+    fn pass_over(&mut self, words: usize) {
+        if words == 0 {
+            return;
+        }
+        self.run = None;
+        self.bytes.push(0);
+        let mut rest = words;
+        while rest > 0x7f {
+            self.bytes.push(0x80 | low_byte(rest & 0x7f));
+            rest >>= 7;
+        }
+        self.bytes.push(low_byte(rest));
+    }
+
+    /// A word that differs.
+    fn push(&mut self, now: [u8; WORD_BYTES], was: [u8; WORD_BYTES]) {
+        let changes = (u64::from_le_bytes(now) ^ u64::from_le_bytes(was)).to_le_bytes();
+        let which = changes.iter().rev().fold(0, |which, change| which << 1 | u8::from(*change != 0));
+        if which == ALL {
+            self.push_all(changes);
+        } else {
+            self.run = None;
+            self.bytes.push(which);
+            self.bytes.extend(changes.iter().filter(|change| **change != 0));
+        }
+    }
+
+    /// A word that differs in all its bytes.
+    fn push_all(&mut self, changes: [u8; WORD_BYTES]) {
+        let count = self.run.and_then(|place| self.bytes.get_mut(place)).filter(|count| **count < u8::MAX);
+        if let Some(count) = count {
+            *count += 1;
+        } else {
+            self.bytes.extend([ALL, 1]);
+            self.run = Some(self.bytes.len() - 1);
+        }
+        self.bytes.extend(changes);
+    }
+
+    fn finish(mut self) -> Difference {
+        self.bytes.shrink_to_fit();
+        Difference(self.bytes)
+    }
+}
+
+fn low_byte(number: usize) -> u8 {
+    u8::try_from(number).unwrap_or(u8::MAX)
+}
+
+/// A number, seven bits a byte, the lowest first.
+fn number(mut bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut number = 0;
+    for shift in (0..usize::BITS).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        number |= usize::from(byte & 0x7f) << shift;
+        bytes = rest;
+        if byte < 0x80 {
+            return Some((number, bytes));
+        }
+    }
+    None
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
-    fn only_words_that_differ_are_kept_and_all_come_back() {
-        let image = vec![3; STACK_BYTES + 2 * PAGE_BYTES];
-        let mut memory = image.clone();
-        memory.resize(image.len() + 300 * PAGE_BYTES, 0);
+    fn only_bytes_that_differ_are_kept_and_all_come_back() {
+        let original = vec![3; STACK_BYTES + 2 * PAGE_BYTES];
+        let image = Image::new(&original);
+        let mut memory = original.clone();
+        memory.resize(original.len() + 300 * PAGE_BYTES, 0);
         memory[5] = 9; // in the stack
         memory[STACK_BYTES + PAGE_BYTES + 100] = 9;
         let far = memory.len() - 2 * PAGE_BYTES;
         memory[far..far + 65].fill(1);
         let difference = Difference::between(&memory, &image);
-        assert_eq!(difference.bytes.len(), 8 + 72);
-        assert_eq!(
-            difference.runs.len(),
-            2 + 1 + 2,
-            "two runs, and three steps to get across what lies between"
-        );
-        let mut restored = image.clone();
+        let passed = (1 + 3) + (1 + 3); // up to the first word, and from there to the next
+        assert_eq!(difference.len_bytes(), passed + 2 + (2 + 8 * 8) + 2);
+        let mut restored = original.clone();
         restored.resize(memory.len(), 0);
         difference.apply(&mut restored).unwrap();
         assert!(restored[STACK_BYTES..] == memory[STACK_BYTES..]);
         let mut written = Vec::new();
         difference.write(&mut written);
-        assert_eq!(Difference::read(&written).as_ref(), Some(&difference));
-        assert_eq!(Difference::read(&written[..written.len() - 1]), None);
+        assert_eq!(Difference::read(&written), difference);
         assert!(difference.apply(&mut [0; 100]).is_none());
-        assert_eq!(Difference::between(&image, &image), Difference::default());
+        assert_eq!(Difference::between(&original, &image), Difference::default());
     }
 
     #[test]
-    fn long_runs_are_cut() {
-        let image = vec![0; STACK_BYTES];
-        let memory = vec![1; STACK_BYTES + 70_000 * WORD_BYTES / PAGE_BYTES * PAGE_BYTES];
-        let difference = Difference::between(&memory, &image);
-        let mut restored = vec![0; memory.len()];
-        difference.apply(&mut restored).unwrap();
-        assert!(restored[STACK_BYTES..] == memory[STACK_BYTES..]);
+    fn what_is_cut_short_or_points_nowhere_is_found_out() {
+        let image = Image::new(&vec![0; STACK_BYTES]);
+        let mut memory = vec![0; STACK_BYTES + PAGE_BYTES];
+        memory[STACK_BYTES..].fill(7);
+        let Difference(whole) = Difference::between(&memory, &image);
+        for len in [1, 2, 9, whole.len() - 1] {
+            assert!(Difference(whole[..len].to_vec()).apply(&mut memory.clone()).is_none(), "{len}");
+        }
+        let far = [[0].as_slice(), &[0xff; 9], &[0x7f]].concat();
+        for bytes in [&far[..], &[0], &[0, 0x80], &[0, 1, 1, 1], &[ALL], &[ALL; 8], &[ALL, 2, 0, 0, 0]] {
+            assert!(Difference(bytes.to_vec()).apply(&mut [0; 8]).is_none(), "{bytes:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn every_memory_comes_back(
+            changes in prop::collection::vec((0_usize..4 * PAGE_BYTES, any::<u8>(), 1_usize..3_000), 0..40),
+        ) {
+            let original: Vec<u8> = (0..=6).cycle().take(STACK_BYTES + 2 * PAGE_BYTES).collect();
+            let mut memory = original.clone();
+            memory.resize(STACK_BYTES + 4 * PAGE_BYTES, 0);
+            for (at, byte, len) in changes {
+                let end = (STACK_BYTES + at + len).min(memory.len());
+                memory[STACK_BYTES + at..end].fill(byte);
+            }
+            let mut restored = original.clone();
+            restored.resize(memory.len(), 0);
+            Difference::between(&memory, &Image::new(&original)).apply(&mut restored).unwrap();
+            prop_assert!(restored[STACK_BYTES..] == memory[STACK_BYTES..]);
+        }
     }
 }

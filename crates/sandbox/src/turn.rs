@@ -118,10 +118,12 @@ impl Turns {
             Parked::Spilled(mut spilled) => {
                 let seat = self.crowd.seats.take();
                 spilled.state.watch.waited(Phase::Wait);
-                spilled.state.begin_slice();
                 match spilled.restore(&self.guest) {
                     Ok(mut instance) => {
-                        instance.store.data_mut().watch.lap(Phase::Restore);
+                        let state = instance.store.data_mut();
+                        state.watch.lap(Phase::Restore);
+                        // That it had given its instance back is not the function's doing.
+                        state.begin_slice();
                         Box::new(Execution { instance, seat })
                     }
                     Err(error) => return broken(&error),

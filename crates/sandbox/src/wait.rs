@@ -49,7 +49,7 @@ impl Waiting<'_> {
             }
             () = long => self.allowance.end(Stretch::Waiting),
         }
-        let (parked, is_kept) = self.keep(parked).await?;
+        let (parked, is_kept) = Box::pin(self.keep(parked)).await?;
         if !is_kept {
             let allowed = self.allowance.begin(Stretch::Waiting);
             return self.rest(parked, operations, allowed).await;
