@@ -1,7 +1,7 @@
 //! Reading a JavaScript file without running it: syntax, exports, bytecode.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use nexus_kernel::code;
 use nexus_kernel::error::{Code, Error};
@@ -18,6 +18,7 @@ use crate::limits::SOURCE_BYTES_MAX;
 use crate::position::{self, Places};
 use crate::source::Bundle;
 use crate::source::map::Map;
+use crate::template::Template;
 
 /// A compiled file. Cheap to clone. Nothing of it has run.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ struct Parts {
     cpu_us: u64,
     heat: Heat,
     map: Option<Map>,
+    /// Nothing inside when it cannot be had.
+    template: OnceLock<Option<Arc<Template>>>,
 }
 
 impl Module {
@@ -60,6 +63,16 @@ impl Module {
         &self.0.heat
     }
 
+    /// Its memory once it is loaded, if that has been looked at.
+    pub(crate) fn template(&self) -> Option<Arc<Template>> {
+        self.0.template.get().cloned().flatten()
+    }
+
+    /// Has a look at it, once.
+    pub(crate) fn learn_template(&self, look: impl FnOnce() -> Option<Template>) {
+        self.0.template.get_or_init(|| look().map(Arc::new));
+    }
+
     /// Where its text comes from.
     pub(crate) fn places(&self) -> Places<'_> {
         Places { file: &self.0.file, map: self.0.map.as_ref() }
@@ -84,12 +97,13 @@ impl Module {
     pub(crate) fn of_component(file: &str, exports: Vec<String>, code: Machine, cpu_us: u64) -> Module {
         let body = Body::Component { exports, code: Arc::new(code) };
         let (file, heat) = (file.to_owned(), Heat::default());
-        Module(Arc::new(Parts { file, body, cpu_us, heat, map: None }))
+        Module(Arc::new(Parts { file, body, cpu_us, heat, map: None, template: OnceLock::new() }))
     }
 
     pub(crate) fn of_script(bundle: Bundle, kept: Arc<Kept>, cpu_us: u64) -> Module {
         let Bundle { file, map, .. } = bundle;
-        Module(Arc::new(Parts { file, body: Body::Script(kept), cpu_us, heat: Heat::default(), map }))
+        let (body, heat, template) = (Body::Script(kept), Heat::default(), OnceLock::new());
+        Module(Arc::new(Parts { file, body, cpu_us, heat, map, template }))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The WebAssembly engine: one per sandbox, the guest's machine code in it, and the recipe for instances.
 
+use std::sync::Arc;
+
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, InstancePre, Module, ModuleExport,
     PoolingAllocationConfig, WasmFeatures,
@@ -30,7 +32,7 @@ pub(crate) struct Guest {
     pub(crate) engine: Engine,
     pub(crate) pre: InstancePre<State>,
     pub(crate) exports: Exports,
-    image: Image,
+    image: Arc<Image>,
 }
 
 /// Where the guest's exports are, so that instances need not look names up.
@@ -91,20 +93,20 @@ impl Guest {
     pub(crate) fn prepare(engine: Engine, cache: Option<&Cache>, state: State) -> wasmtime::Result<Guest> {
         let module = cache::code::<Module>(&engine, GUEST_WASM, cache)?;
         let pre = host::linker(&engine)?.instantiate_pre(&module)?;
-        let mut guest = Guest { engine, pre, exports: Exports::of(&module)?, image: Image::default() };
-        guest.image = Image::of(&guest, state)?;
+        let mut guest = Guest { engine, pre, exports: Exports::of(&module)?, image: Arc::default() };
+        guest.image = Arc::new(Image::of(&guest, state)?);
         Ok(guest)
     }
 
     /// The same engine under another name.
     #[cfg(test)]
     pub(crate) fn renamed(mut self) -> Guest {
-        self.image.rename();
+        self.image = self.image.renamed();
         self
     }
 
     /// The memory every instance starts with.
-    pub(crate) fn image(&self) -> &Image {
+    pub(crate) fn image(&self) -> &Arc<Image> {
         &self.image
     }
 }

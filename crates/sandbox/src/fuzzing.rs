@@ -175,7 +175,7 @@ impl Fuzzer {
         }
         let id = instance.store.data().started.first().map_or(0, |started| started.id);
         let room = Arc::new(Semaphore::new(1 << 20));
-        let kept = Spilled::take(&self.guest, instance, &room);
+        let kept = Spilled::take(&self.guest, instance, None, &room);
         let mut kept = kept.map_err(|_| wasmtime::Error::msg("no room"))?;
         kept.damage(damage);
         Ok(self.go_on(kept, id))

@@ -98,6 +98,11 @@ impl State {
         }
     }
 
+    /// That of an instance with the same limits, which nobody has called.
+    pub(crate) fn for_looking(&self) -> State {
+        State::new(self.limits.clone(), None, self.clock.clone(), self.rng.clone())
+    }
+
     /// A slice begins: its processor time is counted from here, and for its script the clock stands still.
     pub(crate) fn begin_slice(&mut self) {
         self.now = self.clock.now();

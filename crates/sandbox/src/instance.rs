@@ -297,9 +297,12 @@ mod tests {
     use super::*;
     use crate::engine::{PoolSize, engine};
     use crate::limits::Limits;
-    use crate::spill::Spilled;
+    use crate::spill::{Difference, Spilled};
+    use crate::template::Template;
 
     const CANARY: &str = "canary-7f3a-";
+    const WAITS: &str =
+        "export async function Main(_, ctx) { return [await ctx.kv.get('a'), await ctx.kv.get('b')] }";
 
     fn guest() -> Guest {
         let size = PoolSize { instances_max: 2, memory_bytes_max: 32 << 20 };
@@ -356,9 +359,7 @@ mod tests {
 
     /// An execution that waits for two operations.
     fn waiting(guest: &Guest) -> Instance {
-        let source =
-            "export async function Main(_, ctx) { return [await ctx.kv.get('a'), await ctx.kv.get('b')] }";
-        let (_, bytecode) = fresh(guest).compile(&guest.exports, "a.js", source).unwrap();
+        let (_, bytecode) = fresh(guest).compile(&guest.exports, "a.js", WAITS).unwrap();
         let mut instance = fresh(guest);
         instance.load(&guest.exports, &bytecode).unwrap();
         let request = br#"{"export":"Main","input":1,"spread":false,"context":{}}"#;
@@ -407,16 +408,37 @@ mod tests {
         let guest = guest();
         let mut instance = waiting(&guest);
         let first = std::mem::take(&mut instance.store.data_mut().started)[0].id;
-        let spilled = Spilled::take(&guest, instance, &room).ok().unwrap();
+        let spilled = Spilled::take(&guest, instance, None, &room).ok().unwrap();
         let mut restored = spilled.restore(&guest).unwrap();
         restored.settle(&guest.exports, &settled(first, r#"{"value":1}"#)).unwrap();
         assert_eq!(restored.pump(&guest.exports).unwrap(), Status::Pending);
-        let spilled = Spilled::take(&guest, restored, &room).ok().unwrap();
+        let spilled = Spilled::take(&guest, restored, None, &room).ok().unwrap();
         assert!(room.available_permits() < 1_000);
         let other = guest.renamed();
         let refused = spilled.restore(&other).err().unwrap();
         assert!(refused.to_string().contains("another engine"), "{refused}");
         assert_eq!(room.available_permits(), 1_000, "nothing of it is kept");
+    }
+
+    #[test]
+    fn what_was_spilled_beside_its_template_is_smaller_and_the_same() {
+        let room = Arc::new(tokio::sync::Semaphore::new(1_000));
+        let guest = guest();
+        let (_, bytecode) = fresh(&guest).compile(&guest.exports, "a.js", WAITS).unwrap();
+        let template = Template::of(&guest, &bytecode, state(), &room).map(Arc::new);
+        let mut instance = waiting(&guest);
+        let memory = image(&mut instance);
+        let whole = Difference::between(&memory, guest.image());
+        let first = std::mem::take(&mut instance.store.data_mut().started)[0].id;
+        let before = room.available_permits();
+        let spilled = Spilled::take(&guest, instance, template, &room).ok().unwrap();
+        let kept_kib = before - room.available_permits();
+        assert!(kept_kib <= 5, "{kept_kib}");
+        assert!(*spilled.difference() == whole, "what is written for another process needs no template");
+        let mut restored = spilled.restore(&guest).unwrap();
+        assert!(image(&mut restored)[524_288..] == memory[524_288..], "but for the dead stack");
+        restored.settle(&guest.exports, &settled(first, r#"{"value":1}"#)).unwrap();
+        assert_eq!(restored.pump(&guest.exports).unwrap(), Status::Pending);
     }
 
     /// Each page that is written to is copied, wiped, and kept while the function waits. A guest that counts references to

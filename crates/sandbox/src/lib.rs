@@ -44,6 +44,7 @@ mod service;
 mod setting;
 pub mod source;
 mod spill;
+mod template;
 mod turn;
 mod wait;
 mod wish;

@@ -4,6 +4,7 @@
 //! is. What differs from the image that every instance starts from is a few kibibytes for a small function; it is kept,
 //! and put back into a fresh instance when an operation has been answered.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use wasmtime::Store;
 use crate::engine::Guest;
 use crate::host::State;
 use crate::instance::Instance;
+use crate::template::Template;
 
 /// Unit of comparison, in bytes: most of what changes is a count or a pointer.
 const WORD_BYTES: usize = 8;
@@ -32,8 +34,10 @@ pub(crate) struct Spilled {
     /// The host's side of the execution.
     pub(crate) state: State,
     memory_bytes: usize,
+    /// What the difference is from, when it is not the engine's image.
+    template: Option<Arc<Template>>,
     difference: Difference,
-    /// What it is a difference from.
+    /// The image of the engine.
     image_id: u64,
     /// In kibibytes.
     _room: OwnedSemaphorePermit,
@@ -45,17 +49,21 @@ impl Spilled {
     pub(crate) fn take(
         guest: &Guest,
         mut instance: Instance,
+        template: Option<Arc<Template>>,
         room: &Arc<Semaphore>,
     ) -> Result<Spilled, Box<State>> {
         let memory = instance.memory_mut().unwrap_or_default();
         let memory_bytes = memory.len();
-        let difference = Difference::between(memory, guest.image());
+        let template = template.filter(|template| template.image_for(guest, memory_bytes).is_some());
+        let image = template.as_ref().and_then(|template| template.image_for(guest, memory_bytes));
+        let difference = Difference::between(memory, image.unwrap_or(guest.image()));
         let mut state = instance.into_state();
         state.memory = None;
         let kept_kib = u32::try_from(difference.len_bytes().div_ceil(1_024)).unwrap_or(u32::MAX);
         let Ok(room) = room.clone().try_acquire_many_owned(kept_kib) else { return Err(Box::new(state)) };
         state.spills += 1;
-        Ok(Spilled { state, memory_bytes, difference, image_id: guest.image().id(), _room: room })
+        let image_id = guest.image().id();
+        Ok(Spilled { state, memory_bytes, template, difference, image_id, _room: room })
     }
 
     /// An execution as an earlier process kept it. Fails when there is no room.
@@ -68,7 +76,8 @@ impl Spilled {
         let kept_kib = u32::try_from(difference.len_bytes().div_ceil(1_024)).unwrap_or(u32::MAX);
         match room.clone().try_acquire_many_owned(kept_kib) {
             Ok(room) => {
-                Ok(Spilled { state, memory_bytes, difference, image_id: guest.image().id(), _room: room })
+                let (template, image_id) = (None, guest.image().id());
+                Ok(Spilled { state, memory_bytes, template, difference, image_id, _room: room })
             }
             Err(_) => Err(Box::new(state)),
         }
@@ -79,9 +88,14 @@ impl Spilled {
         self.memory_bytes
     }
 
-    /// What differs from the image.
-    pub(crate) fn difference(&self) -> &Difference {
-        &self.difference
+    /// What differs from the engine's image.
+    pub(crate) fn difference(&self) -> Cow<'_, Difference> {
+        let Some(template) = &self.template else { return Cow::Borrowed(&self.difference) };
+        // What differs is written as what changes it: two changes, one after the other, are one.
+        let mut changes = vec![0; self.memory_bytes];
+        let applied = [template.difference(), &self.difference].map(|part| part.apply(&mut changes));
+        debug_assert!(applied.iter().all(Option::is_some), "both are from memories that are no longer");
+        Cow::Owned(Difference::between(&changes, &Image::default()))
     }
 
     /// Changes what is kept as bytes say: lengths, places, content. For fuzzing.
@@ -111,36 +125,44 @@ impl Spilled {
         }
         let mut instance = Instance::bare(guest, self.state)?;
         instance.grow_to(self.memory_bytes)?;
-        let complete = self.difference.apply(instance.memory_mut()?);
-        complete.ok_or_else(|| wasmtime::Error::msg("a spilled execution is damaged"))?;
+        let memory = instance.memory_mut()?;
+        let template = self.template.as_ref().map(|template| template.difference());
+        for part in template.into_iter().chain([&self.difference]) {
+            part.apply(memory).ok_or_else(|| wasmtime::Error::msg("a spilled execution is damaged"))?;
+        }
         Ok(instance)
     }
 }
 
-/// The memory that every instance starts with, by pages.
+/// The memory that instances have at some moment, by pages.
 #[derive(Default)]
 pub(crate) struct Image {
-    /// Nothing where there are only zeros.
+    /// Nothing where it is what it is below.
     pages: Vec<Option<Box<[u8]>>>,
+    /// Without one, there are zeros.
+    below: Option<Arc<Image>>,
     id: u64,
 }
 
 impl Image {
-    fn new(memory: &[u8]) -> Image {
+    /// A memory, where it is not what it is in another one.
+    pub(crate) fn over(memory: &[u8], below: Option<&Arc<Image>>) -> Image {
         let mut hasher = DefaultHasher::new();
         memory.hash(&mut hasher);
-        let kept = |page: &[u8]| page.iter().any(|byte| *byte != 0).then(|| page.into());
-        Image { pages: memory.chunks(PAGE_BYTES).map(kept).collect(), id: hasher.finish() }
+        let mut image = Image { pages: Vec::new(), below: below.cloned(), id: hasher.finish() };
+        let numbered = memory.chunks(PAGE_BYTES).enumerate();
+        image.pages = numbered.map(|(at, page)| (page != image.page(at)).then(|| page.into())).collect();
+        image
     }
 
-    /// That of a guest. The state is for looking at one instance.
+    /// That of a fresh instance. The state is for looking at one.
     pub(crate) fn of(guest: &Guest, state: State) -> wasmtime::Result<Image> {
         let mut store = Store::new(&guest.engine, state);
         store.set_epoch_deadline(1);
         let instance = guest.pre.instantiate(&mut store)?;
         let missing = || wasmtime::Error::msg("the guest lacks its memory");
         let memory = instance.get_memory(&mut store, "memory").ok_or_else(missing)?;
-        Ok(Image::new(memory.data(&store)))
+        Ok(Image::over(memory.data(&store), None))
     }
 
     /// Differs whenever a difference from one image must not be put on another.
@@ -148,25 +170,34 @@ impl Image {
         self.id
     }
 
-    /// Another one with the same pages.
+    /// What it keeps itself.
+    pub(crate) fn own_bytes(&self) -> usize {
+        self.pages.iter().flatten().map(|page| page.len()).sum()
+    }
+
+    /// The same pages under another name.
     #[cfg(test)]
-    pub(crate) fn rename(&mut self) {
-        self.id ^= 1;
+    pub(crate) fn renamed(self: &Arc<Image>) -> Arc<Image> {
+        Arc::new(Image { pages: Vec::new(), below: Some(self.clone()), id: self.id ^ 1 })
     }
 
     fn page(&self, number: usize) -> &[u8] {
-        self.pages.get(number).and_then(Option::as_deref).unwrap_or(&ZEROS)
+        match (self.pages.get(number), &self.below) {
+            (Some(Some(page)), _) => page,
+            (_, Some(below)) => below.page(number),
+            _ => &ZEROS,
+        }
     }
 }
 
 /// What differs between a memory and the image, by exclusive or: for each word that does, a byte that says which of its
 /// bytes, and these. Words that differ in all bytes stand together, after how many they are, so that large arrays take
 /// hardly more room than they have. Zero, and a number: so many words to pass over.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Difference(Vec<u8>);
 
 impl Difference {
-    fn between(memory: &[u8], image: &Image) -> Difference {
+    pub(crate) fn between(memory: &[u8], image: &Image) -> Difference {
         let mut difference = Writer::new();
         let mut end = 0;
         for (number, page) in memory.chunks(PAGE_BYTES).enumerate().skip(STACK_BYTES / PAGE_BYTES) {
@@ -326,7 +357,7 @@ mod tests {
     #[test]
     fn only_bytes_that_differ_are_kept_and_all_come_back() {
         let original = vec![3; STACK_BYTES + 2 * PAGE_BYTES];
-        let image = Image::new(&original);
+        let image = Image::over(&original, None);
         let mut memory = original.clone();
         memory.resize(original.len() + 300 * PAGE_BYTES, 0);
         memory[5] = 9; // in the stack
@@ -349,7 +380,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_short_or_points_nowhere_is_found_out() {
-        let image = Image::new(&vec![0; STACK_BYTES]);
+        let image = Image::over(&vec![0; STACK_BYTES], None);
         let mut memory = vec![0; STACK_BYTES + PAGE_BYTES];
         memory[STACK_BYTES..].fill(7);
         let Difference(whole) = Difference::between(&memory, &image);
@@ -377,7 +408,7 @@ mod tests {
             }
             let mut restored = original.clone();
             restored.resize(memory.len(), 0);
-            Difference::between(&memory, &Image::new(&original)).apply(&mut restored).unwrap();
+            Difference::between(&memory, &Image::over(&original, None)).apply(&mut restored).unwrap();
             prop_assert!(restored[STACK_BYTES..] == memory[STACK_BYTES..]);
         }
     }

@@ -16,6 +16,7 @@ use crate::parked::Opened;
 use crate::profile::Phase;
 use crate::seats::{Seat, Seats};
 use crate::spill::Spilled;
+use crate::template::Template;
 
 /// What all turns of an execution need.
 #[derive(Clone)]
@@ -180,7 +181,13 @@ impl Turns {
 
     /// Gives the instance back; what differs from the engine's image is kept.
     pub(crate) fn spill(&self, Execution { instance, seat }: Execution) -> Result<Spilled, CallError> {
-        let spilled = Spilled::take(&self.guest, instance, &self.crowd.spill_kib);
+        let room = &self.crowd.spill_kib;
+        let spilled = Spilled::take(&self.guest, instance, self.module.template(), room);
+        if let Ok(spilled) = &spilled {
+            // The seat's place in the pool is free now: that of the instance to look at.
+            let state = || spilled.state.for_looking();
+            self.module.learn_template(|| Template::of(&self.guest, self.module.bytecode(), state(), room));
+        }
         drop(seat);
         match spilled {
             Ok(mut spilled) => {
