@@ -253,6 +253,8 @@ codes! {
     COMPONENT_IMPORT = "NX-5062", "a component imports what does not exist here", 422, Usage;
     /// A component trapped.
     COMPONENT_TRAPPED = "NX-5063", "a component trapped", 500, Failed;
+    /// All instances of components are taken.
+    SANDBOX_COMPONENTS = "NX-5064", "too many components run or wait", 503, Unavailable;
     /// A fault of ours.
     INTERNAL = "NX-9001", "a fault in Nexus itself", 500, Failed;
 }

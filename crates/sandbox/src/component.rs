@@ -22,7 +22,7 @@ use crate::limits::{COMPONENT_BYTES_MAX, COMPONENT_COMPILE_MS_MAX};
 use crate::service::Shared;
 
 pub(crate) use call::call;
-use engine::Home;
+use engine::{Home, Size};
 use host::Side;
 
 /// The compiled machine code of a component, linked with the host.
@@ -53,8 +53,8 @@ impl Default for Components {
 }
 
 impl Components {
-    async fn home(&self, memory_bytes_max: usize) -> Result<Arc<Home>, String> {
-        let made = self.home.get_or_try_init(|| async { Home::new(memory_bytes_max).map(Arc::new) });
+    async fn home(&self, size: Size) -> Result<Arc<Home>, String> {
+        let made = self.home.get_or_try_init(|| async { Home::new(size).map(Arc::new) });
         made.await.cloned()
     }
 }
@@ -68,7 +68,12 @@ pub(crate) async fn compile(shared: &Shared, file: &str, bytes: Arc<[u8]>) -> Re
         return Err(JsError::of_component(file, message));
     }
     let options = shared.options();
-    let home = shared.components().home(options.memory_bytes_max).await.map_err(failed)?;
+    let size = Size {
+        instances: options.components_max,
+        memory_bytes: options.memory_bytes_max,
+        queued: options.queued_max,
+    };
+    let home = shared.components().home(size).await.map_err(failed)?;
     let turn = shared.components().compiling.clone().acquire_owned().await;
     let turn = turn.map_err(|_| failed("it is stopping".to_owned()))?;
     let (answer, compiled) = oneshot::channel();

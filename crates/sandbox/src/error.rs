@@ -86,6 +86,9 @@ pub enum Overload {
     /// Executions that wait without an instance: there is no room left for what is kept of them.
     #[error("too many functions wait for their operations")]
     Parked,
+    /// Components that run or wait: each instance is taken, or the namespace's share of them is.
+    #[error("too many components run or wait")]
+    Components,
     /// Nothing; the sandbox is stopping.
     #[error("it is stopping")]
     Stopping,
@@ -97,6 +100,7 @@ impl Overload {
             Overload::Queue | Overload::Stopping => &code::SANDBOX_QUEUE,
             Overload::Owner => &code::SANDBOX_OWNER_QUEUE,
             Overload::Parked => &code::SANDBOX_PARKED,
+            Overload::Components => &code::SANDBOX_COMPONENTS,
         }
     }
 }
@@ -184,6 +188,8 @@ pub(crate) enum Stop {
     UnknownOperation,
     #[error("an operation was begun or settled twice")]
     ForgedId,
+    #[error("there is no room for another function that waits")]
+    NoRoom,
 }
 
 impl Stop {

@@ -22,8 +22,8 @@ use crate::engine::{self, Guest, PoolSize};
 use crate::error::{CallError, CallErrorKind, Overload, StartError};
 use crate::host::State;
 use crate::limits::{
-    INSTANCES_MAX, Limits, MEMORY_BYTES_MAX, QUEUED_MAX, QUEUED_PER_OWNER_MAX, RESIDENT_MAX,
-    SPILLED_BYTES_MAX,
+    COMPONENT_INSTANCES_MAX, INSTANCES_MAX, Limits, MEMORY_BYTES_MAX, QUEUED_MAX, QUEUED_PER_OWNER_MAX,
+    RESIDENT_MAX, SPILLED_BYTES_MAX,
 };
 use crate::meter::Ticker;
 use crate::op::Scope;
@@ -64,6 +64,8 @@ pub struct Options {
     pub spilled_bytes_max: usize,
     /// The most memory any call can be allowed, in bytes.
     pub memory_bytes_max: usize,
+    /// See [`COMPONENT_INSTANCES_MAX`].
+    pub components_max: u32,
     /// See [`QUEUED_MAX`].
     pub queued_max: usize,
     /// See [`QUEUED_PER_OWNER_MAX`].
@@ -85,6 +87,7 @@ impl Options {
             resident_max: RESIDENT_MAX,
             spilled_bytes_max: SPILLED_BYTES_MAX,
             memory_bytes_max: MEMORY_BYTES_MAX,
+            components_max: COMPONENT_INSTANCES_MAX,
             queued_max: QUEUED_MAX,
             queued_per_owner_max: QUEUED_PER_OWNER_MAX,
         }

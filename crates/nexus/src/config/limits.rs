@@ -100,8 +100,15 @@ struct Size {
 }
 
 /// Keys of the sizes, which only `[sandbox]` itself has.
-pub const SIZE_KEYS: &[&str] =
-    &["threads", "instances_max", "resident_max", "queued_max", "queued_per_namespace_max", "parked_mib_max"];
+pub const SIZE_KEYS: &[&str] = &[
+    "threads",
+    "instances_max",
+    "resident_max",
+    "components_max",
+    "queued_max",
+    "queued_per_namespace_max",
+    "parked_mib_max",
+];
 
 static SIZES: &[Size] = &[
     Size {
@@ -118,6 +125,11 @@ static SIZES: &[Size] = &[
         key: "resident_max",
         range: 0..=10_000,
         set: |options, value| options.resident_max = u32::try_from(value).unwrap_or(options.resident_max),
+    },
+    Size {
+        key: "components_max",
+        range: 1..=4_096,
+        set: |options, value| options.components_max = u32::try_from(value).unwrap_or(options.components_max),
     },
     Size {
         key: "queued_max",

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use nexus_kernel::failure::Failure;
 use nexus_kernel::{BoxFuture, Json, code};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use wasmtime::component::ComponentExportIndex;
 use wasmtime::{Store, Trap, UpdateDeadline};
 
 use super::Machine;
-use super::engine::{Home, STACK_BYTES_MAX};
+use super::engine::{Home, STACK_BYTES_MAX, Slot};
 use super::host::{self, Exchange, Side, Wanted};
 use crate::allowance::{Allowance, Stretch};
 use crate::call::{AbandonOnDrop, Input, Invocation, check_export, check_input, perform};
@@ -43,12 +42,13 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation, code: Arc<Mach
     let mut watch = Watch::start(recorder.clone());
     let mut allowance = Allowance::new(shared.clock().clone(), &invocation.limits, invocation.deadline);
     let mut timeout = allowance.begin(Stretch::Running);
-    let permit = tokio::select! {
+    let slot = tokio::select! {
         biased;
-        permit = code.home.permits.clone().acquire_owned() => permit,
-        () = &mut timeout => return Err(CallErrorKind::Deadline.into()),
+        slot = code.home.slot(&invocation.context.namespace, invocation.patient) => slot,
+        // It is not the function that has taken too long.
+        () = &mut timeout => Err(Overload::Components),
     };
-    let permit = permit.map_err(|_| CallError::from(CallErrorKind::Overloaded(Overload::Stopping)))?;
+    let slot = slot.map_err(|overload| CallError::from(CallErrorKind::Overloaded(overload)))?;
     watch.waited(Phase::Admit);
     let scope = shared.scope(&invocation, None);
     let mut state = shared.state(invocation.limits.clone(), Some(scope.clone()));
@@ -56,9 +56,10 @@ pub(crate) async fn call(shared: &Shared, invocation: Invocation, code: Arc<Mach
     let interrupt = state.interrupt.clone();
     let _abandon = AbandonOnDrop(interrupt.clone());
     let exchange = Arc::new(Exchange::default());
-    let side = Side { state, exchange: Arc::clone(&exchange) };
+    let side =
+        Side { state, exchange: Arc::clone(&exchange), room: shared.crowd().spill_kib, waits_in: None };
     let running =
-        Running { home: Arc::clone(&code.home), work: Box::pin(run(code, index, side, (arguments, permit))) };
+        Running { home: Arc::clone(&code.home), work: Box::pin(run(code, index, side, (arguments, slot))) };
     let Invocation { module, export, priority, patient, context, limits, .. } = invocation;
     let lane = if module.heat().is_hot(&export) { Lane::Slow } else { Lane::Quick };
     let place = Place { lane, owner: context.namespace, priority, goes_on: false };
@@ -89,7 +90,7 @@ async fn run(
     code: Arc<Machine>,
     index: ComponentExportIndex,
     mut side: Side,
-    (arguments, permit): (Arguments, OwnedSemaphorePermit),
+    (arguments, slot): (Arguments, Slot),
 ) -> Ended {
     if let Err(stop) = side.state.interrupt.check() {
         return Err(side.state.fail(classify(&stop.into(), &side.state)));
@@ -106,7 +107,7 @@ async fn run(
     let called = enter(&code, index, &mut store, &arguments).await;
     let mut side = store.into_data();
     side.state.watch.lap(Phase::Wipe);
-    drop(permit); // the slot is free again
+    drop(slot); // another one may have the instance
     side.state.meter.end_slice();
     let state = &mut side.state;
     match called.map_err(|error| classify(&error, state)).and_then(|said| read(said, state)) {
@@ -163,6 +164,7 @@ fn classify(error: &wasmtime::Error, state: &State) -> CallErrorKind {
                 CallErrorKind::Limit { what: *what, limit: *limit, used: *used }
             }
             Stop::Deadline => CallErrorKind::Deadline,
+            Stop::NoRoom => CallErrorKind::Overloaded(Overload::Parked),
             other => CallErrorKind::Failed(other.to_string()),
         };
     }

@@ -1,14 +1,17 @@
 //! The engine of components: fewer features than scripts' own engine has, and a pool of its own.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Semaphore;
+use nexus_kernel::id::Namespace;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::Linker;
 use wasmtime::{Engine, PoolingAllocationConfig};
 
 use super::host::{self, Side};
 use crate::engine::hardened;
-use crate::limits::{COMPONENT_INSTANCES_MAX, MEMORY_RESERVE_BYTES};
+use crate::error::Overload;
+use crate::limits::MEMORY_RESERVE_BYTES;
 use crate::meter::Ticker;
 
 /// Stack of a component's machine code, in bytes; deeper recursion is a trap.
@@ -31,18 +34,68 @@ pub(crate) struct Home {
     pub(super) engine: Engine,
     pub(super) linker: Linker<Side>,
     pub(super) ticker: Ticker,
-    /// The right to an instance and its fiber, running or waiting.
-    pub(super) permits: Arc<Semaphore>,
+    /// Instances, running or waiting.
+    instances: Arc<Semaphore>,
+    /// Calls that wait for one.
+    queue: Arc<Semaphore>,
+    /// What each namespace may have of the instances: not all of them, or those that wait would keep others out.
+    shares: Mutex<HashMap<Namespace, Arc<Semaphore>>>,
+    share: usize,
+}
+
+/// How many components there may be at the same time, and how large.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Size {
+    pub(super) instances: u32,
+    /// The most memory of one.
+    pub(super) memory_bytes: usize,
+    /// Calls that wait for an instance.
+    pub(super) queued: usize,
+}
+
+/// The right to an instance and its fiber, running or waiting.
+pub(super) struct Slot {
+    _of_all: OwnedSemaphorePermit,
+    _of_namespace: OwnedSemaphorePermit,
 }
 
 impl Home {
-    pub(super) fn new(memory_bytes_max: usize) -> Result<Home, String> {
+    pub(super) fn new(size: Size) -> Result<Home, String> {
         let told = |error: wasmtime::Error| format!("components cannot be run here: {error:#}");
-        let engine = engine(memory_bytes_max).map_err(told)?;
+        let engine = engine(size).map_err(told)?;
         let linker = host::linker(&engine).map_err(told)?;
         let ticker = Ticker::start(engine.clone()).map_err(|error| format!("no threads: {error}"))?;
-        let permits = Arc::new(Semaphore::new(usize::try_from(COMPONENT_INSTANCES_MAX).unwrap_or(1)));
-        Ok(Home { engine, linker, ticker, permits })
+        let instances = usize::try_from(size.instances).unwrap_or(1);
+        Ok(Home {
+            engine,
+            linker,
+            ticker,
+            instances: Arc::new(Semaphore::new(instances)),
+            queue: Arc::new(Semaphore::new(size.queued)),
+            shares: Mutex::default(),
+            share: (instances - instances / 4).max(1),
+        })
+    }
+
+    /// Waits for a slot. When too many wait already, only a patient caller waits as well.
+    pub(super) async fn slot(&self, owner: &Namespace, is_patient: bool) -> Result<Slot, Overload> {
+        let _waiting = match self.queue.try_acquire() {
+            Ok(waiting) => waiting,
+            Err(_) if is_patient => self.queue.acquire().await.map_err(|_| Overload::Stopping)?,
+            Err(_) => return Err(Overload::Queue),
+        };
+        let stopping = |_| Overload::Stopping;
+        let of_namespace = self.share_of(owner).acquire_owned().await.map_err(stopping)?;
+        let of_all = Arc::clone(&self.instances).acquire_owned().await.map_err(stopping)?;
+        Ok(Slot { _of_all: of_all, _of_namespace: of_namespace })
+    }
+
+    fn share_of(&self, owner: &Namespace) -> Arc<Semaphore> {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody else has one that is here alone: its namespace runs nothing.
+        shares.retain(|namespace, share| namespace == owner || Arc::strong_count(share) > 1);
+        let share = shares.entry(owner.clone()).or_insert_with(|| Arc::new(Semaphore::new(self.share)));
+        Arc::clone(share)
     }
 }
 
@@ -52,14 +105,14 @@ impl Drop for Home {
     }
 }
 
-fn engine(memory_bytes_max: usize) -> wasmtime::Result<Engine> {
-    let memory_bytes = memory_bytes_max + MEMORY_RESERVE_BYTES;
+fn engine(Size { instances, memory_bytes, .. }: Size) -> wasmtime::Result<Engine> {
+    let memory_bytes = memory_bytes + MEMORY_RESERVE_BYTES;
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(COMPONENT_INSTANCES_MAX)
-        .total_core_instances(COMPONENT_INSTANCES_MAX * MODULES_MAX)
-        .total_memories(COMPONENT_INSTANCES_MAX)
-        .total_tables(COMPONENT_INSTANCES_MAX * TABLES_MAX)
-        .total_stacks(COMPONENT_INSTANCES_MAX)
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(MODULES_MAX))
+        .total_memories(instances)
+        .total_tables(instances.saturating_mul(TABLES_MAX))
+        .total_stacks(instances)
         .max_core_instances_per_component(MODULES_MAX)
         .max_memories_per_component(1)
         .max_tables_per_component(TABLES_MAX)

@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
 use wasmtime::{Engine, ResourceLimiter, StoreContextMut};
 
+use super::engine::STACK_BYTES_MAX;
 use crate::error::Stop;
 use crate::host::{Started, State};
 use crate::limit_kind::LimitKind;
@@ -89,6 +90,10 @@ impl Exchange {
 pub(crate) struct Side {
     pub(super) state: State,
     pub(super) exchange: Arc<Exchange>,
+    /// Room for executions that wait, in kibibytes; scripts and components share it.
+    pub(super) room: Arc<Semaphore>,
+    /// What this one has of it while it waits.
+    pub(super) waits_in: Option<OwnedSemaphorePermit>,
 }
 
 impl ResourceLimiter for Side {
@@ -163,7 +168,7 @@ async fn perform(
             Reply::Ready(reply) => reply,
             Reply::Awaited(answer) => {
                 if !waiting {
-                    store.data_mut().park();
+                    store.data_mut().park()?;
                     waiting = true;
                 }
                 answered(answer.await)
@@ -230,15 +235,22 @@ impl Side {
         Ok(replied)
     }
 
-    /// The slice ends: the component waits.
-    fn park(&mut self) {
+    /// The slice ends: the component waits, with all of its memory and as much of its stack as it has ever used. There
+    /// must be room for that.
+    fn park(&mut self) -> Result<(), Stop> {
         self.state.watch.lap(Phase::Run);
         self.state.meter.end_slice();
         self.exchange.spent_us.store(self.state.meter.spent_us(), Ordering::Relaxed);
+        let bytes = self.state.stats().memory_bytes.saturating_add(STACK_BYTES_MAX as u64);
+        let kib = u32::try_from(bytes.div_ceil(1_024)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(kib);
+        self.waits_in = Some(room.map_err(|_| Stop::NoRoom)?);
+        Ok(())
     }
 
     /// The next slice begins, unless the execution is to end.
     fn resume(&mut self) -> Result<(), Stop> {
+        self.waits_in = None;
         self.state.watch.waited(Phase::Wait);
         self.state.begin_slice();
         self.state.outstanding = 0;

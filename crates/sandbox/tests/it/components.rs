@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use nexus_kernel::id::Namespace;
 use nexus_kernel::{BoxFuture, Json};
 use nexus_sandbox::{
     CallError, CallErrorKind, Capabilities, HostFunctions, Invocation, LimitKind, LogLevel, Module, OpError,
-    Outcome, Phase, Recorder, Sandbox,
+    Options, Outcome, Overload, Phase, Recorder, Sandbox,
 };
 use serde_json::json;
 use tokio::sync::Notify;
@@ -225,6 +226,85 @@ async fn a_wait_ends_with_its_time_or_its_caller() {
     called.abort();
     assert!(called.await.unwrap_err().is_cancelled());
     assert_eq!(run("Echo", json!(1)).await.unwrap().result, json!(1));
+}
+
+/// A sandbox of its own, and the probe in it.
+async fn apart(change: impl FnOnce(&mut Options)) -> (Sandbox, Module) {
+    let mut options = options();
+    change(&mut options);
+    let apart = Sandbox::start(options).unwrap();
+    let module = apart.compile_component("activities/probe.wasm", PROBE).await.unwrap();
+    (apart, module)
+}
+
+type Called = tokio::task::JoinHandle<Result<Outcome, CallError>>;
+
+/// One call that waits at the gate; it is there when this returns.
+async fn parked(apart: &(Sandbox, Module), gate: &Arc<Gate>, namespace: &str) -> Called {
+    let before = gate.waiting.load(Ordering::SeqCst);
+    let (_, mut call) = waiting("Wait").await;
+    call.module = apart.1.clone();
+    call.functions = Some(gate.clone());
+    call.context.namespace = Namespace::new(namespace).unwrap();
+    let sandbox = apart.0.clone();
+    let called = tokio::spawn(async move { sandbox.call(call).await });
+    while gate.waiting.load(Ordering::SeqCst) == before && !called.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    called
+}
+
+#[tokio::test]
+async fn components_that_wait_need_room_for_all_of_their_memory() {
+    const ROOM_KIB: u64 = 4 << 10;
+    let memory = run("Echo", Json::Null).await.unwrap().stats.memory_bytes;
+    let fit = ROOM_KIB / (memory / 1_024 + 512);
+    assert!((2..8).contains(&fit), "{memory}");
+    let apart = apart(|options| options.spilled_bytes_max = 4 << 20).await;
+    for round in 0..2 {
+        let gate = Arc::new(Gate::default());
+        let mut held = Vec::new();
+        for _ in 0..fit {
+            held.push(parked(&apart, &gate, "default").await);
+        }
+        let more = parked(&apart, &gate, "default").await.await.unwrap().unwrap_err();
+        assert_eq!(more.kind, CallErrorKind::Overloaded(Overload::Parked), "round {round}");
+        assert_eq!(more.kind.code().id, "NX-5030");
+        gate.open.notify_waiters();
+        for called in held {
+            assert_eq!(called.await.unwrap().unwrap().result, json!(1), "round {round}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn instances_that_wait_keep_nobody_out_and_are_told() {
+    let apart = apart(|options| options.components_max = 4).await;
+    let echo = |namespace: &'static str| {
+        let mut call = Invocation::new(apart.1.clone(), "Echo", json!(5));
+        call.context.namespace = Namespace::new(namespace).unwrap();
+        call.limits.wall_ms_max = 100;
+        let sandbox = apart.0.clone();
+        async move { sandbox.call(call).await.map(|outcome| outcome.result).map_err(|error| error.kind) }
+    };
+    let full = CallErrorKind::Overloaded(Overload::Components);
+    let gate = Arc::new(Gate::default());
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(parked(&apart, &gate, "many").await);
+    }
+    assert_eq!(echo("many").await, Err(full.clone()), "its share is taken");
+    assert_eq!(full.code().id, "NX-5064");
+    assert_eq!(echo("few").await, Ok(json!(5)), "the last instance is for others");
+    held.push(parked(&apart, &gate, "few").await);
+    assert_eq!(echo("third").await, Err(full), "all are taken");
+    gate.open.notify_waiters();
+    for called in held {
+        called.await.unwrap().unwrap();
+    }
+    for namespace in ["many", "few", "third"] {
+        assert_eq!(echo(namespace).await, Ok(json!(5)));
+    }
 }
 
 #[tokio::test]
