@@ -287,6 +287,14 @@ static int nx_harden(JSContext *_, JSObject *p) {
     return 0;
 }
 
+/* A hook of traces (Error.prepareStackTrace) is given the frames of the stack, and a frame would hand out its function:
+ * the raw ones of the host are on the stack while a script's toJSON runs. */
+static void hide_functions_of_frames(void) {
+    JSAtom name = JS_NewAtom(cx, "getFunction");
+    if (JS_DeleteProperty(cx, cx->class_proto[JS_CLASS_CALL_SITE], name, JS_PROP_THROW) != 1) abort();
+    JS_FreeAtom(cx, name);
+}
+
 /* Hardens every object there is before any script has run, reachable by name or not, but for the global object: its
  * properties are the script's own business, as in any module. */
 static void harden_all(void) {
@@ -392,6 +400,7 @@ EXPORT("nx_init") void nx_init(void) {
     for (int i = 0; i < 3; i++) JS_FreeValue(cx, raw[i]);
     JS_FreeValue(cx, make);
     JS_FreeValue(cx, inner);
+    hide_functions_of_frames();
     make_room();
     JS_RunGC(rt);
     harden_all();

@@ -30,6 +30,29 @@ async fn side_effects_while_arguments_are_written() {
     .await;
 }
 
+/// The raw functions of the host are on the stack while an argument is written: no trace may hand them out.
+#[tokio::test]
+async fn no_trace_hands_out_the_functions_on_the_stack() {
+    let source = "export async function Main(_, ctx) {
+        const found = new Set();
+        Error.stackTraceLimit = 100;
+        let frames = 0;
+        Error.prepareStackTrace = (_, sites) => {
+            for (const site of sites) for (const key of Reflect.ownKeys(Object.getPrototypeOf(site))) {
+                frames++;
+                const said = typeof site[key] === 'function' && key !== 'constructor' ? site[key]() : undefined;
+                if (typeof said === 'function' || (typeof said === 'object' && said !== null)) found.add(said);
+            }
+            return '' };
+        const spy = { toJSON() { new Error().stack; return 1 }, toString() { new Error().stack; return 'x' } };
+        await ctx.kv.put('cunning/spy', spy);
+        try { ctx.hostNow('x', spy) } catch {}
+        ctx.log(spy, Symbol.iterator in spy, { toString: spy.toString, toJSON() { throw spy } });
+        try { await ctx.http('https://x.test', spy) } catch {}
+        return [frames > 100, [...found].map((f) => `${f.name} ${typeof f}`)] }";
+    assert_eq!(result(source).await, json!([true, []]), "a frame says names and numbers");
+}
+
 /// A hook of traces runs inside of every operation. It can lie to its own script, loop and recurse, and no more.
 #[tokio::test]
 async fn a_hook_of_traces_harms_its_own_script_only() {
