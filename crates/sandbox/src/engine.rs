@@ -52,8 +52,21 @@ pub(crate) struct Exports {
     pub(crate) free: ModuleExport,
 }
 
+/// How a slot of the pool is made ready for its next instance: so many bytes are put back in place, the rest is given to
+/// the system and asked for again; whether the system is asked which pages were written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reuse {
+    pub(crate) resident_bytes: usize,
+    pub(crate) scan: Enabled,
+}
+
 /// An engine with its pool; no guest yet.
 pub(crate) fn engine(size: PoolSize) -> wasmtime::Result<Engine> {
+    engine_with(size, Reuse { resident_bytes: KEEP_RESIDENT_BYTES, scan: Enabled::Auto })
+}
+
+/// The same with slots that are used again in another way.
+pub(crate) fn engine_with(size: PoolSize, reuse: Reuse) -> wasmtime::Result<Engine> {
     let memory_bytes = size.memory_bytes_max + MEMORY_RESERVE_BYTES;
     let slots = size.instances_max.saturating_add(1); // one to look at the image while preparing
     let mut pool = PoolingAllocationConfig::new();
@@ -62,15 +75,16 @@ pub(crate) fn engine(size: PoolSize) -> wasmtime::Result<Engine> {
         .total_tables(slots)
         .table_elements(4_096)
         .max_unused_warm_slots(WARM_SLOTS_MAX)
-        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
-        .table_keep_resident(16 * 1024);
+        .linear_memory_keep_resident(reuse.resident_bytes)
+        .table_keep_resident(16 * 1024)
+        .pagemap_scan(reuse.scan);
     Engine::new(&hardened(pool, memory_bytes, GUEST_STACK_BYTES))
 }
 
 /// What the engines of scripts and of components have in common: instances from a pool, memories in a reservation of their
 /// own with guards around it, interruption by epochs, and no more of WebAssembly than compilers to it use.
 pub(crate) fn hardened(mut pool: PoolingAllocationConfig, memory_bytes: usize, stack_bytes: usize) -> Config {
-    pool.max_memory_size(memory_bytes).pagemap_scan(Enabled::Auto);
+    pool.max_memory_size(memory_bytes);
     let mut config = Config::new();
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nexus_kernel::id::Namespace;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::Linker;
-use wasmtime::{Engine, PoolingAllocationConfig};
+use wasmtime::{Enabled, Engine, PoolingAllocationConfig};
 
 use super::host::{self, Side};
 use crate::engine::hardened;
@@ -120,7 +120,8 @@ fn engine(Size { instances, memory_bytes, .. }: Size) -> wasmtime::Result<Engine
         .max_unused_warm_slots(16)
         .async_stack_keep_resident(FIBER_RESIDENT_BYTES)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
-        .table_keep_resident(4 * 1024);
+        .table_keep_resident(4 * 1024)
+        .pagemap_scan(Enabled::Auto);
     let mut config = hardened(pool, memory_bytes, STACK_BYTES_MAX);
     config
         .async_stack_size(FIBER_BYTES)
