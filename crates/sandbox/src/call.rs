@@ -185,7 +185,7 @@ impl Drop for AbandonOnDrop {
 /// Carries out a call.
 pub(crate) async fn call(shared: &Shared, invocation: Box<Invocation>) -> Result<Outcome, CallError> {
     // Thousands of calls may wait at the same time: what only the beginning needs is gone by then.
-    let (course, turn) = Box::pin(begin(shared, invocation)).await?;
+    let (mut course, turn) = Box::pin(begin(shared, invocation)).await?;
     course.follow(turn).await
 }
 
@@ -206,7 +206,7 @@ struct Course<'a> {
 }
 
 /// The first turn, or what an earlier process kept.
-async fn begin(shared: &Shared, invocation: Box<Invocation>) -> Result<(Course<'_>, Turn), CallError> {
+async fn begin(shared: &Shared, invocation: Box<Invocation>) -> Result<(Box<Course<'_>>, Turn), CallError> {
     let request = request(&invocation)?;
     let waits = Waits::new(&invocation);
     let opened = waits.reopen(&invocation);
@@ -231,7 +231,7 @@ async fn begin(shared: &Shared, invocation: Box<Invocation>) -> Result<(Course<'
     let turns = Turns { guest, crowd: shared.crowd(), module };
     let place = Place { lane, owner: context.namespace, priority, goes_on: false };
     let operations = JoinSet::new();
-    let mut course = Course {
+    let mut course = Box::new(Course {
         shared,
         turns,
         scope,
@@ -244,7 +244,7 @@ async fn begin(shared: &Shared, invocation: Box<Invocation>) -> Result<(Course<'
         allowance,
         operations,
         abandon,
-    };
+    });
     let turn = match opened {
         Some(opened) => course.turns.again(state, opened),
         None => course.take(timeout, move |turns| turns.first(state, &request, seed)).await?,
@@ -255,7 +255,7 @@ async fn begin(shared: &Shared, invocation: Box<Invocation>) -> Result<(Course<'
 
 impl Course<'_> {
     /// Turn after turn, until there is an answer.
-    async fn follow(mut self, mut turn: Turn) -> Result<Outcome, CallError> {
+    async fn follow(&mut self, mut turn: Turn) -> Result<Outcome, CallError> {
         loop {
             self.allowance.end(Stretch::Running);
             let (parked, started) = match turn {
@@ -266,7 +266,7 @@ impl Course<'_> {
             let (parked, settled) = self.wait(parked).await?;
             let timeout = self.allowance.begin(Stretch::Running);
             self.place.lane = if parked.state().meter.is_quick() { Lane::Quick } else { Lane::Slow };
-            turn = self.take(timeout, move |turns| turns.next(parked, &settled)).await?;
+            turn = Box::pin(self.take(timeout, move |turns| turns.next(parked, &settled))).await?;
         }
     }
 

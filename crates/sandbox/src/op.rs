@@ -224,13 +224,14 @@ impl Scope {
         let Started { op, arg, .. } = started;
         let answer = match op {
             Op::KvGet => self.kv_get(&argument::<String>(arg)?).await?,
-            Op::KvList => self.kv_list(argument(arg)?).await?,
-            Op::KvCommit => self.kv_commit(argument(arg)?).await?,
-            Op::FileRead => self.file_read(&argument::<String>(arg)?).await?,
-            Op::Http => self.http(argument(arg)?).await?,
+            // Every operation that waits has room for the largest of those that are not boxed.
+            Op::KvList => Box::pin(self.kv_list(argument(arg)?)).await?,
+            Op::KvCommit => Box::pin(self.kv_commit(argument(arg)?)).await?,
+            Op::FileRead => Box::pin(self.file_read(&argument::<String>(arg)?)).await?,
+            Op::Http => Box::pin(self.http(argument(arg)?)).await?,
             Op::Host => self.host(argument(arg)?).await?,
             Op::Sleep => self.sleep(&argument::<Sleep>(arg)?).await?,
-            _ => self.perform_port(started).await?,
+            _ => Box::pin(self.perform_port(started)).await?,
         };
         let bytes = answer.to_string().into_bytes();
         if bytes.len() > self.reply_bytes_max {

@@ -141,15 +141,14 @@ pub(crate) struct Image {
     pages: Vec<Option<Box<[u8]>>>,
     /// Without one, there are zeros.
     below: Option<Arc<Image>>,
+    /// Zero for all but those of fresh instances.
     id: u64,
 }
 
 impl Image {
     /// A memory, where it is not what it is in another one.
     pub(crate) fn over(memory: &[u8], below: Option<&Arc<Image>>) -> Image {
-        let mut hasher = DefaultHasher::new();
-        memory.hash(&mut hasher);
-        let mut image = Image { pages: Vec::new(), below: below.cloned(), id: hasher.finish() };
+        let mut image = Image { below: below.cloned(), ..Image::default() };
         let numbered = memory.chunks(PAGE_BYTES).enumerate();
         image.pages = numbered.map(|(at, page)| (page != image.page(at)).then(|| page.into())).collect();
         image
@@ -162,7 +161,9 @@ impl Image {
         let instance = guest.pre.instantiate(&mut store)?;
         let missing = || wasmtime::Error::msg("the guest lacks its memory");
         let memory = instance.get_memory(&mut store, "memory").ok_or_else(missing)?;
-        Ok(Image::over(memory.data(&store), None))
+        let mut hasher = DefaultHasher::new();
+        memory.data(&store).hash(&mut hasher);
+        Ok(Image { id: hasher.finish(), ..Image::over(memory.data(&store), None) })
     }
 
     /// Differs whenever a difference from one image must not be put on another.
