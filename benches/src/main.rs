@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine durable sandbox fairness rest process`) only
 //! those; `job` does what `benches/peers` do; `sandbox soak [SECONDS]` runs functions, one in ten of them hostile, and compares what the process holds
-//! before and after; `sandbox fuzz [SECONDS [TARGET]]` runs each target of the sandbox that long; `simulate COUNT [FROM]` lives through the worlds of that many seeds instead. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
+//! before and after; `sandbox fuzz [SECONDS [TARGET]]` runs each target of the sandbox that long; `sandbox scripts [COUNT [SEED]]` prints scripts and their results for
+//! `benches/peers/sandbox/differ`; `simulate COUNT [FROM]` lives through the worlds of that many seeds instead. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
 
 mod durable;
 mod engine;
@@ -43,7 +44,11 @@ fn main() -> Result<()> {
         return match what.as_str() {
             "soak" => runtime()?.block_on(sandbox::soak::run(seconds.unwrap_or(600))),
             "fuzz" => sandbox::fuzz::run(seconds.unwrap_or(60), rest.get(1).map(String::as_str)),
-            other => anyhow::bail!("there is no {other:?} of the sandbox; there are soak, fuzz"),
+            "scripts" => {
+                let seed = rest.get(1).map(|text| text.parse()).transpose()?.unwrap_or(1);
+                runtime()?.block_on(sandbox::differ::run(seconds.unwrap_or(1_000), seed))
+            }
+            other => anyhow::bail!("there is no {other:?} of the sandbox; there are soak, fuzz, scripts"),
         };
     }
     if given.first().is_some_and(|name| name == "simulate") {

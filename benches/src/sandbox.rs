@@ -1,6 +1,7 @@
 //! The sandbox: what a fresh instance costs, how many calls two threads carry, how far past its budget a loop gets,
 //! and what a function that waits takes up.
 
+pub(crate) mod differ;
 pub(crate) mod fuzz;
 mod rows;
 pub(crate) mod soak;

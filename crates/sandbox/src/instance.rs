@@ -468,6 +468,35 @@ mod tests {
         assert!(written <= 22, "{written}");
     }
 
+    /// The thread that ticks may be kept from running for a while. A guest goes on meanwhile, and the next tick ends it.
+    #[test]
+    fn a_stalled_ticker_only_delays_the_stop() {
+        let guest = guest();
+        let source = "export function Main() { for (;;); }";
+        let (_, bytecode) = fresh(&guest).compile(&guest.exports, "a.js", source).unwrap();
+        let mut state = state();
+        state.limits.cpu_slice_ms_max = 1;
+        state.meter = crate::meter::Meter::new(&state.limits);
+        let engine = guest.engine.clone();
+        let looping = std::thread::spawn(move || {
+            state.begin_slice();
+            let mut instance = Instance::fresh(&guest, state, 7).unwrap();
+            instance.load(&guest.exports, &bytecode).unwrap();
+            let request = br#"{"export":"Main","input":1,"spread":false,"context":{}}"#;
+            classify_trap(&instance.invoke(&guest.exports, request).unwrap_err())
+        });
+        for _ in 0..100_000 {
+            std::thread::yield_now();
+        }
+        assert!(!looping.is_finished(), "nothing has ticked");
+        while !looping.is_finished() {
+            engine.increment_epoch();
+            std::thread::yield_now();
+        }
+        let kind = looping.join().unwrap();
+        assert!(matches!(kind, CallErrorKind::Limit { what: LimitKind::CpuSlice, .. }), "{kind:?}");
+    }
+
     #[test]
     fn corrupted_bytecode_is_an_error_and_nothing_worse() {
         let guest = guest();

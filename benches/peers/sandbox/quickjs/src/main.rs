@@ -1,4 +1,7 @@
-//! The same calls in QuickJS inside the process: a new runtime and context for each, and one that is used again.
+//! The same calls in QuickJS inside the process: a new runtime and context for each, and one that is used again. With
+//! `differ`, scripts from standard input with what the sandbox said to them: every difference is printed.
+
+use std::io::BufRead;
 
 use rquickjs::{Context, Function, Runtime};
 
@@ -34,7 +37,31 @@ fn median(count: usize, mut work: impl FnMut() -> usize) -> f64 {
     took[took.len() / 2]
 }
 
+/// Runs each script, and fails when one of them has another result.
+fn differ() {
+    let (mut same, mut different) = (0_u64, 0_u64);
+    for line in std::io::stdin().lock().lines() {
+        let line: serde_json::Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+        let source = line["source"].as_str().expect("a source");
+        let runtime = Runtime::new().expect("a runtime");
+        let context = Context::full(&runtime).expect("a context");
+        let said: Result<String, _> = context.with(|cx| cx.eval(source));
+        let said = said.map_or(serde_json::Value::Null, |text| serde_json::from_str(&text).expect("JSON"));
+        if said == line["said"] {
+            same += 1;
+        } else {
+            different += 1;
+            println!("seed {}\n  sandbox {}\n  QuickJS {said}", line["seed"], line["said"]);
+        }
+    }
+    println!("{same} scripts have the same result, {different} another one");
+    assert!(different == 0 && same > 0);
+}
+
 fn main() {
+    if std::env::args().nth(1).is_some_and(|what| what == "differ") {
+        return differ();
+    }
     let medium = MEDIUM.replace("export function Main", "function Main");
     let medium = format!("(() => {{ {medium}\nreturn (text) => JSON.stringify(Main(JSON.parse(text))) }})()");
     for (name, source) in [("trivial", TRIVIAL), ("medium", medium.as_str())] {
