@@ -100,6 +100,7 @@ impl Engine {
             namespaces: Namespaces::load(&ports.store).await?,
             queues: Arc::new(queues),
             batches: Arc::new(Book::new(Arc::clone(&ports.store))),
+            news: Arc::default(),
             workers,
             router: Router::new(senders),
             store: ports.store,
@@ -135,10 +136,12 @@ impl Engine {
         let batches = task::spawn(batch::run(handle, shutdown.clone()));
         let following = crate::version::spawn_following(&self.shared, &shutdown);
         let retention = task::spawn(crate::retention::run(self.shared.clone(), shutdown.clone()));
+        let pruning = task::spawn(crate::event::prune::run(self.shared.clone(), shutdown.clone()));
         for shard in shards {
             shard.await.map_err(|error| Error::internal(error.to_string()))??;
         }
         retention.await.map_err(|error| Error::internal(error.to_string()))?;
+        pruning.await.map_err(|error| Error::internal(error.to_string()))?;
         batches.await.map_err(|error| Error::internal(error.to_string()))?;
         following.await.map_err(|error| Error::internal(error.to_string()))?;
         Ok(())

@@ -11,6 +11,7 @@ pub mod decide;
 pub mod definition;
 pub mod effect;
 pub mod engine;
+pub mod event;
 pub mod input;
 pub mod namespaces;
 pub mod operations;

@@ -23,6 +23,23 @@ pub struct NamespaceSettings {
     pub search_attributes: BTreeMap<String, AttributeType>,
     /// How long closed runs are kept; for ever when absent.
     pub retention: Option<Duration>,
+    /// Which events are kept.
+    pub events: EventKeep,
+}
+
+/// Which events of a namespace are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventKeep {
+    /// Older ones go; none for their age when absent.
+    pub age: Option<Duration>,
+    /// So many of the newest are kept.
+    pub max: u64,
+}
+
+impl Default for EventKeep {
+    fn default() -> EventKeep {
+        EventKeep { age: Some(Duration::from_hours(7 * 24)), max: 100_000 }
+    }
 }
 
 /// The settings of all namespaces.

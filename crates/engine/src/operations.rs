@@ -57,6 +57,7 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
     operations.extend(crate::activity::operations::all(engine));
     operations.extend(crate::queue::operations::all(engine));
     operations.extend(crate::batch::operations::all(engine));
+    operations.extend(crate::event::operations::all(engine));
     for workflow in definition.program.workflows() {
         for place in &workflow.deployments {
             let namespace = Namespace::new(&place.namespace)?;

@@ -36,6 +36,7 @@ use crate::batch::Book;
 use crate::decide::{self, Context, Transition};
 use crate::deliver;
 use crate::effect::Effect;
+use crate::event::news::News;
 use crate::input::{Input, Reply};
 use crate::namespaces::Namespaces;
 use crate::queue::settings::QueueSettings;
@@ -218,6 +219,7 @@ pub struct Shared {
     pub(crate) namespaces: Namespaces,
     pub(crate) queues: Arc<QueueSettings>,
     pub(crate) batches: Arc<Book>,
+    pub(crate) news: Arc<News>,
     pub(crate) workers: Workers,
     pub(crate) router: Router,
     pub(crate) epoch: Epoch,

@@ -137,6 +137,12 @@ codes! {
     ACTIVITY_GONE = "NX-2202", "nobody waits for this attempt any more", 404, NotFound;
     /// The activity is not in a state for this.
     ACTIVITY_CONFLICT = "NX-2203", "the activity is not in a state for this", 409, Usage;
+    /// An event does not keep to the rules.
+    EVENT_INVALID = "NX-2301", "the event cannot be published", 422, Usage;
+    /// No such event.
+    EVENT_UNKNOWN = "NX-2302", "there is no such event", 404, NotFound;
+    /// A cursor that the log of events has not reached.
+    EVENT_CURSOR = "NX-2303", "the cursor is beyond the log", 409, Usage;
     /// The run failed.
     RUN_FAILED = "NX-3001", "the run failed", 422, Failed;
     /// The run was cancelled, terminated or ran out of time.

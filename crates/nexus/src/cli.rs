@@ -5,6 +5,7 @@ pub mod batch;
 pub mod check;
 pub mod config;
 pub mod data;
+pub mod event;
 pub mod explain;
 pub mod fmt;
 pub mod function;
@@ -127,6 +128,12 @@ pub enum Command {
         #[command(subcommand)]
         verb: queue::QueueVerb,
     },
+    /// Publish events, list them, follow them
+    Event {
+        /// What to do.
+        #[command(subcommand)]
+        verb: Box<event::EventVerb>,
+    },
     /// Show the limits that this binary holds to
     Config {
         /// What to do.
@@ -179,6 +186,7 @@ impl Cli {
             Command::Schedule { verb } => schedule::schedule(&global, *verb, output).await,
             Command::Batch { verb } => batch::batch(&global, verb, output).await,
             Command::Queue { verb } => queue::queue(&global, verb, output).await,
+            Command::Event { verb } => event::event(&global, *verb, output).await,
             Command::Config { verb } => {
                 config::config(verb, output);
                 Ok(())

@@ -1,6 +1,7 @@
 //! `nexus.toml`: everything in it has a default, and nothing in it goes unnoticed.
 
 pub mod activity;
+pub mod events;
 pub mod http;
 pub mod limits;
 pub mod sandbox;
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use nexus_engine::RESIDENT_KEYS_MAX;
-use nexus_engine::namespaces::{NamespaceSettings, Settings};
+use nexus_engine::namespaces::{EventKeep, NamespaceSettings, Settings};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
@@ -21,6 +22,7 @@ use nexus_kernel::visibility::{AttributeType, Schema};
 use serde::Deserialize;
 
 use activity::ActivityConfig;
+use events::EventsConfig;
 use http::HttpConfig;
 use sandbox::SandboxConfig;
 use secret::SecretConfig;
@@ -41,6 +43,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// How runs are executed.
     pub engine: EngineConfig,
+    /// Which events are kept.
+    pub events: EventsConfig,
     /// What JavaScript activities may use.
     pub sandbox: SandboxConfig,
     /// What functions may be granted to read.
@@ -111,11 +115,13 @@ impl Default for EngineConfig {
 pub struct NamespaceConfig {
     /// How long its closed runs are kept.
     pub retention: Option<Retention>,
+    /// Which of its events are kept.
+    pub events: EventsConfig,
     /// Types of its search attributes, by name.
     pub search_attributes: BTreeMap<String, AttributeType>,
 }
 
-/// How long closed runs are kept: a length of time such as `30d`, or `forever`.
+/// How long closed runs or events are kept: a length of time such as `30d`, or `forever`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Retention(pub Option<Duration>);
@@ -130,7 +136,7 @@ impl TryFrom<String> for Retention {
         let length = parse_duration(&text).filter(|length| *length >= RETENTION_MIN);
         length.map(|length| Retention(Some(length))).ok_or_else(|| {
             format!(
-                "{text:?} is no time to keep runs for; write it like \"30d\", at least \"1m\", or \"forever\""
+                "{text:?} is no time to keep anything for; write it like \"30d\", at least \"1m\", or \"forever\""
             )
         })
     }
@@ -154,8 +160,9 @@ impl Config {
 
     /// What the engine is to know of namespaces.
     pub fn settings(&self) -> Result<Settings, Error> {
-        let default =
-            NamespaceSettings { retention: self.engine.retention.and_then(|it| it.0), ..Default::default() };
+        let events = self.events.over(EventKeep::default());
+        let retention = self.engine.retention.and_then(|it| it.0);
+        let default = NamespaceSettings { retention, events, ..Default::default() };
         let mut settings = Settings { default, ..Settings::default() };
         for (name, config) in &self.namespaces {
             let place = |error: &Error| {
@@ -172,7 +179,8 @@ impl Config {
             }
             let retention = config.retention.or(self.engine.retention).and_then(|it| it.0);
             let search_attributes = config.search_attributes.clone();
-            settings.namespaces.insert(namespace, NamespaceSettings { search_attributes, retention });
+            let events = config.events.over(events);
+            settings.namespaces.insert(namespace, NamespaceSettings { search_attributes, retention, events });
         }
         Ok(settings)
     }

@@ -11,6 +11,7 @@ mod activity;
 mod batch;
 mod cancel;
 mod crash;
+mod events;
 mod faults;
 mod follow;
 mod hostile;

@@ -16,6 +16,7 @@ mod channels;
 mod data;
 mod design;
 mod drift;
+mod events;
 mod examples;
 mod fetch;
 mod function;
