@@ -27,6 +27,9 @@ pub const CONNECTIONS_MAX: usize = 10_000;
 /// How long requests may go on after the server was told to stop, in seconds.
 pub const DRAIN_SECONDS_MAX: u64 = 10;
 
+/// How long a stream of events says nothing, in seconds, before it says that it is still there.
+pub const STREAM_SECONDS_SILENT_MAX: u64 = 15;
+
 /// Longest wait that a REST caller may ask for, in seconds.
 pub const WAIT_SECONDS_MAX: u64 = 600;
 

@@ -190,8 +190,10 @@ async fn serve(stream: TcpStream, permit: OwnedSemaphorePermit, front: Arc<Front
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "answers on this connection may be delayed");
     }
-    let service = service_fn(move |request| {
+    let stop = shutdown.clone();
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         let front = Arc::clone(&front);
+        request.extensions_mut().insert(stop.clone());
         async move { Ok::<_, Infallible>(front.answer(request).await) }
     });
     let mut builder = http1::Builder::new();

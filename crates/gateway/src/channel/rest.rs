@@ -7,6 +7,7 @@
 pub(crate) mod activities;
 pub(crate) mod body;
 pub(crate) mod catalogue;
+pub(crate) mod events;
 pub(crate) mod execute;
 pub(crate) mod health;
 pub(crate) mod messages;
@@ -52,6 +53,7 @@ pub const PATHS: &[&str] = &[
     "/workflows/{name}/execute",
     "/v1/operations",
     "/v1/operations/{name}",
+    "/v1/events",
     "/v1/workflows",
     "/v1/workflows/{name}",
     "/v1/workflows/{name}/runs",
@@ -73,6 +75,7 @@ pub(crate) fn router(rest: Rest) -> Router {
         .route("/workflows/{name}/execute", post(execute::execute))
         .route("/v1/operations", get(catalogue::list))
         .route("/v1/operations/{name}", post(catalogue::call))
+        .route("/v1/events", get(events::list).post(events::publish))
         .route("/v1/workflows", get(runs::list_workflows))
         .route("/v1/workflows/{name}", get(runs::show_workflow))
         .route("/v1/workflows/{name}/runs", post(runs::start))

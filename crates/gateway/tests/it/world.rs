@@ -244,6 +244,7 @@ fn operations(gate: &Arc<Notify>, begun: &Arc<Notify>) -> Vec<Operation> {
         operation("run.signal", Effect::Write, any_object(), any_object(), echo),
         operation("run.query", Effect::Read, any_object(), any_object(), echo),
         operation("run.update", Effect::Write, any_object(), any_object(), echo),
+        operation("event.list", Effect::Read, any_object(), any_object(), echo),
         operation("workflow.list", Effect::Read, any_object(), any_object(), echo),
         operation("workflow.show", Effect::Read, named, any_object(), echo),
         operation("test.context", Effect::Read, any_object(), any_object(), context),

@@ -168,6 +168,13 @@ impl Server {
         Server { process, url }
     }
 
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(mut self) {
+        let asked = Command::new("kill").arg(self.process.id().to_string()).status().unwrap();
+        assert!(asked.success());
+        self.process.wait().unwrap();
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.process.kill().unwrap();

@@ -9,6 +9,7 @@ use nexus_kernel::call::{CallContext, Channel, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::WorkflowId;
+use nexus_kernel::task::Shutdown;
 
 use crate::channel::rest::query::Query;
 use crate::channel::rest::{Rest, body};
@@ -22,6 +23,7 @@ pub(crate) struct RestRequest {
     path: Vec<(String, String)>,
     headers: HeaderMap,
     body: Vec<u8>,
+    shutdown: Option<Shutdown>,
     /// What was after the `?`.
     pub(crate) query: Query,
 }
@@ -44,7 +46,8 @@ impl FromRequest<Arc<Rest>> for RestRequest {
             Vec::new()
         };
         let id = parts.extensions.remove::<RequestId>();
-        Ok(RestRequest { id, path, headers: parts.headers, body, query })
+        let shutdown = parts.extensions.remove::<Shutdown>();
+        Ok(RestRequest { id, path, headers: parts.headers, body, shutdown, query })
     }
 }
 
@@ -96,8 +99,20 @@ impl RestRequest {
         Ok(CallContext { wait, workflow_id, idempotency_key, ..CallContext::new(channel, id) })
     }
 
+    /// Whether the caller takes answers of a media type before others.
+    pub(crate) fn accepts(&self, media_type: &str) -> bool {
+        let accepted = self.headers.get(axum::http::header::ACCEPT).and_then(|value| value.to_str().ok());
+        let first = accepted.and_then(|value| value.split([',', ';']).next());
+        first.is_some_and(|first| first.trim().eq_ignore_ascii_case(media_type))
+    }
+
+    /// The switch that ends the server, for answers that would not end by themselves.
+    pub(crate) fn take_shutdown(&mut self) -> Shutdown {
+        self.shutdown.take().unwrap_or_default()
+    }
+
     /// A header that may be given once and must be UTF-8 text.
-    fn header(&self, name: &str) -> Result<Option<String>, Error> {
+    pub(crate) fn header(&self, name: &str) -> Result<Option<String>, Error> {
         let mut values = self.headers.get_all(name).iter();
         match (values.next(), values.next()) {
             (None, _) => Ok(None),

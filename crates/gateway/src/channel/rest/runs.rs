@@ -131,7 +131,12 @@ fn wrong_method(verb: &str, allowed: &'static str) -> Response {
 }
 
 /// Calls a verb with the query as its input, beside what the path gave, and passes the output on.
-async fn look_with(rest: &Rest, verb: &str, given: Map<String, Json>, mut request: RestRequest) -> Routed {
+pub(crate) async fn look_with(
+    rest: &Rest,
+    verb: &str,
+    given: Map<String, Json>,
+    mut request: RestRequest,
+) -> Routed {
     let context = request.take_context(Wait::Done)?;
     let operation = rest.pipeline.find(Target::Verb(verb))?;
     let mut input = request.query.into_input(&operation.input);
