@@ -136,12 +136,10 @@ impl Engine {
         let batches = task::spawn(batch::run(handle, shutdown.clone()));
         let following = crate::version::spawn_following(&self.shared, &shutdown);
         let retention = task::spawn(crate::retention::run(self.shared.clone(), shutdown.clone()));
-        let pruning = task::spawn(crate::event::prune::run(self.shared.clone(), shutdown.clone()));
         for shard in shards {
             shard.await.map_err(|error| Error::internal(error.to_string()))??;
         }
         retention.await.map_err(|error| Error::internal(error.to_string()))?;
-        pruning.await.map_err(|error| Error::internal(error.to_string()))?;
         batches.await.map_err(|error| Error::internal(error.to_string()))?;
         following.await.map_err(|error| Error::internal(error.to_string()))?;
         Ok(())

@@ -9,4 +9,5 @@ pub(crate) mod news;
 pub(crate) mod operations;
 pub(crate) mod prune;
 
+pub use check::all as check;
 pub use handle::NewEvent;

@@ -1,4 +1,5 @@
-//! Retention: closed runs are deleted when their namespace's time is over, the oldest first, a few at a time.
+//! Retention: closed runs are deleted when their namespace's time is over, the oldest first, a few at a time. Events go at
+//! the same times.
 
 use std::time::Duration;
 
@@ -24,19 +25,19 @@ const PAGE_RUNS: usize = 100;
 
 /// Looks now and then until shutdown.
 pub(crate) async fn run(shared: Shared, shutdown: Shutdown) {
+    let mut news = shared.news.any();
     loop {
-        if !shared.namespaces.settings().has_retention() {
+        news.mark_unchanged();
+        let has_events = crate::event::prune::all(&shared, &shutdown).await;
+        if shared.namespaces.settings().has_retention() {
+            runs(&shared, &shutdown).await;
+        } else if !has_events {
             tokio::select! {
                 biased;
                 () = shutdown.begun() => return,
                 () = shared.namespaces.configured() => continue,
+                _ = news.changed() => continue,
             }
-        }
-        match pass(&shared, &shutdown).await {
-            Ok(0) => {}
-            Ok(deleted) => tracing::info!(deleted, "closed runs whose time was over are deleted"),
-            // The shards learn of a store that has failed by themselves.
-            Err(error) => tracing::warn!(%error, "retention could not go on"),
         }
         let next = shared.clock.now().plus(PAUSE);
         tokio::select! {
@@ -44,6 +45,15 @@ pub(crate) async fn run(shared: Shared, shutdown: Shutdown) {
             () = shutdown.begun() => return,
             () = shared.clock.sleep_until(next) => {}
         }
+    }
+}
+
+async fn runs(shared: &Shared, shutdown: &Shutdown) {
+    match pass(shared, shutdown).await {
+        Ok(0) => {}
+        Ok(deleted) => tracing::info!(deleted, "closed runs whose time was over are deleted"),
+        // The shards learn of a store that has failed by themselves.
+        Err(error) => tracing::warn!(%error, "retention could not go on"),
     }
 }
 

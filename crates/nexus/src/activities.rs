@@ -1,6 +1,7 @@
 //! Activities of a project: JavaScript functions carried out in the sandbox, HTTP services, processes.
 
 mod components;
+pub mod events;
 mod grants;
 mod http;
 mod keep;
@@ -44,6 +45,7 @@ use nexus_sandbox::{
 use crate::config::activity::Binding;
 use crate::config::sandbox::SandboxConfig;
 use crate::project::Project;
+use events::Publishing;
 use grants::{Grants, Way};
 use http::HttpActivity;
 pub(crate) use keep::Shelf;
@@ -246,6 +248,7 @@ impl ScriptActivities {
             ports: Ports {
                 secrets: Some(Arc::clone(&self.standing) as Arc<dyn Secrets>),
                 workflows: Some(Arc::new(self.runs.clone())),
+                events: Some(Arc::new(Publishing::of(self.runs.clone(), task.run_id.clone()))),
             },
             keep: None,
             recorder: None,

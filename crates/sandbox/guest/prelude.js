@@ -12,6 +12,7 @@
   const KV_GET = 10, KV_LIST = 11, KV_COMMIT = 12, FILE_READ = 20, HTTP = 30, HOST = 40;
   const SLEEP = 50, SECRET_READ = 60, BLOB_PUT = 70, BLOB_GET = 71, BLOB_DELETE = 72;
   const WORKFLOW_START = 80, WORKFLOW_SIGNAL = 81, WORKFLOW_QUERY = 82, WORKFLOW_RESULT = 83;
+  const EVENT_PUBLISH = 90;
   const LEVELS = { debug: 0, info: 1, warn: 2, error: 3 };
   const CAUSES_MAX = 8;
 
@@ -154,11 +155,16 @@
     query: async (run, name, input = null) => message(WORKFLOW_QUERY, run, name, input),
     result: async (run) => start(WORKFLOW_RESULT, id(run)),
   });
+  const event = freeze({
+    publish: async (type, data = null, { id: own = null, subject = null } = {}) =>
+      start(EVENT_PUBLISH, { type: text(type, "a type"), data, id: own, subject }),
+  });
   const operations = freeze({
     log,
     kv,
     blob,
     workflows,
+    event,
     secret: async (name) => start(SECRET_READ, text(name, "a name")),
     time: freeze({ now: () => now() }),
     random: freeze({ uuid: () => call(UUID, null), bytes }),

@@ -33,9 +33,10 @@ pub(crate) enum Kind {
     WorkflowSignal,
     WorkflowQuery,
     WorkflowResult,
+    EventPublish,
 }
 
-const KINDS: [(Kind, &str); 13] = [
+const KINDS: [(Kind, &str); 14] = [
     (Kind::KvRead, "kv:read"),
     (Kind::KvWrite, "kv:write"),
     (Kind::FileRead, "file:read"),
@@ -49,6 +50,7 @@ const KINDS: [(Kind, &str); 13] = [
     (Kind::WorkflowSignal, "workflow:signal"),
     (Kind::WorkflowQuery, "workflow:query"),
     (Kind::WorkflowResult, "workflow:result"),
+    (Kind::EventPublish, "event:publish"),
 ];
 
 impl Kind {

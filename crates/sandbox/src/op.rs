@@ -1,6 +1,7 @@
 //! Operations: what a script can ask of the host. The table in [`crate::api`] tells people of them.
 
 mod blob;
+mod event;
 mod secret;
 mod workflow;
 
@@ -54,6 +55,7 @@ pub(crate) enum Op {
     WorkflowSignal = 81,
     WorkflowQuery = 82,
     WorkflowResult = 83,
+    EventPublish = 90,
 }
 
 impl Op {
@@ -77,6 +79,7 @@ impl Op {
         Op::WorkflowSignal,
         Op::WorkflowQuery,
         Op::WorkflowResult,
+        Op::EventPublish,
     ];
 
     /// The number that the guest passes.
@@ -103,7 +106,7 @@ impl Op {
 
     /// Whether a repetition of it must be known as one.
     pub(crate) const fn is_numbered(self) -> bool {
-        matches!(self, Op::WorkflowStart | Op::WorkflowSignal)
+        matches!(self, Op::WorkflowStart | Op::WorkflowSignal | Op::EventPublish)
     }
 
     /// Whether it is answered before the guest goes on.
@@ -253,6 +256,7 @@ impl Scope {
             Op::WorkflowSignal => self.workflow_signal(argument(arg)?, *number).await,
             Op::WorkflowQuery => self.workflow_query(argument(arg)?).await,
             Op::WorkflowResult => self.workflow_result(&argument::<String>(arg)?).await,
+            Op::EventPublish => self.event_publish(argument(arg)?, *number).await,
             _ => Err(OpError::wrong("this operation does not wait")),
         }
     }

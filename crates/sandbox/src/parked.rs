@@ -255,7 +255,8 @@ impl Op {
             | Op::WorkflowStart
             | Op::WorkflowSignal
             | Op::WorkflowQuery
-            | Op::WorkflowResult => true,
+            | Op::WorkflowResult
+            | Op::EventPublish => true,
             Op::Random
             | Op::Uuid
             | Op::HostNow

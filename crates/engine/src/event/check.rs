@@ -17,7 +17,11 @@ pub(crate) const EVENTS_MAX: usize = 100;
 const RESERVED: &str = "nexus.";
 
 /// Refuses events that do not keep to the rules before any of them is written.
-pub(crate) fn all(events: &[NewEvent]) -> Result<(), Error> {
+///
+/// # Errors
+///
+/// What is wrong with the first that does not.
+pub fn all(events: &[NewEvent]) -> Result<(), Error> {
     if events.is_empty() || events.len() > EVENTS_MAX {
         let message = format!("{} events were given", events.len());
         return Err(invalid(message, &format!("publish 1 to {EVENTS_MAX} events at once")));

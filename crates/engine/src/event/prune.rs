@@ -1,7 +1,5 @@
 //! The pruner: events go when they are too old or too many, the oldest first.
 
-use std::time::Duration;
-
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::port::event::{EventQuery, Prune};
@@ -11,43 +9,28 @@ use nexus_kernel::time::Timestamp;
 use crate::namespaces::EventKeep;
 use crate::shard::Shared;
 
-/// How often it looks.
-const PAUSE: Duration = Duration::from_mins(1);
-
 /// Events that go at once: other writes wait no longer than this takes.
 const GROUP_EVENTS: usize = 250;
 
-/// Looks now and then until shutdown.
-pub(crate) async fn run(shared: Shared, shutdown: Shutdown) {
-    let mut news = shared.news.any();
-    loop {
-        news.mark_unchanged();
-        let next = match pass(&shared, &shutdown).await {
-            // There is nothing to prune before the first event.
-            Ok(None) => None,
-            Ok(Some(pruned)) => {
-                if pruned > 0 {
-                    tracing::info!(pruned, "events whose time was over are gone");
-                }
-                Some(shared.clock.now().plus(PAUSE))
-            }
-            // The shards learn of a store that has failed by themselves.
-            Err(error) => {
-                tracing::warn!(%error, "events could not be pruned");
-                Some(shared.clock.now().plus(PAUSE))
-            }
-        };
-        tokio::select! {
-            biased;
-            () = shutdown.begun() => return,
-            _ = news.changed(), if next.is_none() => {}
-            () = shared.clock.sleep_until(next.unwrap_or_default()), if next.is_some() => {}
+/// Lets go of all that is too much, and tells whether any namespace has a log, which must be looked at again.
+pub(crate) async fn all(shared: &Shared, shutdown: &Shutdown) -> bool {
+    match pass(shared, shutdown).await {
+        Ok(None) => false,
+        Ok(Some(0)) => true,
+        Ok(Some(pruned)) => {
+            tracing::info!(pruned, "events whose time was over are gone");
+            true
+        }
+        // The shards learn of a store that has failed by themselves.
+        Err(error) => {
+            tracing::warn!(%error, "events could not be pruned");
+            true
         }
     }
 }
 
-/// Lets go of all that is too much, and tells how many events that were; nothing when no namespace has a log.
-pub(crate) async fn pass(shared: &Shared, shutdown: &Shutdown) -> Result<Option<u64>, Error> {
+/// How many events have gone; nothing when no namespace has a log.
+async fn pass(shared: &Shared, shutdown: &Shutdown) -> Result<Option<u64>, Error> {
     let namespaces = shared.store.event_namespaces().await?;
     if namespaces.is_empty() {
         return Ok(None);

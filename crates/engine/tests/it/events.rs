@@ -66,7 +66,9 @@ async fn a_reader_sees_each_event_once_over_restarts() {
     }
     let database = SqliteStore::open(&nexus_store::Options::new(folder.path())).unwrap();
     let world = world(Arc::new(database.clone())).await;
-    seen.extend(read(&world, after(cursor)).await.events.iter().map(|e| e.fact.data["number"].as_u64().unwrap()));
+    seen.extend(
+        read(&world, after(cursor)).await.events.iter().map(|e| e.fact.data["number"].as_u64().unwrap()),
+    );
     assert_eq!(seen, (0..15).collect::<Vec<_>>());
     let odd = EventQuery { kind: Some(TypeFilter::parse("odd")), ..after(0) };
     assert_eq!(read(&world, odd).await.events.len(), 6);
@@ -109,10 +111,8 @@ async fn an_id_and_an_idempotency_key_publish_once() {
     let operations = operations.unwrap();
     let publish = operations.iter().find(|operation| operation.name == "event.publish").unwrap();
     for round in 0..2 {
-        let context = CallContext {
-            idempotency_key: Some("k".to_owned()),
-            ..CallContext::new(Channel::Embedded, "r")
-        };
+        let context =
+            CallContext { idempotency_key: Some("k".to_owned()), ..CallContext::new(Channel::Embedded, "r") };
         let input = json!({ "events": [{ "type": "a" }, { "type": "b", "id": "own" }] });
         let output = publish.handler.call(input, context).await.unwrap().output;
         assert_eq!(output["events"][0], json!({ "id": "key:k/0", "sequence": 2, "is_new": round == 0 }));

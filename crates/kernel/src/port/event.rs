@@ -4,6 +4,7 @@
 //! sequences of a namespace begin at 1, have no gaps, and are never given out again, whatever was pruned. What is kept is
 //! always the newest part of the log without a hole.
 
+use crate::error::Error;
 use crate::id::Namespace;
 use crate::port::StoreError;
 use crate::time::Timestamp;
@@ -132,6 +133,36 @@ pub trait Events: Send + Sync {
 
     /// Every namespace that ever had an event, in order.
     fn event_namespaces(&self) -> BoxFuture<'_, Result<Vec<Namespace>, StoreError>>;
+}
+
+/// An event that a function publishes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Publication {
+    /// Where.
+    pub namespace: Namespace,
+    /// Its type.
+    pub kind: String,
+    /// What there is to tell.
+    pub data: Json,
+    /// Its id: equal ids are one event.
+    pub id: String,
+    /// What it happened to.
+    pub subject: Option<String>,
+}
+
+/// What a publisher is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The event's id.
+    pub id: String,
+    /// Its place.
+    pub sequence: u64,
+}
+
+/// The port of those who are not the engine: publishing, by the rules.
+pub trait Publisher: Send + Sync {
+    /// Publishes an event; it is durable when this answers.
+    fn publish(&self, publication: Publication) -> BoxFuture<'static, Result<Published, Error>>;
 }
 
 #[cfg(test)]

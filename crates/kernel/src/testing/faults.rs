@@ -282,6 +282,7 @@ impl Events for FaultyStore {
     }
 
     fn event_namespaces(&self) -> BoxFuture<'_, Result<Vec<Namespace>, StoreError>> {
-        self.around(Call::Events, move || self.inner.event_namespaces())
+        // Looked at in passing, when there may be no events at all: no world hangs on it.
+        self.inner.event_namespaces()
     }
 }

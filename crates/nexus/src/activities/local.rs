@@ -14,6 +14,7 @@ use nexus_kernel::port::rng::{SharedRng, SystemRng};
 use nexus_kernel::suggest::nearest;
 use nexus_sandbox::{CallContext, CallError, Capabilities, Input, Invocation, Outcome, Sandbox};
 
+use super::events::Collected;
 use super::script::Hosted;
 use super::scripts::Compiled;
 use super::{Bindings, Function, ScriptActivities, ScriptError};
@@ -35,6 +36,8 @@ pub struct Local {
 pub struct Prepared {
     /// The call.
     pub invocation: Invocation,
+    /// The events that it would publish.
+    pub events: Arc<Collected>,
     hosted: Arc<Hosted>,
 }
 
@@ -94,12 +97,14 @@ impl Local {
             ..CallContext::default()
         };
         invocation.capabilities = invocation.capabilities.and(grants);
-        Ok(Prepared { invocation, hosted })
+        let events = Arc::new(Collected::default());
+        invocation.ports.events = Some(events.clone());
+        Ok(Prepared { invocation, events, hosted })
     }
 
     /// Calls a function.
     pub async fn call(&self, prepared: Prepared) -> Result<Finished, CallError> {
-        let Prepared { invocation, hosted } = prepared;
+        let Prepared { invocation, hosted, .. } = prepared;
         let outcome = self.activities.sandbox().call(invocation).await?;
         let later = matches!(hosted.completion(Json::Null), Completion::Later);
         Ok(Finished { outcome, later })

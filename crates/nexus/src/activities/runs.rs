@@ -39,7 +39,8 @@ impl Runs {
         })
     }
 
-    async fn verb(self, verb: &str, input: Json) -> Result<Json, Error> {
+    /// Calls a verb.
+    pub(super) async fn verb(self, verb: &str, input: Json) -> Result<Json, Error> {
         let (pipeline, _) = self.way()?;
         let context = pipeline.context(Channel::Embedded);
         Ok(pipeline.call(Target::Verb(verb), input, context).await?.output)

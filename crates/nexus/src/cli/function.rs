@@ -119,11 +119,12 @@ async fn run(global: &Global, args: &RunArgs, output: Output) -> Result<(), Erro
     let Ready { local, mut prepared, shown } = Ready::of(global, &args.which).await?;
     let recorder = Recorder::new(Arc::clone(local.clock()));
     prepared.invocation.recorder = Some(recorder.clone());
-    let invocation = prepared.invocation.clone();
+    let (invocation, events) = (prepared.invocation.clone(), prepared.events.clone());
     let began = local.clock().now();
     let called = local.call(prepared).await;
     let wall_us = u64::try_from(local.clock().now().since(began).as_micros()).unwrap_or(u64::MAX);
-    let ran = Ran { shown, invocation, called, wall_us, profile: recorder.profile(), in_full: args.profile };
+    let (profile, events) = (recorder.profile(), events.take());
+    let ran = Ran { shown, invocation, called, events, wall_us, profile, in_full: args.profile };
     if output.is_json() {
         output.json(&show::json(&ran));
     } else {

@@ -296,6 +296,17 @@ pub const CALLS: &[HostCall] = &[
         ..CALL
     },
     HostCall {
+        name: "ctx.event.publish",
+        doc: "Publishes an event in the function's namespace; a repeated attempt does not publish it twice.",
+        needs: needs(Kind::EventPublish, "the type", "event:publish:order.paid"),
+        signature: "(type: string, data?: unknown, options?: { id?: string; subject?: string }): Promise<{ id: string; sequence: number }>",
+        argument: r#"{"type":"object","required":["type"],"properties":{"type":{"type":"string"},"data":{},"id":{"type":["string","null"]},"subject":{"type":["string","null"]}}}"#,
+        answer: r#"{"type":"object","required":["id","sequence"]}"#,
+        example: "ctx.event.publish('order.paid', { amount: 5 })",
+        op: Some(Op::EventPublish),
+        ..CALL
+    },
+    HostCall {
         name: "ctx.read",
         doc: "The text of a file under the project's `data/`.",
         needs: needs(Kind::FileRead, "the path", "file:read:prices.json"),

@@ -14,6 +14,7 @@ mod cache;
 mod capabilities;
 mod components;
 mod errors;
+mod events;
 mod fairness;
 mod fixture;
 mod frozen;

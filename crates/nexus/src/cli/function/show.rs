@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use nexus_kernel::Json;
+use nexus_kernel::port::event::Publication;
 use nexus_sandbox::{CallError, Invocation, Limits, LogLevel, LogLine, Profile, Stats};
 use serde_json::json;
 
@@ -24,6 +25,8 @@ pub(super) struct Ran {
     pub(super) invocation: Invocation,
     /// How it ended.
     pub(super) called: Result<Finished, CallError>,
+    /// What it would have published.
+    pub(super) events: Vec<Publication>,
     /// How long it took by the clock, in microseconds.
     pub(super) wall_us: u64,
     /// Where the time went.
@@ -54,6 +57,7 @@ pub(super) fn json(ran: &Ran) -> Json {
     let mut all = json!({
         "function": format!("{}:{}", invocation.module.file(), invocation.export),
         "logs": ran.logs(),
+        "events": ran.events.iter().map(event).collect::<Vec<_>>(),
         "host_calls": profile.calls,
         "used": ran.stats(),
         "wall_us": ran.wall_us,
@@ -79,6 +83,10 @@ pub(super) fn json(ran: &Ran) -> Json {
             .insert("profile".to_owned(), json!({ "compile_cpu_us": compile_us, "phases": profile.phases }));
     }
     all
+}
+
+fn event(it: &Publication) -> Json {
+    json!({ "type": it.kind, "id": it.id, "subject": it.subject, "data": it.data })
 }
 
 fn limits(limits: &Limits) -> Json {
@@ -123,6 +131,13 @@ pub(super) fn report(ran: &Ran, color: bool) -> String {
         };
         let message = line.message.replace('\n', "\n         ");
         let _ = writeln!(text, "  {}  {message}", paint.with(color, &format!("{level:<5}")));
+    }
+    if !ran.events.is_empty() {
+        let _ = writeln!(text, "\n{}", paint.with(BOLD, "events (not published)"));
+    }
+    for it in &ran.events {
+        let subject = it.subject.as_deref().unwrap_or_default();
+        let _ = writeln!(text, "  {}  {subject}  {}", it.kind, it.data);
     }
     if !ran.profile.calls.is_empty() {
         text.push('\n');
