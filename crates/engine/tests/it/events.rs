@@ -83,7 +83,7 @@ async fn a_wait_ends_with_an_event_that_fits_or_with_its_time() {
     let query = EventQuery { kind: Some(TypeFilter::parse("order.*")), ..after(0) };
     let engine = world.engine.clone();
     let asked = query.clone();
-    let waiting = tokio::spawn(async move { engine.events(asked, Duration::from_secs(60)).await });
+    let waiting = tokio::spawn(async move { engine.events(asked, Duration::from_mins(1)).await });
     tokio::task::yield_now().await;
     publish(&world, "user.left", 1).await;
     publish(&world, "order.paid", 2).await;

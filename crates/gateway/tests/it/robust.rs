@@ -78,7 +78,7 @@ async fn a_catalogue_that_changes_under_load_loses_no_request() {
     for _ in 0..100 {
         let same = world.catalogue.snapshot().iter().map(|operation| (**operation).clone()).collect();
         world.catalogue.replace(same).unwrap();
-        assert_eq!(crate::mcp::list_names(&world).await.len(), 17);
+        assert_eq!(crate::mcp::list_names(&world).await.len(), 18);
     }
     done.store(true, Ordering::Release);
     for caller in callers {
