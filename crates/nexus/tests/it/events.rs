@@ -117,14 +117,20 @@ impl Stream {
 
     /// Reads on until a text is there; the end of the stream is told.
     fn until(&mut self, wanted: &str) -> bool {
-        let mut bytes = [0; 4096];
-        while !self.text.contains(wanted) {
+        let mut bytes = vec![0; 65_536];
+        let mut looked = 0;
+        loop {
+            // What was looked through is not looked through again, but for a beginning of what is wanted.
+            let from = self.text.floor_char_boundary(looked);
+            if self.text[from..].contains(wanted) {
+                return true;
+            }
+            looked = self.text.len().saturating_sub(wanted.len());
             match self.connection.read(&mut bytes) {
                 Ok(0) | Err(_) => return false,
                 Ok(count) => self.text.push_str(&String::from_utf8_lossy(&bytes[..count])),
             }
         }
-        true
     }
 }
 

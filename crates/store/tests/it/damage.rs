@@ -5,8 +5,10 @@ use std::path::Path;
 
 use nexus_kernel::code;
 use nexus_kernel::error::{Code, Error};
+use nexus_kernel::id::Namespace;
 use nexus_kernel::port::StoreError;
 use nexus_kernel::port::blob::{Blobs as _, Hash};
+use nexus_kernel::port::event::{EventQuery, Events as _};
 use nexus_kernel::port::log::Log as _;
 use nexus_kernel::port::runs::{RunFilter, Runs as _};
 use nexus_kernel::testing::store_contract::{append, key};
@@ -206,6 +208,31 @@ fn values_of_the_wrong_kind_are_damage() {
     let all = RunFilter { limit: 10, ..RunFilter::default() };
     assert!(matches!(wait(store.runs(all.into())), Err(StoreError::Damaged(_))));
     assert!(matches!(wait(store.read(&key("a"), 0)), Err(StoreError::Damaged(_))));
+}
+
+#[test]
+fn a_hole_in_a_log_of_events_is_told() {
+    let folder = closed(1);
+    let told = |sql: &str| {
+        shell(folder.path(), sql);
+        let findings = nexus_store::examine(folder.path(), &mut |_| Vec::new());
+        let bad =
+            findings.iter().filter(|it| it.check == "events" && it.severity != nexus_store::Severity::Good);
+        bad.map(|it| it.message.clone()).collect::<Vec<_>>().join("; ")
+    };
+    let insert = "INSERT INTO events (namespace, sequence, type, time, id, source, data) VALUES ";
+    assert_eq!(
+        told(&format!(
+            "{insert} ('n', 4, 't', 1, 'a', 's', '1'), ('n', 5, 't', 1, 'b', 's', '{{}}');
+        INSERT INTO event_heads VALUES ('n', 5)"
+        )),
+        ""
+    );
+    assert!(told(&format!("{insert} ('n', 7, 't', 1, 'c', 's', '1')")).contains("have a hole"));
+    assert!(told("UPDATE events SET data = 'x' WHERE sequence = 5").contains("no JSON"));
+    let store = open(folder.path()).unwrap();
+    let query = EventQuery { namespace: Namespace::new("n").unwrap(), after: 4, kind: None, limit: 9 };
+    assert!(matches!(wait(store.event_read(query)), Err(StoreError::Damaged(_))));
 }
 
 /// Uses every part of a store, whatever is wrong with it.
