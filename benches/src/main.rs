@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine durable sandbox fairness rest process`) only
 //! those; `job` does what `benches/peers` do; `sandbox soak [SECONDS]` runs functions, one in ten of them hostile, and compares what the process holds
-//! before and after; `sandbox fuzz [SECONDS [TARGET]]` runs each target of the sandbox that long; `sandbox scripts [COUNT [SEED]]` prints scripts and their results for
+//! before and after; `sandbox million` does so with a million good ones; `sandbox fuzz [SECONDS [TARGET]]` runs each target of the sandbox that long; `sandbox scripts [COUNT [SEED]]` prints scripts and their results for
 //! `benches/peers/sandbox/differ`; `simulate COUNT [FROM]` lives through the worlds of that many seeds instead. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
 
 mod durable;
@@ -44,11 +44,14 @@ fn main() -> Result<()> {
         return match what.as_str() {
             "soak" => runtime()?.block_on(sandbox::soak::run(seconds.unwrap_or(600))),
             "fuzz" => sandbox::fuzz::run(seconds.unwrap_or(60), rest.get(1).map(String::as_str)),
+            "million" => runtime()?.block_on(sandbox::million::run()),
             "scripts" => {
                 let seed = rest.get(1).map(|text| text.parse()).transpose()?.unwrap_or(1);
                 runtime()?.block_on(sandbox::differ::run(seconds.unwrap_or(1_000), seed))
             }
-            other => anyhow::bail!("there is no {other:?} of the sandbox; there are soak, fuzz, scripts"),
+            other => {
+                anyhow::bail!("there is no {other:?} of the sandbox; there are soak, million, fuzz, scripts")
+            }
         };
     }
     if given.first().is_some_and(|name| name == "simulate") {

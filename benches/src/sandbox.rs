@@ -3,6 +3,7 @@
 
 pub(crate) mod differ;
 pub(crate) mod fuzz;
+pub(crate) mod million;
 mod rows;
 pub(crate) mod soak;
 

@@ -3,7 +3,7 @@
 //! Looked at are resident memory (while it runs and at the end), mappings, descriptors, threads, the right to every one of
 //! the pool's instances, operations under way, and functions kept on disk. The last line is the verdict.
 
-mod held;
+pub(super) mod held;
 mod world;
 
 use std::sync::Arc;

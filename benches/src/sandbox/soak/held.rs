@@ -7,15 +7,15 @@ const SLACK_KIB: usize = 8 * 1_024;
 
 /// One look.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Held {
-    pub(super) rss_kib: usize,
-    pub(super) mappings: usize,
-    pub(super) descriptors: usize,
-    pub(super) threads: usize,
+pub(in crate::sandbox) struct Held {
+    pub(in crate::sandbox) rss_kib: usize,
+    pub(in crate::sandbox) mappings: usize,
+    pub(in crate::sandbox) descriptors: usize,
+    pub(in crate::sandbox) threads: usize,
 }
 
 impl Held {
-    pub(super) fn now() -> Result<Held> {
+    pub(in crate::sandbox) fn now() -> Result<Held> {
         let status = std::fs::read_to_string("/proc/self/status")?;
         let number = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
@@ -29,7 +29,7 @@ impl Held {
         })
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(in crate::sandbox) fn text(&self) -> String {
         let Held { rss_kib, mappings, descriptors, threads } = self;
         let mib = rss_kib / 1_024;
         format!(
@@ -40,7 +40,7 @@ impl Held {
 
 /// What is wrong with a series of looks under load, the first of which came after warming up: the mean memory of the
 /// later half is more than that of the earlier one and a twentieth, and more than that by [`SLACK_KIB`].
-pub(super) fn trend(looks: &[Held]) -> Option<String> {
+pub(in crate::sandbox) fn trend(looks: &[Held]) -> Option<String> {
     let (early, late) = looks.split_at(looks.len() / 2);
     let mean = |part: &[Held]| part.iter().map(|held| held.rss_kib).sum::<usize>() / part.len().max(1);
     let (before, after) = (mean(early), mean(late));
@@ -50,7 +50,7 @@ pub(super) fn trend(looks: &[Held]) -> Option<String> {
 }
 
 /// What is wrong with what is held at the end, beside the first look after warming up.
-pub(super) fn left(before: &Held, after: &Held) -> Vec<String> {
+pub(in crate::sandbox) fn left(before: &Held, after: &Held) -> Vec<String> {
     let bounds = [
         ("memory, KiB", after.rss_kib, before.rss_kib + before.rss_kib / 20 + SLACK_KIB),
         ("mappings", after.mappings, before.mappings + 50),
