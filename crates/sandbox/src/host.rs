@@ -98,9 +98,10 @@ impl State {
         }
     }
 
-    /// That of an instance with the same limits, which nobody has called.
+    /// That of an instance with the same limits, which nobody has called. It steps aside like any other.
     pub(crate) fn for_looking(&self) -> State {
-        State::new(self.limits.clone(), None, self.clock.clone(), self.rng.clone())
+        let looking = State::new(self.limits.clone(), None, self.clock.clone(), self.rng.clone());
+        State { crew: self.crew.clone(), ..looking }
     }
 
     /// A slice begins: its processor time is counted from here, and for its script the clock stands still.

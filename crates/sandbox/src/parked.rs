@@ -154,7 +154,7 @@ impl Waits {
     /// Hands a parcel to the keeper; true when it is kept. What cannot be kept is told, and does no harm.
     pub(crate) async fn save(&mut self, spilled: &Spilled) -> bool {
         let Some(keep) = &self.keep else { return false };
-        let parcel = self.parcel(spilled, keep);
+        let Some(parcel) = self.parcel(spilled, keep) else { return false };
         match keep.keeper.save(parcel).await {
             Ok(()) => {
                 self.saved = true;
@@ -169,7 +169,7 @@ impl Waits {
         }
     }
 
-    fn parcel(&self, spilled: &Spilled, keep: &Keep) -> Vec<u8> {
+    fn parcel(&self, spilled: &Spilled, keep: &Keep) -> Option<Vec<u8>> {
         let scope = spilled.state.scope.as_deref();
         let header = Header {
             abi: ABI,
@@ -184,8 +184,8 @@ impl Waits {
             pending: self.pending.values().map(|started| Pending::of(started)).collect(),
         };
         let mut bytes = header.write();
-        spilled.difference().write(&mut bytes);
-        keep.key.close(bytes)
+        spilled.difference()?.write(&mut bytes);
+        Some(keep.key.close(bytes))
     }
 }
 
