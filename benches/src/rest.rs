@@ -96,6 +96,7 @@ fn noop() -> Operation {
     };
     let properties = json!({ "order": { "type": "string" }, "amount": { "type": "integer", "minimum": 1 } });
     Operation {
+        contract: nexus_kernel::contract::Contract::default(),
         input_bytes_max: nexus_kernel::limits::PAYLOAD_BYTES_MAX,
         name: "Noop".into(),
         namespace: Some(Namespace::default()),

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use nexus_kernel::call::{Answer, CallContext, RunAnswer, Wait};
 use nexus_kernel::code;
+use nexus_kernel::contract::Contract;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::limits::PAYLOAD_BYTES_MAX;
@@ -108,6 +109,7 @@ impl Verb {
             doc: self.doc.to_owned(),
             input: self.input,
             output: self.output,
+            contract: Contract::default(),
             input_bytes_max: PAYLOAD_BYTES_MAX,
             effect: self.effect,
             permission: format!("{noun}:{action}"),
@@ -246,6 +248,7 @@ fn workflow_operation(
         doc: workflow.doc.clone(),
         input: workflow.input_schema.clone(),
         output: workflow.result_schema.clone(),
+        contract: Contract::default(),
         input_bytes_max: PAYLOAD_BYTES_MAX,
         effect: Effect::Long,
         permission: format!("workflow:{}:execute", workflow.name),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::Json;
 use crate::failure::Failure;
-use crate::id::{Namespace, RunId, WorkflowId};
+use crate::id::{Namespace, RunId, SessionId, WorkflowId};
 use crate::port::runs::RunStatus;
 
 /// Who calls. Built from credentials by the pipeline, never from the body of a request.
@@ -31,6 +31,8 @@ pub enum Channel {
     Cli,
     /// Model Context Protocol.
     Mcp,
+    /// A WebSocket.
+    Socket,
     /// Code in this process.
     Embedded,
 }
@@ -41,6 +43,7 @@ impl fmt::Display for Channel {
             Channel::Rest => "rest",
             Channel::Cli => "cli",
             Channel::Mcp => "mcp",
+            Channel::Socket => "websocket",
             Channel::Embedded => "embedded",
         })
     }
@@ -70,6 +73,8 @@ pub struct CallContext {
     pub wait: Wait,
     /// The caller's own id for the work, where the operation starts some.
     pub workflow_id: Option<WorkflowId>,
+    /// The session that the call belongs to.
+    pub session: Option<SessionId>,
     /// Equal keys of one caller start the work once. Never guessed from the input.
     pub idempotency_key: Option<String>,
 }
@@ -83,6 +88,7 @@ impl CallContext {
             request_id: request_id.into(),
             wait: Wait::Done,
             workflow_id: None,
+            session: None,
             idempotency_key: None,
         }
     }

@@ -130,6 +130,7 @@ mod tests {
 
     fn operation(namespace: Option<&str>, name: &str) -> Operation {
         Operation {
+            contract: crate::contract::Contract::default(),
             input_bytes_max: crate::limits::PAYLOAD_BYTES_MAX,
             name: name.into(),
             namespace: namespace.map(|name| Namespace::new(name).unwrap()),

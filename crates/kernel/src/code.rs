@@ -143,6 +143,12 @@ codes! {
     EVENT_UNKNOWN = "NX-2302", "there is no such event", 404, NotFound;
     /// A cursor that the log of events has not reached.
     EVENT_CURSOR = "NX-2303", "the cursor is beyond the log", 409, Usage;
+    /// No such session, or it has ended, or it is somebody else's.
+    SESSION_UNKNOWN = "NX-2401", "there is no such session", 404, NotFound;
+    /// A session is not at the version that the request was made for.
+    SESSION_CHANGED = "NX-2402", "the session has changed meanwhile", 409, Usage;
+    /// A session's state does not keep to the rules.
+    SESSION_INVALID = "NX-2403", "the session cannot hold this", 422, Usage;
     /// The run failed.
     RUN_FAILED = "NX-3001", "the run failed", 422, Failed;
     /// The run was cancelled, terminated or ran out of time.

@@ -137,6 +137,45 @@ impl fmt::Display for RunId {
     }
 }
 
+/// The identity of a session: `ses_` and 26 characters of chance. Whoever knows it can use the session as far as they
+/// are its principal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SessionId(Arc<str>);
+
+impl SessionId {
+    /// What every session id begins with.
+    pub const PREFIX: &'static str = "ses_";
+
+    /// A new id of 128 random bits.
+    pub fn generate(rng: &dyn Rng) -> SessionId {
+        let mut random = [0_u8; 16];
+        rng.fill(&mut random);
+        SessionId(format!("{}{}", SessionId::PREFIX, base32(u128::from_le_bytes(random))).into())
+    }
+
+    /// Reads an id given by a caller. It need not exist.
+    pub fn parse(text: &str) -> Result<SessionId, Error> {
+        let digits = text.strip_prefix(SessionId::PREFIX).unwrap_or("");
+        if digits.len() == 26 && digits.bytes().all(|b| BASE32.contains(&b)) {
+            return Ok(SessionId(text.into()));
+        }
+        Err(Error::new(&code::SESSION_UNKNOWN, "that is not a session id")
+            .help("session ids look like ses_0688ab1tdpv3h9m5x7cq2wnk4e; `nexus session create` makes one"))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 fn base32(value: u128) -> String {
     let digit = |at: u32| {
         let five_bits = usize::try_from((value >> (at * 5)) & 31).unwrap_or(0);

@@ -9,6 +9,7 @@ pub mod activity;
 pub mod call;
 pub mod catalogue;
 pub mod code;
+pub mod contract;
 pub mod doer;
 pub mod error;
 pub mod failure;
@@ -18,6 +19,7 @@ pub mod memory;
 pub mod operation;
 pub mod port;
 pub mod retry;
+pub mod route;
 pub mod suggest;
 pub mod task;
 #[cfg(feature = "testing")]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::call::{Answer, CallContext};
+use crate::contract::Contract;
 use crate::error::Error;
 use crate::id::Namespace;
 use crate::{BoxFuture, Json};
@@ -60,6 +61,8 @@ pub struct Operation {
     pub permission: String,
     /// Where it is defined, `file:line:column`, for workflows.
     pub defined_at: Option<String>,
+    /// What it promises beside its schemas.
+    pub contract: Contract,
     /// What carries it out.
     pub handler: Arc<dyn Handler>,
 }

@@ -94,6 +94,7 @@ mod tests {
             Box::pin(async { Ok(Answer::of(input)) })
         };
         Arc::new(Operation {
+            contract: nexus_kernel::contract::Contract::default(),
             input_bytes_max: nexus_kernel::limits::PAYLOAD_BYTES_MAX,
             name: "test.op".into(),
             namespace: None,

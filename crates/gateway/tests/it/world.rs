@@ -98,6 +98,7 @@ where
         Box::pin(work(input, context))
     };
     Operation {
+        contract: nexus_kernel::contract::Contract::default(),
         input_bytes_max: nexus_kernel::limits::PAYLOAD_BYTES_MAX,
         name: name.into(),
         namespace,

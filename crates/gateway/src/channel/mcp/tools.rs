@@ -186,6 +186,7 @@ mod tests {
             Box::pin(async { Ok(Answer::of(input)) })
         };
         Arc::new(Operation {
+            contract: nexus_kernel::contract::Contract::default(),
             input_bytes_max: nexus_kernel::limits::PAYLOAD_BYTES_MAX,
             name: name.into(),
             namespace: namespace.map(|name| Namespace::new(name).unwrap()),

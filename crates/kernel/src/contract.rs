@@ -1,0 +1,28 @@
+//! Contracts: what an operation promises its callers beside its schemas.
+
+use crate::Json;
+use crate::route::Route;
+
+/// What is told of an operation on every channel. Everything is optional.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Contract {
+    /// Inputs worth trying, with what came of them.
+    pub examples: Vec<Example>,
+    /// Why it should not be used any more, and what to use instead.
+    pub deprecated: Option<String>,
+    /// Paths of its own under which HTTP callers reach it.
+    pub routes: Vec<Route>,
+    /// Words that group operations for people.
+    pub tags: Vec<String>,
+}
+
+/// One input worth trying.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Example {
+    /// What it shows.
+    pub title: String,
+    /// The input, fitting the operation's schema.
+    pub input: Json,
+    /// What comes back, when that is known.
+    pub output: Option<Json>,
+}
