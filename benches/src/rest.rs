@@ -85,7 +85,7 @@ async fn gateway() -> Result<Started> {
     let pipeline = Pipeline::new(catalogue, Arc::new(SystemClock), Arc::new(SystemRng));
     let listener = nexus_gateway::bind(SocketAddr::from(([127, 0, 0, 1], 0)), false).await?;
     let gateway = Gateway::new(Options::new(listener, pipeline))?;
-    let address = gateway.address();
+    let address = gateway.address().ok_or_else(|| anyhow::anyhow!("the server listens nowhere"))?;
     let serving = async { drop(gateway.run(Shutdown::new()).await) };
     Ok((address, Box::pin(serving)))
 }

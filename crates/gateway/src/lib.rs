@@ -5,15 +5,22 @@
 //! its own bytes. What is not in the catalogue cannot be called; what is in it can be called through every channel.
 
 mod channel;
+mod envelope;
+mod etag;
+mod front;
 pub mod guard;
 pub mod limits;
+pub mod listener;
 pub mod pipeline;
 pub mod problem;
 pub mod request_id;
+pub mod schema;
 pub mod server;
 mod stage;
+pub mod tls;
 
 pub use channel::rest::PATHS;
 pub use channel::rest::health::{Check, Checking, Pages};
+pub use listener::{Listener, bind};
 pub use pipeline::{Pipeline, Target};
-pub use server::{Gateway, Options, bind};
+pub use server::{Gateway, Options};

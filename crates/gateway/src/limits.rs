@@ -22,7 +22,22 @@ pub const HEADER_BYTES_MAX: usize = 64 * 1024;
 pub const HEADER_SECONDS_MAX: u64 = 30;
 
 /// Most connections at a time; further ones wait to be accepted.
-pub const CONNECTIONS_MAX: usize = 10_000;
+pub const CONNECTIONS_MAX: usize = 20_000;
+
+/// Most requests at hand at a time; further ones are refused with 503. Streams do not count once they have begun.
+pub const REQUESTS_MAX: usize = 20_000;
+
+/// Most requests at a time on one connection of HTTP/2.
+pub const STREAMS_MAX: u32 = 250;
+
+/// Smallest answer that is compressed for those who accept it, in bytes.
+pub const COMPRESSED_BYTES_MIN: u16 = 1_024;
+
+/// Largest answer that gets an entity tag, in bytes.
+pub const ETAG_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Largest answer that is put into an envelope under `/api/`, in bytes.
+pub const ENVELOPE_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// How long requests may go on after the server was told to stop, in seconds.
 pub const DRAIN_SECONDS_MAX: u64 = 10;

@@ -1,7 +1,7 @@
 //! Problems: the only place where an [`Error`] becomes an HTTP answer, as RFC 9457 problem details.
 
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use nexus_kernel::Json;
 use nexus_kernel::code;
@@ -26,6 +26,16 @@ impl Problem {
     pub fn with_status(status: StatusCode, error: Error) -> Problem {
         Problem { error, status }
     }
+
+    /// What went wrong.
+    pub(crate) fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// The status it is told with.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
 }
 
 impl From<Error> for Problem {
@@ -44,12 +54,17 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Gives an answer its correlation id, and a problem its bytes.
-pub(crate) fn finish(mut response: Response, id: &RequestId) -> Response {
+/// The header with the version of this server.
+pub const VERSION_HEADER: HeaderName = HeaderName::from_static("x-nexus-version");
+
+/// Gives an answer its correlation id and the server's version, and a problem its bytes.
+pub(crate) fn finish(mut response: Response, id: &RequestId, version: &HeaderValue) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         write(&mut response, &problem, id);
     }
-    response.headers_mut().insert(request_id::HEADER, id.header_value());
+    let headers = response.headers_mut();
+    headers.insert(request_id::HEADER, id.header_value());
+    headers.insert(VERSION_HEADER, version.clone());
     response
 }
 

@@ -1,40 +1,40 @@
 //! The server: one listener, every channel, and an orderly end.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderValue;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::task::Shutdown;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tower_http::compression::Compression;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 use crate::channel::mcp;
+use crate::channel::rest::custom::Routes;
 use crate::channel::rest::health::{Check, Pages};
 use crate::channel::rest::{self, Rest};
+use crate::front::{Front, FrontService};
 use crate::guard::Guard;
 use crate::limits::{
-    ACCEPT_RETRY_MILLIS, CONNECTIONS_MAX, DRAIN_SECONDS_MAX, HEADER_BYTES_MAX, HEADER_SECONDS_MAX,
+    ACCEPT_RETRY_MILLIS, COMPRESSED_BYTES_MIN, CONNECTIONS_MAX, DRAIN_SECONDS_MAX, HEADER_BYTES_MAX,
+    HEADER_SECONDS_MAX, REQUESTS_MAX, STREAMS_MAX,
 };
+use crate::listener::{Accepted, Listener};
 use crate::pipeline::Pipeline;
-use crate::problem;
 
 /// What a gateway is made from: a listener of [`bind`], the pipeline, and what has a default.
 pub struct Options {
-    listener: TcpListener,
+    listeners: Vec<Listener>,
     pipeline: Pipeline,
     version: String,
     checks: Vec<Check>,
@@ -42,13 +42,14 @@ pub struct Options {
     allowed_hosts: Vec<String>,
     allowed_origins: Vec<String>,
     drain: Duration,
+    requests_max: usize,
 }
 
 impl Options {
     /// Options with every default.
-    pub fn new(listener: TcpListener, pipeline: Pipeline) -> Options {
+    pub fn new(listener: impl Into<Listener>, pipeline: Pipeline) -> Options {
         Options {
-            listener,
+            listeners: vec![listener.into()],
             pipeline,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             checks: Vec::new(),
@@ -56,7 +57,19 @@ impl Options {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             drain: Duration::from_secs(DRAIN_SECONDS_MAX),
+            requests_max: REQUESTS_MAX,
         }
+    }
+
+    /// One more place to listen at.
+    pub fn listener(mut self, listener: impl Into<Listener>) -> Options {
+        self.listeners.push(listener.into());
+        self
+    }
+
+    /// How many requests may be at hand at a time; further ones are refused.
+    pub fn requests_max(self, requests_max: usize) -> Options {
+        Options { requests_max, ..self }
     }
 
     /// The version told to callers.
@@ -91,72 +104,103 @@ impl Options {
     }
 }
 
-/// Binds an address. Anything but the loopback is refused unless the caller insists, because nothing is authenticated.
-pub async fn bind(address: SocketAddr, insecure: bool) -> Result<TcpListener, Error> {
-    if !address.ip().is_loopback() && !insecure {
-        let message = format!("refusing to listen on {address}: anybody who reaches it could run workflows");
-        return Err(Error::new(&code::NOT_LOOPBACK, message)
-            .help("listen on 127.0.0.1, or give --insecure when something else keeps strangers out"));
-    }
-    TcpListener::bind(address).await.map_err(|error| bind_error(address, &error))
-}
-
-fn bind_error(address: SocketAddr, error: &std::io::Error) -> Error {
-    if error.kind() == std::io::ErrorKind::AddrInUse {
-        let next = address.port().saturating_add(1);
-        return Error::new(&code::ADDRESS_IN_USE, format!("{address} is in use"))
-            .help(format!("try --port {next}, or --port 0 for a free one"));
-    }
-    Error::new(&code::CONFIG_INVALID, format!("cannot listen on {address}: {error}"))
-        .help("choose an address of this machine and a port above 1023")
-}
-
 /// The gateway: accepts connections until it is told to stop. Code in this process goes through its [`Pipeline`].
 pub struct Gateway {
-    listener: TcpListener,
-    address: SocketAddr,
-    front: Arc<Front>,
+    doors: Vec<Door>,
     clock: SharedClock,
     drain: Duration,
+}
+
+/// A listener, and what requests that come in there meet.
+struct Door {
+    listener: Listener,
+    front: Arc<Front>,
 }
 
 impl Gateway {
     /// A gateway that listens and does not answer yet.
     pub fn new(options: Options) -> Result<Gateway, Error> {
-        let Options { listener, pipeline, version, checks, pages, allowed_hosts, allowed_origins, drain } =
-            options;
-        let address = listener.local_addr().map_err(|error| Error::internal(error.to_string()))?;
+        let Options { listeners, pipeline, version, checks, pages, .. } = options;
+        let told = HeaderValue::from_str(&version).map_err(|error| Error::internal(error.to_string()))?;
         let clock = Arc::clone(pipeline.clock());
         let mcp = mcp::service(pipeline.clone(), &version);
-        let router = rest::router(Rest { pipeline: pipeline.clone(), version, checks, pages })
-            .route_service("/mcp", mcp);
-        let guard = Guard::new(address.ip().is_loopback(), allowed_hosts, allowed_origins);
-        let front = Arc::new(Front { guard, pipeline, router: TowerToHyperService::new(router) });
-        Ok(Gateway { listener, address, front, clock, drain })
+        let router = rest::router(Rest {
+            pipeline: pipeline.clone(),
+            version,
+            checks,
+            pages,
+            routes: Routes::default(),
+        })
+        .route_service("/mcp", mcp);
+        let admitted = Arc::new(Semaphore::new(options.requests_max));
+        let door = |listener: Listener| {
+            // Who may connect to a socket in the file system is decided there; no browser can be led to one.
+            let (is_loopback, hosts) = match listener.address() {
+                Some(address) => (address.ip().is_loopback(), options.allowed_hosts.clone()),
+                None => (false, Vec::new()),
+            };
+            let front = Front {
+                guard: Guard::new(is_loopback, hosts, options.allowed_origins.clone()),
+                pipeline: pipeline.clone(),
+                router: TowerToHyperService::new(router.clone()),
+                admitted: Arc::clone(&admitted),
+                version: told.clone(),
+            };
+            Door { listener, front: Arc::new(front) }
+        };
+        let doors = listeners.into_iter().map(door).collect();
+        Ok(Gateway { doors, clock, drain: options.drain })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// The first address of the network where it listens.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.doors.iter().find_map(|door| door.listener.address())
     }
 
     /// Serves. After the shutdown begins nothing new is accepted, and open requests have until the drain ends.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
-        let mut connections = JoinSet::new();
+        let Gateway { doors, clock, drain } = self;
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let keep = |door: Door| {
+            let at = Doorway {
+                clock: clock.clone(),
+                permits: Arc::clone(&permits),
+                shutdown: shutdown.clone(),
+                drain,
+            };
+            at.keep(door)
+        };
+        futures::future::join_all(doors.into_iter().map(keep)).await;
+        Ok(())
+    }
+}
+
+/// What all doors share while they are open.
+struct Doorway {
+    clock: SharedClock,
+    permits: Arc<Semaphore>,
+    shutdown: Shutdown,
+    drain: Duration,
+}
+
+impl Doorway {
+    /// Lets connections in until the shutdown, then waits for those that are open.
+    async fn keep(self, door: Door) {
+        let mut connections = JoinSet::new();
         loop {
             tokio::select! {
                 biased;
-                () = shutdown.begun() => break,
+                () = self.shutdown.begun() => break,
                 Some(_) = connections.join_next() => {}
-                accepted = self.accept(&permits) => {
-                    if let Some((stream, permit)) = accepted {
-                        connections.spawn(serve(stream, permit, Arc::clone(&self.front), shutdown.clone()));
+                accepted = self.accept(&door.listener) => {
+                    if let Some((accepted, permit)) = accepted {
+                        let (front, clock) = (Arc::clone(&door.front), self.clock.clone());
+                        connections.spawn(serve(accepted, permit, front, (clock, self.shutdown.clone())));
                     }
                 }
             }
         }
-        drop(self.listener);
+        drop(door);
         let deadline = self.clock.sleep_until(self.clock.now().plus(self.drain));
         tokio::select! {
             biased;
@@ -166,14 +210,13 @@ impl Gateway {
                 connections.shutdown().await;
             }
         }
-        Ok(())
     }
 
     /// The next connection; nothing when there was none to be had, for example for lack of file descriptors.
-    async fn accept(&self, permits: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-        let permit = Arc::clone(permits).acquire_owned().await.ok()?;
-        match self.listener.accept().await {
-            Ok((stream, _)) => Some((stream, permit)),
+    async fn accept(&self, listener: &Listener) -> Option<(Accepted, OwnedSemaphorePermit)> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+        match listener.accept().await {
+            Ok(accepted) => Some((accepted, permit)),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 let pause = Duration::from_millis(ACCEPT_RETRY_MILLIS);
@@ -184,22 +227,24 @@ impl Gateway {
     }
 }
 
-/// Serves one connection until it or the server ends.
-async fn serve(stream: TcpStream, permit: OwnedSemaphorePermit, front: Arc<Front>, shutdown: Shutdown) {
+/// Serves one connection, HTTP/1.1 or HTTP/2 as its client speaks, until it or the server ends.
+async fn serve(
+    accepted: Accepted,
+    permit: OwnedSemaphorePermit,
+    front: Arc<Front>,
+    (clock, shutdown): (SharedClock, Shutdown),
+) {
     let _permit = permit;
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "answers on this connection may be delayed");
-    }
+    let Some(stream) = accepted.open(&clock).await else { return };
+    let answering = Compression::new(FrontService(front)).gzip(true).compress_when(worth_compressing());
+    let answering = TowerToHyperService::new(answering);
     let stop = shutdown.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        let front = Arc::clone(&front);
         request.extensions_mut().insert(stop.clone());
-        async move { Ok::<_, Infallible>(front.answer(request).await) }
+        answering.call(request)
     });
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).max_header_size(HEADER_BYTES_MAX);
-    builder.header_read_timeout(Duration::from_secs(HEADER_SECONDS_MAX));
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let builder = protocol();
+    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,
@@ -213,24 +258,27 @@ async fn serve(stream: TcpStream, permit: OwnedSemaphorePermit, front: Arc<Front
     }
 }
 
-/// What every request passes before its channel and every answer after it.
-struct Front {
-    guard: Guard,
-    pipeline: Pipeline,
-    router: TowerToHyperService<Router>,
+/// Answers that fit into a packet gain nothing; streams must not wait for more to compress.
+fn worth_compressing() -> impl Predicate {
+    SizeAbove::new(COMPRESSED_BYTES_MIN)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::IMAGES)
+        .and(NotForContentType::const_new("application/octet-stream"))
 }
 
-impl Front {
-    async fn answer(&self, mut request: hyper::Request<Incoming>) -> Response {
-        let id = self.pipeline.request_ids().of(request.headers());
-        let response = match self.guard.check(request.uri(), request.headers()) {
-            Ok(()) => {
-                request.extensions_mut().insert(id.clone());
-                let Ok(response) = self.router.call(request.map(Body::new)).await;
-                response
-            }
-            Err(problem) => problem.into_response(),
-        };
-        problem::finish(response, &id)
-    }
+/// How both versions of HTTP are spoken, with the limits of each.
+fn protocol() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    let headers = Duration::from_secs(HEADER_SECONDS_MAX);
+    // The buffer holds a whole head, so its size is the limit of heads.
+    builder.http1().timer(TokioTimer::new()).max_buf_size(HEADER_BYTES_MAX).header_read_timeout(headers);
+    let header_bytes = u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(header_bytes)
+        .max_concurrent_streams(STREAMS_MAX)
+        .keep_alive_interval(Some(headers))
+        .keep_alive_timeout(headers);
+    builder
 }

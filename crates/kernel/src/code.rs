@@ -83,6 +83,10 @@ codes! {
     METHOD_UNKNOWN = "NX-2010", "the method is not allowed here", 405, Usage;
     /// An update was refused by its run.
     UPDATE_REFUSED = "NX-2011", "the run refuses the update", 422, Failed;
+    /// An idempotency key was used before, for something else.
+    KEY_REUSED = "NX-2012", "the idempotency key was used for another request", 422, Usage;
+    /// The first request of this idempotency key has no answer yet.
+    KEY_PENDING = "NX-2013", "the first request of this idempotency key is under way", 409, Unavailable;
     /// A list filter cannot be understood.
     FILTER_INVALID = "NX-2020", "the filter cannot be understood", 422, Usage;
     /// The run is open, and what was asked is for closed ones.
@@ -185,6 +189,8 @@ codes! {
     DATA_UNSOUND = "NX-4011", "the data folder has faults", 503, Failed;
     /// A backup cannot be made, or is not one.
     BACKUP_FAILED = "NX-4012", "the backup failed", 503, Failed;
+    /// The server has too much to do.
+    OVERLOADED = "NX-4013", "the server has too much to do", 503, Unavailable;
     /// A function threw.
     FUNCTION_THREW = "NX-5001", "a function threw an error", 500, Failed;
     /// A function used up its processor time.

@@ -6,6 +6,8 @@ pub mod http;
 pub mod limits;
 pub mod sandbox;
 pub mod secret;
+pub mod server;
+pub mod workflow;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,6 +28,8 @@ use events::EventsConfig;
 use http::HttpConfig;
 use sandbox::SandboxConfig;
 use secret::SecretConfig;
+use server::ServerConfig;
+use workflow::WorkflowConfig;
 
 /// The shortest time that closed runs may be kept for: whoever waits for a result must be able to ask for it.
 const RETENTION_MIN: Duration = Duration::from_mins(1);
@@ -55,6 +59,8 @@ pub struct Config {
     pub namespaces: BTreeMap<String, NamespaceConfig>,
     /// Activities that are carried out elsewhere.
     pub activities: BTreeMap<String, ActivityConfig>,
+    /// What callers are told of single workflows.
+    pub workflows: BTreeMap<String, WorkflowConfig>,
 }
 
 /// `[project]`.
@@ -63,31 +69,6 @@ pub struct Config {
 pub struct ProjectConfig {
     /// Shown to people; the folder's name when absent.
     pub name: Option<String>,
-}
-
-/// `[server]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ServerConfig {
-    /// Address to listen on.
-    pub host: String,
-    /// Port to listen on; 0 takes a free one.
-    pub port: u16,
-    /// Names in the `Host` header to accept beside this machine's own.
-    pub allowed_hosts: Vec<String>,
-    /// Web pages, by origin, whose scripts may call.
-    pub allowed_origins: Vec<String>,
-}
-
-impl Default for ServerConfig {
-    fn default() -> ServerConfig {
-        ServerConfig {
-            host: "127.0.0.1".to_owned(),
-            port: 8000,
-            allowed_hosts: Vec::new(),
-            allowed_origins: Vec::new(),
-        }
-    }
 }
 
 /// `[engine]`.
@@ -201,6 +182,7 @@ impl Config {
         config.sandbox.check()?;
         config.secrets.iter().try_for_each(|(name, secret)| secret.check(name))?;
         config.http.ranges()?;
+        config.workflows.iter().try_for_each(|(name, workflow)| workflow.check(name))?;
         Ok(config)
     }
 }

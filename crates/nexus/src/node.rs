@@ -1,7 +1,7 @@
 //! Wiring: a project, a store, an engine, the sandbox and a pipeline become one node.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use nexus_engine::version::{Deployed, Deployment, Followed, Ramp};
@@ -24,6 +24,8 @@ use tokio::task::JoinHandle;
 
 use crate::activities::{self, ScriptActivities};
 use crate::built::{Report, build};
+use crate::config::Config;
+use crate::contract;
 use crate::output::Output;
 use crate::project::Project;
 
@@ -56,6 +58,8 @@ pub struct Node {
     shutdown: Shutdown,
     running: Option<JoinHandle<Result<(), Error>>>,
     database: Option<SqliteStore>,
+    /// The configuration of what is served, for the operations of other versions.
+    contracts: Arc<RwLock<Arc<Config>>>,
 }
 
 impl Node {
@@ -93,6 +97,7 @@ impl Node {
             shutdown,
             running: None,
             database,
+            contracts: Arc::default(),
         };
         if let Some(shelf) = shelf {
             node.activities.keep_on(shelf.clone());
@@ -119,6 +124,7 @@ impl Node {
         }
         // What cannot become operations is not deployed.
         let mut catalogue = operations::operations(&self.engine, &built.definition)?;
+        contract::apply(&self.project.config, &mut catalogue)?;
         self.engine.configure(self.project.config.settings()?);
         self.activities.bind(built.bindings);
         if purpose == Purpose::Read {
@@ -130,16 +136,24 @@ impl Node {
         // An operator may have chosen another version than that of the files.
         if let Some(current) = self.engine.definition().filter(|it| it.hash != built.definition.hash) {
             catalogue = operations::operations(&self.engine, &current)?;
+            contract::apply_where_it_fits(&self.project.config, &mut catalogue);
         }
+        *self.contracts.write().unwrap_or_else(PoisonError::into_inner) =
+            Arc::new(self.project.config.clone());
         self.pipeline.catalogue().replace(catalogue)
     }
 
     /// Serves the operations of whichever version an operator makes the current one.
     fn follow_promotions(&self) {
         let catalogue = self.pipeline.catalogue().downgrade();
+        let contracts = Arc::clone(&self.contracts);
         self.engine.on_promotion(move |engine, current| {
             let Some(catalogue) = catalogue.upgrade() else { return };
-            let replaced = operations::operations(engine, current).and_then(|all| catalogue.replace(all));
+            let config = Arc::clone(&contracts.read().unwrap_or_else(PoisonError::into_inner));
+            let replaced = operations::operations(engine, current).and_then(|mut all| {
+                contract::apply_where_it_fits(&config, &mut all);
+                catalogue.replace(all)
+            });
             if let Err(error) = replaced {
                 tracing::error!(%error, "the operations of the current version cannot be served");
             }

@@ -10,7 +10,7 @@ mod tools;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::http::request;
+use axum::http::{HeaderMap, request};
 use nexus_kernel::Json;
 use nexus_kernel::call::{CallContext, Channel, Wait};
 use rmcp::model::{
@@ -41,6 +41,12 @@ pub(crate) fn service(pipeline: Pipeline, version: &str) -> McpService {
         .with_max_request_body_bytes(BODY_BYTES_MAX)
         .disable_allowed_hosts();
     StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), config)
+}
+
+/// Whether a request is for this channel, whatever its path says: clients of other servers post to paths of their own and
+/// name the protocol in a header.
+pub(crate) fn is_meant(path: &str, headers: &HeaderMap) -> bool {
+    path == "/mcp/" || (headers.contains_key("x-mcp-version") && !path.starts_with("/mcp"))
 }
 
 /// Answers MCP requests. Every request gets a clone.

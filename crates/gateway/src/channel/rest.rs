@@ -7,10 +7,12 @@
 pub(crate) mod activities;
 pub(crate) mod body;
 pub(crate) mod catalogue;
+pub(crate) mod custom;
 pub(crate) mod events;
 pub(crate) mod execute;
 pub(crate) mod health;
 pub(crate) mod messages;
+pub(crate) mod prefer;
 pub(crate) mod query;
 pub(crate) mod request;
 pub(crate) mod runs;
@@ -28,6 +30,7 @@ use nexus_kernel::error::Error;
 use nexus_kernel::suggest;
 use serde::Serialize;
 
+use crate::channel::rest::custom::Routes;
 use crate::channel::rest::health::{Check, Pages};
 use crate::pipeline::Pipeline;
 use crate::problem::Problem;
@@ -42,6 +45,8 @@ pub(crate) struct Rest {
     pub(crate) checks: Vec<Check>,
     /// Where `/errors/{code}` finds its pages.
     pub(crate) pages: Option<Pages>,
+    /// Paths that operations declare for themselves.
+    pub(crate) routes: Routes,
 }
 
 /// The paths served, for suggestions and for documentation.
@@ -87,7 +92,7 @@ pub(crate) fn router(rest: Rest) -> Router {
         .route("/v1/runs/{id}/queries/{name}", get(messages::query).post(messages::query))
         .route("/v1/runs/{id}/updates/{name}", post(messages::update))
         .method_not_allowed_fallback(wrong_method)
-        .fallback(unknown_path)
+        .fallback(custom::call)
         .with_state(Arc::new(rest))
 }
 
@@ -111,7 +116,7 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
     Error::new(&code::METHOD_UNKNOWN, message).help("the Allow header lists the methods that are").into()
 }
 
-async fn unknown_path(uri: Uri) -> Problem {
+fn unknown_path(uri: &Uri) -> Problem {
     let error = Error::new(&code::OPERATION_UNKNOWN, format!("there is nothing at {}", uri.path()));
     match nearest_path(uri.path()) {
         Some(near) => error.help(format!("did you mean {near}?")),

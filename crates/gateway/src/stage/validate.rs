@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use jsonschema::{Draft, PatternOptions, Validator};
+use jsonschema::Validator;
 use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::operation::Operation;
 
 use crate::limits::FAULTS_MAX;
+use crate::schema;
 use crate::stage::faults;
 
 /// Compiled schemas. An operation is compiled when it is first called and forgotten once the catalogue has dropped it.
@@ -55,11 +56,8 @@ impl Validators {
     }
 }
 
-/// Patterns run on the engine that takes linear time, and nothing is fetched: a schema is data, not trusted code.
 fn compile(operation: &Operation) -> Result<Validator, Error> {
-    let options = jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(true);
-    let options = options.offline().with_pattern_options(PatternOptions::regex());
-    options.build(&operation.input).map_err(|error| {
+    schema::compile(&operation.input).map_err(|error| {
         Error::internal(format!("the input schema of {} is not valid: {error}", operation.id()))
     })
 }

@@ -55,7 +55,7 @@ impl World {
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), false).await.unwrap();
         let options = change(Options::new(listener, pipeline.clone()).version("9.9.9"));
         let gateway = Gateway::new(options).unwrap();
-        let (address, shutdown) = (gateway.address(), Shutdown::new());
+        let (address, shutdown) = (gateway.address().unwrap(), Shutdown::new());
         let running = nexus_kernel::task::spawn(gateway.run(shutdown.clone()));
         World { address, pipeline, catalogue, clock, shutdown, running, gate, begun }
     }

@@ -1,10 +1,11 @@
 //! `nexus up`: serve a project until told to stop.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use nexus_gateway::{Gateway, Options};
+use nexus_gateway::tls::Tls;
+use nexus_gateway::{Gateway, Listener, Options};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::task;
@@ -15,6 +16,7 @@ use crate::node::{Node, Purpose};
 use crate::output::{Output, plural};
 use crate::pages;
 use crate::project::Project;
+use crate::socket::SocketFile;
 use crate::watch::Watch;
 
 /// Flags.
@@ -28,6 +30,9 @@ pub struct UpArgs {
     /// Address to listen on
     #[arg(long)]
     host: Option<String>,
+    /// Listen at this path as well: a socket that only you can connect to
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
     /// Allow an address beyond this machine although nothing is protected
     #[arg(long)]
     insecure: bool,
@@ -40,20 +45,33 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
     let listen = listen_address(&args, &project)?;
     let listener = nexus_gateway::bind(listen, args.insecure).await?;
     let server = project.config.server.clone();
+    let tls = server.tls.as_ref().map(|files| files.load(&root)).transpose()?;
+    let at = listener.local_addr().map_err(|error| Error::internal(error.to_string()))?;
+    let listener = match &tls {
+        Some(tls) => Listener::tls(listener, tls),
+        None => Listener::tcp(listener),
+    };
+    let path = args.socket.or_else(|| server.socket.map(|path| root.join(path)));
+    let socket = path.as_deref().map(SocketFile::listen).transpose()?;
+    let (_socket_file, socket) = socket.unzip();
     let mut node = Node::open(project, Purpose::Serve, output).await?;
-    let gateway = Gateway::new(
-        Options::new(listener, node.pipeline().clone())
-            .version(env!("CARGO_PKG_VERSION"))
-            .allowed_hosts(server.allowed_hosts)
-            .allowed_origins(server.allowed_origins)
-            .check(node.store_check())
-            .pages(pages::page),
-    )?;
-    let url = format!("http://{}", gateway.address());
+    let mut options = Options::new(listener, node.pipeline().clone())
+        .version(env!("CARGO_PKG_VERSION"))
+        .allowed_hosts(server.allowed_hosts)
+        .allowed_origins(server.allowed_origins)
+        .requests_max(server.requests_max)
+        .drain(server.drain.0)
+        .check(node.store_check())
+        .pages(pages::page);
+    if let Some(socket) = socket {
+        options = options.listener(Listener::unix(socket));
+    }
+    let gateway = Gateway::new(options)?;
+    let url = format!("{}://{at}", if tls.is_some() { "https" } else { "http" });
     let serving = task::spawn(gateway.run(node.shutdown().clone()));
     address::write(&root, &url)?;
-    announce(&node, &url, output);
-    let ended = serve(&mut node, output).await;
+    announce(&node, &url, path.as_deref(), output);
+    let ended = serve(&mut node, tls.as_ref(), output).await;
     address::remove(&root);
     let stopped = node.stop().await;
     let served = serving.await.map_err(|error| Error::internal(error.to_string()))?;
@@ -61,7 +79,7 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
 }
 
 /// Waits for the end, reloading the project whenever its files change.
-async fn serve(node: &mut Node, output: Output) -> Result<(), Error> {
+async fn serve(node: &mut Node, tls: Option<&Tls>, output: Output) -> Result<(), Error> {
     let mut watch = Watch::new(&node.project.root, node.clock().clone());
     watch.follow(node.inputs());
     let shutdown = node.shutdown().clone();
@@ -74,7 +92,7 @@ async fn serve(node: &mut Node, output: Output) -> Result<(), Error> {
             () = shutdown.begun() => return Ok(()), // the engine has stopped by itself and will say why
             () = watch.changed() => {
                 match node.reload(output).await {
-                    Ok(()) => output.note("reloaded"),
+                    Ok(()) => reloaded(node, tls, output),
                     Err(error) => {
                         output.error(&error);
                         output.note("serving what was served before");
@@ -83,6 +101,17 @@ async fn serve(node: &mut Node, output: Output) -> Result<(), Error> {
                 watch.follow(node.inputs());
             }
         }
+    }
+}
+
+/// A certificate that was renewed comes with the next reload; the old one goes on when the new one is wrong.
+fn reloaded(node: &Node, tls: Option<&Tls>, output: Output) {
+    output.note("reloaded");
+    if let (Some(tls), Some(files)) = (tls, &node.project.config.server.tls)
+        && let Err(error) = files.renew(&node.project.root, tls)
+    {
+        output.error(&error);
+        output.note("showing the certificate as it was before");
     }
 }
 
@@ -98,13 +127,17 @@ fn listen_address(args: &UpArgs, project: &Project) -> Result<SocketAddr, Error>
 }
 
 /// The address is data, for scripts that wait for it; the rest is for people.
-fn announce(node: &Node, url: &str, output: Output) {
+fn announce(node: &Node, url: &str, socket: Option<&Path>, output: Output) {
     output.text(url);
     let workflows = node.pipeline().catalogue().snapshot();
     let count = workflows.iter().filter(|operation| operation.is_workflow()).count();
     output.note(&format!("serving {} with {}", node.project.name(), plural(count, "workflow")));
     output.note(&format!("  HTTP  {url}/workflows"));
+    output.note(&format!("  docs  {url}/docs"));
     output.note(&format!("  MCP   {url}/mcp"));
+    if let Some(socket) = socket {
+        output.note(&format!("  socket  {}", socket.display()));
+    }
 }
 
 /// Control-C, or the signal that service managers send.

@@ -68,12 +68,29 @@ impl Query {
     /// Everything left as an input. The schema tells numbers and booleans from text; unknown names are left to it.
     pub(crate) fn into_input(self, schema: &Json) -> Map<String, Json> {
         let typed = |(name, text): (String, String)| {
-            let wanted = schema.get("properties").and_then(|fields| fields.get(&name)?.get("type"));
-            let value = typed(&text, wanted.and_then(Json::as_str).unwrap_or_default());
+            let value = typed_for(schema, &name, &text);
             (name, value)
         };
         self.pairs.into_iter().map(typed).collect()
     }
+
+    /// Everything left.
+    pub(crate) fn into_pairs(self) -> Vec<(String, String)> {
+        self.pairs
+    }
+}
+
+/// A text as the value of an input field, in the type that the schema gives the field.
+pub(crate) fn typed_for(schema: &Json, field: &str, text: &str) -> Json {
+    let own = schema.get("properties").and_then(|fields| fields.get(field));
+    let named = own.and_then(|own| own.get("$ref")?.as_str()?.strip_prefix('#'));
+    let own = named.and_then(|pointer| schema.pointer(pointer)).or(own);
+    let wanted = match own.and_then(|own| own.get("type")) {
+        Some(Json::Array(several)) => several.iter().filter_map(Json::as_str).find(|kind| *kind != "null"),
+        Some(Json::String(one)) => Some(one.as_str()),
+        _ => None,
+    };
+    typed(text, wanted.unwrap_or_default())
 }
 
 /// A text as the JSON type that is wanted; as text where it is none, for the schema to complain about.
@@ -81,6 +98,8 @@ fn typed(text: &str, wanted: &str) -> Json {
     let read = match wanted {
         "integer" | "number" => serde_json::from_str(text).ok().filter(Json::is_number),
         "boolean" => serde_json::from_str(text).ok().filter(Json::is_boolean),
+        "array" => serde_json::from_str(text).ok().filter(Json::is_array),
+        "object" => serde_json::from_str(text).ok().filter(Json::is_object),
         _ => None,
     };
     read.unwrap_or_else(|| text.into())

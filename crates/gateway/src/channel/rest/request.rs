@@ -39,7 +39,8 @@ impl FromRequest<Arc<Rest>> for RestRequest {
             Err(_) => Vec::new(),
         };
         let query = Query::of(&parts.uri)?;
-        let body = if parts.method == Method::POST {
+        let has_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
+        let body = if has_body {
             body::check_type(&parts.headers)?;
             body::read(body, bytes_max(rest, parts.uri.path()), &**rest.pipeline.clock()).await?
         } else {

@@ -2,6 +2,7 @@
 
 use nexus_kernel::Json;
 use nexus_kernel::call::{Answer, RunAnswer};
+use nexus_kernel::contract::Example;
 use nexus_kernel::operation::Operation;
 use serde::Serialize;
 
@@ -73,6 +74,30 @@ pub(crate) struct OperationInfo<'a> {
     pub(crate) defined_at: Option<&'a str>,
     pub(crate) input: &'a Json,
     pub(crate) output: &'a Json,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) examples: Vec<ExampleInfo<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) deprecated: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub(crate) tags: &'a [String],
+    /// As `GET /orders/{id}`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) http: Vec<String>,
+}
+
+/// One example of an operation.
+#[derive(Debug, Serialize)]
+pub(crate) struct ExampleInfo<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) input: &'a Json,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) output: Option<&'a Json>,
+}
+
+impl<'a> From<&'a Example> for ExampleInfo<'a> {
+    fn from(example: &'a Example) -> ExampleInfo<'a> {
+        ExampleInfo { title: &example.title, input: &example.input, output: example.output.as_ref() }
+    }
 }
 
 impl<'a> From<&'a Operation> for OperationInfo<'a> {
@@ -87,6 +112,10 @@ impl<'a> From<&'a Operation> for OperationInfo<'a> {
             defined_at: operation.defined_at.as_deref(),
             input: &operation.input,
             output: &operation.output,
+            examples: operation.contract.examples.iter().map(ExampleInfo::from).collect(),
+            deprecated: operation.contract.deprecated.as_deref(),
+            tags: &operation.contract.tags,
+            http: operation.contract.routes.iter().map(ToString::to_string).collect(),
         }
     }
 }

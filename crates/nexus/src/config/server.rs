@@ -1,0 +1,98 @@
+//! `[server]`: where a project is served, and how much at a time.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nexus_gateway::limits::{DRAIN_SECONDS_MAX, REQUESTS_MAX};
+use nexus_gateway::tls::Tls;
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_kernel::time::parse_duration;
+use serde::Deserialize;
+
+/// The whole section.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Address to listen on.
+    pub host: String,
+    /// Port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// A socket in the file system to listen at as well, relative to the project's folder. Only the owner of the process
+    /// can connect to it.
+    pub socket: Option<PathBuf>,
+    /// Encrypts what goes over the port.
+    pub tls: Option<TlsConfig>,
+    /// Names in the `Host` header to accept beside this machine's own.
+    pub allowed_hosts: Vec<String>,
+    /// Web pages, by origin, whose scripts may call.
+    pub allowed_origins: Vec<String>,
+    /// Most requests at hand at a time; further ones are refused.
+    pub requests_max: usize,
+    /// How long requests may go on after the server was told to stop.
+    pub drain: Length,
+}
+
+impl Default for ServerConfig {
+    fn default() -> ServerConfig {
+        ServerConfig {
+            host: "127.0.0.1".to_owned(),
+            port: 8000,
+            socket: None,
+            tls: None,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            requests_max: REQUESTS_MAX,
+            drain: Length(Duration::from_secs(DRAIN_SECONDS_MAX)),
+        }
+    }
+}
+
+/// `[server.tls]`: files of PEM, relative to the project's folder, read again when the project is reloaded.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The server's certificate, then those of the authorities between it and one that clients know.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+impl TlsConfig {
+    /// What the server is to show.
+    pub fn load(&self, root: &Path) -> Result<Tls, Error> {
+        let (chain, key) = self.read(root)?;
+        Tls::new(&chain, &key)
+    }
+
+    /// Shows what the files hold now.
+    pub fn renew(&self, root: &Path, tls: &Tls) -> Result<(), Error> {
+        let (chain, key) = self.read(root)?;
+        tls.replace(&chain, &key)
+    }
+
+    fn read(&self, root: &Path) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        let read = |path: &Path| {
+            std::fs::read(root.join(path)).map_err(|error| {
+                Error::new(&code::CONFIG_INVALID, format!("{} cannot be read: {error}", path.display())).help(
+                    "[server.tls] names files of the project's folder, or anywhere by their whole paths",
+                )
+            })
+        };
+        Ok((read(&self.certificate)?, read(&self.key)?))
+    }
+}
+
+/// A length of time such as `10s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Length(pub Duration);
+
+impl TryFrom<String> for Length {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Length, String> {
+        let length = parse_duration(&text).map(Length);
+        length.ok_or_else(|| format!("{text:?} is no length of time; write it like \"10s\" or \"2m\""))
+    }
+}
