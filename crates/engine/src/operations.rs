@@ -296,7 +296,7 @@ async fn run_to(engine: &EngineHandle, request: StartRequest, wait: Wait) -> Res
         Wait::Done => Some(engine.end(started).await?),
     };
     match outcome {
-        None => Ok(Answer { output: Json::Null, run: Some(run) }),
+        None => Ok(Answer { output: Json::Null, run: Some(run), replayed: false }),
         Some(outcome) => {
             let Outcome { run_id, status, result, failure, .. } = outcome;
             answer_of(RunAnswer { run_id, status, failure, ..run }, result)
@@ -309,7 +309,7 @@ pub fn answer_of(run: RunAnswer, output: Json) -> Result<Answer, Error> {
     let code = match run.status {
         RunStatus::Running if run.failure.is_some() => &code::RUN_BLOCKED,
         RunStatus::Running | RunStatus::Paused | RunStatus::Completed | RunStatus::ContinuedAsNew => {
-            return Ok(Answer { output, run: Some(run) });
+            return Ok(Answer { output, run: Some(run), replayed: false });
         }
         RunStatus::Failed => &code::RUN_FAILED,
         RunStatus::Canceled | RunStatus::Terminated | RunStatus::TimedOut => &code::RUN_STOPPED,

@@ -24,3 +24,4 @@ pub use channel::rest::health::{Check, Checking, Pages};
 pub use listener::{Listener, bind};
 pub use pipeline::{Pipeline, Target};
 pub use server::{Gateway, Options};
+pub use stage::once::Keys;

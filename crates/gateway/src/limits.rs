@@ -60,6 +60,15 @@ pub const REQUEST_ID_BYTES_MAX: usize = 128;
 /// Longest idempotency key, in bytes.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
+/// How long an idempotency key is remembered, in hours.
+pub const KEY_HOURS_MAX: u64 = 24;
+
+/// How often old idempotency keys are forgotten, in minutes.
+pub const KEY_SWEEP_MINUTES: u64 = 10;
+
+/// Most idempotency keys that are forgotten at a stretch.
+pub const KEYS_SWEPT_MAX: usize = 1_000;
+
 /// Most faults told for one input.
 pub const FAULTS_MAX: usize = 20;
 

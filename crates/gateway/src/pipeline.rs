@@ -1,4 +1,5 @@
-//! The request path, as a list one can read aloud: identify → find → admit → validate → execute → record.
+//! The request path, as a list one can read aloud: identify → find → admit → validate → once → execute →
+//! record.
 //!
 //! Every channel and every embedded caller comes through [`Pipeline::call`]. A channel differs in how it spells a
 //! request and an answer, never in what is checked or done.
@@ -18,6 +19,7 @@ use nexus_kernel::port::rng::SharedRng;
 
 use crate::request_id::RequestIds;
 use crate::stage::admit;
+use crate::stage::once::{Keys, Turn};
 use crate::stage::record::Record;
 use crate::stage::validate::Validators;
 
@@ -42,50 +44,51 @@ impl<'a> Target<'a> {
 /// The one way from a request to an answer. Cheap to clone; clones share the catalogue and compiled validators.
 #[derive(Clone)]
 pub struct Pipeline {
-    parts: Arc<Parts>,
-}
-
-struct Parts {
     catalogue: Catalogue,
     clock: SharedClock,
-    request_ids: RequestIds,
-    validators: Validators,
+    request_ids: Arc<RequestIds>,
+    validators: Arc<Validators>,
+    keys: Option<Keys>,
 }
 
 impl Pipeline {
     /// A pipeline to the operations of this catalogue, as they are at the moment of each call.
     pub fn new(catalogue: Catalogue, clock: SharedClock, rng: SharedRng) -> Pipeline {
-        let request_ids = RequestIds::new(&*rng);
-        Pipeline {
-            parts: Arc::new(Parts { catalogue, clock, request_ids, validators: Validators::default() }),
-        }
+        let request_ids = Arc::new(RequestIds::new(&*rng));
+        Pipeline { catalogue, clock, request_ids, validators: Arc::default(), keys: None }
+    }
+
+    /// The same pipeline, which remembers the idempotency keys that were used. Without it a key is told to the operation
+    /// and means what the operation makes of it.
+    pub fn remembering(self, keys: Keys) -> Pipeline {
+        Pipeline { keys: Some(keys), ..self }
     }
 
     /// The operations that can be called.
     pub fn catalogue(&self) -> &Catalogue {
-        &self.parts.catalogue
+        &self.catalogue
     }
 
     /// The clock that calls are timed with.
     pub fn clock(&self) -> &SharedClock {
-        &self.parts.clock
+        &self.clock
     }
 
     /// Where request ids come from.
     pub fn request_ids(&self) -> &RequestIds {
-        &self.parts.request_ids
+        &self.request_ids
     }
 
     /// A context with a new request id, for callers in this process.
     pub fn context(&self, channel: Channel) -> CallContext {
-        CallContext::new(channel, self.parts.request_ids.generate().as_str())
+        CallContext::new(channel, self.request_ids.generate().as_str())
     }
 
     /// Carries out one call.
     pub async fn call(&self, target: Target<'_>, input: Json, context: CallContext) -> Result<Answer, Error> {
-        let record = Record::begin(target, &context, self.parts.clock.now());
+        let record = Record::begin(target, &context, self.clock.now());
         let result = self.carry_out(target, input, context).await;
-        record.end(&result, self.parts.clock.now());
+        record.end(&result, self.clock.now());
         result
     }
 
@@ -98,26 +101,31 @@ impl Pipeline {
         let context = identify(context);
         let operation = self.find(target)?;
         admit::payload(&input, operation.input_bytes_max)?;
-        self.parts.validators.check(&operation, &input)?;
-        execute(&operation, input, context).await
+        self.validators.check(&operation, &input)?;
+        let Some(keys) = &self.keys else { return execute(&operation, input, context).await };
+        match keys.claim(&operation, &input, &context).await? {
+            Turn::Free => execute(&operation, input, context).await,
+            Turn::Ours(claim) => keys.finish(claim, execute(&operation, input, context).await).await,
+            Turn::Done(answer) => Ok(answer),
+        }
     }
 
     /// The operation that a target names now.
     pub fn find(&self, target: Target<'_>) -> Result<Arc<Operation>, Error> {
         match target {
-            Target::Verb(name) => self.parts.catalogue.verb(name),
+            Target::Verb(name) => self.catalogue.verb(name),
             Target::Workflow(name) => self.find_workflow(name),
         }
     }
 
     /// A name is looked up as it stands first, because a workflow's own name may hold a dot.
     fn find_workflow(&self, name: &str) -> Result<Arc<Operation>, Error> {
-        let error = match self.parts.catalogue.workflow(name) {
+        let error = match self.catalogue.workflow(name) {
             Err(error) if error.code() == &code::WORKFLOW_UNKNOWN => error,
             found => return found,
         };
         match name.rsplit_once('.') {
-            Some((namespace, bare)) => self.parts.catalogue.workflow(&format!("{namespace}/{bare}")),
+            Some((namespace, bare)) => self.catalogue.workflow(&format!("{namespace}/{bare}")),
             None => Err(error),
         }
     }

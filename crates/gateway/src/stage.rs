@@ -2,5 +2,6 @@
 
 pub(crate) mod admit;
 pub(crate) mod faults;
+pub(crate) mod once;
 pub(crate) mod record;
 pub(crate) mod validate;

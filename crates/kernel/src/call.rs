@@ -118,11 +118,13 @@ pub struct Answer {
     pub output: Json,
     /// The run, for operations that start one.
     pub run: Option<RunAnswer>,
+    /// Whether it answers a repetition: the request was carried out before, under the same idempotency key.
+    pub replayed: bool,
 }
 
 impl Answer {
     /// An answer without a run.
     pub fn of(output: Json) -> Answer {
-        Answer { output, run: None }
+        Answer { output, run: None, replayed: false }
     }
 }

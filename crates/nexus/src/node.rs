@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nexus_engine::version::{Deployed, Deployment, Followed, Ramp};
 use nexus_engine::{Engine, EngineHandle, Options, Ports, operations};
-use nexus_gateway::{Check, Pipeline};
+use nexus_gateway::{Check, Keys, Pipeline};
 use nexus_kernel::BoxFuture;
 use nexus_kernel::catalogue::Catalogue;
 use nexus_kernel::code;
@@ -14,6 +14,7 @@ use nexus_kernel::error::Error;
 use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::port::clock::{SharedClock, SystemClock};
 use nexus_kernel::port::rng::{SharedRng, SystemRng};
+use nexus_kernel::port::kv::Kv;
 use nexus_kernel::port::runs::RunFilter;
 use nexus_kernel::port::{SharedFunctionStore, SharedStore};
 use nexus_kernel::task::{self, Shutdown};
@@ -69,6 +70,7 @@ impl Node {
         let (clock, rng): (SharedClock, SharedRng) = (Arc::new(SystemClock), Arc::new(SystemRng));
         let sandbox = activities::sandbox(&project, Arc::clone(&functions), &clock, &rng)?;
         let activities = Arc::new(ScriptActivities::new(sandbox.clone(), Arc::clone(&clock)));
+        let keys: Arc<dyn Kv> = store.clone();
         let ports =
             Ports { store, clock: Arc::clone(&clock), rng: Arc::clone(&rng), activities: activities.clone() };
         let config = &project.config.engine;
@@ -77,6 +79,11 @@ impl Node {
         let engine = Engine::open(options, ports).await?;
         let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
         let shutdown = Shutdown::new();
+        let keys = Keys::new(keys, Arc::clone(&clock));
+        if purpose == Purpose::Serve {
+            drop(task::spawn(keys.clone().sweep(shutdown.clone())));
+        }
+        let pipeline = pipeline.remembering(keys);
         let shelf = match (&database, purpose) {
             (Some(_), Purpose::Execute | Purpose::Serve) => {
                 activities::Shelf::open(functions, &project.data_dir(), &rng, &shutdown).await

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use nexus_kernel::code;
@@ -108,6 +108,17 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
         }
         Err(error) => Problem::from(Error::internal(error.to_string())).into_response(),
     }
+}
+
+/// The header of an answer that repeats an earlier one, because the request repeats an earlier one.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// Marks an answer that was given before.
+pub(crate) fn marked(mut response: Response, is_replayed: bool) -> Response {
+    if is_replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    response
 }
 
 /// The router has put the methods that exist into `Allow`.

@@ -15,6 +15,7 @@ mod custom;
 mod doors;
 mod drain;
 mod mcp;
+mod once;
 mod protocol;
 mod rest;
 mod robust;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexus_gateway::{Check, Gateway, Options, Pipeline, bind};
+use nexus_gateway::{Check, Gateway, Keys, Options, Pipeline, bind};
 use nexus_kernel::call::{Answer, CallContext, RunAnswer, Wait};
 use nexus_kernel::catalogue::Catalogue;
 use nexus_kernel::code;
@@ -13,6 +13,7 @@ use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::id::{Namespace, RunId, WorkflowId};
 use nexus_kernel::memory::clock::SimClock;
 use nexus_kernel::memory::rng::SeededRng;
+use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::operation::{Effect, Handler, Operation};
 use nexus_kernel::port::runs::RunStatus;
 use nexus_kernel::task::Shutdown;
@@ -29,6 +30,8 @@ pub(crate) const RUN: &str = "run_0688ab1tdpv3h9m5x7cq2wnk4e";
 /// A running server.
 pub(crate) struct World {
     address: SocketAddr,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) keys: Keys,
     pub(crate) pipeline: Pipeline,
     pub(crate) catalogue: Catalogue,
     pub(crate) clock: SimClock,
@@ -51,13 +54,16 @@ impl World {
         catalogue.replace(operations(&gate, &begun)).unwrap();
         let clock = SimClock::at(Timestamp::from_millis(1_800_000_000_000));
         let rng = Arc::new(SeededRng::new(1));
-        let pipeline = Pipeline::new(catalogue.clone(), Arc::new(clock.clone()), rng);
+        let store = Arc::new(MemoryStore::new());
+        let keys = Keys::new(store.clone(), Arc::new(clock.clone()));
+        let pipeline =
+            Pipeline::new(catalogue.clone(), Arc::new(clock.clone()), rng).remembering(keys.clone());
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), false).await.unwrap();
         let options = change(Options::new(listener, pipeline.clone()).version("9.9.9"));
         let gateway = Gateway::new(options).unwrap();
         let (address, shutdown) = (gateway.address().unwrap(), Shutdown::new());
         let running = nexus_kernel::task::spawn(gateway.run(shutdown.clone()));
-        World { address, pipeline, catalogue, clock, shutdown, running, gate, begun }
+        World { address, store, keys, pipeline, catalogue, clock, shutdown, running, gate, begun }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -152,7 +158,7 @@ pub(crate) fn run_answer(workflow: &str, context: &CallContext, status: RunStatu
 
 async fn total(input: Json, context: CallContext) -> Result<Answer, Error> {
     let run = run_answer("Total", &context, RunStatus::Completed);
-    Ok(Answer { output: json!({ "seen": input }), run: Some(run) })
+    Ok(Answer { output: json!({ "seen": input }), run: Some(run), replayed: false })
 }
 
 async fn decline(_: Json, _: CallContext) -> Result<Answer, Error> {
@@ -189,12 +195,12 @@ fn slow(gate: &Arc<Notify>, begun: &Arc<Notify>) -> Operation {
             let open = run_answer("Slow", &context, RunStatus::Running);
             let short = matches!(context.wait, Wait::AtMost(most) if most < Duration::from_mins(1));
             if context.wait == Wait::Accepted || short {
-                return Ok(Answer { output: Json::Null, run: Some(open) });
+                return Ok(Answer { output: Json::Null, run: Some(open), replayed: false });
             }
             begun.notify_one();
             gate.notified().await;
             let run = RunAnswer { status: RunStatus::Completed, ..open };
-            Ok(Answer { output: json!("done"), run: Some(run) })
+            Ok(Answer { output: json!("done"), run: Some(run), replayed: false })
         }
     })
 }
@@ -232,6 +238,7 @@ fn operations(gate: &Arc<Notify>, begun: &Arc<Notify>) -> Vec<Operation> {
                 Ok(Answer {
                     output: json!(count),
                     run: Some(run_answer("Count", &context, RunStatus::Completed)),
+                    replayed: false,
                 })
             },
         ),

@@ -120,7 +120,7 @@ impl Remote {
         let status = status.unwrap_or(RunStatus::Running);
         if let Some(successor) = shown.get("successor").and_then(Json::as_str) {
             let run = RunAnswer { run_id: RunId::parse(successor)?, ..run };
-            return Ok(Answer { output: Json::Null, run: Some(run) });
+            return Ok(Answer { output: Json::Null, run: Some(run), replayed: false });
         }
         let mut failure = |name: &str| serde_json::from_value(shown.get_mut(name)?.take()).ok();
         let failure = failure("failure").or_else(|| failure("blocked"));
@@ -147,5 +147,5 @@ fn answer_of(mut started: Json) -> Result<Answer, Error> {
         status: RunStatus::from_wire(text("status")?).unwrap_or(RunStatus::Running),
         failure: None,
     };
-    Ok(Answer { output, run: Some(run) })
+    Ok(Answer { output, run: Some(run), replayed: false })
 }

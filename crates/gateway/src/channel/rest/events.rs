@@ -39,7 +39,7 @@ pub(crate) async fn publish(State(rest): State<Arc<Rest>>, mut request: RestRequ
     let input = request.json()?;
     request.query.finish()?;
     let answer = rest.pipeline.call(Target::Verb("event.publish"), input, context).await?;
-    Ok(rest::json(StatusCode::OK, &answer.output))
+    Ok(rest::marked(rest::json(StatusCode::OK, &answer.output), answer.replayed))
 }
 
 /// `GET /v1/events`: a page, with `?wait=30s` as soon as there is an event; or a stream, for those who accept one.

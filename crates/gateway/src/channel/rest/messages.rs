@@ -11,7 +11,7 @@ use serde_json::Map;
 
 use crate::channel::rest::request::RestRequest;
 use crate::channel::rest::runs::{millis, run};
-use crate::channel::rest::{Rest, json};
+use crate::channel::rest::{Rest, json, marked};
 use crate::pipeline::Target;
 use crate::problem::Problem;
 
@@ -61,5 +61,5 @@ async fn send(rest: &Rest, verb: &str, mut input: Map<String, Json>, mut request
     input.insert("input".into(), request.json()?);
     request.query.finish()?;
     let answer = rest.pipeline.call(Target::Verb(verb), Json::Object(input), context).await?;
-    Ok(json(StatusCode::OK, &answer.output))
+    Ok(marked(json(StatusCode::OK, &answer.output), answer.replayed))
 }

@@ -16,7 +16,7 @@ use serde_json::Map;
 
 use crate::channel::rest::request::RestRequest;
 use crate::channel::rest::wire::{Called, Started};
-use crate::channel::rest::{Rest, json};
+use crate::channel::rest::{Rest, json, marked};
 use crate::pipeline::Target;
 use crate::problem::Problem;
 
@@ -40,14 +40,14 @@ pub(crate) fn location(run: &RunAnswer) -> String {
 /// The answer to a call that may have started a run: 202 while it goes on, 200 when all is done.
 pub(crate) fn answer(answer: &Answer) -> Response {
     let Some(run) = &answer.run else {
-        return json(StatusCode::OK, &Called { output: &answer.output });
+        return marked(json(StatusCode::OK, &Called { output: &answer.output }), answer.replayed);
     };
     let status = if run.status.is_open() { StatusCode::ACCEPTED } else { StatusCode::OK };
     let mut response = json(status, &Started::new(run, answer));
     if let Ok(location) = HeaderValue::from_str(&location(run)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    response
+    marked(response, answer.replayed)
 }
 
 /// `GET /v1/workflows`.
@@ -107,7 +107,7 @@ pub(crate) async fn act(State(rest): State<Arc<Rest>>, mut request: RestRequest)
     input.extend(run(&request));
     request.query.finish()?;
     let answer = rest.pipeline.call(Target::Verb(&verb), Json::Object(input), context).await?;
-    Ok(json(StatusCode::OK, &answer.output))
+    Ok(marked(json(StatusCode::OK, &answer.output), answer.replayed))
 }
 
 /// The run that the path names by its id or workflow id, as the input of a verb.
