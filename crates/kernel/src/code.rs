@@ -153,6 +153,8 @@ codes! {
     SESSION_CHANGED = "NX-2402", "the session has changed meanwhile", 409, Usage;
     /// A session's state does not keep to the rules.
     SESSION_INVALID = "NX-2403", "the session cannot hold this", 422, Usage;
+    /// The value of a flag on the command line does not fit.
+    FLAG_INVALID = "NX-2701", "the value of a flag does not fit", 422, Usage;
     /// The run failed.
     RUN_FAILED = "NX-3001", "the run failed", 422, Failed;
     /// The run was cancelled, terminated or ran out of time.

@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod batch;
+pub mod call;
 pub mod check;
 pub mod config;
 pub mod data;
@@ -10,6 +11,7 @@ pub mod explain;
 pub mod fmt;
 pub mod function;
 pub mod graph;
+pub mod line;
 pub mod lsp;
 pub mod migrate;
 pub mod new;
@@ -44,8 +46,12 @@ pub struct Cli {
     pub global: Global,
 }
 
+/// Above the flags of every command.
+pub const GLOBAL_HEADING: &str = "Options of every command";
+
 /// Flags of every command.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = GLOBAL_HEADING)]
 pub struct Global {
     /// Talk to this server; without it, to the one that serves the project, or to none at all
     #[arg(long, global = true, env = "NEXUS_SERVER", value_name = "URL")]
@@ -53,8 +59,8 @@ pub struct Global {
     /// The project's folder
     #[arg(long, global = true, default_value = ".", value_name = "DIR")]
     pub project: PathBuf,
-    /// How to print what is found
-    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    /// How to print what is found: table for people, json for programs; some commands have more
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table, hide_possible_values = true)]
     pub format: Format,
     /// Print what happens inside, to standard error
     #[arg(long, short, global = true)]
@@ -86,6 +92,8 @@ pub enum Command {
     Up(up::UpArgs),
     /// Start a run of a workflow and wait for its end; list and show runs
     Run(Box<run::RunArgs>),
+    /// Call any operation of Nexus itself, with flags for its input; list them
+    Call(call::CallArgs),
     /// Check a project, or a single .twf file, without running anything
     Check(check::CheckArgs),
     /// Play the scenarios of tests/*.test.yaml on virtual time, killing and replaying every run
@@ -173,6 +181,7 @@ impl Cli {
         match command {
             Command::Up(args) => up::up(&global, args, output).await,
             Command::Run(args) => run::run(&global, *args, output).await,
+            Command::Call(args) => call::call(&global, &args, output).await,
             Command::Check(args) => check::check(&global, &args, output).await,
             Command::Test(args) => test::test(&global, &args, output).await,
             Command::Graph(args) => graph::graph(&global, &args, output),

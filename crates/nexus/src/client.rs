@@ -2,6 +2,7 @@
 //!
 //! Both ways end in the same pipeline over the same catalogue.
 
+pub mod described;
 mod remote;
 
 use nexus_gateway::Target;
@@ -10,6 +11,7 @@ use nexus_kernel::call::{Answer, CallContext, Channel, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::WorkflowId;
+use nexus_kernel::operation::Operation;
 use serde_json::Map;
 
 use crate::address;
@@ -95,6 +97,15 @@ impl Client {
             // What is left of a server that was killed names an address where nobody answers.
             Some(url) => Ok(Remote::connect(&url).await.ok()),
             None => Ok(None),
+        }
+    }
+
+    /// What can be called: as the server says, or by the files of the project. Verbs are known without a project.
+    pub async fn operations(global: &Global, verbs_only: bool) -> Result<Vec<Operation>, Error> {
+        match Client::server(global).await? {
+            Some(remote) => remote.operations().await,
+            None if verbs_only => Ok(described::verbs()),
+            None => described::of_project(&Project::read(&global.project)?),
         }
     }
 

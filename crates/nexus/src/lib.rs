@@ -12,6 +12,7 @@ pub mod client;
 pub mod config;
 pub mod contract;
 pub mod design;
+pub mod flags;
 pub mod lsp;
 pub mod node;
 mod outbound;

@@ -1,31 +1,51 @@
 //! The `nexus` binary: parse, run, print, exit.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
-use nexus::cli::{Cli, Command, exit_code};
+use clap::ValueEnum as _;
+use nexus::cli::line::{self, Refused};
+use nexus::cli::{Cli, Command, Format, exit_code};
 use nexus::output::Output;
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let mut format = Format::Table;
+    let read = line::read(&words, |aim| {
+        format = aim.format.as_deref().and_then(|it| Format::from_str(it, false).ok()).unwrap_or(format);
+        runtime()?.block_on(line::catalogue(aim))
+    });
+    match read {
+        Ok(cli) => carry_out(cli),
+        Err(Refused::Clap(said)) => said.exit(),
+        Err(Refused::Error(error)) => failed(format, &error),
+    }
+}
+
+fn carry_out(cli: Cli) -> ExitCode {
     log_to_stderr(&cli);
     let format = cli.global.format;
-    let output = Output::new(format);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            output.note(&format!("the system gives no threads: {error}"));
-            return ExitCode::from(5);
-        }
-    };
-    match runtime.block_on(cli.execute(output)) {
+    let ended = runtime().and_then(|runtime| runtime.block_on(cli.execute(Output::new(format))));
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output.error(&error);
-            ExitCode::from(exit_code(format, &error))
-        }
+        Err(error) => failed(format, &error),
     }
+}
+
+fn failed(format: Format, error: &Error) -> ExitCode {
+    Output::new(format).error(error);
+    ExitCode::from(exit_code(format, error))
+}
+
+fn runtime() -> Result<Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        Error::new(&code::STOPPING, format!("the system gives no threads: {error}"))
+            .help("end other programs, or raise the limit of processes")
+    })
 }
 
 /// A server tells of each request; other commands only of trouble. `NEXUS_LOG` and `--verbose` say otherwise.

@@ -5,6 +5,7 @@
 
 mod error;
 mod timeline;
+mod value;
 
 use std::io::{self, IsTerminal, Write};
 
@@ -14,6 +15,7 @@ use nexus_kernel::Json;
 use nexus_kernel::error::Error;
 
 use crate::cli::Format;
+use value::Layout;
 
 /// Where output goes and how it looks.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +65,19 @@ impl Output {
     pub fn json(&self, value: &Json) {
         let text = serde_json::to_string_pretty(value).unwrap_or_default();
         line(&mut io::stdout().lock(), &text);
+    }
+
+    /// Data: whatever an operation answers. People see a list of objects as rows and an object as fields.
+    pub fn value(&self, value: &Json) {
+        if self.is_json() {
+            return self.json(value);
+        }
+        match value::layout(value) {
+            Layout::Rows(headings, rows) => {
+                self.table(&headings.iter().map(String::as_str).collect::<Vec<_>>(), rows);
+            }
+            Layout::Json => self.json(value),
+        }
     }
 
     /// Data: rows under headings, as wide as the terminal allows.

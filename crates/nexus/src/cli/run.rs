@@ -21,7 +21,9 @@ use nexus_kernel::id::WorkflowId;
 use serde_json::json;
 
 use crate::cli::Global;
+use crate::cli::line::{self, Noun};
 use crate::client::{Client, StartCall};
+use crate::flags::input::Given;
 use crate::output::Output;
 use crate::stub;
 
@@ -37,7 +39,7 @@ pub struct RunArgs {
     verb: Option<RunVerb>,
     /// Start a run
     #[command(flatten)]
-    start: StartArgs,
+    pub(super) start: StartArgs,
 }
 
 /// Flags of a start.
@@ -50,7 +52,7 @@ pub struct StartArgs {
     #[arg(long = "input", short, value_name = "NAME=VALUE")]
     inputs: Vec<String>,
     /// All inputs as a JSON object: the text itself, @FILE, or - for standard input
-    #[arg(long, value_name = "JSON|@FILE|-", conflicts_with = "inputs")]
+    #[arg(long, value_name = "JSON|@FILE|-")]
     json: Option<String>,
     /// Your own id for the work; at most one run of it is open
     #[arg(long, value_name = "ID")]
@@ -66,6 +68,9 @@ pub struct StartArgs {
     stub: bool,
     #[command(flatten)]
     options: options::OptionArgs,
+    /// What was given with the flags of the workflow itself
+    #[arg(skip)]
+    pub(super) fields: Given,
 }
 
 /// What can be done with runs that exist.
@@ -229,13 +234,13 @@ async fn start(global: &Global, args: StartArgs, output: Output) -> Result<(), E
             .help("leave `--stub` out, or the options"));
     }
     if args.stub {
-        let input = input::given(&args.inputs, args.json.as_deref(), None)?;
+        let input = input::with_flags(&args.inputs, args.json.as_deref(), (&args.fields, None))?;
         return stub::run(global, &workflow, input, output);
     }
     let client =
         if args.detach { Client::remote(global).await? } else { Client::executing(global, output).await? };
     let shown = client.verb("workflow.show", show_input(&workflow)).await?;
-    let input = input::given(&args.inputs, args.json.as_deref(), shown.get("input"))?;
+    let input = input::with_flags(&args.inputs, args.json.as_deref(), (&args.fields, shown.get("input")))?;
     let call = StartCall {
         workflow,
         input,
@@ -244,9 +249,16 @@ async fn start(global: &Global, args: StartArgs, output: Output) -> Result<(), E
         idempotency_key: args.idempotency_key,
         options,
     };
+    let name = call.workflow.clone();
+    // Who wrote JSON knows its fields better than the flags that they would be.
+    let is_typed = args.json.is_none() && args.inputs.is_empty() && !output.is_json();
     let answer = client.start(call).await;
     client.close().await?;
-    print_answer(&answer?, output);
+    let told = |error| match shown.get("input") {
+        Some(schema) if is_typed => line::with_flag_names(error, Noun::Run, &name, schema),
+        _ => error,
+    };
+    print_answer(&answer.map_err(told)?, output);
     Ok(())
 }
 

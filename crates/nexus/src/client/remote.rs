@@ -6,10 +6,11 @@ use nexus_kernel::call::{Answer, RunAnswer, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::{Namespace, RunId, WorkflowId};
+use nexus_kernel::operation::Operation;
 use nexus_kernel::port::runs::RunStatus;
 use reqwest::{RequestBuilder, Url};
 
-use crate::client::StartCall;
+use crate::client::{StartCall, described};
 use crate::outbound::tls;
 
 /// One request waits at most this long for a run, then asks again: proxies drop silent connections.
@@ -79,6 +80,12 @@ impl Remote {
             format!("{} answers with {status}, but not as a Nexus server", self.base),
         )
         .help("check the URL, and what stands between you and the server")
+    }
+
+    /// What the server offers.
+    pub async fn operations(&self) -> Result<Vec<Operation>, Error> {
+        let listed = self.send(self.http.get(self.url(&["v1", "operations"], &[]))).await?;
+        Ok(described::read(&listed))
     }
 
     /// Calls an operation of Nexus itself.

@@ -45,6 +45,8 @@ const COMMANDS: &[&[&str]] = &[
     &["run", "import"],
     &["run", "stack"],
     &["run", "delete"],
+    &["call"],
+    &["call", "run.list"],
     &["check"],
     &["graph"],
     &["fmt"],

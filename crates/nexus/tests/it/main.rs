@@ -19,6 +19,7 @@ mod drift;
 mod events;
 mod examples;
 mod fetch;
+mod flags;
 mod function;
 mod https;
 mod kill;

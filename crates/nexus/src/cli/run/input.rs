@@ -8,12 +8,36 @@ use nexus_kernel::error::Error;
 use nexus_kernel::limits::PAYLOAD_BYTES_MAX;
 use serde_json::Map;
 
+use crate::flags::Flag;
+use crate::flags::input::Given;
+use crate::flags::shape::Kind;
+use crate::outbound::response::base64;
+
 /// The input given by `--input` flags or `--json`; an empty object when neither is.
 pub(crate) fn given(pairs: &[String], json: Option<&str>, schema: Option<&Json>) -> Result<Json, Error> {
-    match json {
-        Some(text) => self::json(text, "--json"),
-        None => from_pairs(pairs, schema),
+    with_flags(pairs, json, (&Given::default(), schema))
+}
+
+/// The same with the flags of an operation. These win over `--input`, and that over `--json`.
+pub(crate) fn with_flags(
+    pairs: &[String],
+    json: Option<&str>,
+    (fields, schema): (&Given, Option<&Json>),
+) -> Result<Json, Error> {
+    let mut texts = Texts { is_read: json == Some("-") };
+    let whole = json.map(|text| self::json(text, "--json")).transpose()?;
+    if pairs.is_empty() && fields.is_empty() {
+        return Ok(whole.unwrap_or_else(|| Json::Object(Map::new())));
     }
+    let Some(mut input) = whole.map_or_else(|| Some(Map::new()), |whole| whole.as_object().cloned()) else {
+        return Err(Error::new(
+            &code::INPUT_INVALID,
+            "--json is no object, so it can have no further fields",
+        )
+        .help("give an object, or leave the other inputs out"));
+    };
+    from_pairs(&mut input, pairs, (schema, &mut texts))?;
+    fields.over(input, &mut |text, flag| texts.of(text, Some(flag))).map(Json::Object)
 }
 
 /// A JSON value given to a flag: the text itself, `@FILE`, or `-` for standard input.
@@ -27,6 +51,42 @@ pub(crate) fn json(text: &str, flag: &str) -> Result<Json, Error> {
     }
 }
 
+/// The texts that stand behind those on the command line.
+struct Texts {
+    /// Whether standard input has been read: it can be only once.
+    is_read: bool,
+}
+
+impl Texts {
+    /// `-` is standard input, `@FILE` a file, `@@` an escaped `@`. The newline at the end of a file is not meant.
+    fn of(&mut self, text: &str, flag: Option<&Flag>) -> Result<String, Error> {
+        let fetched = match text.strip_prefix('@') {
+            Some(rest) if rest.starts_with('@') => return Ok(rest.to_owned()),
+            Some(path) => bytes(open(path)?, path)?,
+            None if text == "-" => self.standard_input()?,
+            None => return Ok(text.to_owned()),
+        };
+        if flag.is_some_and(|flag| flag.shape.kind == Kind::Text("BASE64")) {
+            return Ok(base64(&fetched));
+        }
+        let mut text = utf8(fetched, text)?;
+        if text.ends_with('\n') {
+            text.pop();
+            text.truncate(text.trim_end_matches('\r').len());
+        }
+        Ok(text)
+    }
+
+    fn standard_input(&mut self) -> Result<Vec<u8>, Error> {
+        if self.is_read {
+            return Err(Error::new(&code::INPUT_INVALID, "standard input is given to more than one flag")
+                .help("it can be read once; give the others @FILE"));
+        }
+        self.is_read = true;
+        bytes(std::io::stdin().lock(), "standard input")
+    }
+}
+
 fn open(path: &str) -> Result<std::fs::File, Error> {
     std::fs::File::open(path).map_err(|error| {
         Error::new(&code::INPUT_INVALID, format!("{path} cannot be read: {error}"))
@@ -35,16 +95,27 @@ fn open(path: &str) -> Result<std::fs::File, Error> {
 }
 
 fn read(from: impl Read, name: &str) -> Result<String, Error> {
-    let (mut text, limit) = (String::new(), PAYLOAD_BYTES_MAX as u64 + 1);
-    from.take(limit).read_to_string(&mut text).map_err(|error| {
+    utf8(bytes(from, name)?, name)
+}
+
+fn utf8(bytes: Vec<u8>, name: &str) -> Result<String, Error> {
+    String::from_utf8(bytes).map_err(|error| {
         Error::new(&code::INPUT_INVALID, format!("{name} cannot be read: {error}"))
             .help("the input is JSON in UTF-8")
+    })
+}
+
+fn bytes(from: impl Read, name: &str) -> Result<Vec<u8>, Error> {
+    let (mut bytes, limit) = (Vec::new(), PAYLOAD_BYTES_MAX as u64 + 1);
+    from.take(limit).read_to_end(&mut bytes).map_err(|error| {
+        Error::new(&code::INPUT_INVALID, format!("{name} cannot be read: {error}"))
+            .help("check that it is a file, and its permissions")
     })?;
-    if text.len() > PAYLOAD_BYTES_MAX {
+    if bytes.len() > PAYLOAD_BYTES_MAX {
         return Err(Error::new(&code::TOO_LARGE, format!("{name} is larger than {PAYLOAD_BYTES_MAX} bytes"))
             .help("pass a reference to the data instead"));
     }
-    Ok(text)
+    Ok(bytes)
 }
 
 fn parse(text: &str, name: &str) -> Result<Json, Error> {
@@ -56,8 +127,11 @@ fn parse(text: &str, name: &str) -> Result<Json, Error> {
     })
 }
 
-fn from_pairs(pairs: &[String], schema: Option<&Json>) -> Result<Json, Error> {
-    let mut input = Map::new();
+fn from_pairs(
+    input: &mut Map<String, Json>,
+    pairs: &[String],
+    (schema, texts): (Option<&Json>, &mut Texts),
+) -> Result<(), Error> {
     for pair in pairs {
         let (name, value) = pair.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
             Error::new(&code::INPUT_INVALID, format!("{pair:?} is not NAME=VALUE"))
@@ -65,9 +139,9 @@ fn from_pairs(pairs: &[String], schema: Option<&Json>) -> Result<Json, Error> {
         })?;
         let pointer = format!("/properties/{}", name.replace('~', "~0").replace('/', "~1"));
         let declared = schema.and_then(|schema| schema.pointer(&pointer));
-        input.insert(name.to_owned(), typed(value, declared));
+        input.insert(name.to_owned(), typed(&texts.of(value, None)?, declared));
     }
-    Ok(Json::Object(input))
+    Ok(())
 }
 
 /// A text stays a text where the workflow wants one; elsewhere it is read as JSON when it is JSON.
@@ -90,6 +164,18 @@ mod tests {
         let pairs = ["id=7", "n=7", "free=true", "word=hello"].map(ToOwned::to_owned);
         let input = given(&pairs, None, Some(&schema)).unwrap();
         assert_eq!(input, json!({ "id": "7", "n": 7, "free": true, "word": "hello" }));
+    }
+
+    #[test]
+    fn pairs_are_laid_over_json_and_may_be_files() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "from a file\n").unwrap();
+        let pairs = [format!("a=@{}", file.path().display()), "b=@@home".to_owned()];
+        let input = given(&pairs, Some("{\"a\": 1, \"c\": 2}"), None).unwrap();
+        assert_eq!(input, json!({ "a": "from a file", "c": 2, "b": "@home" }));
+        assert!(given(&pairs, Some("[1]"), None).is_err());
+        let twice = given(&["a=-".to_owned()], Some("-"), None);
+        assert!(twice.is_err(), "standard input can be read once");
     }
 
     #[test]

@@ -10,58 +10,76 @@ use serde_json::{Map, json};
 #[derive(Debug, Args)]
 pub(super) struct OptionArgs {
     /// Whether the id of a closed run may be used again
-    #[arg(long, value_enum, value_name = "POLICY", help_heading = "Options of the run")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "POLICY",
+        help_heading = "Options of the run",
+        hide_short_help = true
+    )]
     id_reuse_policy: Option<Reuse>,
     /// What happens when a run of the id is open
-    #[arg(long, value_enum, value_name = "POLICY", help_heading = "Options of the run")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "POLICY",
+        help_heading = "Options of the run",
+        hide_short_help = true
+    )]
     id_conflict_policy: Option<Conflict>,
     /// Longest time of the whole chain of runs, such as 30s, 5m or PT5M
-    #[arg(long, value_name = "DURATION", help_heading = "Options of the run")]
+    #[arg(long, value_name = "DURATION", help_heading = "Options of the run", hide_short_help = true)]
     execution_timeout: Option<String>,
     /// Longest time of one run
-    #[arg(long, value_name = "DURATION", help_heading = "Options of the run")]
+    #[arg(long, value_name = "DURATION", help_heading = "Options of the run", hide_short_help = true)]
     run_timeout: Option<String>,
     /// Longest time of one workflow task; kept and shown
-    #[arg(long, value_name = "DURATION", help_heading = "Options of the run")]
+    #[arg(long, value_name = "DURATION", help_heading = "Options of the run", hide_short_help = true)]
     task_timeout: Option<String>,
     /// How long the first workflow task waits; a message ends the wait
-    #[arg(long, value_name = "DURATION", help_heading = "Options of the run")]
+    #[arg(long, value_name = "DURATION", help_heading = "Options of the run", hide_short_help = true)]
     start_delay: Option<String>,
     /// Queue of the run's activities
-    #[arg(long, value_name = "QUEUE", help_heading = "Options of the run")]
+    #[arg(long, value_name = "QUEUE", help_heading = "Options of the run", hide_short_help = true)]
     task_queue: Option<String>,
     /// Attempts of the whole run, the first included; 0 is without limit
-    #[arg(long, value_name = "N", help_heading = "Options of the run")]
+    #[arg(long, value_name = "N", help_heading = "Options of the run", hide_short_help = true)]
     retry_maximum_attempts: Option<u32>,
     /// Wait before the second attempt
-    #[arg(long, value_name = "DURATION", help_heading = "Options of the run")]
+    #[arg(long, value_name = "DURATION", help_heading = "Options of the run", hide_short_help = true)]
     retry_initial_interval: Option<String>,
     /// What the wait is multiplied with after each attempt
-    #[arg(long, value_name = "FACTOR", help_heading = "Options of the run")]
+    #[arg(long, value_name = "FACTOR", help_heading = "Options of the run", hide_short_help = true)]
     retry_backoff_coefficient: Option<f64>,
     /// Longest wait between two attempts
-    #[arg(long, value_name = "DURATION", help_heading = "Options of the run")]
+    #[arg(long, value_name = "DURATION", help_heading = "Options of the run", hide_short_help = true)]
     retry_maximum_interval: Option<String>,
     /// Types of failures that no further attempt follows
-    #[arg(long, value_name = "TYPE", value_delimiter = ',', help_heading = "Options of the run")]
+    #[arg(
+        long,
+        value_name = "TYPE",
+        value_delimiter = ',',
+        help_heading = "Options of the run",
+        hide_short_help = true
+    )]
     retry_non_retryable_error_types: Vec<String>,
     /// Urgency among the tasks of a queue: 1 is the most urgent, 5 the least
-    #[arg(long, value_name = "1-5", help_heading = "Options of the run")]
+    #[arg(long, value_name = "1-5", help_heading = "Options of the run", hide_short_help = true)]
     priority: Option<u32>,
     /// Tasks of equal keys share a queue with those of others
-    #[arg(long, value_name = "KEY", help_heading = "Options of the run")]
+    #[arg(long, value_name = "KEY", help_heading = "Options of the run", hide_short_help = true)]
     fairness_key: Option<String>,
     /// How large that share is
-    #[arg(long, value_name = "WEIGHT", help_heading = "Options of the run")]
+    #[arg(long, value_name = "WEIGHT", help_heading = "Options of the run", hide_short_help = true)]
     fairness_weight: Option<f64>,
     /// A fact for people; may be given several times
-    #[arg(long, value_name = "NAME=VALUE", help_heading = "Options of the run")]
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Options of the run", hide_short_help = true)]
     memo: Vec<String>,
     /// A fact for searching; may be given several times
-    #[arg(long, value_name = "NAME=VALUE", help_heading = "Options of the run")]
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Options of the run", hide_short_help = true)]
     search_attribute: Vec<String>,
     /// A line for people
-    #[arg(long, value_name = "TEXT", help_heading = "Options of the run")]
+    #[arg(long, value_name = "TEXT", help_heading = "Options of the run", hide_short_help = true)]
     summary: Option<String>,
 }
 
