@@ -26,6 +26,7 @@ use nexus_kernel::visibility::{Group, RunCount, RunQuery, Schema};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
 use crate::batch::{self, Book};
+use crate::bells::Bells;
 use crate::definition::Definition;
 use crate::endpoint;
 use crate::input::{Input, Reply, Start};
@@ -46,6 +47,12 @@ pub const STARTS_IN_FLIGHT_MAX: usize = 10_000;
 /// Keys that are kept in memory although they could rest, unless [`Options`] says otherwise: as many runs as a busy server
 /// moves in a second or two, and up to 100 MiB with what the allocator holds around them.
 pub const RESIDENT_KEYS_MAX: usize = 10_000;
+
+/// Bells that all namespaces share.
+const NAMESPACE_BELLS: usize = 64;
+
+/// Bells that all runs share. A run changes several times in its life, so there are more of them.
+const RUN_BELLS: usize = 1_024;
 
 /// How an engine is set up.
 #[derive(Debug, Clone)]
@@ -100,7 +107,8 @@ impl Engine {
             namespaces: Namespaces::load(&ports.store).await?,
             queues: Arc::new(queues),
             batches: Arc::new(Book::new(Arc::clone(&ports.store))),
-            news: Arc::default(),
+            news: Arc::new(Bells::new(NAMESPACE_BELLS)),
+            changes: Arc::new(Bells::new(RUN_BELLS)),
             workers,
             router: Router::new(senders),
             store: ports.store,

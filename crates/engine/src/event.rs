@@ -5,7 +5,6 @@
 
 pub(crate) mod check;
 pub mod handle;
-pub(crate) mod news;
 pub(crate) mod operations;
 pub(crate) mod prune;
 

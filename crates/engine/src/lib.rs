@@ -30,6 +30,7 @@ pub mod transfer;
 pub mod version;
 pub mod view;
 
+mod bells;
 mod chain;
 mod convert;
 mod deliver;

@@ -33,10 +33,10 @@ use nexus_kernel::task::Shutdown;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::batch::Book;
+use crate::bells::Bells;
 use crate::decide::{self, Context, Transition};
 use crate::deliver;
 use crate::effect::Effect;
-use crate::event::news::News;
 use crate::input::{Input, Reply};
 use crate::namespaces::Namespaces;
 use crate::queue::settings::QueueSettings;
@@ -219,7 +219,10 @@ pub struct Shared {
     pub(crate) namespaces: Namespaces,
     pub(crate) queues: Arc<QueueSettings>,
     pub(crate) batches: Arc<Book>,
-    pub(crate) news: Arc<News>,
+    /// Rings for namespaces that have new events.
+    pub(crate) news: Arc<Bells>,
+    /// Rings for keys whose runs have new history.
+    pub(crate) changes: Arc<Bells>,
     pub(crate) workers: Workers,
     pub(crate) router: Router,
     pub(crate) epoch: Epoch,
@@ -502,7 +505,11 @@ impl Shard {
         for decided in pending {
             touched.push(decided.key.clone());
             match decided.position.and_then(|position| results.get(position)) {
-                None | Some(Ok(_)) => self.act(decided),
+                None => self.act(decided),
+                Some(Ok(_)) => {
+                    self.shared.changes.ring(&decided.key);
+                    self.act(decided);
+                }
                 Some(Err(Refused::Conflict { .. })) => self.retry(decided)?,
                 Some(Err(Refused::StaleEpoch)) => return Err(taken_over()),
             }

@@ -11,6 +11,7 @@ mod front;
 pub mod guard;
 pub mod limits;
 pub mod listener;
+mod openapi;
 pub mod pipeline;
 pub mod problem;
 pub mod request_id;

@@ -54,6 +54,9 @@ pub const MCP_WAIT_SECONDS_MAX: u64 = 45;
 /// How long one health check may take, in seconds.
 pub const CHECK_SECONDS_MAX: u64 = 5;
 
+/// How long what health checks said is told again, in milliseconds, before they look anew.
+pub const CHECK_CACHE_MILLIS: u64 = 1_000;
+
 /// Longest request id that is taken over from a caller, in bytes.
 pub const REQUEST_ID_BYTES_MAX: usize = 128;
 

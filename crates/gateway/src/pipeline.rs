@@ -106,7 +106,7 @@ impl Pipeline {
         match keys.claim(&operation, &input, &context).await? {
             Turn::Free => execute(&operation, input, context).await,
             Turn::Ours(claim) => keys.finish(claim, execute(&operation, input, context).await).await,
-            Turn::Done(answer) => Ok(answer),
+            Turn::Done(answer) => Ok(*answer),
         }
     }
 

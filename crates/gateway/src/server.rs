@@ -21,7 +21,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 
 use crate::channel::mcp;
 use crate::channel::rest::custom::Routes;
-use crate::channel::rest::health::{Check, Pages};
+use crate::channel::rest::health::{Check, Checks, Pages};
 use crate::channel::rest::{self, Rest};
 use crate::front::{Front, FrontService};
 use crate::guard::Guard;
@@ -127,7 +127,7 @@ impl Gateway {
         let router = rest::router(Rest {
             pipeline: pipeline.clone(),
             version,
-            checks,
+            checks: Checks::new(checks, clock.now()),
             pages,
             routes: Routes::default(),
         })

@@ -8,8 +8,8 @@ use nexus_kernel::id::RunId;
 use super::EngineHandle;
 use crate::view::{self, HistoryView};
 
-/// How often the log is looked at for what is new. Reading on from the last record costs one search of an index.
-const LOOKED_EVERY: Duration = Duration::from_millis(100);
+/// How often the log is looked at although no bell has rung: another process may have written to it.
+const LOOKED_EVERY: Duration = Duration::from_secs(5);
 
 impl EngineHandle {
     /// The history of a run.
@@ -25,7 +25,10 @@ impl EngineHandle {
         let clock = &self.shared.clock;
         let until = clock.now().plus(limit);
         let (mut row, mut seen) = (self.row(run).await?, 0);
+        let mut changes = self.shared.changes.of(&row.key);
         loop {
+            // What is written after this line rings again, so nothing is slept through.
+            changes.mark_unchanged();
             let (mut events, last) = view::events(&self.shared, &row, seen).await?;
             events.retain(|event| event.id > after);
             let now = clock.now();
@@ -33,7 +36,11 @@ impl EngineHandle {
                 return Ok(HistoryView { row, events });
             }
             seen = last;
-            clock.sleep_until(now.plus(LOOKED_EVERY).min(until)).await;
+            tokio::select! {
+                biased;
+                _ = changes.changed() => {} // the bell lives as long as the engine
+                () = clock.sleep_until(now.plus(LOOKED_EVERY).min(until)) => {}
+            }
             // The row first: whatever ends the run after this look is in the records of the next one.
             row = self.row(run).await?;
         }

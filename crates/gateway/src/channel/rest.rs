@@ -7,15 +7,19 @@
 pub(crate) mod activities;
 pub(crate) mod body;
 pub(crate) mod catalogue;
+pub(crate) mod compat;
 pub(crate) mod custom;
+pub(crate) mod docs;
 pub(crate) mod events;
 pub(crate) mod execute;
 pub(crate) mod health;
+pub(crate) mod history;
 pub(crate) mod messages;
 pub(crate) mod prefer;
 pub(crate) mod query;
 pub(crate) mod request;
 pub(crate) mod runs;
+pub(crate) mod stream;
 pub(crate) mod wire;
 
 use std::sync::Arc;
@@ -31,7 +35,7 @@ use nexus_kernel::suggest;
 use serde::Serialize;
 
 use crate::channel::rest::custom::Routes;
-use crate::channel::rest::health::{Check, Pages};
+use crate::channel::rest::health::{Checks, Pages};
 use crate::pipeline::Pipeline;
 use crate::problem::Problem;
 
@@ -42,7 +46,7 @@ pub(crate) struct Rest {
     /// The version of this server.
     pub(crate) version: String,
     /// What `/health` asks.
-    pub(crate) checks: Vec<Check>,
+    pub(crate) checks: Checks,
     /// Where `/errors/{code}` finds its pages.
     pub(crate) pages: Option<Pages>,
     /// Paths that operations declare for themselves.
@@ -51,11 +55,22 @@ pub(crate) struct Rest {
 
 /// The paths served, for suggestions and for documentation.
 pub const PATHS: &[&str] = &[
+    "/",
     "/health",
+    "/healthz",
+    "/readyz",
+    "/startup",
+    "/openapi.json",
+    "/docs",
     "/errors/{code}",
     "/mcp",
     "/workflows",
     "/workflows/{name}/execute",
+    "/workflows/{name}/workflow/info",
+    "/workflows/{name}/schema",
+    "/workflows/{name}/docs",
+    "/workflows/{name}/health",
+    "/workflows/{name}/status/{id}",
     "/v1/operations",
     "/v1/operations/{name}",
     "/v1/events",
@@ -64,6 +79,7 @@ pub const PATHS: &[&str] = &[
     "/v1/workflows/{name}/runs",
     "/v1/runs",
     "/v1/runs/{id}",
+    "/v1/runs/{id}/events",
     "/v1/runs/{id}/{verb}",
     "/v1/activities/{token}/{verb}",
     "/v1/runs/{id}/signals/{name}",
@@ -74,10 +90,25 @@ pub const PATHS: &[&str] = &[
 /// The routes.
 pub(crate) fn router(rest: Rest) -> Router {
     Router::new()
+        .route("/", get(compat::index))
         .route("/health", get(health::show))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/startup", get(health::started))
+        .route("/openapi.json", get(docs::openapi))
+        .route("/docs", get(docs::page))
+        .route("/docs/page.js", get(docs::script))
+        .route("/docs/page.css", get(docs::style))
         .route("/errors/{code}", get(health::error_page))
         .route("/workflows", get(execute::list))
+        .route("/workflows/{name}", get(compat::info).post(execute::execute))
+        .route("/workflows/{name}/", post(execute::execute))
         .route("/workflows/{name}/execute", post(execute::execute))
+        .route("/workflows/{name}/workflow/info", get(compat::info))
+        .route("/workflows/{name}/schema", get(compat::schema))
+        .route("/workflows/{name}/docs", get(compat::docs))
+        .route("/workflows/{name}/health", get(compat::health))
+        .route("/workflows/{name}/status/{id}", get(compat::status))
         .route("/v1/operations", get(catalogue::list))
         .route("/v1/operations/{name}", post(catalogue::call))
         .route("/v1/events", get(events::list).post(events::publish))
@@ -86,6 +117,7 @@ pub(crate) fn router(rest: Rest) -> Router {
         .route("/v1/workflows/{name}/runs", post(runs::start))
         .route("/v1/runs", get(runs::list))
         .route("/v1/runs/{id}", get(runs::show))
+        .route("/v1/runs/{id}/events", get(history::events))
         .route("/v1/runs/{id}/{verb}", get(runs::look).post(runs::act))
         .route("/v1/activities/{token}/{verb}", post(activities::act))
         .route("/v1/runs/{id}/signals/{name}", post(messages::signal))

@@ -43,7 +43,7 @@ pub(crate) enum Turn {
     /// It is to be carried out, and remembered.
     Ours(Claim),
     /// It was carried out before.
-    Done(Answer),
+    Done(Box<Answer>),
 }
 
 /// A key whose request is under way here. Gives the key free when it is dropped, as it is when its caller goes away.
@@ -75,7 +75,8 @@ impl Keys {
         input: &Json,
         context: &CallContext,
     ) -> Result<Turn, Error> {
-        let Some(key) = context.idempotency_key.as_deref().filter(|_| operation.effect != Effect::Read) else {
+        let Some(key) = context.idempotency_key.as_deref().filter(|_| operation.effect != Effect::Read)
+        else {
             return Ok(Turn::Free);
         };
         let digest = hash(&[&context.caller.identity, key]);
@@ -103,11 +104,14 @@ impl Keys {
             return Ok(Known::Nothing);
         }
         if entry.value.get("print").and_then(Json::as_str) != Some(&claim.print) {
-            return Err(Error::new(&code::KEY_REUSED, code::KEY_REUSED.title)
-                .help("use a new key for each piece of work, and repeat a request with the very input it had"));
+            return Err(Error::new(&code::KEY_REUSED, code::KEY_REUSED.title).help(
+                "use a new key for each piece of work, and repeat a request with the very input it had",
+            ));
         }
         Ok(match entry.value.get("output") {
-            Some(output) => Known::Answered(Answer { replayed: true, ..Answer::of(output.clone()) }),
+            Some(output) => {
+                Known::Answered(Box::new(Answer { replayed: true, ..Answer::of(output.clone()) }))
+            }
             None => Known::Begun,
         })
     }
@@ -117,11 +121,7 @@ impl Keys {
     }
 
     /// Remembers the answer of a verb. One that fails may be tried again: what it did not do was not done.
-    pub(crate) async fn finish(
-        &self,
-        claim: Claim,
-        result: Result<Answer, Error>,
-    ) -> Result<Answer, Error> {
+    pub(crate) async fn finish(&self, claim: Claim, result: Result<Answer, Error>) -> Result<Answer, Error> {
         let mut answer = result?;
         answer.replayed = claim.is_repeated;
         if answer.run.is_none() {
@@ -185,7 +185,7 @@ impl Keys {
 enum Known {
     Nothing,
     Begun,
-    Answered(Answer),
+    Answered(Box<Answer>),
 }
 
 /// A text that tells these apart from all others, wherever one ends and the next begins.

@@ -16,6 +16,7 @@ mod doors;
 mod drain;
 mod mcp;
 mod once;
+mod openapi;
 mod protocol;
 mod rest;
 mod robust;

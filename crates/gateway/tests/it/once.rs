@@ -57,7 +57,10 @@ async fn a_repetition_gets_the_same_answer_and_says_so() {
     let again = keyed(&world, COUNT, "a", &json!({ "x": 1 })).await;
     assert_eq!((first.status, again.status), (200, 200));
     assert_eq!(first.body, again.body);
-    assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), (None, Some("true")));
+    assert_eq!(
+        (first.header("idempotency-replayed"), again.header("idempotency-replayed")),
+        (None, Some("true"))
+    );
     assert_eq!(count.load(Ordering::SeqCst), 1);
     keyed(&world, COUNT, "b", &json!({ "x": 1 })).await;
     world.post(COUNT, &json!({ "x": 1 })).await;

@@ -210,3 +210,15 @@ async fn a_header_of_other_servers_leads_to_mcp_from_any_path() {
     let reply = world.send("POST", "/anything", &headers, call.to_string().as_bytes()).await;
     assert_eq!((reply.status, &reply.json()["id"]), (200, &json!(1)), "{reply:?}");
 }
+
+#[tokio::test]
+async fn a_server_tells_whether_it_lives_is_ready_and_has_started() {
+    let world =
+        World::with(|options: Options| options.check(crate::world::check("disk", Err("full".into())))).await;
+    assert_eq!((world.get("/healthz").await.status, world.get("/startup").await.status), (200, 200));
+    let ready = world.get("/readyz").await;
+    assert_eq!((ready.status, ready.json()), (503, json!({ "status": "failed" })));
+    world.shutdown.begin();
+    let fine = World::new().await;
+    assert_eq!(fine.get("/readyz").await.json(), json!({ "status": "ready" }));
+}

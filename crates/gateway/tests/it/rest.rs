@@ -180,7 +180,11 @@ async fn workflows_are_listed_under_names_that_can_be_called() {
     for info in listed.values() {
         for endpoint in info["endpoints"].as_array().unwrap() {
             let reply = world.send("OPTIONS", endpoint.as_str().unwrap(), &[], b"").await;
-            assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")), "{endpoint}");
+            let allowed = reply.header("allow").unwrap_or_default();
+            assert!(
+                reply.status == 405 && (allowed == "POST" || allowed == "GET,HEAD"),
+                "{endpoint}: {reply:?}"
+            );
         }
     }
 }

@@ -1,26 +1,18 @@
 //! `/v1/events`: publishing, listing, and the stream of a namespace's events.
-//!
-//! A stream asks for its next page when the client has taken the one before. So a slow client costs one page and delays
-//! nobody, and one that is gone ends its stream with its connection.
 
-use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 use nexus_kernel::Json;
-use nexus_kernel::call::{CallContext, Wait};
-use nexus_kernel::code;
-use nexus_kernel::error::Error;
-use nexus_kernel::operation::Operation;
-use nexus_kernel::task::Shutdown;
-use serde_json::{Map, json};
+use nexus_kernel::call::Wait;
+use serde_json::Map;
 
 use crate::channel::rest::request::RestRequest;
 use crate::channel::rest::runs::{look_with, millis};
+use crate::channel::rest::stream::{Following, Pages, cursor};
 use crate::channel::rest::{self, Rest};
 use crate::limits::STREAM_SECONDS_SILENT_MAX;
 use crate::pipeline::Target;
@@ -68,69 +60,22 @@ async fn stream(rest: &Rest, mut request: RestRequest) -> Routed {
     let page = rest.pipeline.call(LIST, Json::Object(input.clone()), context.clone()).await?.output;
     input.insert("limit".into(), PAGE_EVENTS.into());
     input.insert("wait_ms".into(), (STREAM_SECONDS_SILENT_MAX * 1_000).into());
-    let mut following = Following { operation, context, input, shutdown, has_ended: false };
+    let mut following = Following { operation, context, input, shutdown, pages: EventPages };
     let mut begin = ": events\n\n".to_owned();
     if is_anew {
-        following.go_on_after(page.get("last"));
+        following.input.insert("after".into(), page.get("last").cloned().unwrap_or_default());
     } else {
         begin.push_str(&following.shown(&page));
     }
-    let rest_of_it = futures::stream::unfold(following, |mut following| async {
-        let text = following.next().await?;
-        Some((Ok::<_, Infallible>(text), following))
-    });
-    let first = futures::stream::once(std::future::ready(Ok(begin)));
-    let mut response = Response::new(Body::from_stream(futures::StreamExt::chain(first, rest_of_it)));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(following.answer(begin))
 }
 
-fn cursor(id: &str) -> Result<u64, Error> {
-    id.parse().map_err(|_| {
-        Error::new(&code::BAD_REQUEST, format!("Last-Event-ID: {id:?} is no cursor of events"))
-            .help("send the id of the last event that came, or no such header")
-    })
-}
+/// Events of a namespace as a stream shows them.
+struct EventPages;
 
-/// A client that follows events.
-struct Following {
-    operation: Arc<Operation>,
-    context: CallContext,
-    input: Map<String, Json>,
-    shutdown: Shutdown,
-    has_ended: bool,
-}
-
-impl Following {
-    fn go_on_after(&mut self, cursor: Option<&Json>) {
-        self.input.insert("after".into(), cursor.cloned().unwrap_or_default());
-    }
-
-    /// The next part of the stream; nothing when it ends.
-    async fn next(&mut self) -> Option<String> {
-        if self.has_ended {
-            return None;
-        }
-        let call = self.operation.handler.call(Json::Object(self.input.clone()), self.context.clone());
-        let answer = tokio::select! {
-            biased;
-            () = self.shutdown.begun() => return None,
-            answer = call => answer,
-        };
-        Some(match answer {
-            Ok(answer) => self.shown(&answer.output),
-            Err(error) => {
-                self.has_ended = true;
-                let told = json!({ "code": error.code().id, "message": error.message() });
-                format!("event: error\ndata: {told}\n\n")
-            }
-        })
-    }
-
-    /// A page as text. An empty one keeps the connection alive, and tells how far the log was looked through.
-    fn shown(&mut self, page: &Json) -> String {
+impl Pages for EventPages {
+    /// An empty page keeps the connection alive, and tells how far the log was looked through.
+    fn shown(&mut self, page: &Json, input: &mut Map<String, Json>) -> String {
         let mut text = String::new();
         let missed = page.get("missed").and_then(Json::as_u64).unwrap_or(0);
         if missed > 0 {
@@ -145,7 +90,7 @@ impl Following {
         if events.is_empty() {
             let _ = write!(text, ": nothing new\nid: {next}\n\n");
         }
-        self.go_on_after(Some(&next));
+        input.insert("after".into(), next);
         text
     }
 }

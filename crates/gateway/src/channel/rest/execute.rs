@@ -19,7 +19,7 @@ use serde_json::Map;
 
 use crate::channel::rest::request::RestRequest;
 use crate::channel::rest::wire::{Accepted, Executed, WorkflowInfo};
-use crate::channel::rest::{Rest, json, marked, runs};
+use crate::channel::rest::{Rest, history, json, marked, runs};
 use crate::pipeline::Target;
 use crate::problem::Problem;
 
@@ -42,7 +42,12 @@ pub(crate) async fn list(State(rest): State<Arc<Rest>>, request: RestRequest) ->
             description: &workflow.doc,
             version: &rest.version,
             tags: [],
-            endpoints: vec![format!("/workflows/{name}/execute"), format!("/v1/workflows/{name}/runs")],
+            endpoints: vec![
+                format!("/workflows/{name}/execute"),
+                format!("/workflows/{name}/schema"),
+                format!("/workflows/{name}/docs"),
+                format!("/v1/workflows/{name}/runs"),
+            ],
             namespace,
         };
         (name, info)
@@ -56,14 +61,19 @@ pub(crate) async fn execute(
     mut request: RestRequest,
 ) -> Result<Response, Problem> {
     let name = request.take_workflow()?;
-    let Envelope { input, wait } = Envelope::open(request.json()?)?;
-    let context = request.take_context(wait)?;
+    let Envelope { input, mode } = Envelope::open(request.json()?)?;
+    let context = request.take_context(mode.wait())?;
+    if mode == Mode::Stream {
+        let answer = rest.pipeline.call(Target::Workflow(&name), input, context).await?;
+        let Some(run) = &answer.run else { return Ok(executed(&rest, name, answer, 0.0)) };
+        return history::of_start(&rest, run, request);
+    }
     request.query.finish()?;
     let started = rest.pipeline.clock().now();
     let answer = rest.pipeline.call(Target::Workflow(&name), input, context).await?;
     match &answer.run {
         Some(run) if run.status.is_open() => Ok(marked(accepted(run), answer.replayed)),
-        _ => {
+        Some(_) | None => {
             let elapsed = rest.pipeline.clock().now().since(started).as_secs_f64();
             Ok(executed(&rest, name, answer, elapsed))
         }
@@ -98,7 +108,21 @@ fn accepted(run: &RunAnswer) -> Response {
 #[derive(Debug, PartialEq)]
 struct Envelope {
     input: Json,
-    wait: Wait,
+    mode: Mode,
+}
+
+/// How the answer is to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Sync,
+    Async,
+    Stream,
+}
+
+impl Mode {
+    fn wait(self) -> Wait {
+        if self == Mode::Sync { Wait::Done } else { Wait::Accepted }
+    }
 }
 
 const KEYS: [&str; 4] = ["inputs", "parameters", "mode", "config"];
@@ -109,16 +133,16 @@ impl Envelope {
             Json::Object(fields) if fields.contains_key("inputs") || fields.contains_key("parameters") => {
                 fields
             }
-            input => return Ok(Envelope { input, wait: Wait::Done }),
+            input => return Ok(Envelope { input, mode: Mode::Sync }),
         };
         let (inputs, parameters) = (fields.shift_remove("inputs"), fields.shift_remove("parameters"));
-        let wait = read_mode(fields.shift_remove("mode"))?;
+        let mode = read_mode(fields.shift_remove("mode"))?;
         refuse_config(fields.shift_remove("config"))?;
         if let Some(unknown) = fields.keys().next() {
             return Err(unknown_key(unknown));
         }
         let given = [inputs, parameters].into_iter().flatten().find(|value| !value.is_null());
-        Ok(Envelope { input: given.unwrap_or_else(|| Json::Object(Map::new())), wait })
+        Ok(Envelope { input: given.unwrap_or_else(|| Json::Object(Map::new())), mode })
     }
 }
 
@@ -126,15 +150,12 @@ fn bad(message: impl Into<String>, help: impl Into<String>) -> Error {
     Error::new(&code::BAD_REQUEST, message).help(help)
 }
 
-fn read_mode(mode: Option<Json>) -> Result<Wait, Error> {
+fn read_mode(mode: Option<Json>) -> Result<Mode, Error> {
     match mode.as_ref().map(|mode| mode.as_str().unwrap_or_default()) {
-        None | Some("sync") => Ok(Wait::Done),
-        Some("async") => Ok(Wait::Accepted),
-        Some("stream") => Err(bad(
-            "the mode \"stream\" is not provided",
-            "use \"async\" and GET /v1/runs/{id}?wait=30s, which answers when the run ends",
-        )),
-        Some(_) => Err(bad("the mode is unknown", "the modes are \"sync\" and \"async\"")),
+        None | Some("sync") => Ok(Mode::Sync),
+        Some("async") => Ok(Mode::Async),
+        Some("stream") => Ok(Mode::Stream),
+        Some(_) => Err(bad("the mode is unknown", "the modes are \"sync\", \"async\" and \"stream\"")),
     }
 }
 
@@ -160,18 +181,18 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn open(body: Json) -> (Json, Wait) {
+    fn open(body: Json) -> (Json, Mode) {
         let envelope = Envelope::open(body).unwrap();
-        (envelope.input, envelope.wait)
+        (envelope.input, envelope.mode)
     }
 
     #[test]
     fn envelopes_and_bare_inputs() {
-        assert_eq!(open(json!({ "inputs": { "a": 1 } })), (json!({ "a": 1 }), Wait::Done));
+        assert_eq!(open(json!({ "inputs": { "a": 1 } })), (json!({ "a": 1 }), Mode::Sync));
         assert_eq!(open(json!({ "parameters": { "a": 1 }, "inputs": null })).0, json!({ "a": 1 }));
         assert_eq!(open(json!({ "inputs": { "a": 1 }, "parameters": { "b": 1 } })).0, json!({ "a": 1 }));
-        assert_eq!(open(json!({ "inputs": {}, "mode": "async", "config": {} })), (json!({}), Wait::Accepted));
-        assert_eq!(open(json!({ "mode": "x", "a": 1 })), (json!({ "mode": "x", "a": 1 }), Wait::Done));
+        assert_eq!(open(json!({ "inputs": {}, "mode": "async", "config": {} })), (json!({}), Mode::Async));
+        assert_eq!(open(json!({ "mode": "x", "a": 1 })), (json!({ "mode": "x", "a": 1 }), Mode::Sync));
         assert_eq!(open(json!([1])).0, json!([1]));
     }
 
@@ -183,7 +204,7 @@ mod tests {
                 json!({ "inputs": {}, "amount": 1 }),
                 "to pass \"amount\" to the workflow, put it under \"inputs\"",
             ),
-            (json!({ "inputs": {}, "mode": 7 }), "the modes are \"sync\" and \"async\""),
+            (json!({ "inputs": {}, "mode": 7 }), "the modes are \"sync\", \"async\" and \"stream\""),
             (json!({ "inputs": {}, "config": { "url": "x" } }), "leave \"config\" out"),
         ] {
             assert_eq!(Envelope::open(body).unwrap_err().help_text(), Some(help));

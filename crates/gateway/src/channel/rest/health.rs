@@ -9,13 +9,15 @@ use axum::response::{IntoResponse, Response};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::time::Timestamp;
 use nexus_kernel::{BoxFuture, Json};
 use serde_json::{Map, json};
+use tokio::sync::Mutex;
 
 use crate::channel::rest::request::RestRequest;
 use crate::channel::rest::wire::Health;
 use crate::channel::rest::{self, Rest};
-use crate::limits::CHECK_SECONDS_MAX;
+use crate::limits::{CHECK_CACHE_MILLIS, CHECK_SECONDS_MAX};
 use crate::problem::Problem;
 
 /// Looks whether something works; says why not when it does not.
@@ -33,20 +35,86 @@ pub struct Check {
     pub checking: Checking,
 }
 
+/// Every check of a server, and what they said last: however many ask, each is made once in a while.
+pub(crate) struct Checks {
+    all: Vec<Check>,
+    last: Mutex<Option<Looked>>,
+    begun: Timestamp,
+}
+
+struct Looked {
+    at: Timestamp,
+    results: Vec<Result<(), String>>,
+}
+
+impl Checks {
+    /// The checks of a server that begins to serve now.
+    pub(crate) fn new(checks: Vec<Check>, now: Timestamp) -> Checks {
+        Checks { all: checks, last: Mutex::new(None), begun: now }
+    }
+
+    /// What the checks say. Who comes while they are made waits for the same results.
+    async fn results(&self, clock: &SharedClock) -> Vec<Result<(), String>> {
+        let mut last = self.last.lock().await;
+        let fresh = Duration::from_millis(CHECK_CACHE_MILLIS);
+        if let Some(looked) = last.as_ref().filter(|looked| clock.now().since(looked.at) < fresh) {
+            return looked.results.clone();
+        }
+        let results = futures::future::join_all(self.all.iter().map(|check| perform(check, clock))).await;
+        *last = Some(Looked { at: clock.now(), results: results.clone() });
+        results
+    }
+}
+
 /// `GET /health`: 200 when every check passes, 503 otherwise.
 pub(crate) async fn show(State(rest): State<Arc<Rest>>, request: RestRequest) -> Result<Response, Problem> {
     request.query.finish()?;
-    let clock = rest.pipeline.clock();
-    let results = futures::future::join_all(rest.checks.iter().map(|check| perform(check, clock))).await;
+    let results = rest.checks.results(rest.pipeline.clock()).await;
     let healthy = results.iter().all(Result::is_ok);
     let mut checks = Map::new();
-    for (check, result) in rest.checks.iter().zip(results) {
+    for (check, result) in rest.checks.all.iter().zip(results) {
         checks.insert(check.name.clone(), described(result));
     }
     let status = if healthy { "healthy" } else { "unhealthy" };
     let body = Health { status, name: "nexus", version: &rest.version, checks };
     let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     Ok(rest::json(status, &body))
+}
+
+/// `GET /healthz`: the process answers. Nothing is looked at, so that a slow disk does not get it killed.
+pub(crate) async fn alive(State(rest): State<Arc<Rest>>, request: RestRequest) -> Result<Response, Problem> {
+    request.query.finish()?;
+    let uptime = rest.pipeline.clock().now().since(rest.checks.begun).as_secs();
+    Ok(rest::json(StatusCode::OK, &json!({ "status": "alive", "uptime_seconds": uptime })))
+}
+
+/// `GET /readyz`: 200 when requests may be sent here, 503 when a check fails or the server is about to stop.
+pub(crate) async fn ready(
+    State(rest): State<Arc<Rest>>,
+    mut request: RestRequest,
+) -> Result<Response, Problem> {
+    let is_stopping = request.take_shutdown().has_begun();
+    request.query.finish()?;
+    let results = rest.checks.results(rest.pipeline.clock()).await;
+    let status = match results.iter().all(Result::is_ok) {
+        _ if is_stopping => "draining",
+        true => "ready",
+        false => "failed",
+    };
+    let code = if status == "ready" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok(rest::json(code, &json!({ "status": status })))
+}
+
+/// `GET /startup`: 200 once the project is served, which it is before the first connection is accepted.
+pub(crate) async fn started(
+    State(rest): State<Arc<Rest>>,
+    request: RestRequest,
+) -> Result<Response, Problem> {
+    request.query.finish()?;
+    let snapshot = rest.pipeline.catalogue().snapshot();
+    let workflows = snapshot.iter().filter(|operation| operation.is_workflow()).count();
+    let body = json!({ "status": "started", "since": rest.checks.begun.to_string(), "workflows": workflows });
+    Ok(rest::json(StatusCode::OK, &body))
 }
 
 async fn perform(check: &Check, clock: &SharedClock) -> Result<(), String> {
