@@ -25,6 +25,7 @@ use nexus_kernel::id::Namespace;
 use nexus_kernel::limits::PAYLOAD_BYTES_MAX;
 use nexus_kernel::operation::{Effect, Handler, Operation};
 use nexus_kernel::port::runs::RunStatus;
+pub(crate) use nexus_kernel::verb::{Verb, object};
 use nexus_kernel::{BoxFuture, Json};
 use nexus_lang::twf::program::WorkflowInfo;
 use serde::Deserialize;
@@ -68,57 +69,6 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
     Ok(operations)
 }
 
-/// An operation of Nexus itself before it has a handler.
-pub(crate) struct Verb {
-    pub(crate) name: &'static str,
-    pub(crate) title: &'static str,
-    pub(crate) doc: &'static str,
-    pub(crate) effect: Effect,
-    pub(crate) input: Json,
-    pub(crate) output: Json,
-}
-
-impl Verb {
-    /// Gives the verb its handler, a function from a typed input to an output.
-    pub(crate) fn handled<I, F, R>(self, engine: &EngineHandle, handle: F) -> Operation
-    where
-        I: for<'de> Deserialize<'de> + Send + 'static,
-        F: Fn(EngineHandle, I, CallContext) -> R + Send + Sync + Copy + 'static,
-        R: Future<Output = Result<Json, Error>> + Send + 'static,
-    {
-        let engine = engine.clone();
-        let handler = move |input: Json, context: CallContext| -> BoxFuture<'static, Result<Answer, Error>> {
-            let engine = engine.clone();
-            Box::pin(async move {
-                let input = serde_json::from_value(input)
-                    .map_err(|error| Error::new(&code::INPUT_INVALID, error.to_string()))?;
-                Ok(Answer::of(handle(engine, input, context).await?))
-            })
-        };
-        self.with(Arc::new(handler))
-    }
-
-    /// Gives the verb a handler as it is.
-    fn with(self, handler: Arc<dyn Handler>) -> Operation {
-        let action = if self.effect == Effect::Read { "read" } else { "write" };
-        let noun = self.name.split('.').next().unwrap_or(self.name);
-        Operation {
-            name: self.name.to_owned(),
-            namespace: None,
-            title: self.title.to_owned(),
-            doc: self.doc.to_owned(),
-            input: self.input,
-            output: self.output,
-            contract: Contract::default(),
-            input_bytes_max: PAYLOAD_BYTES_MAX,
-            effect: self.effect,
-            permission: format!("{noun}:{action}"),
-            defined_at: None,
-            handler,
-        }
-    }
-}
-
 #[derive(Deserialize)]
 struct ShowInput {
     #[serde(flatten)]
@@ -144,15 +94,6 @@ async fn show_run(engine: EngineHandle, input: ShowInput, _: CallContext) -> Res
         let _ = engine.within(Duration::from_millis(wait), engine.wait(&row)).await;
     }
     Ok(engine.show(&run).await?.to_json())
-}
-
-pub(crate) fn object(properties: &Json, required: &[&str]) -> Json {
-    json!({
-        "type": "object",
-        "properties": properties,
-        "required": required,
-        "additionalProperties": false,
-    })
 }
 
 #[derive(Deserialize)]

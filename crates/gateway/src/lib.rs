@@ -17,6 +17,7 @@ pub mod problem;
 pub mod request_id;
 pub mod schema;
 pub mod server;
+pub mod session;
 mod stage;
 pub mod tls;
 
@@ -25,4 +26,5 @@ pub use channel::rest::health::{Check, Checking, Pages};
 pub use listener::{Listener, bind};
 pub use pipeline::{Pipeline, Target};
 pub use server::{Gateway, Options};
+pub use session::Sessions;
 pub use stage::once::Keys;

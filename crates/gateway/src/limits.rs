@@ -77,3 +77,27 @@ pub const FAULTS_MAX: usize = 20;
 
 /// Pause after the operating system refused to accept a connection, in milliseconds.
 pub const ACCEPT_RETRY_MILLIS: u64 = 50;
+
+/// Largest state of a session, in bytes of JSON.
+pub const SESSION_STATE_BYTES_MAX: usize = 64 * 1024;
+
+/// How deep the state of a session may be nested.
+pub const SESSION_DEPTH_MAX: usize = 64;
+
+/// Most sessions of one principal.
+pub const SESSIONS_PER_CALLER_MAX: usize = 1_000;
+
+/// How long a session lives after its last use, in seconds, unless its caller says otherwise.
+pub const SESSION_TTL_SECONDS_DEFAULT: u64 = 30 * 60;
+
+/// The shortest such time.
+pub const SESSION_TTL_SECONDS_MIN: u64 = 1;
+
+/// The longest such time: 30 days.
+pub const SESSION_TTL_SECONDS_MAX: u64 = 30 * 24 * 3_600;
+
+/// Longest time between two uses of a session that are written down, in seconds.
+pub const SESSION_TOUCH_SECONDS_MAX: u64 = 60;
+
+/// How often sessions that have ended are cleared away, in seconds.
+pub const SESSION_SWEEP_SECONDS: u64 = 60;

@@ -1,4 +1,4 @@
-//! The request path, as a list one can read aloud: identify → find → admit → validate → once → execute →
+//! The request path, as a list one can read aloud: identify → find → admit → validate → join → once → execute →
 //! record.
 //!
 //! Every channel and every embedded caller comes through [`Pipeline::call`]. A channel differs in how it spells a
@@ -18,6 +18,7 @@ use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::rng::SharedRng;
 
 use crate::request_id::RequestIds;
+use crate::session::{self, Sessions};
 use crate::stage::admit;
 use crate::stage::once::{Keys, Turn};
 use crate::stage::record::Record;
@@ -49,19 +50,30 @@ pub struct Pipeline {
     request_ids: Arc<RequestIds>,
     validators: Arc<Validators>,
     keys: Option<Keys>,
+    sessions: Option<Sessions>,
 }
 
 impl Pipeline {
     /// A pipeline to the operations of this catalogue, as they are at the moment of each call.
     pub fn new(catalogue: Catalogue, clock: SharedClock, rng: SharedRng) -> Pipeline {
         let request_ids = Arc::new(RequestIds::new(&*rng));
-        Pipeline { catalogue, clock, request_ids, validators: Arc::default(), keys: None }
+        Pipeline { catalogue, clock, request_ids, validators: Arc::default(), keys: None, sessions: None }
     }
 
     /// The same pipeline, which remembers the idempotency keys that were used. Without it a key is told to the operation
     /// and means what the operation makes of it.
     pub fn remembering(self, keys: Keys) -> Pipeline {
         Pipeline { keys: Some(keys), ..self }
+    }
+
+    /// The same pipeline, whose calls may belong to sessions. Without sessions every session is unknown.
+    pub fn with_sessions(self, sessions: Sessions) -> Pipeline {
+        Pipeline { sessions: Some(sessions), ..self }
+    }
+
+    /// The sessions that calls may belong to.
+    pub fn sessions(&self) -> Option<&Sessions> {
+        self.sessions.as_ref()
     }
 
     /// The operations that can be called.
@@ -102,12 +114,22 @@ impl Pipeline {
         let operation = self.find(target)?;
         admit::payload(&input, operation.input_bytes_max)?;
         self.validators.check(&operation, &input)?;
+        let context = self.join(context).await?;
         let Some(keys) = &self.keys else { return execute(&operation, input, context).await };
         match keys.claim(&operation, &input, &context).await? {
             Turn::Free => execute(&operation, input, context).await,
             Turn::Ours(claim) => keys.finish(claim, execute(&operation, input, context).await).await,
             Turn::Done(answer) => Ok(*answer),
         }
+    }
+
+    /// Lets a call into the session that it names, when its caller may use that.
+    async fn join(&self, mut context: CallContext) -> Result<CallContext, Error> {
+        if let Some(id) = &context.session {
+            let sessions = self.sessions.as_ref().ok_or_else(|| session::unknown(id))?;
+            context.session_namespace = Some(sessions.enter(&context.caller, id).await?);
+        }
+        Ok(context)
     }
 
     /// The operation that a target names now.

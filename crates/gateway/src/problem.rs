@@ -36,6 +36,11 @@ impl Problem {
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
+
+    /// The same problem with a status that says more.
+    pub(crate) fn at_status(self, status: StatusCode) -> Problem {
+        Problem { status, ..self }
+    }
 }
 
 impl From<Error> for Problem {

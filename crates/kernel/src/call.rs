@@ -4,6 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::Json;
+use crate::code;
+use crate::error::Error;
 use crate::failure::Failure;
 use crate::id::{Namespace, RunId, SessionId, WorkflowId};
 use crate::port::runs::RunStatus;
@@ -75,6 +77,8 @@ pub struct CallContext {
     pub workflow_id: Option<WorkflowId>,
     /// The session that the call belongs to.
     pub session: Option<SessionId>,
+    /// Where that session is. Set by the pipeline, once it knows that the caller may use the session.
+    pub session_namespace: Option<Namespace>,
     /// Equal keys of one caller start the work once. Never guessed from the input.
     pub idempotency_key: Option<String>,
 }
@@ -89,7 +93,23 @@ impl CallContext {
             wait: Wait::Done,
             workflow_id: None,
             session: None,
+            session_namespace: None,
             idempotency_key: None,
+        }
+    }
+
+    /// The session, for work in this namespace. A session of another namespace is not carried into it.
+    pub fn session_in(&self, namespace: &Namespace) -> Result<Option<SessionId>, Error> {
+        let Some(session) = &self.session else { return Ok(None) };
+        match &self.session_namespace {
+            Some(own) if own == namespace => Ok(Some(session.clone())),
+            Some(own) => {
+                let message = format!("the session is one of {own}, and this would be work in {namespace}");
+                Err(Error::new(&code::SESSION_ELSEWHERE, message).help(format!(
+                    "leave the session out, or make one with `\"namespace\": \"{namespace}\"`"
+                )))
+            }
+            None => Err(Error::internal("a session was used before it was checked")),
         }
     }
 }

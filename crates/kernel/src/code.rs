@@ -153,6 +153,10 @@ codes! {
     SESSION_CHANGED = "NX-2402", "the session has changed meanwhile", 409, Usage;
     /// A session's state does not keep to the rules.
     SESSION_INVALID = "NX-2403", "the session cannot hold this", 422, Usage;
+    /// A call of one namespace names a session of another one.
+    SESSION_ELSEWHERE = "NX-2404", "the session is one of another namespace", 409, Usage;
+    /// Somebody has as many sessions as anybody may have.
+    SESSIONS_MAX = "NX-2405", "there are too many sessions", 429, Unavailable;
     /// The value of a flag on the command line does not fit.
     FLAG_INVALID = "NX-2701", "the value of a flag does not fit", 422, Usage;
     /// The run failed.

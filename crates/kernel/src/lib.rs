@@ -25,6 +25,7 @@ pub mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
+pub mod verb;
 pub mod visibility;
 
 /// A JSON value, as it crosses every boundary.

@@ -5,13 +5,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use nexus_engine::version::{Deployed, Deployment, Followed, Ramp};
-use nexus_engine::{Engine, EngineHandle, Options, Ports, operations};
-use nexus_gateway::{Check, Keys, Pipeline};
+use nexus_engine::{Definition, Engine, EngineHandle, Options, Ports, operations};
+use nexus_gateway::{Check, Keys, Pipeline, Sessions};
 use nexus_kernel::BoxFuture;
 use nexus_kernel::catalogue::Catalogue;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::memory::store::MemoryStore;
+use nexus_kernel::operation::Operation;
 use nexus_kernel::port::clock::{SharedClock, SystemClock};
 use nexus_kernel::port::kv::Kv;
 use nexus_kernel::port::rng::{SharedRng, SystemRng};
@@ -70,20 +71,21 @@ impl Node {
         let (clock, rng): (SharedClock, SharedRng) = (Arc::new(SystemClock), Arc::new(SystemRng));
         let sandbox = activities::sandbox(&project, Arc::clone(&functions), &clock, &rng)?;
         let activities = Arc::new(ScriptActivities::new(sandbox.clone(), Arc::clone(&clock)));
-        let keys: Arc<dyn Kv> = store.clone();
+        let kept: Arc<dyn Kv> = store.clone();
         let ports =
             Ports { store, clock: Arc::clone(&clock), rng: Arc::clone(&rng), activities: activities.clone() };
         let config = &project.config.engine;
         let owner = format!("pid {}", std::process::id());
         let options = Options { shards: config.shards, owner, resident_keys_max: config.resident_runs_max };
         let engine = Engine::open(options, ports).await?;
-        let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
         let shutdown = Shutdown::new();
-        let keys = Keys::new(keys, Arc::clone(&clock));
+        let keys = Keys::new(Arc::clone(&kept), Arc::clone(&clock));
         if purpose == Purpose::Serve {
             drop(task::spawn(keys.clone().sweep(shutdown.clone())));
         }
-        let pipeline = pipeline.remembering(keys);
+        let sessions = Sessions::new(kept, Arc::clone(&clock), Arc::clone(&rng));
+        let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
+        let pipeline = pipeline.remembering(keys).with_sessions(sessions.clone());
         let shelf = match (&database, purpose) {
             (Some(_), Purpose::Execute | Purpose::Serve) => {
                 activities::Shelf::open(functions, &project.data_dir(), &rng, &shutdown).await
@@ -113,6 +115,7 @@ impl Node {
         node.follow_promotions();
         node.deploy(purpose, output).await?;
         if purpose != Purpose::Read {
+            drop(task::spawn(sessions.sweep(node.shutdown.clone())));
             node.running = Some(task::spawn(engine.run(node.shutdown.clone())));
         }
         Ok(node)
@@ -130,7 +133,8 @@ impl Node {
             refuse_unbound(&report)?;
         }
         // What cannot become operations is not deployed.
-        let mut catalogue = operations::operations(&self.engine, &built.definition)?;
+        let sessions = self.pipeline.sessions();
+        let mut catalogue = all_operations(&self.engine, sessions, &built.definition)?;
         contract::apply(&self.project.config, &mut catalogue)?;
         self.engine.configure(self.project.config.settings()?);
         self.activities.bind(built.bindings);
@@ -142,7 +146,7 @@ impl Node {
         }
         // An operator may have chosen another version than that of the files.
         if let Some(current) = self.engine.definition().filter(|it| it.hash != built.definition.hash) {
-            catalogue = operations::operations(&self.engine, &current)?;
+            catalogue = all_operations(&self.engine, sessions, &current)?;
             contract::apply_where_it_fits(&self.project.config, &mut catalogue);
         }
         *self.contracts.write().unwrap_or_else(PoisonError::into_inner) =
@@ -153,11 +157,13 @@ impl Node {
     /// Serves the operations of whichever version an operator makes the current one.
     fn follow_promotions(&self) {
         let catalogue = self.pipeline.catalogue().downgrade();
+        let sessions = self.pipeline.sessions().cloned();
         let contracts = Arc::clone(&self.contracts);
         self.engine.on_promotion(move |engine, current| {
             let Some(catalogue) = catalogue.upgrade() else { return };
             let config = Arc::clone(&contracts.read().unwrap_or_else(PoisonError::into_inner));
-            let replaced = operations::operations(engine, current).and_then(|mut all| {
+            let all = all_operations(engine, sessions.as_ref(), current);
+            let replaced = all.and_then(|mut all| {
                 contract::apply_where_it_fits(&config, &mut all);
                 catalogue.replace(all)
             });
@@ -230,6 +236,17 @@ impl Node {
         }
         result
     }
+}
+
+/// What can be called: what the engine brings along, and the verbs of sessions.
+fn all_operations(
+    engine: &EngineHandle,
+    sessions: Option<&Sessions>,
+    definition: &Definition,
+) -> Result<Vec<Operation>, Error> {
+    let mut all = operations::operations(engine, definition)?;
+    all.extend(sessions.iter().flat_map(|sessions| sessions.operations()));
+    Ok(all)
 }
 
 /// A store, for its several users.

@@ -19,6 +19,7 @@ pub(crate) mod prefer;
 pub(crate) mod query;
 pub(crate) mod request;
 pub(crate) mod runs;
+pub(crate) mod sessions;
 pub(crate) mod stream;
 pub(crate) mod wire;
 
@@ -77,6 +78,8 @@ pub const PATHS: &[&str] = &[
     "/v1/workflows",
     "/v1/workflows/{name}",
     "/v1/workflows/{name}/runs",
+    "/v1/sessions",
+    "/v1/sessions/{id}",
     "/v1/runs",
     "/v1/runs/{id}",
     "/v1/runs/{id}/events",
@@ -123,8 +126,11 @@ pub(crate) fn router(rest: Rest) -> Router {
         .route("/v1/runs/{id}/signals/{name}", post(messages::signal))
         .route("/v1/runs/{id}/queries/{name}", get(messages::query).post(messages::query))
         .route("/v1/runs/{id}/updates/{name}", post(messages::update))
+        .route("/v1/sessions", get(sessions::list).post(sessions::create))
+        .route("/v1/sessions/{id}", get(sessions::show).patch(sessions::update).delete(sessions::delete))
         .method_not_allowed_fallback(wrong_method)
         .fallback(custom::call)
+        .layer(axum::middleware::from_fn(sessions::tell_session))
         .with_state(Arc::new(rest))
 }
 

@@ -20,4 +20,5 @@ mod openapi;
 mod protocol;
 mod rest;
 mod robust;
+mod sessions;
 mod world;

@@ -63,7 +63,7 @@ async fn older_clients_initialize_list_and_call() {
         let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
         assert_eq!(send(&world, &[], &ready).await.status, 202);
         let listed = old_request(&world, version, "tools/list", &json!({})).await.json();
-        assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 18, "{version}");
+        assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 20, "{version}");
         let params = json!({ "name": "Total", "arguments": { "amount": 3 } });
         let called = old_request(&world, version, "tools/call", &params).await.json();
         assert_eq!(called["result"]["structuredContent"], json!({ "seen": { "amount": 3 } }), "{version}");

@@ -112,7 +112,7 @@ async fn the_context_of_a_call_comes_from_headers_and_query() {
     let reply = world.send("POST", "/v1/operations/test.context?wait=1500ms", &headers, b"").await;
     let expected = json!({
         "wait": 1500, "channel": "cli", "caller": "local", "request_id": "abc",
-        "workflow_id": "w 1", "idempotency_key": "once",
+        "workflow_id": "w 1", "idempotency_key": "once", "session": null, "session_namespace": null,
     });
     assert_eq!(reply.json(), json!({ "output": expected }));
     let bare = world.post("/v1/operations/test.context", &json!({})).await.json();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexus_gateway::{Check, Gateway, Keys, Options, Pipeline, bind};
+use nexus_gateway::{Check, Gateway, Keys, Options, Pipeline, Sessions, bind};
 use nexus_kernel::call::{Answer, CallContext, RunAnswer, Wait};
 use nexus_kernel::catalogue::Catalogue;
 use nexus_kernel::code;
@@ -51,13 +51,15 @@ impl World {
     pub(crate) async fn with(change: impl FnOnce(Options) -> Options) -> World {
         let (gate, begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let catalogue = Catalogue::new();
-        catalogue.replace(operations(&gate, &begun)).unwrap();
         let clock = SimClock::at(Timestamp::from_millis(1_800_000_000_000));
         let rng = Arc::new(SeededRng::new(1));
-        let store = Arc::new(MemoryStore::new());
-        let keys = Keys::new(store.clone(), Arc::new(clock.clone()));
-        let pipeline =
-            Pipeline::new(catalogue.clone(), Arc::new(clock.clone()), rng).remembering(keys.clone());
+        let (time, store) = (Arc::new(clock.clone()), Arc::new(MemoryStore::new()));
+        let sessions = Sessions::new(store.clone(), time.clone(), rng.clone());
+        let verbs = operations(&gate, &begun).into_iter().chain(sessions.operations());
+        catalogue.replace(verbs.collect()).unwrap();
+        let keys = Keys::new(store.clone(), time.clone());
+        let pipeline = Pipeline::new(catalogue.clone(), time, rng);
+        let pipeline = pipeline.remembering(keys.clone()).with_sessions(sessions);
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), false).await.unwrap();
         let options = change(Options::new(listener, pipeline.clone()).version("9.9.9"));
         let gateway = Gateway::new(options).unwrap();
@@ -184,6 +186,8 @@ async fn context(_: Json, context: CallContext) -> Result<Answer, Error> {
         "request_id": context.request_id,
         "workflow_id": context.workflow_id.map(|id| id.to_string()),
         "idempotency_key": context.idempotency_key,
+        "session": context.session,
+        "session_namespace": context.session_namespace,
     })))
 }
 

@@ -12,7 +12,7 @@ use nexus_kernel::id::WorkflowId;
 use nexus_kernel::task::Shutdown;
 
 use crate::channel::rest::query::Query;
-use crate::channel::rest::{Rest, body};
+use crate::channel::rest::{Rest, body, sessions};
 use crate::limits::{BODY_BYTES_MAX, ENVELOPE_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
 use crate::problem::Problem;
 use crate::request_id::RequestId;
@@ -97,7 +97,8 @@ impl RestRequest {
         };
         let workflow_id = workflow_id.map(|id| WorkflowId::new(&id)).transpose()?;
         let idempotency_key = self.header("idempotency-key")?.map(check_key).transpose()?;
-        Ok(CallContext { wait, workflow_id, idempotency_key, ..CallContext::new(channel, id) })
+        let session = sessions::session_of(self)?;
+        Ok(CallContext { wait, workflow_id, session, idempotency_key, ..CallContext::new(channel, id) })
     }
 
     /// Whether the caller takes answers of a media type before others.
