@@ -120,3 +120,15 @@ async fn the_operations() {
         crate::support::http().get(url).send().await.unwrap().json().await.unwrap();
     compare("operations.json", &format!("{}\n", serde_json::to_string_pretty(&listed).unwrap()));
 }
+
+/// The document of a server of the smallest useful project, so that the shape of a workflow is in it as well.
+#[tokio::test]
+async fn the_openapi_document() {
+    let program = "# Greets somebody.\nworkflow Greet(name: string) -> (string):\n    close complete(name)\n";
+    let project = Project::with(&[("workflows/greet.twf", program)]);
+    let server = project.serve();
+    let url = format!("{}/openapi.json", server.url);
+    let document: serde_json::Value =
+        crate::support::http().get(url).send().await.unwrap().json().await.unwrap();
+    compare("openapi.json", &format!("{}\n", serde_json::to_string_pretty(&document).unwrap()));
+}

@@ -101,13 +101,13 @@ fn what_is_wrong_is_told() {
 }
 
 /// A connection that asks for a stream of events, and its text as far as it has come.
-struct Stream {
+pub(crate) struct Stream {
     connection: TcpStream,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Stream {
-    fn open(server: &Server, path: &str, headers: &str) -> Stream {
+    pub(crate) fn open(server: &Server, path: &str, headers: &str) -> Stream {
         let mut connection = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).unwrap();
         let head =
             format!("GET {path} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n{headers}\r\n");
@@ -116,7 +116,7 @@ impl Stream {
     }
 
     /// Reads on until a text is there; the end of the stream is told.
-    fn until(&mut self, wanted: &str) -> bool {
+    pub(crate) fn until(&mut self, wanted: &str) -> bool {
         let mut bytes = vec![0; 65_536];
         let mut looked = 0;
         loop {

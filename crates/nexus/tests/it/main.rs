@@ -13,6 +13,7 @@ mod bad;
 mod batch;
 mod capabilities;
 mod channels;
+mod contract;
 mod data;
 mod design;
 mod drift;

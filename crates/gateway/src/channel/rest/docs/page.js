@@ -86,7 +86,9 @@ function show() {
   document.title = `${operation.name} - Nexus`;
   list();
   const title = operation.title && operation.title !== operation.name ? operation.title.replace(/\.$/, '') : operation.name;
-  const doc = operation.doc.trim() === operation.title.trim() ? '' : operation.doc.trim();
+  const said = operation.doc.trim();
+  // The title is the first line of what is said, unless it was written by itself.
+  const doc = said.startsWith(operation.title.trim()) ? said.slice(operation.title.trim().length).trim() : said;
   main.replaceChildren(...[
     make('h2', {}, title),
     make('p', { class: 'id' },
@@ -96,12 +98,23 @@ function show() {
       operation.defined_at ? make('span', {}, 'in ', make('code', {}, operation.defined_at)) : null,
       ...(operation.http || []).map((route) => make('code', {}, route))),
     operation.deprecated ? make('p', { class: 'warning' }, `Deprecated: ${operation.deprecated}`) : null,
-    doc ? make('p', { class: 'doc' }, doc) : null,
+    ...paragraphs(doc),
     make('h3', {}, 'Input'), fields(operation.input),
     make('h3', {}, operation.namespace ? 'Result' : 'Output'), fields(operation.output),
     ...attempt(operation),
   ].filter(Boolean));
   main.scrollTop = 0;
+}
+
+/** Text with code between backticks. */
+function spans(text) {
+  return text.split('`').map((part, index) => (index % 2 ? make('code', {}, part) : part)).filter((part) => part !== '');
+}
+
+/** A text whose lines were broken for an editor. */
+function paragraphs(text) {
+  const parts = text.split(/\n\s*\n/).map((part) => part.replace(/\s*\n\s*/g, ' ').trim()).filter(Boolean);
+  return parts.map((part) => make('p', { class: 'doc' }, ...spans(part)));
 }
 
 /** Follows a reference within a schema. */
@@ -137,7 +150,8 @@ function fields(whole) {
   if (schema.properties && Object.keys(schema.properties).length) {
     const rows = [];
     collect(rows, schema, whole, 0, new Set());
-    return make('table', {}, make('tbody', {}, ...rows));
+    const widths = make('colgroup', {}, make('col', { class: 'name' }), make('col', { class: 'kind' }), make('col', {}));
+    return make('table', {}, widths, make('tbody', {}, ...rows));
   }
   const kind = kindOf(whole || {}, whole || {});
   if (kind === 'object' && schema.additionalProperties === false) return make('p', { class: 'none' }, 'Nothing.');
@@ -152,7 +166,7 @@ function collect(rows, schema, whole, depth, seen) {
     rows.push(make('tr', {},
       make('td', {}, make('span', { class: 'indent' }, '\u00a0\u00a0'.repeat(depth)), name, required.has(name) ? make('span', { class: 'need', title: 'required' }, '*') : null),
       make('td', {}, kindOf(given, whole)),
-      make('td', {}, field.description || '', rules ? make('div', { class: 'rule' }, rules) : null)));
+      make('td', {}, ...spans(field.description || ''), rules ? make('div', { class: 'rule' }, rules) : null)));
     const inner = field.type === 'array' ? resolved(field.items || {}, whole) : field;
     if (inner.properties && depth < 4 && !seen.has(inner.named)) {
       collect(rows, inner, whole, depth + 1, new Set([...seen, inner.named].filter(Boolean)));
