@@ -169,11 +169,27 @@ fn described(engine: &EngineHandle, fits: impl Fn(&str, &str) -> bool) -> Vec<Js
                 "defined_at": definition.place(workflow.span),
                 "definition": definition.hash,
                 "input": workflow.input_schema,
-                "output": workflow.result_schema,
+                "output": opened(workflow.result_schema.clone()),
             })
         }));
     }
     found
+}
+
+/// A schema of what comes out. A result may hold more than its type says, for example what an activity in JavaScript adds;
+/// what goes in may not.
+fn opened(mut schema: Json) -> Json {
+    match &mut schema {
+        Json::Object(fields) => {
+            if fields.get("additionalProperties") == Some(&Json::Bool(false)) {
+                fields.shift_remove("additionalProperties");
+            }
+            fields.values_mut().for_each(|value| *value = opened(value.take()));
+        }
+        Json::Array(items) => items.iter_mut().for_each(|item| *item = opened(item.take())),
+        _ => {}
+    }
+    schema
 }
 
 fn workflow_operation(
@@ -188,7 +204,7 @@ fn workflow_operation(
         title: if first_line.is_empty() { workflow.name.clone() } else { first_line.to_owned() },
         doc: workflow.doc.clone(),
         input: workflow.input_schema.clone(),
-        output: workflow.result_schema.clone(),
+        output: opened(workflow.result_schema.clone()),
         contract: Contract::default(),
         input_bytes_max: PAYLOAD_BYTES_MAX,
         effect: Effect::Long,

@@ -31,7 +31,7 @@ pub(super) fn operation(engine: &EngineHandle) -> Operation {
         name: "run.start",
         title: "Start a run",
         doc: "Starts a run of a workflow with options: timeouts, retries, id policies, a delay, memo, search attributes.",
-        effect: Effect::Write,
+        effect: Effect::Long,
         input: with_start(more, &IdConflictPolicy::NAMES, &["workflow"]),
         output: json!({}),
     };

@@ -1,7 +1,10 @@
 //! The schemas that operations share, and what every operation refers to.
 
 use nexus_kernel::Json;
+use nexus_kernel::limits::ID_BYTES_MAX;
 use serde_json::{Map, json};
+
+use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 
 /// What is under `components`.
 #[derive(Default)]
@@ -145,9 +148,9 @@ fn parameters() -> Json {
         parameter
     };
     json!({
-        "Wait": limited(wait, json!({ "type": "string", "pattern": "^[0-9]{1,3}(ms|s)$" })),
-        "IdempotencyKey": limited(key, json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" })),
-        "WorkflowId": limited(workflow_id, json!({ "type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$" })),
+        "Wait": limited(wait, json!({ "type": "string", "pattern": "^[0-9]{1,3}(ms|s)?$" })),
+        "IdempotencyKey": limited(key, json!({ "type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_BYTES_MAX })),
+        "WorkflowId": limited(workflow_id, json!({ "type": "string", "minLength": 1, "maxLength": ID_BYTES_MAX })),
         "RequestId": request_id,
     })
 }

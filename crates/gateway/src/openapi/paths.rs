@@ -207,8 +207,8 @@ fn stream() -> Json {
         "parameters": [
             text("id", "path", "the run, or the workflow id of the newest", json!({ "type": "string", "minLength": 1 })),
             text("after", "query", "only events after this one", json!({ "type": "integer", "minimum": 0 })),
-            text("wait", "query", "how long to wait for an event", json!({ "type": "string", "pattern": "^[0-9]{1,2}ms$" })),
-            text("Last-Event-ID", "header", "go on after this event", json!({ "type": "string", "pattern": "^[0-9]{1,9}$" })),
+            text("wait", "query", "how long to wait for an event", json!({ "type": "string", "pattern": "^[0-9]{1,3}(ms)?$" })),
+            text("Last-Event-ID", "header", "in a stream: go on after this event", json!({ "type": "string" })),
         ],
         "responses": {
             "200": { "description": "Events.", "content": {

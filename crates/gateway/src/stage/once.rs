@@ -2,8 +2,7 @@
 //!
 //! What is kept of a key is what was asked, and for verbs what was answered. The answer of a workflow is not kept: the key
 //! is the request id of its start, so that a repetition finds the run itself, which is durable on its own. A key belongs to
-//! one caller and is never guessed from an input
-//! ([draft-ietf-httpapi-idempotency-key-header](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/)).
+//! one caller and is never guessed from an input, as the IETF draft `httpapi-idempotency-key-header` asks.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
