@@ -72,6 +72,7 @@ pub(crate) fn child_options(given: &machine::ChildOptions) -> StartOptions {
             retry: given.retry.as_ref().map(retry_policy),
             priority: given.priority.as_ref().map(priority),
             summary: given.summary.clone(),
+            session: None,
         },
         memo: facts(&given.memo),
         search_attributes: facts(&given.search_attributes),

@@ -548,6 +548,7 @@ impl Translate<'_> {
     fn child_options(&self, given: &machine::ChildOptions) -> StartOptions {
         let mut options = child_options(given);
         options.run.priority = self.inherited(options.run.priority.take());
+        options.run.session.clone_from(&self.run.started.options.session);
         options
     }
 

@@ -230,24 +230,28 @@ impl Handler for StartWorkflow {
     fn call(&self, input: Json, context: CallContext) -> BoxFuture<'static, Result<Answer, Error>> {
         let (engine, workflow, namespace) = (self.engine.clone(), self.name.clone(), self.namespace.clone());
         Box::pin(async move {
-            let request = StartRequest {
-                workflow_id: context.workflow_id,
-                idempotency_key: context.idempotency_key,
-                ..StartRequest::new(namespace, workflow, input)
-            };
-            run_to(&engine, request, context.wait).await
+            let mut request = StartRequest::new(namespace, workflow, input);
+            request.options.run.session = context.session_in(&request.namespace)?;
+            request.workflow_id.clone_from(&context.workflow_id);
+            request.idempotency_key.clone_from(&context.idempotency_key);
+            run_to(&engine, request, &context).await
         })
     }
 }
 
 /// Starts a run and waits as long as its caller wants to.
-async fn run_to(engine: &EngineHandle, request: StartRequest, wait: Wait) -> Result<Answer, Error> {
+async fn run_to(
+    engine: &EngineHandle,
+    request: StartRequest,
+    context: &CallContext,
+) -> Result<Answer, Error> {
     let (namespace, workflow) = (request.namespace.clone(), request.workflow.clone());
     let started = engine.start(request).await?;
     let (workflow_id, run_id) = (started.key.workflow_id.clone(), started.run_id.clone());
     let run =
         RunAnswer { namespace, workflow_id, run_id, workflow, status: RunStatus::Running, failure: None };
-    let outcome = match wait {
+    context.started.note(&run);
+    let outcome = match context.wait {
         Wait::Accepted => None,
         Wait::AtMost(limit) => engine.within(limit, engine.end(started)).await.transpose()?,
         Wait::Done => Some(engine.end(started).await?),

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::Json;
 use crate::code;
 use crate::error::Error;
-use crate::id::{Key, RunId};
+use crate::id::{Key, RunId, SessionId};
 
 /// One attempt, as an executor gets it.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct ActivityTask {
     pub heartbeat_ms: Option<u64>,
     /// What the attempt before said last; null when there was none, or it said nothing.
     pub heartbeat_details: Json,
+    /// The session that the run carries.
+    pub session: Option<SessionId>,
     /// A key that the program chose in place of the usual one.
     pub own_idempotency_key: Option<String>,
 }

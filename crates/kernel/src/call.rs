@@ -1,7 +1,10 @@
 //! A call: what every channel turns its requests into.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use crate::Json;
 use crate::code;
@@ -81,6 +84,8 @@ pub struct CallContext {
     pub session_namespace: Option<Namespace>,
     /// Equal keys of one caller start the work once. Never guessed from the input.
     pub idempotency_key: Option<String>,
+    /// Where the operation notes the run that it has started, for whoever cannot wait for the answer.
+    pub started: RunNote,
 }
 
 impl CallContext {
@@ -95,6 +100,7 @@ impl CallContext {
             session: None,
             session_namespace: None,
             idempotency_key: None,
+            started: RunNote::default(),
         }
     }
 
@@ -110,6 +116,41 @@ impl CallContext {
                 )))
             }
             None => Err(Error::internal("a session was used before it was checked")),
+        }
+    }
+}
+
+/// The run that a call has started, as soon as that is known. Clones are the same note.
+#[derive(Debug, Clone, Default)]
+pub struct RunNote(Arc<Noted>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    run: OnceLock<RunAnswer>,
+    bell: Notify,
+}
+
+impl RunNote {
+    /// Notes a run. The first one stays.
+    pub fn note(&self, run: &RunAnswer) {
+        if self.0.run.set(run.clone()).is_ok() {
+            self.0.bell.notify_waiters();
+        }
+    }
+
+    /// The run, when one has been noted.
+    pub fn run(&self) -> Option<&RunAnswer> {
+        self.0.run.get()
+    }
+
+    /// Resolves when a run is noted, at once when it has been.
+    pub async fn noted(&self) -> &RunAnswer {
+        loop {
+            let rung = self.0.bell.notified();
+            if let Some(run) = self.run() {
+                return run;
+            }
+            rung.await;
         }
     }
 }

@@ -38,8 +38,8 @@ use nexus_kernel::port::secret::Secrets;
 use nexus_kernel::{BoxFuture, Json, tell_of};
 use nexus_lang::twf::program::Program;
 use nexus_sandbox::{
-    CallContext, Capabilities, Input, Invocation, Lease, LogLevel, Module, Options, Ports, Priority, Sandbox,
-    Wish,
+    CallContext, CallSession, Capabilities, Input, Invocation, Lease, LogLevel, Module, Options, Ports,
+    Priority, Sandbox, Wish,
 };
 
 use crate::config::activity::Binding;
@@ -226,6 +226,7 @@ impl ScriptActivities {
             idempotency_key,
             token,
             heartbeat_details: task.heartbeat_details,
+            session: task.session.map(|id| CallSession { id }),
         };
         Invocation {
             module: function.module.clone(),
@@ -248,6 +249,7 @@ impl ScriptActivities {
             ports: Ports {
                 secrets: Some(Arc::clone(&self.standing) as Arc<dyn Secrets>),
                 workflows: Some(Arc::new(self.runs.clone())),
+                sessions: Some(Arc::new(self.runs.clone())),
                 events: Some(Arc::new(Publishing::of(self.runs.clone(), task.run_id.clone()))),
             },
             keep: None,

@@ -13,6 +13,7 @@
   const SLEEP = 50, SECRET_READ = 60, BLOB_PUT = 70, BLOB_GET = 71, BLOB_DELETE = 72;
   const WORKFLOW_START = 80, WORKFLOW_SIGNAL = 81, WORKFLOW_QUERY = 82, WORKFLOW_RESULT = 83;
   const EVENT_PUBLISH = 90;
+  const SESSION_GET = 100, SESSION_UPDATE = 101;
   const LEVELS = { debug: 0, info: 1, warn: 2, error: 3 };
   const CAUSES_MAX = 8;
 
@@ -159,12 +160,20 @@
     publish: async (type, data = null, { id: own = null, subject = null } = {}) =>
       start(EVENT_PUBLISH, { type: text(type, "a type"), data, id: own, subject }),
   });
+  const session = freeze({
+    get: async () => start(SESSION_GET, null),
+    update: async (patch, { version = null } = {}) => {
+      if (typeof patch !== "object" || patch === null || isArray(patch)) throw new TypeError("a patch is an object");
+      return start(SESSION_UPDATE, { patch, version });
+    },
+  });
   const operations = freeze({
     log,
     kv,
     blob,
     workflows,
     event,
+    session,
     secret: async (name) => start(SECRET_READ, text(name, "a name")),
     time: freeze({ now: () => now() }),
     random: freeze({ uuid: () => call(UUID, null), bytes }),
@@ -211,6 +220,8 @@
     }
     // The operations are inherited: making an object of both would cost more than the rest of a small call.
     const context = setPrototypeOf(request.context, operations);
+    // A run's session has an id of its own beside what can be done with it.
+    if (request.context.session !== session) setPrototypeOf(request.context.session, session);
     return request.spread ? handler(...request.input, context) : handler(request.input, context);
   }
   // A plain function may return any thenable; a plain value is not made to wait for a turn of the job queue.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexus_kernel::doer::Doer;
-use nexus_kernel::id::Namespace;
+use nexus_kernel::id::{Namespace, SessionId};
 use nexus_kernel::suggest::nearest;
 use nexus_kernel::time::Timestamp;
 use nexus_kernel::{BoxFuture, Json, code};
@@ -132,6 +132,16 @@ pub struct CallContext {
     /// What the attempt before said last of its progress.
     #[serde(skip_serializing_if = "Json::is_null")]
     pub heartbeat_details: Json,
+    /// The session that the run carries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<CallSession>,
+}
+
+/// The session of a run, as `ctx.session` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CallSession {
+    /// Its id.
+    pub id: SessionId,
 }
 
 impl CallContext {
@@ -161,6 +171,7 @@ impl Default for CallContext {
             idempotency_key: None,
             token: None,
             heartbeat_details: Json::Null,
+            session: None,
         }
     }
 }

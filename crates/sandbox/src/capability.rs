@@ -34,9 +34,11 @@ pub(crate) enum Kind {
     WorkflowQuery,
     WorkflowResult,
     EventPublish,
+    SessionRead,
+    SessionWrite,
 }
 
-const KINDS: [(Kind, &str); 14] = [
+const KINDS: [(Kind, &str); 16] = [
     (Kind::KvRead, "kv:read"),
     (Kind::KvWrite, "kv:write"),
     (Kind::FileRead, "file:read"),
@@ -51,6 +53,8 @@ const KINDS: [(Kind, &str); 14] = [
     (Kind::WorkflowQuery, "workflow:query"),
     (Kind::WorkflowResult, "workflow:result"),
     (Kind::EventPublish, "event:publish"),
+    (Kind::SessionRead, "session:read"),
+    (Kind::SessionWrite, "session:write"),
 ];
 
 impl Kind {

@@ -236,7 +236,9 @@ impl Thrown {
     /// What class of error it is.
     pub(crate) fn classify(self, state: &State, places: Places<'_>) -> CallErrorKind {
         let is = |type_name: &str, message: &str| self.type_name == type_name && self.message == message;
-        if is("InternalError", "out of memory") || (state.denied_memory && is("Error", "threw null")) {
+        // Where there was no room for the message it is empty, where there was none for the error it is null.
+        let is_full = is("InternalError", "out of memory") || is("InternalError", "");
+        if is_full || (state.denied_memory && is("Error", "threw null")) {
             let limit = state.limits.memory_bytes_max as u64;
             return CallErrorKind::Limit { what: LimitKind::Memory, limit, used: limit };
         }

@@ -49,7 +49,7 @@ mod turn;
 mod wait;
 mod wish;
 
-pub use call::{CallContext, Input, Invocation};
+pub use call::{CallContext, CallSession, Input, Invocation};
 pub use capability::{Capabilities, Capability, CapabilityError};
 pub use compile::{JsError, Module};
 pub use error::{CallError, CallErrorKind, Overload, StartError};

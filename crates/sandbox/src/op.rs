@@ -3,6 +3,7 @@
 mod blob;
 mod event;
 mod secret;
+mod session;
 mod workflow;
 
 use std::borrow::Cow;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use nexus_kernel::doer::Doer;
-use nexus_kernel::id::Namespace;
+use nexus_kernel::id::{Namespace, SessionId};
 use nexus_kernel::port::StoreError;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
@@ -56,6 +57,8 @@ pub(crate) enum Op {
     WorkflowQuery = 82,
     WorkflowResult = 83,
     EventPublish = 90,
+    SessionGet = 100,
+    SessionUpdate = 101,
 }
 
 impl Op {
@@ -80,6 +83,8 @@ impl Op {
         Op::WorkflowQuery,
         Op::WorkflowResult,
         Op::EventPublish,
+        Op::SessionGet,
+        Op::SessionUpdate,
     ];
 
     /// The number that the guest passes.
@@ -173,6 +178,8 @@ pub(crate) struct Scope {
     pub(crate) objects: Option<Arc<dyn Objects>>,
     pub(crate) ports: Ports,
     pub(crate) redactions: Redactions,
+    /// The session of the run.
+    pub(crate) session: Option<SessionId>,
     /// What ids of requests begin with: the attempt's idempotency key, or what nobody else has.
     pub(crate) once: String,
 }
@@ -257,6 +264,8 @@ impl Scope {
             Op::WorkflowQuery => self.workflow_query(argument(arg)?).await,
             Op::WorkflowResult => self.workflow_result(&argument::<String>(arg)?).await,
             Op::EventPublish => self.event_publish(argument(arg)?, *number).await,
+            Op::SessionGet => self.session_get().await,
+            Op::SessionUpdate => self.session_update(argument(arg)?).await,
             _ => Err(OpError::wrong("this operation does not wait")),
         }
     }

@@ -256,7 +256,8 @@ impl Op {
             | Op::WorkflowSignal
             | Op::WorkflowQuery
             | Op::WorkflowResult
-            | Op::EventPublish => true,
+            | Op::EventPublish
+            | Op::SessionGet => true,
             Op::Random
             | Op::Uuid
             | Op::HostNow
@@ -264,7 +265,8 @@ impl Op {
             | Op::Http
             | Op::Host
             | Op::SecretRead
-            | Op::BlobDelete => false,
+            | Op::BlobDelete
+            | Op::SessionUpdate => false,
         }
     }
 

@@ -283,6 +283,7 @@ impl Shared {
             objects: self.options.objects.clone(),
             ports: invocation.ports.clone(),
             redactions: Redactions::default(),
+            session: invocation.context.session.as_ref().map(|session| session.id.clone()),
             once: once.unwrap_or_else(|| self.once()),
         })
     }

@@ -27,6 +27,7 @@ pub(crate) fn dispatch(key: &Key, run: &RunState, seq: u64) -> Option<Effect> {
         start_to_close_ms: options.start_to_close_ms,
         heartbeat_ms: options.heartbeat_ms,
         heartbeat_details: activity.details(),
+        session: run.started.options.session.clone(),
         own_idempotency_key: options.idempotency_key.clone(),
     };
     Some(Effect::Dispatch(Box::new(Dispatch {

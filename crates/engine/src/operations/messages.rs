@@ -218,7 +218,7 @@ pub(super) struct StartFields {
 
 impl StartFields {
     /// The request; a workflow without a namespace must be deployed in one only.
-    pub(super) fn request(self, engine: &EngineHandle) -> Result<StartRequest, Error> {
+    pub(super) fn request(self, engine: &EngineHandle, context: &CallContext) -> Result<StartRequest, Error> {
         let (namespace, workflow) = match self.workflow.split_once('/') {
             Some((namespace, name)) => (Some(namespace.to_owned()), name.to_owned()),
             None => (self.namespace, self.workflow),
@@ -227,13 +227,15 @@ impl StartFields {
             Some(named) => Namespace::new(&named)?,
             None => only_namespace(engine, &workflow)?,
         };
+        let mut options = self.options.options()?;
+        options.run.session = context.session_in(&namespace)?;
         Ok(StartRequest {
             namespace,
             workflow,
             workflow_id: self.workflow_id.as_deref().map(WorkflowId::new).transpose()?,
             input: if self.input.is_null() { json!({}) } else { self.input },
             idempotency_key: None,
-            options: self.options.options()?,
+            options,
         })
     }
 }
@@ -285,7 +287,7 @@ async fn signal_with_start(
     context: CallContext,
 ) -> Result<Json, Error> {
     let request_id = request_id(&engine, input.request_id, &context)?;
-    let mut request = input.start.request(&engine)?;
+    let mut request = input.start.request(&engine, &context)?;
     request.idempotency_key = Some(request_id.clone());
     let signal = Signal { name: input.signal, input: input.signal_input, request_id };
     let (key, run, started) = engine.signal_with_start(request, signal).await?;
@@ -331,7 +333,7 @@ async fn update_with_start(
     context: CallContext,
 ) -> Result<Json, Error> {
     let id = request_id(&engine, input.update_id, &context)?;
-    let mut request = input.start.request(&engine)?;
+    let mut request = input.start.request(&engine, &context)?;
     request.idempotency_key = Some(id.clone());
     let update = Update { id, name: input.update.clone(), input: input.update_input };
     let (key, accepted, outcome) = engine.update_with_start(request, update).await?;

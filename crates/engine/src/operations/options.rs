@@ -46,6 +46,7 @@ impl OptionFields {
                 retry: self.retry_policy.as_ref().map(retry_of_json),
                 priority: self.priority,
                 summary: self.summary,
+                session: None,
             },
             memo: self.memo,
             search_attributes: self.search_attributes,

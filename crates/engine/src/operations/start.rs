@@ -42,10 +42,10 @@ pub(super) fn operation(engine: &EngineHandle) -> Operation {
             let input: StartInput = serde_json::from_value(input)
                 .map_err(|error| Error::new(&code::INPUT_INVALID, error.to_string()))?;
             let request_id = input.request_id.or_else(|| context.idempotency_key.clone());
-            let mut request = input.start.request(&engine)?;
+            let mut request = input.start.request(&engine, &context)?;
             request.workflow_id = request.workflow_id.or_else(|| context.workflow_id.clone());
             request.idempotency_key = request_id;
-            run_to(&engine, request, context.wait).await
+            run_to(&engine, request, &context).await
         })
     };
     verb.with(Arc::new(handler))

@@ -2,6 +2,7 @@
 
 use nexus_kernel::Json;
 use nexus_kernel::failure::Failure;
+use nexus_kernel::id::SessionId;
 use nexus_kernel::retry::RetryPolicy;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
@@ -27,6 +28,9 @@ pub struct RunOptions {
     /// A line for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
+    /// The session of the call that started it. Runs that continue it and its children carry it as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
 }
 
 /// Order among tasks of one queue.

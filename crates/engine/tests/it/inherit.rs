@@ -2,8 +2,9 @@
 
 use nexus_engine::record::{Event, Priority};
 use nexus_kernel::Json;
+use nexus_kernel::activity::ActivityTask;
 use nexus_kernel::code;
-use nexus_kernel::id::WorkflowId;
+use nexus_kernel::id::{SessionId, WorkflowId};
 use nexus_kernel::limits::PAYLOAD_BYTES_MAX;
 use nexus_kernel::port::runs::{RunFilter, RunStatus};
 use serde_json::json;
@@ -109,4 +110,40 @@ async fn what_a_program_says_at_once_is_bounded() {
         assert!(blocked.message.contains(told), "{workflow}: {}", blocked.message);
         assert_eq!(view.row.status, RunStatus::Running, "it stays open and can be reset or terminated");
     }
+}
+
+const SESSIONS: &str = "\
+workflow Above(n: int) -> (any):
+    activity Who() -> own
+    workflow Below() -> below
+    if (n > 0):
+        close continue_as_new(n - 1)
+    close complete([own, below])
+
+workflow Below() -> (any):
+    activity Who() -> own
+    close complete(own)
+
+activity Who() -> (any):
+    ...
+";
+
+#[tokio::test]
+async fn runs_that_follow_and_children_carry_the_session_of_the_start() {
+    let who = |task: &ActivityTask| Ok(json!(task.session));
+    let world = World::new(SESSIONS, Scripted::default().with("Who", who)).await;
+    let session = SessionId::parse("ses_0688ab1tdpv3h9m5x7cq2wnk4e").unwrap();
+    let mut start = request("Above", json!({ "n": 1 }));
+    start.options.run.session = Some(session.clone());
+    let started = world.engine.start(start).await.unwrap();
+    let ended = world.until(world.engine.end(started)).await.unwrap();
+    assert_eq!((ended.status, ended.result), (RunStatus::Completed, json!([session, session])));
+    let rows = world.engine.list(RunFilter { limit: 9, ..RunFilter::default() }).await.unwrap();
+    assert_eq!(rows.len(), 4, "two runs with a child each");
+    for row in rows {
+        let shown = world.engine.show(&row.run_id).await.unwrap().to_json();
+        assert_eq!(shown["session_id"], json!(session), "{}", row.workflow);
+    }
+    let without = world.run("Above", json!({ "n": 0 })).await;
+    assert_eq!(without.result, json!([null, null]));
 }

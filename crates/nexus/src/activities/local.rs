@@ -135,6 +135,7 @@ impl Local {
             start_to_close_ms: START_TO_CLOSE_MS,
             heartbeat_ms: None,
             heartbeat_details: Json::Null,
+            session: None,
             own_idempotency_key: None,
         })
     }

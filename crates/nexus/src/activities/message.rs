@@ -23,6 +23,7 @@ pub(crate) fn request(task: &ActivityTask, input: Json) -> Json {
             "workflow": task.workflow,
             "workflow_id": task.key.workflow_id,
             "run_id": task.run_id,
+            "session_id": task.session,
         },
     })
 }

@@ -10,8 +10,9 @@ use nexus_kernel::call::{CallContext, Channel, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::Failure;
-use nexus_kernel::id::{Key, Namespace, WorkflowId};
+use nexus_kernel::id::{Key, Namespace, SessionId, WorkflowId};
 use nexus_kernel::port::runs::RunStatus;
+use nexus_kernel::port::session::{SessionChange, SessionState, Sessions};
 use nexus_kernel::port::workflows::{MessageTo, RunOf, StartOf, Workflows};
 use nexus_kernel::{BoxFuture, Json};
 use serde_json::json;
@@ -39,11 +40,42 @@ impl Runs {
         })
     }
 
+    fn sessions(&self) -> Result<nexus_gateway::Sessions, Error> {
+        let (pipeline, _) = self.way()?;
+        pipeline.sessions().cloned().ok_or_else(|| Error::internal("the pipeline has no sessions"))
+    }
+
     /// Calls a verb.
     pub(super) async fn verb(self, verb: &str, input: Json) -> Result<Json, Error> {
         let (pipeline, _) = self.way()?;
         let context = pipeline.context(Channel::Embedded);
         Ok(pipeline.call(Target::Verb(verb), input, context).await?.output)
+    }
+}
+
+impl Sessions for Runs {
+    fn get(
+        &self,
+        namespace: &Namespace,
+        session: &SessionId,
+    ) -> BoxFuture<'static, Result<SessionState, Error>> {
+        match self.sessions() {
+            Ok(sessions) => Sessions::get(&sessions, namespace, session),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+
+    fn update(
+        &self,
+        namespace: &Namespace,
+        session: &SessionId,
+        change: SessionChange,
+        version: Option<u64>,
+    ) -> BoxFuture<'static, Result<SessionState, Error>> {
+        match self.sessions() {
+            Ok(sessions) => Sessions::update(&sessions, namespace, session, change, version),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
     }
 }
 

@@ -35,6 +35,7 @@ mod runs;
 mod schedule;
 mod scripts;
 mod seed;
+mod sessions;
 mod support;
 mod test;
 mod tidy;

@@ -13,6 +13,7 @@ const COMMITTED: &str = r#"{"type":"object","required":["ok"],"properties":{"ok"
 const ENTRY: &str = r#"{"type":["object","null"],"required":["key","value","version"],"properties":{"key":{"type":"string"},"value":{},"version":{"type":"integer"}}}"#;
 const BLOB: &str = r#"{"type":"string","pattern":"^[0-9a-f]{64}$"}"#;
 const MESSAGE: &str = r#"{"type":"object","required":["id","name","input"],"properties":{"id":{"type":"string"},"name":{"type":"string"},"input":{}}}"#;
+const SESSION: &str = r#"{"type":"object","required":["state","version"],"properties":{"state":{"type":"object"},"version":{"type":"integer"}}}"#;
 const NAMED: &str =
     r#"{"type":"object","required":["name","arg"],"properties":{"name":{"type":"string"},"arg":{}}}"#;
 
@@ -304,6 +305,28 @@ pub const CALLS: &[HostCall] = &[
         answer: r#"{"type":"object","required":["id","sequence"]}"#,
         example: "ctx.event.publish('order.paid', { amount: 5 })",
         op: Some(Op::EventPublish),
+        ..CALL
+    },
+    HostCall {
+        name: "ctx.session.get",
+        doc: "What the run's session holds, and at which version.",
+        needs: needs(Kind::SessionRead, "", "session:read"),
+        signature: "<T = any>(): Promise<{ state: T; version: number }>",
+        argument: NULL,
+        answer: SESSION,
+        example: "ctx.session.get()",
+        op: Some(Op::SessionGet),
+        ..CALL
+    },
+    HostCall {
+        name: "ctx.session.update",
+        doc: "Changes what the run's session holds: members of the patch are set, null removes one. With a version only when it is still at that one.",
+        needs: needs(Kind::SessionWrite, "", "session:write"),
+        signature: "<T = any>(patch: { [name: string]: unknown }, options?: { version?: number }): Promise<{ state: T; version: number }>",
+        argument: r#"{"type":"object","required":["patch"],"properties":{"patch":{"type":"object"},"version":{"type":["integer","null"]}}}"#,
+        answer: SESSION,
+        example: "ctx.session.update({ step: 'pay' })",
+        op: Some(Op::SessionUpdate),
         ..CALL
     },
     HostCall {

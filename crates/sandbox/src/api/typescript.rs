@@ -7,6 +7,13 @@ use super::{CALLS, HostCall};
 /// What is not in the table: values, facts about the call, errors.
 const HEAD: &str = include_str!("head.d.ts");
 
+/// Facts among calls: the name that they lie under, what they say, and their declaration.
+const FACTS: &[(&str, &str, &str)] = &[(
+    "session",
+    "The session of the call that started the run; absent when it had none.",
+    "readonly id?: string",
+)];
+
 /// A name of the API with what lies under it: `ctx.log` can be called and has members.
 #[derive(Default)]
 struct Node {
@@ -40,6 +47,9 @@ impl Node {
             return;
         }
         let _ = writeln!(text, "{indent}readonly {name}: {{");
+        for (_, doc, fact) in FACTS.iter().filter(|(of, _, _)| of == name) {
+            let _ = writeln!(text, "{indent}  /** {doc} */\n{indent}  {fact};");
+        }
         if call.is_some() {
             let _ = writeln!(text, "{indent}  {signature};");
         }

@@ -87,11 +87,12 @@ fn trying(call: &str) -> String {
 }
 
 fn denial(token: &str) -> Json {
-    let token = if ["crypto:random", "blob:read", "blob:write"].contains(&token) {
-        format!("{token}:*")
-    } else {
-        token.to_owned()
-    };
+    let token =
+        if ["crypto:random", "blob:read", "blob:write", "session:read", "session:write"].contains(&token) {
+            format!("{token}:*")
+        } else {
+            token.to_owned()
+        };
     json!([true, "PermissionError", "NX-5005", format!("the function has not been granted {token}")])
 }
 

@@ -28,5 +28,6 @@ mod modules;
 mod parked;
 mod revoked;
 mod secrets;
+mod sessions;
 mod waiting;
 mod workflows;
