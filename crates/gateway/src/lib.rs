@@ -19,7 +19,9 @@ pub mod schema;
 pub mod server;
 pub mod session;
 mod stage;
+pub mod subscription;
 pub mod tls;
+pub mod webhook;
 
 pub use channel::rest::PATHS;
 pub use channel::rest::health::{Check, Checking, Pages};

@@ -72,6 +72,21 @@ pub const KEY_SWEEP_MINUTES: u64 = 10;
 /// Most idempotency keys that are forgotten at a stretch.
 pub const KEYS_SWEPT_MAX: usize = 1_000;
 
+/// Events of one page that a subscription reads.
+pub const SUBSCRIPTION_PAGE_EVENTS: usize = 100;
+
+/// How long a subscription waits for an event before it asks again, in seconds.
+pub const SUBSCRIPTION_WAIT_SECONDS: u64 = 60;
+
+/// Longest pause between two attempts to deliver an event, in seconds.
+pub const DELIVERY_RETRY_SECONDS_MAX: u64 = 60;
+
+/// Most dead letters that are kept of one subscription.
+pub const DEAD_LETTERS_MAX: usize = 10_000;
+
+/// How far the time in a webhook's signature may be off, in seconds.
+pub const SIGNATURE_SECONDS_MAX: u64 = 300;
+
 /// Most faults told for one input.
 pub const FAULTS_MAX: usize = 20;
 

@@ -31,6 +31,7 @@ use crate::limits::{
 };
 use crate::listener::{Accepted, Listener};
 use crate::pipeline::Pipeline;
+use crate::webhook::Inbound;
 
 /// What a gateway is made from: a listener of [`bind`], the pipeline, and what has a default.
 pub struct Options {
@@ -43,6 +44,7 @@ pub struct Options {
     allowed_origins: Vec<String>,
     drain: Duration,
     requests_max: usize,
+    inbound: Inbound,
 }
 
 impl Options {
@@ -58,6 +60,7 @@ impl Options {
             allowed_origins: Vec::new(),
             drain: Duration::from_secs(DRAIN_SECONDS_MAX),
             requests_max: REQUESTS_MAX,
+            inbound: Inbound::default(),
         }
     }
 
@@ -65,6 +68,11 @@ impl Options {
     pub fn listener(mut self, listener: impl Into<Listener>) -> Options {
         self.listeners.push(listener.into());
         self
+    }
+
+    /// Webhooks that others may send.
+    pub fn inbound(self, inbound: Inbound) -> Options {
+        Options { inbound, ..self }
     }
 
     /// How many requests may be at hand at a time; further ones are refused.
@@ -130,6 +138,7 @@ impl Gateway {
             checks: Checks::new(checks, clock.now()),
             pages,
             routes: Routes::default(),
+            inbound: options.inbound,
         })
         .route_service("/mcp", mcp);
         let admitted = Arc::new(Semaphore::new(options.requests_max));

@@ -159,6 +159,14 @@ codes! {
     SESSIONS_MAX = "NX-2405", "there are too many sessions", 429, Unavailable;
     /// The value of a flag on the command line does not fit.
     FLAG_INVALID = "NX-2701", "the value of a flag does not fit", 422, Usage;
+    /// The signature of a webhook does not fit, or there is none.
+    SIGNATURE_INVALID = "NX-2601", "the signature does not fit", 401, Auth;
+    /// No such webhook.
+    WEBHOOK_UNKNOWN = "NX-2602", "there is no such webhook", 404, NotFound;
+    /// No such subscription or dead letter.
+    SUBSCRIPTION_UNKNOWN = "NX-2603", "there is no such subscription", 404, NotFound;
+    /// An event was not delivered.
+    DELIVERY_FAILED = "NX-2604", "the event was not delivered", 502, Unavailable;
     /// The run failed.
     RUN_FAILED = "NX-3001", "the run failed", 422, Failed;
     /// The run was cancelled, terminated or ran out of time.

@@ -12,7 +12,7 @@ mod process;
 mod runs;
 mod script;
 pub mod scripts;
-mod secrets;
+pub(crate) mod secrets;
 mod standing;
 
 use std::borrow::Cow;

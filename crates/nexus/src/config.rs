@@ -7,6 +7,7 @@ pub mod limits;
 pub mod sandbox;
 pub mod secret;
 pub mod server;
+pub mod subscription;
 pub mod workflow;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ use http::HttpConfig;
 use sandbox::SandboxConfig;
 use secret::SecretConfig;
 use server::ServerConfig;
+use subscription::{InboundConfig, OnConfig, Sections, WebhookConfig};
 use workflow::WorkflowConfig;
 
 /// The shortest time that closed runs may be kept for: whoever waits for a result must be able to ask for it.
@@ -59,6 +61,12 @@ pub struct Config {
     pub namespaces: BTreeMap<String, NamespaceConfig>,
     /// Activities that are carried out elsewhere.
     pub activities: BTreeMap<String, ActivityConfig>,
+    /// Events that start workflows.
+    pub on: Vec<OnConfig>,
+    /// Targets that events are sent to.
+    pub webhooks: BTreeMap<String, WebhookConfig>,
+    /// Requests of others that become events.
+    pub inbound: BTreeMap<String, InboundConfig>,
     /// What callers are told of single workflows.
     pub workflows: BTreeMap<String, WorkflowConfig>,
 }
@@ -182,6 +190,9 @@ impl Config {
         config.sandbox.check()?;
         config.secrets.iter().try_for_each(|(name, secret)| secret.check(name))?;
         config.http.ranges()?;
+        let secrets: Vec<&str> = config.secrets.keys().map(String::as_str).collect();
+        let (on, webhooks, inbound) = (&config.on, &config.webhooks, &config.inbound);
+        Sections { on, webhooks, inbound, secrets: &secrets }.check()?;
         config.workflows.iter().try_for_each(|(name, workflow)| workflow.check(name))?;
         Ok(config)
     }

@@ -21,5 +21,6 @@ pub mod pages;
 pub mod project;
 mod socket;
 pub mod stub;
+mod subscriptions;
 pub mod typings;
 pub mod watch;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use nexus_engine::version::{Deployed, Deployment, Followed, Ramp};
 use nexus_engine::{Definition, Engine, EngineHandle, Options, Ports, operations};
+use nexus_gateway::subscription::Subscriptions;
+use nexus_gateway::webhook::Inbound;
 use nexus_gateway::{Check, Keys, Pipeline, Sessions};
 use nexus_kernel::BoxFuture;
 use nexus_kernel::catalogue::Catalogue;
@@ -30,6 +32,7 @@ use crate::config::Config;
 use crate::contract;
 use crate::output::Output;
 use crate::project::Project;
+use crate::subscriptions::{self, EngineFeed};
 
 /// How long a reload waits to say how many open runs follow.
 const FOLLOWING: Duration = Duration::from_secs(2);
@@ -62,6 +65,9 @@ pub struct Node {
     database: Option<SqliteStore>,
     /// The configuration of what is served, for the operations of other versions.
     contracts: Arc<RwLock<Arc<Config>>>,
+    /// Triggers and webhooks that are served.
+    subscriptions: Subscriptions,
+    inbound: Inbound,
 }
 
 impl Node {
@@ -83,9 +89,11 @@ impl Node {
         if purpose == Purpose::Serve {
             drop(task::spawn(keys.clone().sweep(shutdown.clone())));
         }
-        let sessions = Sessions::new(kept, Arc::clone(&clock), Arc::clone(&rng));
+        let sessions = Sessions::new(Arc::clone(&kept), Arc::clone(&clock), Arc::clone(&rng));
         let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
         let pipeline = pipeline.remembering(keys).with_sessions(sessions.clone());
+        let feed = Arc::new(EngineFeed(engine.handle()));
+        let subscriptions = Subscriptions::new(kept, Arc::clone(&clock), feed);
         let shelf = match (&database, purpose) {
             (Some(_), Purpose::Execute | Purpose::Serve) => {
                 activities::Shelf::open(functions, &project.data_dir(), &rng, &shutdown).await
@@ -107,6 +115,8 @@ impl Node {
             running: None,
             database,
             contracts: Arc::default(),
+            subscriptions,
+            inbound: Inbound::default(),
         };
         if let Some(shelf) = shelf {
             node.activities.keep_on(shelf.clone());
@@ -134,8 +144,11 @@ impl Node {
         }
         // What cannot become operations is not deployed.
         let sessions = self.pipeline.sessions();
-        let mut catalogue = all_operations(&self.engine, sessions, &built.definition)?;
+        let beside = (sessions, &self.subscriptions);
+        let mut catalogue = all_operations(&self.engine, beside, &built.definition)?;
         contract::apply(&self.project.config, &mut catalogue)?;
+        subscriptions::check(&self.project, &catalogue)?;
+        let delivering = subscriptions::of(&self.project, &self.pipeline)?;
         self.engine.configure(self.project.config.settings()?);
         self.activities.bind(built.bindings);
         if purpose == Purpose::Read {
@@ -146,23 +159,29 @@ impl Node {
         }
         // An operator may have chosen another version than that of the files.
         if let Some(current) = self.engine.definition().filter(|it| it.hash != built.definition.hash) {
-            catalogue = all_operations(&self.engine, sessions, &current)?;
+            catalogue = all_operations(&self.engine, beside, &current)?;
             contract::apply_where_it_fits(&self.project.config, &mut catalogue);
         }
         *self.contracts.write().unwrap_or_else(PoisonError::into_inner) =
             Arc::new(self.project.config.clone());
-        self.pipeline.catalogue().replace(catalogue)
+        self.pipeline.catalogue().replace(catalogue)?;
+        if purpose == Purpose::Serve {
+            subscriptions::receive(&self.project, &self.inbound)?;
+            self.subscriptions.serve(delivering);
+        }
+        Ok(())
     }
 
     /// Serves the operations of whichever version an operator makes the current one.
     fn follow_promotions(&self) {
         let catalogue = self.pipeline.catalogue().downgrade();
         let sessions = self.pipeline.sessions().cloned();
+        let subscriptions = self.subscriptions.clone();
         let contracts = Arc::clone(&self.contracts);
         self.engine.on_promotion(move |engine, current| {
             let Some(catalogue) = catalogue.upgrade() else { return };
             let config = Arc::clone(&contracts.read().unwrap_or_else(PoisonError::into_inner));
-            let all = all_operations(engine, sessions.as_ref(), current);
+            let all = all_operations(engine, (sessions.as_ref(), &subscriptions), current);
             let replaced = all.and_then(|mut all| {
                 contract::apply_where_it_fits(&config, &mut all);
                 catalogue.replace(all)
@@ -195,6 +214,11 @@ impl Node {
         &self.inputs
     }
 
+    /// Webhooks that others may send.
+    pub fn inbound(&self) -> &Inbound {
+        &self.inbound
+    }
+
     /// Time, as the node sees it.
     pub fn clock(&self) -> &SharedClock {
         &self.clock
@@ -225,6 +249,7 @@ impl Node {
 
     /// Stops the node and waits until it has. What is acknowledged is durable.
     pub async fn stop(mut self) -> Result<(), Error> {
+        self.subscriptions.stop();
         self.shutdown.begin();
         let result = match self.running.take() {
             Some(running) => running.await.map_err(|error| Error::internal(error.to_string()))?,
@@ -238,14 +263,15 @@ impl Node {
     }
 }
 
-/// What can be called: what the engine brings along, and the verbs of sessions.
+/// What can be called: what the engine brings along, and the verbs of sessions and subscriptions.
 fn all_operations(
     engine: &EngineHandle,
-    sessions: Option<&Sessions>,
+    (sessions, subscriptions): (Option<&Sessions>, &Subscriptions),
     definition: &Definition,
 ) -> Result<Vec<Operation>, Error> {
     let mut all = operations::operations(engine, definition)?;
     all.extend(sessions.iter().flat_map(|sessions| sessions.operations()));
+    all.extend(subscriptions.operations());
     Ok(all)
 }
 

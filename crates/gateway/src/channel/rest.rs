@@ -21,6 +21,7 @@ pub(crate) mod request;
 pub(crate) mod runs;
 pub(crate) mod sessions;
 pub(crate) mod stream;
+pub(crate) mod webhooks;
 pub(crate) mod wire;
 
 use std::sync::Arc;
@@ -39,6 +40,7 @@ use crate::channel::rest::custom::Routes;
 use crate::channel::rest::health::{Checks, Pages};
 use crate::pipeline::Pipeline;
 use crate::problem::Problem;
+use crate::webhook::Inbound;
 
 /// What the routes share.
 pub(crate) struct Rest {
@@ -50,6 +52,8 @@ pub(crate) struct Rest {
     pub(crate) checks: Checks,
     /// Where `/errors/{code}` finds its pages.
     pub(crate) pages: Option<Pages>,
+    /// Webhooks that others send.
+    pub(crate) inbound: Inbound,
     /// Paths that operations declare for themselves.
     pub(crate) routes: Routes,
 }
@@ -65,6 +69,7 @@ pub const PATHS: &[&str] = &[
     "/docs",
     "/errors/{code}",
     "/mcp",
+    "/webhooks/{name}",
     "/workflows",
     "/workflows/{name}/execute",
     "/workflows/{name}/workflow/info",
@@ -112,6 +117,7 @@ pub(crate) fn router(rest: Rest) -> Router {
         .route("/workflows/{name}/docs", get(compat::docs))
         .route("/workflows/{name}/health", get(compat::health))
         .route("/workflows/{name}/status/{id}", get(compat::status))
+        .route("/webhooks/{name}", post(webhooks::receive))
         .route("/v1/operations", get(catalogue::list))
         .route("/v1/operations/{name}", post(catalogue::call))
         .route("/v1/events", get(events::list).post(events::publish))

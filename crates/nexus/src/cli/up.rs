@@ -62,6 +62,7 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
         .requests_max(server.requests_max)
         .drain(server.drain.0)
         .check(node.store_check())
+        .inbound(node.inbound().clone())
         .pages(pages::page);
     if let Some(socket) = socket {
         options = options.listener(Listener::unix(socket));

@@ -36,6 +36,7 @@ mod schedule;
 mod scripts;
 mod seed;
 mod sessions;
+mod subscriptions;
 mod support;
 mod test;
 mod tidy;

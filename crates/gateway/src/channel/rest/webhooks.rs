@@ -1,0 +1,27 @@
+//! `POST /webhooks/{name}`: requests of other systems. Their bodies are read as they are, because signatures are over bytes.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use nexus_kernel::call::{CallContext, Channel};
+
+use crate::channel::rest::{Rest, body, json};
+use crate::limits::BODY_BYTES_MAX;
+use crate::problem::Problem;
+use crate::request_id::RequestId;
+
+/// The route.
+pub(crate) async fn receive(
+    State(rest): State<Arc<Rest>>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, given) = request.into_parts();
+    let bytes = body::read(given, BODY_BYTES_MAX, &**rest.pipeline.clock()).await?;
+    let id = parts.extensions.get::<RequestId>().map(RequestId::as_str).unwrap_or_default();
+    let context = CallContext::new(Channel::Rest, id);
+    let answer = rest.inbound.receive(&name, (&parts.headers, &bytes), &rest.pipeline, context).await?;
+    Ok(json(StatusCode::OK, &answer))
+}

@@ -1,0 +1,9 @@
+//! Webhooks: requests of other systems whose signatures are checked, and requests of ours that are signed.
+
+mod inbound;
+mod scheme;
+mod sign;
+
+pub use inbound::{Hook, Inbound};
+pub use scheme::{Delivery, Scheme};
+pub use sign::{Signed, sign};
