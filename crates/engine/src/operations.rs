@@ -17,14 +17,15 @@ mod visibility;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexus_kernel::call::{Answer, CallContext, RunAnswer, Wait};
+use nexus_kernel::call::{Answer, CallContext, OnDisconnect, RunAnswer, Wait};
 use nexus_kernel::code;
 use nexus_kernel::contract::Contract;
 use nexus_kernel::error::Error;
-use nexus_kernel::id::Namespace;
+use nexus_kernel::id::{Namespace, RunId};
 use nexus_kernel::limits::PAYLOAD_BYTES_MAX;
 use nexus_kernel::operation::{Effect, Handler, Operation};
 use nexus_kernel::port::runs::RunStatus;
+use nexus_kernel::task;
 pub(crate) use nexus_kernel::verb::{Verb, object};
 use nexus_kernel::{BoxFuture, Json};
 use nexus_lang::twf::program::WorkflowInfo;
@@ -239,6 +240,37 @@ impl Handler for StartWorkflow {
     }
 }
 
+/// A caller that waits. When it is dropped before it was told the outcome, its caller has gone away.
+struct Leaving {
+    engine: EngineHandle,
+    run: Option<RunId>,
+}
+
+impl Leaving {
+    fn of(engine: &EngineHandle, run: &RunAnswer, context: &CallContext) -> Leaving {
+        let matters = context.on_disconnect == Some(OnDisconnect::Cancel) && context.wait != Wait::Accepted;
+        Leaving { engine: engine.clone(), run: matters.then(|| run.run_id.clone()) }
+    }
+
+    /// The caller is still there.
+    fn stays(mut self) {
+        self.run = None;
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        let Some(run) = self.run.take() else { return };
+        let engine = self.engine.clone();
+        task::spawn_if_running(async move {
+            // A run that has ended by itself meanwhile needs no cancellation.
+            if let Err(error) = engine.cancel(&run, "the caller has gone away").await {
+                tracing::debug!(%run, %error, "a run that nobody waits for any more was not cancelled");
+            }
+        });
+    }
+}
+
 /// Starts a run and waits as long as its caller wants to.
 async fn run_to(
     engine: &EngineHandle,
@@ -251,11 +283,13 @@ async fn run_to(
     let run =
         RunAnswer { namespace, workflow_id, run_id, workflow, status: RunStatus::Running, failure: None };
     context.started.note(&run);
+    let leaving = Leaving::of(engine, &run, context);
     let outcome = match context.wait {
         Wait::Accepted => None,
         Wait::AtMost(limit) => engine.within(limit, engine.end(started)).await.transpose()?,
         Wait::Done => Some(engine.end(started).await?),
     };
+    leaving.stays();
     match outcome {
         None => Ok(Answer { output: Json::Null, run: Some(run), replayed: false }),
         Some(outcome) => {

@@ -110,8 +110,9 @@ impl Pipeline {
         input: Json,
         context: CallContext,
     ) -> Result<Answer, Error> {
-        let context = identify(context);
+        let mut context = identify(context);
         let operation = self.find(target)?;
+        context.on_disconnect.get_or_insert(operation.contract.on_disconnect);
         admit::payload(&input, operation.input_bytes_max)?;
         self.validators.check(&operation, &input)?;
         let context = self.join(context).await?;

@@ -65,6 +65,27 @@ pub enum Wait {
     Done,
 }
 
+/// What becomes of a run when the caller who waits for it goes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnDisconnect {
+    /// It goes on.
+    #[default]
+    Detach,
+    /// It is asked to stop: nobody wants its result any more.
+    Cancel,
+}
+
+impl OnDisconnect {
+    /// Reads `detach` or `cancel`.
+    pub fn parse(text: &str) -> Option<OnDisconnect> {
+        match text {
+            "detach" => Some(OnDisconnect::Detach),
+            "cancel" => Some(OnDisconnect::Cancel),
+            _ => None,
+        }
+    }
+}
+
 /// What comes with every call beside its input.
 #[derive(Debug, Clone)]
 pub struct CallContext {
@@ -76,6 +97,8 @@ pub struct CallContext {
     pub request_id: String,
     /// How long to wait.
     pub wait: Wait,
+    /// What is to become of the run when the caller goes away while it waits; what the operation says when absent.
+    pub on_disconnect: Option<OnDisconnect>,
     /// The caller's own id for the work, where the operation starts some.
     pub workflow_id: Option<WorkflowId>,
     /// The session that the call belongs to.
@@ -96,6 +119,7 @@ impl CallContext {
             channel,
             request_id: request_id.into(),
             wait: Wait::Done,
+            on_disconnect: None,
             workflow_id: None,
             session: None,
             session_namespace: None,

@@ -1,6 +1,7 @@
 //! Contracts: what an operation promises its callers beside its schemas.
 
 use crate::Json;
+use crate::call::OnDisconnect;
 use crate::route::Route;
 
 /// What is told of an operation on every channel. Everything is optional.
@@ -12,6 +13,8 @@ pub struct Contract {
     pub deprecated: Option<String>,
     /// Paths of its own under which HTTP callers reach it.
     pub routes: Vec<Route>,
+    /// What becomes of a run when the caller who waits for it goes away, unless the caller says otherwise.
+    pub on_disconnect: OnDisconnect,
     /// Words that group operations for people.
     pub tags: Vec<String>,
 }

@@ -7,6 +7,7 @@
 pub mod activities;
 pub mod address;
 pub mod built;
+pub mod changes;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -13,6 +13,7 @@ use nexus_kernel::BoxFuture;
 use nexus_kernel::catalogue::Catalogue;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_kernel::id::Namespace;
 use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::operation::Operation;
 use nexus_kernel::port::clock::{SharedClock, SystemClock};
@@ -28,6 +29,7 @@ use tokio::task::JoinHandle;
 
 use crate::activities::{self, ScriptActivities};
 use crate::built::{Report, build};
+use crate::changes::Changes;
 use crate::config::Config;
 use crate::contract;
 use crate::output::Output;
@@ -36,6 +38,9 @@ use crate::subscriptions::{self, EngineFeed};
 
 /// How long a reload waits to say how many open runs follow.
 const FOLLOWING: Duration = Duration::from_secs(2);
+
+/// The event that tells of a reload, behind `nexus.`: what callers of the default namespace see change.
+const RELOADED: &str = "project.reloaded";
 
 /// What a node is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,14 +199,22 @@ impl Node {
 
     /// Reads the project's files again and serves them, when they have no errors. What was served before goes on
     /// otherwise.
-    pub async fn reload(&mut self, output: Output) -> Result<(), Error> {
+    pub async fn reload(&mut self, output: Output) -> Result<Changes, Error> {
+        let before = self.pipeline.catalogue().snapshot();
         self.project = Project::read(&self.project.root)?;
         self.deploy(Purpose::Serve, output).await?;
+        let changes = Changes::between(&before, &self.pipeline.catalogue().snapshot());
+        if !changes.is_empty() {
+            let told = self.engine.announce(&Namespace::default(), RELOADED, changes.to_json()).await;
+            told.unwrap_or_else(
+                |error| tracing::warn!(%error, "a reload could not be published as an event"),
+            );
+        }
         // Thousands of runs go on following in the background.
         if let Some(Some(followed)) = self.engine.within(FOLLOWING, self.engine.followed()).await {
             tell_followed(&followed, output);
         }
-        Ok(())
+        Ok(changes)
     }
 
     /// The way every call takes.

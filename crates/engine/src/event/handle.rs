@@ -63,6 +63,14 @@ impl EngineHandle {
         Ok(ids.into_iter().zip(places).map(|(id, place)| Published { id, place }).collect())
     }
 
+    /// Publishes an event of Nexus itself, whose type begins with `nexus.`.
+    pub async fn announce(&self, namespace: &Namespace, kind: &str, data: Json) -> Result<(), Error> {
+        let fact = self.fact(namespace, NewEvent::new(format!("nexus.{kind}"), data));
+        self.shared().store.event_append(namespace, vec![fact]).await?;
+        self.shared().news.ring(namespace);
+        Ok(())
+    }
+
     fn fact(&self, namespace: &Namespace, event: NewEvent) -> Fact {
         let time = self.shared().clock.now();
         let made_up = || {

@@ -11,6 +11,7 @@ use nexus_kernel::error::Error;
 use nexus_kernel::task;
 
 use crate::address;
+use crate::changes::Changes;
 use crate::cli::Global;
 use crate::node::{Node, Purpose};
 use crate::output::{Output, plural};
@@ -93,7 +94,7 @@ async fn serve(node: &mut Node, tls: Option<&Tls>, output: Output) -> Result<(),
             () = shutdown.begun() => return Ok(()), // the engine has stopped by itself and will say why
             () = watch.changed() => {
                 match node.reload(output).await {
-                    Ok(()) => reloaded(node, tls, output),
+                    Ok(changes) => reloaded(node, tls, &changes, output),
                     Err(error) => {
                         output.error(&error);
                         output.note("serving what was served before");
@@ -106,8 +107,9 @@ async fn serve(node: &mut Node, tls: Option<&Tls>, output: Output) -> Result<(),
 }
 
 /// A certificate that was renewed comes with the next reload; the old one goes on when the new one is wrong.
-fn reloaded(node: &Node, tls: Option<&Tls>, output: Output) {
-    output.note("reloaded");
+fn reloaded(node: &Node, tls: Option<&Tls>, changes: &Changes, output: Output) {
+    let told = if changes.is_empty() { String::new() } else { format!(" ({})", changes.told()) };
+    output.note(&format!("reloaded{told}"));
     if let (Some(tls), Some(files)) = (tls, &node.project.config.server.tls)
         && let Err(error) = files.renew(&node.project.root, tls)
     {

@@ -107,7 +107,7 @@ fn contract(listed: &Json) -> Contract {
         examples: list("examples").iter().filter_map(example).collect(),
         deprecated: listed.get("deprecated").and_then(Json::as_str).map(ToOwned::to_owned),
         tags: list("tags").iter().filter_map(|tag| tag.as_str().map(ToOwned::to_owned)).collect(),
-        routes: Vec::new(),
+        ..Contract::default()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use nexus_kernel::Json;
+use nexus_kernel::call::OnDisconnect;
 use nexus_kernel::code;
 use nexus_kernel::contract::{Contract, Example};
 use nexus_kernel::error::Error;
@@ -43,6 +44,8 @@ pub struct WorkflowConfig {
     pub doc: Option<String>,
     /// Why it should not be used any more, and what to use instead.
     pub deprecated: Option<String>,
+    /// What becomes of a run when the caller who waits for it goes away: `detach`, unless this says `cancel`.
+    pub on_disconnect: Option<String>,
     /// Words that group workflows for people.
     pub tags: Vec<String>,
     /// Paths under which HTTP callers reach it.
@@ -128,8 +131,15 @@ impl WorkflowConfig {
             input: Json::Object(example.input.clone()),
             output: example.output.clone(),
         });
-        let deprecated = self.deprecated.clone();
-        Ok(Contract { examples: examples.collect(), deprecated, routes, tags: self.tags.clone() })
+        let on_disconnect = match self.on_disconnect.as_deref() {
+            None => OnDisconnect::default(),
+            Some(text) => OnDisconnect::parse(text).ok_or_else(|| {
+                let message = format!("on_disconnect: {text:?} is nothing to do");
+                Error::new(&code::CONFIG_INVALID, message).help("say \"detach\" or \"cancel\"")
+            })?,
+        };
+        let (deprecated, tags) = (self.deprecated.clone(), self.tags.clone());
+        Ok(Contract { examples: examples.collect(), deprecated, routes, on_disconnect, tags })
     }
 }
 

@@ -29,6 +29,7 @@ mod lsp;
 mod orders;
 mod parked;
 mod queue;
+mod reload;
 mod replay;
 mod rewrite;
 mod runs;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::{HeaderMap, Method};
 use nexus_kernel::Json;
-use nexus_kernel::call::{CallContext, Channel, Wait};
+use nexus_kernel::call::{CallContext, Channel, OnDisconnect, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::WorkflowId;
@@ -98,7 +98,20 @@ impl RestRequest {
         let workflow_id = workflow_id.map(|id| WorkflowId::new(&id)).transpose()?;
         let idempotency_key = self.header("idempotency-key")?.map(check_key).transpose()?;
         let session = sessions::session_of(self)?;
-        Ok(CallContext { wait, workflow_id, session, idempotency_key, ..CallContext::new(channel, id) })
+        let on_disconnect = self.query.take("on_disconnect").map(|text| {
+            OnDisconnect::parse(&text).ok_or_else(|| {
+                bad(format!("{text:?} is nothing to do on a disconnect")).help("say detach or cancel")
+            })
+        });
+        let on_disconnect = on_disconnect.transpose()?;
+        Ok(CallContext {
+            on_disconnect,
+            wait,
+            workflow_id,
+            session,
+            idempotency_key,
+            ..CallContext::new(channel, id)
+        })
     }
 
     /// Whether the caller takes answers of a media type before others.
