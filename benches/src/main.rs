@@ -1,6 +1,6 @@
 //! Measurements that print their figures; nothing here passes or fails.
 //!
-//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine durable sandbox fairness rest process`) only
+//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine durable sandbox fairness rest streams process`) only
 //! those; `job` does what `benches/peers` do; `sandbox soak [SECONDS]` runs functions, one in ten of them hostile, and compares what the process holds
 //! before and after; `sandbox million` does so with a million good ones; `sandbox fuzz [SECONDS [TARGET]]` runs each target of the sandbox that long; `sandbox scripts [COUNT [SEED]]` prints scripts and their results for
 //! `benches/peers/sandbox/differ`; `simulate COUNT [FROM]` lives through the worlds of that many seeds instead. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
@@ -17,6 +17,7 @@ mod rest;
 mod sandbox;
 mod simulate;
 mod store;
+mod streams;
 mod table;
 mod visibility;
 
@@ -29,8 +30,19 @@ fn out(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}"); // a reader that has gone away wants no more lines
 }
 
-const ALL: [&str; 10] =
-    ["lang", "lsp", "store", "visibility", "engine", "durable", "sandbox", "fairness", "rest", "process"];
+const ALL: [&str; 11] = [
+    "lang",
+    "lsp",
+    "store",
+    "visibility",
+    "engine",
+    "durable",
+    "sandbox",
+    "fairness",
+    "rest",
+    "streams",
+    "process",
+];
 
 fn main() -> Result<()> {
     let given: Vec<String> = std::env::args().skip(1).collect();
@@ -71,6 +83,7 @@ fn main() -> Result<()> {
             "sandbox" => runtime()?.block_on(sandbox::run())?,
             "fairness" => runtime()?.block_on(fairness::run())?,
             "rest" => rest::run()?,
+            "streams" => streams::run()?,
             "process" => process::run()?,
             other => anyhow::bail!("there is no measurement {other:?}; there are {}", ALL.join(", ")),
         }
