@@ -2,3 +2,4 @@
 
 pub(crate) mod mcp;
 pub(crate) mod rest;
+pub(crate) mod socket;

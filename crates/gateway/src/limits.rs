@@ -1,6 +1,6 @@
 //! The gateway's limits. Payloads are bounded by [`nexus_kernel::limits::PAYLOAD_BYTES_MAX`].
 
-use nexus_kernel::limits::PAYLOAD_BYTES_MAX;
+use nexus_kernel::limits::{Limit, PAYLOAD_BYTES_MAX};
 
 /// Room around an input in a request body, in bytes.
 pub const ENVELOPE_BYTES_MAX: usize = 64 * 1024;
@@ -116,3 +116,66 @@ pub const SESSION_TOUCH_SECONDS_MAX: u64 = 60;
 
 /// How often sessions that have ended are cleared away, in seconds.
 pub const SESSION_SWEEP_SECONDS: u64 = 60;
+
+/// Most connections of `/ws` at a time.
+pub const SOCKETS_MAX: usize = 10_000;
+
+/// Largest message of a WebSocket's client, in bytes.
+pub const SOCKET_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Longest id of a request over a WebSocket, in bytes of JSON.
+pub const SOCKET_ID_BYTES_MAX: usize = 128;
+
+/// What a WebSocket reads and writes at once, in bytes. An idle one holds so much twice.
+pub const SOCKET_BUFFER_BYTES: usize = 4 * 1024;
+
+/// Most calls that are under way on one WebSocket.
+pub const SOCKET_CALLS_MAX: usize = 64;
+
+/// Most subscriptions of one WebSocket.
+pub const SOCKET_SUBSCRIPTIONS_MAX: usize = 16;
+
+/// Messages that wait until a WebSocket's client has read those before them.
+pub const SOCKET_QUEUE_MAX: usize = 16;
+
+/// Events that a subscription reads at once.
+pub const SOCKET_PAGE_EVENTS: u64 = 16;
+
+/// How long nothing is heard of a WebSocket's client, in seconds, before it is asked whether it is still there.
+pub const SOCKET_PING_SECONDS: u64 = 20;
+
+/// How long a WebSocket's client may leave a message unread, or such a question unanswered, in seconds.
+pub const SOCKET_SLOW_SECONDS_MAX: u64 = 30;
+
+/// How long a WebSocket that is closed waits for its client to close it as well, in seconds.
+pub const SOCKET_CLOSE_SECONDS_MAX: u64 = 2;
+
+/// The limits of sessions and of `/ws`, as `nexus config limits` shows them.
+pub const ALL: &[Limit] = &[
+    ("session_state_bytes", SESSION_STATE_BYTES_MAX as u64, "a larger state of a session is refused"),
+    ("session_depth", SESSION_DEPTH_MAX as u64, "a state that is nested deeper is refused"),
+    ("sessions", SESSIONS_PER_CALLER_MAX as u64, "further sessions of one principal are refused"),
+    ("session_ttl_seconds", SESSION_TTL_SECONDS_MAX, "a longer time to live is refused"),
+    ("sockets", SOCKETS_MAX as u64, "further WebSockets are closed with 4013"),
+    (
+        "socket_message_bytes",
+        SOCKET_MESSAGE_BYTES_MAX as u64,
+        "a larger message closes its WebSocket with 1009",
+    ),
+    ("socket_calls", SOCKET_CALLS_MAX as u64, "further calls of a WebSocket are refused until one has ended"),
+    (
+        "socket_subscriptions",
+        SOCKET_SUBSCRIPTIONS_MAX as u64,
+        "further subscriptions of a WebSocket are refused",
+    ),
+    (
+        "socket_ping_seconds",
+        SOCKET_PING_SECONDS,
+        "a silent client of a WebSocket is asked whether it is there",
+    ),
+    (
+        "socket_slow_seconds",
+        SOCKET_SLOW_SECONDS_MAX,
+        "a client that reads nothing for so long, or does not answer, is cut off",
+    ),
+];

@@ -23,6 +23,7 @@ use crate::channel::mcp;
 use crate::channel::rest::custom::Routes;
 use crate::channel::rest::health::{Check, Checks, Pages};
 use crate::channel::rest::{self, Rest};
+use crate::channel::socket::Sockets;
 use crate::front::{Front, FrontService};
 use crate::guard::Guard;
 use crate::limits::{
@@ -117,6 +118,7 @@ pub struct Gateway {
     doors: Vec<Door>,
     clock: SharedClock,
     drain: Duration,
+    sockets: Sockets,
 }
 
 /// A listener, and what requests that come in there meet.
@@ -132,12 +134,14 @@ impl Gateway {
         let told = HeaderValue::from_str(&version).map_err(|error| Error::internal(error.to_string()))?;
         let clock = Arc::clone(pipeline.clock());
         let mcp = mcp::service(pipeline.clone(), &version);
+        let sockets = Sockets::new(options.drain);
         let router = rest::router(Rest {
             pipeline: pipeline.clone(),
             version,
             checks: Checks::new(checks, clock.now()),
             pages,
             routes: Routes::default(),
+            sockets: sockets.clone(),
             inbound: options.inbound,
         })
         .route_service("/mcp", mcp);
@@ -158,7 +162,7 @@ impl Gateway {
             Door { listener, front: Arc::new(front) }
         };
         let doors = listeners.into_iter().map(door).collect();
-        Ok(Gateway { doors, clock, drain: options.drain })
+        Ok(Gateway { doors, clock, drain: options.drain, sockets })
     }
 
     /// The first address of the network where it listens.
@@ -168,7 +172,7 @@ impl Gateway {
 
     /// Serves. After the shutdown begins nothing new is accepted, and open requests have until the drain ends.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
-        let Gateway { doors, clock, drain } = self;
+        let Gateway { doors, clock, drain, sockets } = self;
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let keep = |door: Door| {
             let at = Doorway {
@@ -180,6 +184,8 @@ impl Gateway {
             at.keep(door)
         };
         futures::future::join_all(doors.into_iter().map(keep)).await;
+        // They have left the HTTP connections that they came in with.
+        sockets.closed().await;
         Ok(())
     }
 }

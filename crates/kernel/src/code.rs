@@ -157,6 +157,8 @@ codes! {
     SESSION_ELSEWHERE = "NX-2404", "the session is one of another namespace", 409, Usage;
     /// Somebody has as many sessions as anybody may have.
     SESSIONS_MAX = "NX-2405", "there are too many sessions", 429, Unavailable;
+    /// The caller of an operation has cancelled the call.
+    CALL_WITHDRAWN = "NX-2501", "the call was cancelled", 409, TimedOut;
     /// The value of a flag on the command line does not fit.
     FLAG_INVALID = "NX-2701", "the value of a flag does not fit", 422, Usage;
     /// The signature of a webhook does not fit, or there is none.

@@ -38,6 +38,7 @@ use serde::Serialize;
 
 use crate::channel::rest::custom::Routes;
 use crate::channel::rest::health::{Checks, Pages};
+use crate::channel::socket::{self, Sockets};
 use crate::pipeline::Pipeline;
 use crate::problem::Problem;
 use crate::webhook::Inbound;
@@ -56,6 +57,8 @@ pub(crate) struct Rest {
     pub(crate) inbound: Inbound,
     /// Paths that operations declare for themselves.
     pub(crate) routes: Routes,
+    /// The open connections of `/ws`.
+    pub(crate) sockets: Sockets,
 }
 
 /// The paths served, for suggestions and for documentation.
@@ -69,6 +72,7 @@ pub const PATHS: &[&str] = &[
     "/docs",
     "/errors/{code}",
     "/mcp",
+    "/ws",
     "/webhooks/{name}",
     "/workflows",
     "/workflows/{name}/execute",
@@ -132,6 +136,7 @@ pub(crate) fn router(rest: Rest) -> Router {
         .route("/v1/runs/{id}/signals/{name}", post(messages::signal))
         .route("/v1/runs/{id}/queries/{name}", get(messages::query).post(messages::query))
         .route("/v1/runs/{id}/updates/{name}", post(messages::update))
+        .route("/ws", get(socket::accept))
         .route("/v1/sessions", get(sessions::list).post(sessions::create))
         .route("/v1/sessions/{id}", get(sessions::show).patch(sessions::update).delete(sessions::delete))
         .method_not_allowed_fallback(wrong_method)

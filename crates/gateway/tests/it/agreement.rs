@@ -67,7 +67,7 @@ fn object(values: impl Strategy<Value = Json>) -> impl Strategy<Value = Json> {
         .prop_map(|fields| Json::Object(fields.into_iter().collect()))
 }
 
-fn input() -> impl Strategy<Value = Json> {
+pub(crate) fn input() -> impl Strategy<Value = Json> {
     (object(value()), 1..=1000_i64, any::<bool>()).prop_map(|(mut input, amount, fix)| {
         if fix {
             input["amount"] = json!(amount);

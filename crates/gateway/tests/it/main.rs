@@ -21,4 +21,5 @@ mod protocol;
 mod rest;
 mod robust;
 mod sessions;
+mod socket;
 mod world;

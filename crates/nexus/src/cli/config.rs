@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use nexus_kernel::Json;
-use nexus_kernel::limits::ALL;
+use nexus_kernel::limits::{ALL, Limit};
 use serde_json::json;
 
 use crate::output::Output;
@@ -10,7 +10,7 @@ use crate::output::Output;
 /// What can be looked at.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum ConfigVerb {
-    /// Show the limits of runs, and what happens at each
+    /// Show the limits of runs, sessions and sockets, and what happens at each
     Limits,
 }
 
@@ -22,12 +22,12 @@ pub fn config(verb: ConfigVerb, output: Output) {
 }
 
 fn limits(output: Output) {
+    let all = ALL.iter().chain(nexus_gateway::limits::ALL);
     if output.is_json() {
-        let limit = |(name, value, effect): &(&str, u64, &str)| json!({ "name": name, "value": value, "effect": effect });
-        return output.json(&Json::Array(ALL.iter().map(limit).collect()));
+        let limit = |(name, value, effect): &Limit| json!({ "name": name, "value": value, "effect": effect });
+        return output.json(&Json::Array(all.map(limit).collect()));
     }
-    let rows = ALL
-        .iter()
-        .map(|(name, value, effect)| vec![(*name).to_owned(), value.to_string(), (*effect).to_owned()]);
+    let rows =
+        all.map(|(name, value, effect)| vec![(*name).to_owned(), value.to_string(), (*effect).to_owned()]);
     output.table(&["LIMIT", "VALUE", "EFFECT"], rows.collect());
 }

@@ -78,9 +78,14 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Json, Problem> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Json::Object(Map::new()));
     }
-    serde_json::from_slice::<Strict>(bytes).map(|Strict(value)| value).map_err(|error| {
+    strict(bytes).map_err(|error| {
         Error::new(&code::BAD_REQUEST, format!("the body cannot be read as JSON: {error}")).into()
     })
+}
+
+/// Reads JSON in which no object has two members of one name.
+pub(crate) fn strict(bytes: &[u8]) -> Result<Json, serde_json::Error> {
+    serde_json::from_slice::<Strict>(bytes).map(|Strict(value)| value)
 }
 
 /// A JSON value without duplicate keys. Parsers differ in which of two they keep; we keep neither.

@@ -106,7 +106,7 @@ fn typed(text: &str, wanted: &str) -> Json {
 }
 
 /// Reads `30`, `30s`, `500ms`, `2m` or `1h`.
-fn parse_wait(text: &str) -> Result<Duration, Error> {
+pub(crate) fn parse_wait(text: &str) -> Result<Duration, Error> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
     let unit = text.get(digits.len()..).unwrap_or_default();
     let millis_each = match unit {

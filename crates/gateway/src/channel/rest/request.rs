@@ -140,7 +140,8 @@ impl RestRequest {
     }
 }
 
-fn check_key(key: String) -> Result<String, Error> {
+/// An idempotency key of a usable length.
+pub(crate) fn check_key(key: String) -> Result<String, Error> {
     if !key.is_empty() && key.len() <= IDEMPOTENCY_KEY_BYTES_MAX {
         return Ok(key);
     }
