@@ -141,6 +141,9 @@ pub const SOCKET_QUEUE_MAX: usize = 16;
 /// Events that a subscription reads at once.
 pub const SOCKET_PAGE_EVENTS: u64 = 16;
 
+/// How long a subscription pauses when it was told nothing although it was ready to wait, in seconds.
+pub const SOCKET_PAUSE_SECONDS: u64 = 1;
+
 /// How long nothing is heard of a WebSocket's client, in seconds, before it is asked whether it is still there.
 pub const SOCKET_PING_SECONDS: u64 = 20;
 

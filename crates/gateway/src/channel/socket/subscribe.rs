@@ -21,7 +21,9 @@ use tokio::sync::oneshot;
 use crate::channel::socket::call::{millis, read, refused};
 use crate::channel::socket::line::{Kind, Line, Stop};
 use crate::channel::socket::message::{self, Id, bad};
-use crate::limits::{SOCKET_PAGE_EVENTS, SOCKET_SUBSCRIPTIONS_MAX, STREAM_SECONDS_SILENT_MAX};
+use crate::limits::{
+    SOCKET_PAGE_EVENTS, SOCKET_PAUSE_SECONDS, SOCKET_SUBSCRIPTIONS_MAX, STREAM_SECONDS_SILENT_MAX,
+};
 use crate::pipeline::Target;
 use crate::problem;
 
@@ -142,13 +144,21 @@ impl Line {
         let wait = Duration::from_secs(STREAM_SECONDS_SILENT_MAX);
         loop {
             let input = following.input(wait);
+            let asked = self.pipeline.clock().now();
             let page = following.operation.handler.call(input, following.context.clone()).await;
             let pushed = match page {
                 Ok(answer) => following.pushed(&answer.output),
                 Err(error) => following.failed(&error),
             };
+            let is_empty = pushed.messages.is_empty();
             if !self.push(pushed).await {
                 return;
+            }
+            // Whoever has nothing to tell and does not wait is not asked in a circle.
+            let pause = Duration::from_secs(SOCKET_PAUSE_SECONDS);
+            let clock = self.pipeline.clock();
+            if is_empty && clock.now().since(asked) < pause {
+                clock.sleep_until(clock.now().plus(pause)).await;
             }
         }
     }
