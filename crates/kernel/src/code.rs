@@ -159,8 +159,6 @@ codes! {
     SESSIONS_MAX = "NX-2405", "there are too many sessions", 429, Unavailable;
     /// The caller of an operation has cancelled the call.
     CALL_WITHDRAWN = "NX-2501", "the call was cancelled", 409, TimedOut;
-    /// The value of a flag on the command line does not fit.
-    FLAG_INVALID = "NX-2701", "the value of a flag does not fit", 422, Usage;
     /// The signature of a webhook does not fit, or there is none.
     SIGNATURE_INVALID = "NX-2601", "the signature does not fit", 401, Auth;
     /// No such webhook.
@@ -169,6 +167,20 @@ codes! {
     SUBSCRIPTION_UNKNOWN = "NX-2603", "there is no such subscription", 404, NotFound;
     /// An event was not delivered.
     DELIVERY_FAILED = "NX-2604", "the event was not delivered", 502, Unavailable;
+    /// The value of a flag on the command line does not fit.
+    FLAG_INVALID = "NX-2701", "the value of a flag does not fit", 422, Usage;
+    /// The time that somebody wanted to wait is over.
+    WAIT_ENDED = "NX-2702", "the run did not end in time", 504, TimedOut;
+    /// Somebody stopped waiting for a run.
+    WAIT_STOPPED = "NX-2703", "nobody waits for the run any more", 499, TimedOut;
+    /// No such profile.
+    PROFILE_UNKNOWN = "NX-2704", "there is no such profile", 404, NotFound;
+    /// The file of profiles, or what is to go into it, cannot be used.
+    PROFILES_INVALID = "NX-2705", "the profiles cannot be used", 422, Usage;
+    /// A credential would travel unencrypted.
+    TOKEN_EXPOSED = "NX-2706", "a credential would travel in the open", 422, Usage;
+    /// A line of `nexus shell` cannot be taken apart.
+    SHELL_LINE = "NX-2707", "a line cannot be understood", 422, Usage;
     /// The run failed.
     RUN_FAILED = "NX-3001", "the run failed", 422, Failed;
     /// The run was cancelled, terminated or ran out of time.
@@ -202,7 +214,7 @@ codes! {
     /// The data folder was written by an older version.
     DATA_OLDER = "NX-4010", "the data folder is from an older version", 503, Unavailable;
     /// `nexus doctor` found something wrong.
-    DATA_UNSOUND = "NX-4011", "the data folder has faults", 503, Failed;
+    DATA_UNSOUND = "NX-4011", "the doctor found faults", 503, Failed;
     /// A backup cannot be made, or is not one.
     BACKUP_FAILED = "NX-4012", "the backup failed", 503, Failed;
     /// The server has too much to do.

@@ -2,8 +2,10 @@
 
 pub mod activity;
 pub mod batch;
+pub mod bench;
 pub mod call;
 pub mod check;
+pub mod complete;
 pub mod config;
 pub mod data;
 pub mod event;
@@ -13,13 +15,18 @@ pub mod function;
 pub mod graph;
 pub mod line;
 pub mod lsp;
+pub mod man;
 pub mod migrate;
 pub mod new;
 pub mod parse;
+pub mod profile;
 pub mod queue;
 pub mod rewrite;
 pub mod run;
 pub mod schedule;
+pub mod session;
+pub mod shell;
+pub mod short;
 pub mod symbols;
 pub mod test;
 pub mod types;
@@ -53,13 +60,19 @@ pub const GLOBAL_HEADING: &str = "Options of every command";
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = GLOBAL_HEADING)]
 pub struct Global {
-    /// Talk to this server; without it, to the one that serves the project, or to none at all
-    #[arg(long, global = true, env = "NEXUS_SERVER", value_name = "URL")]
+    /// Talk to this server; without it, to the one that serves the project, or to none at all (or `NEXUS_SERVER`)
+    #[arg(long, global = true, value_name = "URL")]
     pub server: Option<String>,
+    /// Talk to the server of this profile; `local` is the project's own, or none at all (or `NEXUS_PROFILE`)
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "server")]
+    pub profile: Option<String>,
+    /// The session that calls belong to (or `NEXUS_SESSION`)
+    #[arg(long, global = true, value_name = "ID")]
+    pub session: Option<String>,
     /// The project's folder
     #[arg(long, global = true, default_value = ".", value_name = "DIR")]
     pub project: PathBuf,
-    /// How to print what is found: table for people, json for programs; some commands have more
+    /// How to print what is found: table for people; json, yaml or raw for programs; some commands have more
     #[arg(long, global = true, value_enum, default_value_t = Format::Table, hide_possible_values = true)]
     pub format: Format,
     /// Print what happens inside, to standard error
@@ -75,6 +88,10 @@ pub enum Format {
     Table,
     /// For programs.
     Json,
+    /// For programs and people: YAML.
+    Yaml,
+    /// For shells: texts without quotes, everything else as JSON on one line.
+    Raw,
     /// For tools that read the JSON of the public TWF tool: check, graph, parse, symbols.
     TwfJson,
     /// For Graphviz: graph.
@@ -94,6 +111,18 @@ pub enum Command {
     Run(Box<run::RunArgs>),
     /// Call any operation of Nexus itself, with flags for its input; list them
     Call(call::CallArgs),
+    /// List the workflows that can be run
+    List(short::ListArgs),
+    /// Describe a workflow or an operation: what it does, and its flags
+    Describe(short::DescribeArgs),
+    /// Print the JSON Schemas of a workflow or an operation
+    Schema(short::SchemaArgs),
+    /// Check an input as a run would, without starting one
+    Validate(Box<short::ValidateArgs>),
+    /// Start many runs and measure: runs a second, latencies, failures
+    Bench(Box<bench::BenchArgs>),
+    /// Take one line after the other, with history and completion; from a pipe, a script
+    Shell(shell::ShellArgs),
     /// Check a project, or a single .twf file, without running anything
     Check(check::CheckArgs),
     /// Play the scenarios of tests/*.test.yaml on virtual time, killing and replaying every run
@@ -152,7 +181,7 @@ pub enum Command {
     Backup(data::BackupArgs),
     /// Put a backup into a project that has no data yet
     Restore(data::RestoreArgs),
-    /// Examine a data folder: what is wrong, and what to do about it
+    /// Examine a project: who could reach it, and whether its data is sound
     Doctor(data::DoctorArgs),
     /// Complete, pause or reset a pending activity of a run
     Activity {
@@ -167,6 +196,22 @@ pub enum Command {
         #[command(subcommand)]
         verb: Box<function::FunctionVerb>,
     },
+    /// Sessions: make, show, change, list and end them
+    Session {
+        /// What to do.
+        #[command(subcommand)]
+        verb: session::SessionVerb,
+    },
+    /// Print what a shell needs to complete lines: `source <(nexus completion bash)`
+    Completion(complete::CompletionArgs),
+    /// Write a manual page for every command
+    Man(man::ManArgs),
+    /// Servers by name: add, list, show, use and remove them
+    Profile {
+        /// What to do.
+        #[command(subcommand)]
+        verb: profile::ProfileVerb,
+    },
     /// Explain an error code
     Explain(explain::ExplainArgs),
     /// Serve an editor: the language server, over standard input and output
@@ -179,40 +224,91 @@ impl Cli {
         let Cli { command, global } = self;
         command.accept(global.format)?;
         match command {
-            Command::Up(args) => up::up(&global, args, output).await,
-            Command::Run(args) => run::run(&global, *args, output).await,
-            Command::Call(args) => call::call(&global, &args, output).await,
-            Command::Check(args) => check::check(&global, &args, output).await,
-            Command::Test(args) => test::test(&global, &args, output).await,
-            Command::Graph(args) => graph::graph(&global, &args, output),
-            Command::Fmt(args) => fmt::fmt(&global, &args, output),
-            Command::Migrate(args) => migrate::migrate(&global, &args, output),
-            Command::Parse(args) => parse::parse(&global, &args, output),
-            Command::Symbols(args) => symbols::symbols(&global, &args, output),
-            Command::Types(args) => types::types(&global, &args, output).await,
-            Command::New(args) => new::new(&args, output),
-            Command::Workflow { verb } => workflow::workflow(&global, verb, output).await,
-            Command::Schedule { verb } => schedule::schedule(&global, *verb, output).await,
-            Command::Batch { verb } => batch::batch(&global, verb, output).await,
-            Command::Queue { verb } => queue::queue(&global, verb, output).await,
-            Command::Event { verb } => event::event(&global, *verb, output).await,
-            Command::Config { verb } => {
-                config::config(verb, output);
-                Ok(())
-            }
-            Command::Backup(args) => data::backup(&global, &args, output),
-            Command::Restore(args) => data::restore(&global, &args, output),
-            Command::Doctor(args) => data::doctor(&global, &args, output),
-            Command::Activity { verb } => activity::activity(&global, verb, output).await,
-            Command::Function { verb } => function::function(&global, *verb, output).await,
-            Command::Explain(args) => explain::explain(&args, output),
-            Command::Lsp(args) => lsp::lsp(&args),
+            Command::Workflow { .. }
+            | Command::Schedule { .. }
+            | Command::Batch { .. }
+            | Command::Queue { .. }
+            | Command::Event { .. }
+            | Command::Session { .. }
+            | Command::Activity { .. }
+            | Command::Function { .. }
+            | Command::Profile { .. }
+            | Command::Config { .. } => noun(&global, command, output).await,
+            Command::Up(_)
+            | Command::Run(_)
+            | Command::Call(_)
+            | Command::List(_)
+            | Command::Describe(_)
+            | Command::Schema(_)
+            | Command::Validate(_)
+            | Command::Bench(_)
+            | Command::Shell(_) => operation(&global, command, output).await,
+            command => files(&global, command, output).await,
         }
     }
 }
 
+/// Nouns with verbs of their own.
+async fn noun(global: &Global, command: Command, output: Output) -> Result<(), Error> {
+    match command {
+        Command::Workflow { verb } => workflow::workflow(global, verb, output).await,
+        Command::Schedule { verb } => schedule::schedule(global, *verb, output).await,
+        Command::Batch { verb } => batch::batch(global, verb, output).await,
+        Command::Queue { verb } => queue::queue(global, verb, output).await,
+        Command::Event { verb } => event::event(global, *verb, output).await,
+        Command::Session { verb } => session::session(global, verb, output).await,
+        Command::Activity { verb } => activity::activity(global, verb, output).await,
+        Command::Function { verb } => function::function(global, *verb, output).await,
+        Command::Profile { verb } => profile::profile(verb, output),
+        Command::Config { verb } => {
+            config::config(verb, output);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is about operations as a whole, or one of them.
+async fn operation(global: &Global, command: Command, output: Output) -> Result<(), Error> {
+    match command {
+        Command::Up(args) => up::up(global, args, output).await,
+        Command::Run(args) => run::run(global, *args, output).await,
+        Command::Call(args) => call::call(global, &args, output).await,
+        Command::List(args) => short::list(global, &args, output).await,
+        Command::Describe(args) => short::describe(global, &args, output).await,
+        Command::Schema(args) => short::schema(global, &args, output).await,
+        Command::Validate(args) => short::validate(global, &args, output).await,
+        Command::Bench(args) => bench::bench(global, &args, output).await,
+        Command::Shell(args) => shell::shell(global, &args, output).await,
+        _ => Ok(()),
+    }
+}
+
+/// What is about files: of a project, of its data, and those that are written for other programs.
+async fn files(global: &Global, command: Command, output: Output) -> Result<(), Error> {
+    match command {
+        Command::Check(args) => check::check(global, &args, output).await,
+        Command::Test(args) => test::test(global, &args, output).await,
+        Command::Types(args) => types::types(global, &args, output).await,
+        Command::Graph(args) => graph::graph(global, &args, output),
+        Command::Fmt(args) => fmt::fmt(global, &args, output),
+        Command::Migrate(args) => migrate::migrate(global, &args, output),
+        Command::Parse(args) => parse::parse(global, &args, output),
+        Command::Symbols(args) => symbols::symbols(global, &args, output),
+        Command::New(args) => new::new(&args, output),
+        Command::Backup(args) => data::backup(global, &args, output),
+        Command::Restore(args) => data::restore(global, &args, output),
+        Command::Doctor(args) => data::doctor(global, &args, output),
+        Command::Completion(args) => complete::completion(&args, output),
+        Command::Man(args) => man::man(&args, output),
+        Command::Explain(args) => explain::explain(&args, output),
+        Command::Lsp(args) => lsp::lsp(&args),
+        _ => Ok(()),
+    }
+}
+
 impl Command {
-    /// The formats of every command are `table` and `json`; some have more.
+    /// The formats of every command are `table`, `json`, `yaml` and `raw`; some have more.
     fn accept(&self, format: Format) -> Result<(), Error> {
         let more: &[Format] = match self {
             Command::Check(_) => &[Format::TwfJson, Format::Github],
@@ -220,11 +316,14 @@ impl Command {
             Command::Graph(_) => &[Format::TwfJson, Format::Dot, Format::Mermaid],
             _ => &[],
         };
-        if matches!(format, Format::Table | Format::Json) || more.contains(&format) {
+        if matches!(format, Format::Table | Format::Json | Format::Yaml | Format::Raw)
+            || more.contains(&format)
+        {
             return Ok(());
         }
         let words = more.iter().filter_map(|it| Some(it.to_possible_value()?.get_name().to_owned()));
-        let words: Vec<String> = ["table".to_owned(), "json".to_owned()].into_iter().chain(words).collect();
+        let words: Vec<String> =
+            ["table", "json", "yaml", "raw"].map(ToOwned::to_owned).into_iter().chain(words).collect();
         Err(Error::new(&code::BAD_REQUEST, "this command has no such format")
             .help(format!("it has {}", words.join(", "))))
     }

@@ -3,30 +3,48 @@
 //! Both ways end in the same pipeline over the same catalogue.
 
 pub mod described;
+pub mod place;
 mod remote;
 
 use nexus_gateway::Target;
 use nexus_kernel::Json;
-use nexus_kernel::call::{Answer, CallContext, Channel, Wait};
+use nexus_kernel::call::{Answer, CallContext, Channel, RunAnswer, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
-use nexus_kernel::id::WorkflowId;
+use nexus_kernel::id::{SessionId, WorkflowId};
 use nexus_kernel::operation::Operation;
+use nexus_kernel::port::runs::RunStatus;
 use serde_json::Map;
 
 use crate::address;
 use crate::cli::Global;
 use crate::node::{Node, Purpose};
 use crate::output::Output;
+use crate::profile::{self, Profiles};
 use crate::project::Project;
+use place::{Place, Server, place};
 use remote::Remote;
+pub use remote::check_url;
 
 /// A way to operations.
 pub enum Client {
     /// Over HTTP.
     Remote(Remote),
     /// In this process.
-    Local(Box<Node>),
+    Local(Box<Local>),
+}
+
+/// A node in this process, for calls of one session or of none.
+pub struct Local {
+    node: Node,
+    session: Option<SessionId>,
+}
+
+impl Local {
+    fn context(&self) -> CallContext {
+        let context = self.node.pipeline().context(Channel::Cli);
+        CallContext { session: self.session.clone(), ..context }
+    }
 }
 
 /// The start of a run.
@@ -85,17 +103,23 @@ impl Client {
 
     async fn local(global: &Global, output: Output, purpose: Purpose) -> Result<Client, Error> {
         let project = Project::read(&global.project)?;
-        Ok(Client::Local(Box::new(Node::open(project, purpose, output).await?)))
+        let session = session(global)?;
+        Ok(Client::Local(Box::new(Local { node: Node::open(project, purpose, output).await?, session })))
     }
 
     /// The server that was named, or the one that serves the project. One that was named must answer.
     async fn server(global: &Global) -> Result<Option<Remote>, Error> {
-        if let Some(url) = &global.server {
-            return Remote::connect(url).await.map(Some);
+        let session = session(global)?;
+        let profiles = || Profiles::read(&profile::file()?);
+        // Without a home there can be no profiles, and nobody has asked for one.
+        let profiles =
+            || if profile::config_folder().is_some() { profiles() } else { Ok(Profiles::default()) };
+        if let Place::Server(server) = place(global, &place::env, profiles)? {
+            return Remote::connect(&server, session).await.map(Some);
         }
         match address::read(&global.project) {
             // What is left of a server that was killed names an address where nobody answers.
-            Some(url) => Ok(Remote::connect(&url).await.ok()),
+            Some(url) => Ok(Remote::connect(&Server::own(url), session).await.ok()),
             None => Ok(None),
         }
     }
@@ -118,9 +142,9 @@ impl Client {
     pub async fn verb(&self, name: &str, input: Json) -> Result<Json, Error> {
         match self {
             Client::Remote(remote) => remote.verb(name, input).await,
-            Client::Local(node) => {
-                let context = node.pipeline().context(Channel::Cli);
-                Ok(node.pipeline().call(Target::Verb(name), input, context).await?.output)
+            Client::Local(local) => {
+                let pipeline = local.node.pipeline();
+                Ok(pipeline.call(Target::Verb(name), input, local.context()).await?.output)
             }
         }
     }
@@ -129,18 +153,18 @@ impl Client {
     pub async fn start(&self, call: StartCall) -> Result<Answer, Error> {
         match self {
             Client::Remote(remote) => remote.start(call).await,
-            Client::Local(node) => {
-                let input = call.with_options();
+            Client::Local(local) => {
+                let (input, pipeline) = (call.with_options(), local.node.pipeline());
                 let context = CallContext {
                     wait: call.wait,
                     workflow_id: call.workflow_id,
                     idempotency_key: call.idempotency_key,
-                    ..node.pipeline().context(Channel::Cli)
+                    ..local.context()
                 };
                 if call.options.is_empty() {
-                    return node.pipeline().call(Target::Workflow(&call.workflow), call.input, context).await;
+                    return pipeline.call(Target::Workflow(&call.workflow), call.input, context).await;
                 }
-                node.pipeline().call(Target::Verb("run.start"), input, context).await
+                pipeline.call(Target::Verb("run.start"), input, context).await
             }
         }
     }
@@ -149,7 +173,34 @@ impl Client {
     pub async fn close(self) -> Result<(), Error> {
         match self {
             Client::Remote(_) => Ok(()),
-            Client::Local(node) => node.stop().await,
+            Client::Local(local) => local.node.stop().await,
         }
     }
+}
+
+/// The session that a command is to belong to.
+fn session(global: &Global) -> Result<Option<SessionId>, Error> {
+    let given = global.session.clone().or_else(|| place::env("NEXUS_SESSION"));
+    given.map(|id| SessionId::parse(&id)).transpose()
+}
+
+/// Whether a run as `run.show` tells of it has ended, or cannot go on.
+pub fn is_over(shown: &Json) -> bool {
+    let is_open = matches!(shown.get("status").and_then(Json::as_str), Some("running" | "paused"));
+    !is_open || shown.get("blocked").is_some_and(|blocked| !blocked.is_null())
+}
+
+/// The run that goes on in the stead of one that has ended.
+pub fn successor(shown: &Json) -> Option<&str> {
+    shown.get("successor").and_then(Json::as_str)
+}
+
+/// What a caller is told of a run, from what `run.show` tells.
+pub fn answer_of_view(run: RunAnswer, mut shown: Json) -> Result<Answer, Error> {
+    let status = shown.get("status").and_then(Json::as_str).and_then(RunStatus::from_wire);
+    let mut failure = |name: &str| serde_json::from_value(shown.get_mut(name)?.take()).ok();
+    let failure = failure("failure").or_else(|| failure("blocked"));
+    let output = shown.get_mut("result").map(Json::take).unwrap_or_default();
+    let run = RunAnswer { status: status.unwrap_or(RunStatus::Running), failure, ..run };
+    nexus_engine::operations::answer_of(run, output)
 }

@@ -19,6 +19,7 @@ pub mod node;
 mod outbound;
 pub mod output;
 pub mod pages;
+pub mod profile;
 pub mod project;
 mod socket;
 pub mod stub;

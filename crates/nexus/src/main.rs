@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::ValueEnum as _;
+use nexus::cli::complete;
 use nexus::cli::line::{self, Refused};
 use nexus::cli::{Cli, Command, Format, exit_code};
-use nexus::output::Output;
+use nexus::output::{self, Output};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use tokio::runtime::Runtime;
@@ -14,6 +15,9 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
+    if complete::answer(&words) {
+        return ExitCode::SUCCESS;
+    }
     let mut format = Format::Table;
     let read = line::read(&words, |aim| {
         format = aim.format.as_deref().and_then(|it| Format::from_str(it, false).ok()).unwrap_or(format);
@@ -29,7 +33,18 @@ fn main() -> ExitCode {
 fn carry_out(cli: Cli) -> ExitCode {
     log_to_stderr(&cli);
     let format = cli.global.format;
-    let ended = runtime().and_then(|runtime| runtime.block_on(cli.execute(Output::new(format))));
+    let is_server = matches!(cli.command, Command::Up(_));
+    let ended = runtime().and_then(|runtime| {
+        let ended = runtime.block_on(async {
+            tokio::select! {
+                ended = cli.execute(Output::new(format)) => ended,
+                // A server is there for others than those who read what it prints.
+                () = output::reader_gone(), if !is_server => Ok(()),
+            }
+        });
+        runtime.shutdown_background();
+        ended
+    });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(format, &error),

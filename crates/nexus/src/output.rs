@@ -4,17 +4,21 @@
 //! output silently.
 
 mod error;
+pub mod progress;
 mod timeline;
 mod value;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::LazyLock;
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table};
 use nexus_kernel::Json;
 use nexus_kernel::error::Error;
+use tokio::sync::watch;
 
 use crate::cli::Format;
+pub(crate) use timeline::HEAD_LINES;
 use value::Layout;
 
 /// Where output goes and how it looks.
@@ -33,7 +37,7 @@ impl Output {
 
     /// Whether data is for programs.
     pub fn is_json(&self) -> bool {
-        self.format == Format::Json
+        matches!(self.format, Format::Json | Format::Yaml | Format::Raw)
     }
 
     /// Whether findings are for GitHub.
@@ -48,7 +52,7 @@ impl Output {
 
     /// Data: text as it is.
     pub fn text(&self, text: &str) {
-        line(&mut io::stdout().lock(), text.trim_end());
+        data(text.trim_end());
     }
 
     /// Whether standard output may be coloured.
@@ -58,13 +62,43 @@ impl Output {
 
     /// Data: text with exactly the newlines it has.
     pub fn raw(&self, text: &str) {
-        let _ = io::stdout().lock().write_all(text.as_bytes());
+        note_reader(io::stdout().lock().write_all(text.as_bytes()));
     }
 
     /// Data: a JSON value.
     pub fn json(&self, value: &Json) {
-        let text = serde_json::to_string_pretty(value).unwrap_or_default();
-        line(&mut io::stdout().lock(), &text);
+        data(self.whole(value).trim_end());
+    }
+
+    fn whole(self, value: &Json) -> String {
+        match self.format {
+            Format::Yaml => value::yaml(value),
+            Format::Raw => value::raw(value),
+            _ => serde_json::to_string_pretty(value).unwrap_or_default(),
+        }
+    }
+
+    /// Data: one of many values that come one after the other, each on a line of its own, or as a document of YAML.
+    pub fn item(&self, value: &Json) {
+        data(&self.one(value));
+    }
+
+    fn one(self, value: &Json) -> String {
+        match self.format {
+            Format::Yaml => format!("---\n{}", value::yaml(value).trim_end()),
+            Format::Raw => value::raw(value),
+            _ => value.to_string(),
+        }
+    }
+
+    /// Events of a run while somebody waits for its result: beside the data, in the form of the data.
+    pub fn news(&self, history: &Json, events: &[Json], is_first: bool) {
+        let mut err = io::stderr().lock();
+        if self.is_json() {
+            return events.iter().for_each(|event| line(&mut err, &self.one(event)));
+        }
+        let head = if is_first { 0 } else { HEAD_LINES };
+        timeline::lines(history, self.color).iter().skip(head).for_each(|row| line(&mut err, row));
     }
 
     /// Data: whatever an operation answers. People see a list of objects as rows and an object as fields.
@@ -85,18 +119,31 @@ impl Output {
         let mut table = Table::new();
         table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(headings.iter().map(|heading| (*heading).to_owned()).collect::<Vec<_>>());
+        let count = headings.len();
+        // A name or an id that is broken over two lines cannot be copied; texts can be.
+        let is_whole =
+            |column: usize| rows.iter().all(|row| row.get(column).is_none_or(|cell| !cell.contains(' ')));
+        let whole: Vec<usize> = (0..count).filter(|column| is_whole(*column)).collect();
         for row in rows {
             table.add_row(row);
         }
+        if let Some(width) = width() {
+            table.set_width(width);
+            for column in whole {
+                if let Some(column) = table.column_mut(column) {
+                    column.set_constraint(ColumnConstraint::ContentWidth);
+                }
+            }
+        }
         for row in table.lines() {
-            line(&mut io::stdout().lock(), row.trim());
+            data(row.trim());
         }
     }
 
     /// Data: the events of a run as a timeline.
     pub fn timeline(&self, history: &Json) {
         for row in self.timeline_lines(history) {
-            line(&mut io::stdout().lock(), &row);
+            data(&row);
         }
     }
 
@@ -106,7 +153,7 @@ impl Output {
         if io::stdout().is_terminal() {
             let _ = write!(out, "\u{1b}[H\u{1b}[2J"); // the reader has gone away: `line` has no more to say either
         }
-        line(&mut out, text.trim_end());
+        note_reader(writeln!(out, "{}", text.trim_end()));
     }
 
     /// The events of a run as lines of a timeline, in colour where standard output shows it.
@@ -126,14 +173,46 @@ impl Output {
 
     /// An error, with everything that helps to mend it.
     pub fn error(&self, problem: &Error) {
-        let text = if self.is_json() { error::json(problem) } else { error::text(problem, self.color) };
-        line(&mut io::stderr().lock(), &text);
+        let text = match self.format {
+            Format::Json => error::json(problem).to_string(),
+            Format::Yaml => value::yaml(&error::json(problem)),
+            _ => error::text(problem, self.color),
+        };
+        line(&mut io::stderr().lock(), text.trim_end());
     }
 }
 
 /// A reader that has gone away wants no more lines, and there is nobody to tell.
 fn line(to: &mut impl Write, text: &str) {
     let _ = writeln!(to, "{text}");
+}
+
+/// How wide the terminal is that standard output goes to, when it goes to one.
+fn width() -> Option<u16> {
+    let out = io::stdout();
+    let size = if out.is_terminal() { rustix::termios::tcgetwinsize(&out).ok() } else { None };
+    size.map(|size| size.ws_col).filter(|columns| *columns > 0)
+}
+
+/// One line of data, or several.
+fn data(text: &str) {
+    note_reader(writeln!(io::stdout().lock(), "{text}"));
+}
+
+/// Set once whoever reads standard output has gone away.
+static READER_IS_GONE: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
+
+fn note_reader(written: io::Result<()>) {
+    if written.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+        READER_IS_GONE.send_replace(true);
+    }
+}
+
+/// Waits until whoever reads standard output (`| head`) has gone away: there is nothing left to do for a command that
+/// only prints.
+pub async fn reader_gone() {
+    // The sender is never dropped.
+    let _ = READER_IS_GONE.subscribe().wait_for(|is_gone| *is_gone).await;
 }
 
 /// So many of something, by its name in the singular.

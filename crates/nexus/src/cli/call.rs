@@ -8,7 +8,6 @@ use crate::cli::Global;
 use crate::cli::line::{self, Noun};
 use crate::cli::run::input;
 use crate::client::{Client, described};
-use crate::flags::input::Given;
 use crate::output::Output;
 
 /// Flags.
@@ -16,23 +15,15 @@ use crate::output::Output;
 pub struct CallArgs {
     /// The operation, such as run.list; without it, all of them are listed
     operation: Option<String>,
-    /// A field of the input by name; may be given several times
-    #[arg(long = "input", short, value_name = "NAME=VALUE")]
-    inputs: Vec<String>,
-    /// The whole input as a JSON object: the text itself, @FILE, or - for standard input
-    #[arg(long, value_name = "JSON|@FILE|-")]
-    json: Option<String>,
-    /// What was given with the operation's own flags
-    #[arg(skip)]
-    pub(super) fields: Given,
+    #[command(flatten)]
+    pub(super) input: input::InputArgs,
 }
 
 /// Calls an operation and prints what it answers.
 pub async fn call(global: &Global, args: &CallArgs, output: Output) -> Result<(), Error> {
     let Some(name) = &args.operation else { return list(global, output).await };
     let operation = described::catalogue(Client::operations(global, true).await?)?.verb(name)?;
-    let input =
-        input::with_flags(&args.inputs, args.json.as_deref(), (&args.fields, Some(&operation.input)))?;
+    let input = args.input.made(Some(&operation.input))?;
     // What changes something must be carried out, if need be by this process.
     let client = match operation.effect {
         Effect::Read => Client::reading(global, output).await?,

@@ -1,5 +1,7 @@
 //! `nexus backup`, `nexus restore` and `nexus doctor`: the data folder itself. No server is needed, and none is in the way.
 
+mod exposure;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,7 +13,7 @@ use serde_json::json;
 
 use crate::cli::Global;
 use crate::output::Output;
-use crate::project::data_dir;
+use crate::project::{Project, data_dir};
 
 /// Flags.
 #[derive(Debug, Args)]
@@ -30,7 +32,7 @@ pub struct RestoreArgs {
 /// Flags.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// The data folder; the project's without it
+    /// Only this data folder; without it the project, and its data
     folder: Option<PathBuf>,
 }
 
@@ -61,25 +63,30 @@ pub fn restore(global: &Global, args: &RestoreArgs, output: Output) -> Result<()
     Ok(())
 }
 
-/// Examines a data folder.
+/// Examines a project's exposure and its data; only the data of a folder that is named.
 pub fn doctor(global: &Global, args: &DoctorArgs, output: Output) -> Result<(), Error> {
     refuse_remote(global)?;
     let folder = args.folder.clone().unwrap_or_else(|| data_dir(&global.project));
-    if !folder.is_dir() {
+    let is_project = args.folder.is_none() && Project::is_at(&global.project);
+    if !folder.is_dir() && !is_project {
         let message = format!("there is no data folder {}", folder.display());
         return Err(Error::new(&code::PROJECT_MISSING, message).help("`nexus up` makes one for its project"));
     }
-    let mut findings = nexus_store::examine(&folder, &mut |image| {
-        audit::key(&image.key, image.live, &image.records, &image.rows)
-    });
-    findings.push(free_space(&folder));
+    let mut findings =
+        if is_project { exposure::findings(&Project::read(&global.project)?)? } else { Vec::new() };
+    if folder.is_dir() {
+        findings.extend(nexus_store::examine(&folder, &mut |image| {
+            audit::key(&image.key, image.live, &image.records, &image.rows)
+        }));
+        findings.push(free_space(&folder));
+    }
     print(&findings, output);
     let faults = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     if faults == 0 {
         return Ok(());
     }
     let plural = if faults == 1 { "" } else { "s" };
-    Err(Error::new(&code::DATA_UNSOUND, format!("the data folder has {faults} fault{plural}"))
+    Err(Error::new(&code::DATA_UNSOUND, format!("the doctor found {faults} fault{plural}"))
         .help("what to do is told beside each; nothing was changed"))
 }
 

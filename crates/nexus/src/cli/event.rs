@@ -188,8 +188,7 @@ async fn tail(client: &Client, args: TailArgs, output: Output) -> Result<(), Err
             output.note(&format!("warning: {missed} events are not kept any more, and are left out"));
         }
         for event in list_of(&page) {
-            let line = if output.is_json() { event.to_string() } else { line(event) };
-            output.text(&line);
+            if output.is_json() { output.item(event) } else { output.text(&line(event)) }
         }
         input.insert("after".to_owned(), json!(number_of(&page, "next")));
     }

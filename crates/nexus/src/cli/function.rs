@@ -59,7 +59,7 @@ pub struct RunArgs {
     which: Which,
     /// Show where the time went: each step of the call, and each kind of host call. Lines of the function are not sampled
     #[arg(long)]
-    profile: bool,
+    phases: bool,
 }
 
 /// Flags of `bench`.
@@ -124,7 +124,7 @@ async fn run(global: &Global, args: &RunArgs, output: Output) -> Result<(), Erro
     let called = local.call(prepared).await;
     let wall_us = u64::try_from(local.clock().now().since(began).as_micros()).unwrap_or(u64::MAX);
     let (profile, events) = (recorder.profile(), events.take());
-    let ran = Ran { shown, invocation, called, events, wall_us, profile, in_full: args.profile };
+    let ran = Ran { shown, invocation, called, events, wall_us, profile, in_full: args.phases };
     if output.is_json() {
         output.json(&show::json(&ran));
     } else {
@@ -165,7 +165,7 @@ fn failed(shown: &str, error: &CallError) -> Error {
             told.help("grant it in nexus.toml, under [sandbox.functions.NAME], or here with --grant")
         }
         CallErrorKind::Limit { .. } | CallErrorKind::Deadline => told.help(
-            "[sandbox] in nexus.toml has the limits; `nexus fn run --profile` shows where the time goes",
+            "[sandbox] in nexus.toml has the limits; `nexus fn run --phases` shows where the time goes",
         ),
         CallErrorKind::Stuck => told.help("a promise that nothing settles: look for a missing resolve"),
         CallErrorKind::Trapped(_) => told.help("a defect of the component; its log shows how far it came"),

@@ -88,7 +88,7 @@ fn show(
     };
     let view = graph.view(focus.as_ref(), part);
     match global.format {
-        Format::Json => output.json(&graph::json(&view, &design.sources)),
+        Format::Json | Format::Yaml | Format::Raw => output.json(&graph::json(&view, &design.sources)),
         Format::Dot => output.text(&graph::dot(&view)),
         Format::Mermaid => output.text(&graph::mermaid(&view)),
         Format::Table | Format::TwfJson | Format::Github => output.text(&graph::text(&view, &design.sources)),
@@ -114,7 +114,9 @@ fn answer(
 ) -> Result<(), Error> {
     let found = query.ask(graph);
     match global.format {
-        Format::Json => output.json(&graph::answer_json(graph, query, &found, &design.sources)),
+        Format::Json | Format::Yaml | Format::Raw => {
+            output.json(&graph::answer_json(graph, query, &found, &design.sources));
+        }
         Format::Table => output.text(&graph::answer_text(graph, query, &found, &design.sources)),
         _ => {
             return Err(Error::new(&code::BAD_REQUEST, "an answer to a question is no graph")

@@ -18,12 +18,14 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::operation::Operation;
 
+use crate::cli::bench::BenchArgs;
 use crate::cli::call::CallArgs;
 use crate::cli::run::StartArgs;
+use crate::cli::short::ValidateArgs;
 use crate::cli::{Cli, Command as Chosen};
 use crate::client::{Client, described};
 use crate::flags::{self, Flag, arg};
-pub use aim::{Aim, Noun};
+pub use aim::{Aim, Noun, aim};
 
 /// Why a line cannot be carried out.
 #[derive(Debug)]
@@ -49,7 +51,7 @@ impl From<Error> for Refused {
 /// Reads a line whose operation, if it needs one, is looked up by `find`.
 pub fn read(words: &[OsString], find: impl FnOnce(&Aim) -> Result<Catalogue, Error>) -> Result<Cli, Refused> {
     let root = Cli::command();
-    let aim = aim::aim(&root, words);
+    let aim = aim(&root, words);
     let operation = match (&aim.noun, &aim.target) {
         (Some(noun), Some(target)) if aim.needs_schema => {
             let catalogue = find(&aim)?;
@@ -67,8 +69,10 @@ pub fn read(words: &[OsString], find: impl FnOnce(&Aim) -> Result<Catalogue, Err
     if let Some(matches) = matches.subcommand_matches(noun.name()) {
         let given = arg::given(&flags, matches);
         match &mut cli.command {
-            Chosen::Run(args) => args.start.fields = given,
-            Chosen::Call(args) => args.fields = given,
+            Chosen::Run(args) => args.start.input.fields = given,
+            Chosen::Call(args) => args.input.fields = given,
+            Chosen::Bench(args) => args.input.fields = given,
+            Chosen::Validate(args) => args.input.fields = given,
             _ => {}
         }
     }
@@ -82,9 +86,9 @@ pub async fn catalogue(aim: &Aim) -> Result<Catalogue, Error> {
 }
 
 /// The operation that a line names.
-fn named(catalogue: &Catalogue, noun: Noun, target: &str) -> Result<Arc<Operation>, Error> {
+pub fn named(catalogue: &Catalogue, noun: Noun, target: &str) -> Result<Arc<Operation>, Error> {
     match noun {
-        Noun::Run => catalogue.workflow(target),
+        Noun::Run | Noun::Bench | Noun::Validate => catalogue.workflow(target),
         Noun::Call => catalogue.verb(target).map_err(|error| match error.help_text() {
             Some(help) if help.starts_with("did you mean") => error,
             _ => error.help("`nexus call --help` says how to list them"),
@@ -132,6 +136,8 @@ pub fn with_flags(root: Command, noun: Noun, operation: &Operation, flags: &[Fla
         let whole = match noun {
             Noun::Run => StartArgs::augment_args(bare),
             Noun::Call => CallArgs::augment_args(bare),
+            Noun::Bench => BenchArgs::augment_args(bare),
+            Noun::Validate => ValidateArgs::augment_args(bare),
         };
         help::about(help::under_headings(whole), noun, operation, flags)
     };

@@ -32,7 +32,7 @@ pub fn parse(global: &Global, args: &ParseArgs, output: Output) -> Result<(), Er
             output.json(&design.envelope(Payload::Parse));
             return Ok(());
         }
-        Format::Json => output.json(&trees(&design)),
+        Format::Json | Format::Yaml | Format::Raw => output.json(&trees(&design)),
         _ => print(&design, output),
     }
     if design.is_broken() {

@@ -8,8 +8,11 @@ mod options;
 mod replay;
 mod reset;
 mod transfer;
+mod wait;
 mod watch;
 mod with_start;
+
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use nexus_kernel::Json;
@@ -18,17 +21,14 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::WorkflowId;
+use nexus_kernel::time::parse_duration;
 use serde_json::json;
 
 use crate::cli::Global;
 use crate::cli::line::{self, Noun};
 use crate::client::{Client, StartCall};
-use crate::flags::input::Given;
 use crate::output::Output;
 use crate::stub;
-
-/// Lines of a timeline before its first event.
-const HEAD_LINES: usize = 2;
 
 /// Flags.
 #[derive(Debug, Args)]
@@ -48,29 +48,31 @@ pub struct StartArgs {
     /// The workflow to start, `Name` or `namespace/Name`
     #[arg(required = true)]
     workflow: Option<String>,
-    /// An input by name; may be given several times
-    #[arg(long = "input", short, value_name = "NAME=VALUE")]
-    inputs: Vec<String>,
-    /// All inputs as a JSON object: the text itself, @FILE, or - for standard input
-    #[arg(long, value_name = "JSON|@FILE|-")]
-    json: Option<String>,
+    #[command(flatten)]
+    pub(super) input: input::InputArgs,
     /// Your own id for the work; at most one run of it is open
     #[arg(long, value_name = "ID")]
     id: Option<String>,
     /// Equal keys start the work once
     #[arg(long, value_name = "KEY", visible_alias = "request-id")]
     idempotency_key: Option<String>,
+    /// Wait for the end, as is usual
+    #[arg(long = "wait", conflicts_with = "detach")]
+    is_waiting: bool,
     /// Do not wait for the end; needs a running server
     #[arg(long = "async")]
     detach: bool,
+    /// While waiting, tell each event as it happens, on standard error
+    #[arg(long, short, conflicts_with = "detach")]
+    follow: bool,
+    /// Wait this long at most, such as 30s or 5m; the run does not end with the wait
+    #[arg(long, value_name = "DURATION", value_parser = length, conflicts_with = "detach")]
+    timeout: Option<Duration>,
     /// Simulate: activities give made-up values of their result types, timers pass at once, nothing is kept
-    #[arg(long, conflicts_with_all = ["detach", "idempotency_key"])]
+    #[arg(long, conflicts_with_all = ["detach", "idempotency_key", "follow", "timeout"])]
     stub: bool,
     #[command(flatten)]
     options: options::OptionArgs,
-    /// What was given with the flags of the workflow itself
-    #[arg(skip)]
-    pub(super) fields: Given,
 }
 
 /// What can be done with runs that exist.
@@ -234,25 +236,30 @@ async fn start(global: &Global, args: StartArgs, output: Output) -> Result<(), E
             .help("leave `--stub` out, or the options"));
     }
     if args.stub {
-        let input = input::with_flags(&args.inputs, args.json.as_deref(), (&args.fields, None))?;
+        let input = args.input.made(None)?;
         return stub::run(global, &workflow, input, output);
     }
     let client =
         if args.detach { Client::remote(global).await? } else { Client::executing(global, output).await? };
     let shown = client.verb("workflow.show", show_input(&workflow)).await?;
-    let input = input::with_flags(&args.inputs, args.json.as_deref(), (&args.fields, shown.get("input")))?;
+    let input = args.input.made(shown.get("input"))?;
     let call = StartCall {
         workflow,
         input,
-        wait: if args.detach { Wait::Accepted } else { Wait::Done },
+        wait: Wait::Accepted,
         workflow_id: args.id.as_deref().map(WorkflowId::new).transpose()?,
         idempotency_key: args.idempotency_key,
         options,
     };
     let name = call.workflow.clone();
-    // Who wrote JSON knows its fields better than the flags that they would be.
-    let is_typed = args.json.is_none() && args.inputs.is_empty() && !output.is_json();
-    let answer = client.start(call).await;
+    let is_typed = args.input.is_typed() && !output.is_json();
+    let patience = wait::Patience { at_most: args.timeout, follow: args.follow };
+    let answer = match client.start(call).await {
+        Ok(Answer { run: Some(run), .. }) if !args.detach => {
+            wait::for_end(&client, run, patience, output).await
+        }
+        started => started,
+    };
     client.close().await?;
     let told = |error| match shown.get("input") {
         Some(schema) if is_typed => line::with_flag_names(error, Noun::Run, &name, schema),
@@ -262,8 +269,13 @@ async fn start(global: &Global, args: StartArgs, output: Output) -> Result<(), E
     Ok(())
 }
 
+/// A length of time from the command line.
+pub(super) fn length(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| "write it like 30s, 5m or PT5M".to_owned())
+}
+
 /// `namespace/Name` as the input of `workflow.show`.
-fn show_input(workflow: &str) -> Json {
+pub(super) fn show_input(workflow: &str) -> Json {
     match workflow.split_once('/') {
         Some((namespace, name)) => json!({ "namespace": namespace, "name": name }),
         None => json!({ "name": workflow }),

@@ -24,7 +24,7 @@ pub fn symbols(global: &Global, args: &SymbolsArgs, output: Output) -> Result<()
     let design = Design::of_paths(global, &args.paths)?;
     match global.format {
         Format::TwfJson => output.json(&design.envelope(Payload::Symbols)),
-        Format::Json => {
+        Format::Json | Format::Yaml | Format::Raw => {
             let all = list(&design.units());
             let all: Vec<_> = all.iter().map(|it| it.json(&design.sources)).collect();
             output.json(&json!({ "version": 1, "symbols": all }));

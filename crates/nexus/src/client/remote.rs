@@ -1,42 +1,107 @@
 //! A server over HTTP.
 
+use std::net::IpAddr;
+use std::path::PathBuf;
+
 use nexus_gateway::problem;
 use nexus_kernel::Json;
 use nexus_kernel::call::{Answer, RunAnswer, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
-use nexus_kernel::id::{Namespace, RunId, WorkflowId};
+use nexus_kernel::id::{Namespace, RunId, SessionId, WorkflowId};
 use nexus_kernel::operation::Operation;
 use nexus_kernel::port::runs::RunStatus;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, Url};
 
-use crate::client::{StartCall, described};
+use crate::client::place::Server;
+use crate::client::{self, StartCall, described};
 use crate::outbound::tls;
+use crate::profile::Secret;
 
 /// One request waits at most this long for a run, then asks again: proxies drop silent connections.
 const WAIT: &str = "25s";
+
+/// Tells a server that a command line is calling, and which.
+const CLI_HEADER: &str = "x-nexus-cli";
+
+/// Names the session that a call belongs to.
+const SESSION_HEADER: &str = "x-nexus-session";
 
 /// A connection to a server.
 pub struct Remote {
     http: reqwest::Client,
     base: Url,
+    /// As people know the server.
+    shown: String,
+    because: String,
+}
+
+/// A server's URL, understood.
+struct Address {
+    base: Url,
+    socket: Option<PathBuf>,
+}
+
+impl Address {
+    fn parse(url: &str) -> Result<Address, Error> {
+        if let Some(path) = url.strip_prefix("unix://").filter(|path| path.starts_with('/')) {
+            // The host is a formality: the socket is the server.
+            let base = Url::parse("http://localhost").map_err(|error| Error::internal(error.to_string()))?;
+            return Ok(Address { base, socket: Some(PathBuf::from(path)) });
+        }
+        let base = Url::parse(url).ok();
+        let base = base.filter(|base| matches!(base.scheme(), "http" | "https") && base.has_host());
+        let base = base.filter(|base| base.username().is_empty() && base.password().is_none());
+        base.map(|base| Address { base, socket: None }).ok_or_else(|| {
+            Error::new(&code::CONFIG_INVALID, format!("{url:?} is not the URL of a server"))
+                .help("for example http://127.0.0.1:8000, https://nexus.example, or unix:///run/nexus.sock")
+        })
+    }
+
+    /// Whether others can read what is sent there.
+    fn is_exposed(&self) -> bool {
+        let is_loopback = match self.base.host_str() {
+            Some("localhost") => true,
+            Some(host) => {
+                host.trim_matches(['[', ']']).parse().is_ok_and(|address: IpAddr| address.is_loopback())
+            }
+            None => false,
+        };
+        self.socket.is_none() && self.base.scheme() == "http" && !is_loopback
+    }
+}
+
+/// Refuses what is no URL of a server, and one to which a credential would travel in the open.
+pub fn check_url(url: &str, has_token: bool) -> Result<(), Error> {
+    if has_token && Address::parse(url)?.is_exposed() {
+        return Err(Error::new(
+            &code::TOKEN_EXPOSED,
+            format!("refusing to send a credential to {url} in the open"),
+        )
+        .help("use https, a tunnel to this machine, or a Unix socket"));
+    }
+    Address::parse(url).map(drop)
 }
 
 impl Remote {
-    /// A server that answers under this URL.
-    pub async fn connect(url: &str) -> Result<Remote, Error> {
-        let base =
-            Url::parse(url).ok().filter(|base| matches!(base.scheme(), "http" | "https") && base.has_host());
-        let base = base.ok_or_else(|| {
-            Error::new(&code::CONFIG_INVALID, format!("{url:?} is not the URL of a server"))
-                .help("for example --server http://127.0.0.1:8000")
-        })?;
-        let builder = reqwest::Client::builder();
-        let http = if base.scheme() == "https" { tls::secure(builder, None) } else { tls::plain(builder) };
+    /// A server that answers under its URL.
+    pub async fn connect(server: &Server, session: Option<SessionId>) -> Result<Remote, Error> {
+        check_url(&server.url, server.token.is_some())?;
+        let address = Address::parse(&server.url)?;
+        let headers = headers(server.token.as_ref(), session.as_ref())?;
+        let builder = reqwest::Client::builder().default_headers(headers);
+        let builder = match &address.socket {
+            Some(path) => builder.unix_socket(path.as_path()),
+            None => builder,
+        };
+        let is_secure = address.base.scheme() == "https";
+        let http = if is_secure { tls::secure(builder, None) } else { tls::plain(builder) };
         let http = http.map_err(|fault| {
             Error::new(fault.code, fault.message).help("`nexus explain` with this code says what to do")
         })?;
-        let remote = Remote { http, base };
+        let (shown, because) = (server.url.clone(), server.because.clone());
+        let remote = Remote { http, base: address.base, shown, because };
         remote.send(remote.http.get(remote.url(&["health"], &[]))).await?;
         Ok(remote)
     }
@@ -56,12 +121,16 @@ impl Remote {
     async fn send(&self, request: RequestBuilder) -> Result<Json, Error> {
         let unreachable = |error: &reqwest::Error| {
             if let Some(fault) = tls::fault(error) {
-                return Error::new(fault.code, format!("no answer from {}: {}", self.base, fault.message))
+                return Error::new(fault.code, format!("no answer from {}: {}", self.shown, fault.message))
                     .help("the command line trusts the system's authorities and those of SSL_CERT_FILE");
             }
             let why = if error.is_connect() { "nobody listens there" } else { "the connection broke" };
-            Error::new(&code::SERVER_UNREACHABLE, format!("no answer from {}: {why}", self.base))
-                .help("start the server with `nexus up`, or name another one with --server")
+            Error::new(&code::SERVER_UNREACHABLE, format!("no answer from {}: {why}", self.shown)).help(
+                format!(
+                    "{} names it; start it with `nexus up`, or name another with --server or --profile",
+                    self.because
+                ),
+            )
         };
         let response = request.send().await.map_err(|error| unreachable(&error))?;
         let status = response.status();
@@ -77,7 +146,7 @@ impl Remote {
     fn not_nexus(&self, status: u16) -> Error {
         Error::new(
             &code::SERVER_UNREACHABLE,
-            format!("{} answers with {status}, but not as a Nexus server", self.base),
+            format!("{} answers with {status}, but not as a Nexus server", self.shown),
         )
         .help("check the URL, and what stands between you and the server")
     }
@@ -122,19 +191,32 @@ impl Remote {
     async fn wait(&self, so_far: Answer) -> Result<Answer, Error> {
         let Some(run) = so_far.run else { return Ok(so_far) };
         let url = self.url(&["v1", "runs", run.run_id.as_str()], &[("wait", WAIT)]);
-        let mut shown = self.send(self.http.get(url)).await?;
-        let status = shown.get("status").and_then(Json::as_str).and_then(RunStatus::from_wire);
-        let status = status.unwrap_or(RunStatus::Running);
-        if let Some(successor) = shown.get("successor").and_then(Json::as_str) {
+        let shown = self.send(self.http.get(url)).await?;
+        if let Some(successor) = client::successor(&shown) {
             let run = RunAnswer { run_id: RunId::parse(successor)?, ..run };
             return Ok(Answer { output: Json::Null, run: Some(run), replayed: false });
         }
-        let mut failure = |name: &str| serde_json::from_value(shown.get_mut(name)?.take()).ok();
-        let failure = failure("failure").or_else(|| failure("blocked"));
-        let output = shown.get_mut("result").map(Json::take).unwrap_or_default();
-        let run = RunAnswer { status, failure, ..run };
-        nexus_engine::operations::answer_of(run, output)
+        client::answer_of_view(run, shown)
     }
+}
+
+/// What goes with every request.
+fn headers(token: Option<&Secret>, session: Option<&SessionId>) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    headers.insert(CLI_HEADER, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    if let Some(session) = session.and_then(|id| HeaderValue::from_str(id.as_str()).ok()) {
+        headers.insert(SESSION_HEADER, session);
+    }
+    if let Some(token) = token {
+        let value = HeaderValue::from_str(&format!("Bearer {}", token.reveal())).map_err(|_| {
+            Error::new(&code::PROFILES_INVALID, "the credential cannot be sent: it holds odd characters")
+                .help("it is one line without spaces")
+        });
+        let mut value = value?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    Ok(headers)
 }
 
 /// A started run as the server shows it.

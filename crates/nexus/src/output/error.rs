@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use nexus_kernel::Json;
 use nexus_kernel::error::Error;
 use serde_json::json;
 
@@ -47,10 +48,10 @@ fn place(at: &str) -> &str {
 }
 
 /// The error for programs.
-pub(super) fn json(error: &Error) -> String {
+pub(super) fn json(error: &Error) -> Json {
     let faults: Vec<_> =
         error.faults().iter().map(|fault| json!({ "at": fault.at, "message": fault.message })).collect();
-    let value = json!({
+    json!({
         "error": {
             "code": error.code().id,
             "title": error.code().title,
@@ -60,8 +61,7 @@ pub(super) fn json(error: &Error) -> String {
             "failure": error.failure_ref(),
             "run_id": error.run_id(),
         }
-    });
-    value.to_string()
+    })
 }
 
 #[cfg(test)]

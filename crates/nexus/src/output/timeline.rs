@@ -9,6 +9,9 @@ const GREEN: &str = "\u{1b}[32m";
 const CYAN: &str = "\u{1b}[36m";
 const RESET: &str = "\u{1b}[0m";
 
+/// Lines before the first event.
+pub(crate) const HEAD_LINES: usize = 2;
+
 /// Longest value shown, in characters.
 const VALUE_CHARS_MAX: usize = 72;
 

@@ -16,6 +16,20 @@ pub(super) enum Layout {
     Json,
 }
 
+/// A value as YAML. What YAML cannot hold does not exist in JSON.
+pub(super) fn yaml(value: &Json) -> String {
+    serde_saphyr::to_string(value).unwrap_or_else(|_| value.to_string())
+}
+
+/// A value for a shell: a text as it is, nothing for null, everything else as JSON on one line.
+pub(super) fn raw(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        Json::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
 /// Chooses a layout. The one list of an object is the answer to most questions, so it is shown in its place.
 pub(super) fn layout(value: &Json) -> Layout {
     match value {

@@ -36,7 +36,7 @@ fn the_result_is_data_and_the_figures_are_remarks() {
         assert!(told.contains(part), "{part} in:\n{told}");
     }
     assert!(!told.contains("wiping the instance"), "{told}");
-    let ran = project.nexus(&[&["fn", "run", "Add", "--profile"][..], &input].concat()).ok();
+    let ran = project.nexus(&[&["fn", "run", "Add", "--phases"][..], &input].concat()).ok();
     assert_eq!(ran.json(), json!({ "sum": 3 }), "a store of its own each time");
     for part in
         ["compiling the file", "instantiating the snapshot", "waiting for operations", "wiping the instance"]
@@ -48,7 +48,7 @@ fn the_result_is_data_and_the_figures_are_remarks() {
 #[test]
 fn programs_get_one_object() {
     let project = project();
-    let run = ["fn", "run", "Add", "--json", r#"{"a": 1, "b": 2}"#, "--profile", "--format", "json"];
+    let run = ["fn", "run", "Add", "--json", r#"{"a": 1, "b": 2}"#, "--phases", "--format", "json"];
     let told = project.nexus(&run).ok().json();
     assert_eq!((&told["function"], &told["result"]), (&json!("activities/a.js:Add"), &json!({ "sum": 3 })));
     assert_eq!(told["logs"][0]["message"], json!("adding 1 2"));
@@ -169,7 +169,7 @@ fn components() -> Project {
 fn components_are_functions_like_others() {
     let project = components();
     let text = r#""to be or not to be""#;
-    let ran = project.nexus(&["fn", "run", "CountWords", "--json", text, "--profile"]).ok();
+    let ran = project.nexus(&["fn", "run", "CountWords", "--json", text, "--phases"]).ok();
     assert_eq!(ran.json(), json!({ "words": 6, "longest": "not" }));
     for part in ["CountWords of activities/words.wasm  ok", "  info   counted", "instantiating"] {
         assert!(ran.stderr().contains(part), "{part} in:\n{}", ran.stderr());

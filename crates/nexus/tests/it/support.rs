@@ -74,7 +74,12 @@ impl Project {
 /// The binary with an environment of its own: no server from outside, one cache for all tests.
 pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nexus"));
-    command.current_dir(folder).env_remove("NEXUS_SERVER").env("NO_COLOR", "1").env("COLUMNS", "100");
+    command.current_dir(folder).env("NO_COLOR", "1").env("COLUMNS", "100");
+    for name in ["NEXUS_SERVER", "NEXUS_PROFILE", "NEXUS_TOKEN", "NEXUS_SESSION"] {
+        command.env_remove(name);
+    }
+    command.env("NEXUS_CONFIG_DIR", folder.join("config-of-the-user"));
+    command.env("NEXUS_STATE_DIR", folder.join("state-of-the-user"));
     command.env("NEXUS_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     command
 }

@@ -14,6 +14,10 @@ pub enum Noun {
     Run,
     /// `nexus call VERB`
     Call,
+    /// `nexus bench WORKFLOW`
+    Bench,
+    /// `nexus validate WORKFLOW`
+    Validate,
 }
 
 impl Noun {
@@ -22,19 +26,21 @@ impl Noun {
         match self {
             Noun::Run => "run",
             Noun::Call => "call",
+            Noun::Bench => "bench",
+            Noun::Validate => "validate",
         }
     }
 
     /// The argument that names the operation.
     pub(super) fn target(self) -> &'static str {
         match self {
-            Noun::Run => "workflow",
+            Noun::Run | Noun::Bench | Noun::Validate => "workflow",
             Noun::Call => "operation",
         }
     }
 
     fn named(name: &str) -> Option<Noun> {
-        [Noun::Run, Noun::Call].into_iter().find(|noun| noun.name() == name)
+        [Noun::Run, Noun::Call, Noun::Bench, Noun::Validate].into_iter().find(|noun| noun.name() == name)
     }
 }
 
@@ -49,6 +55,8 @@ pub struct Aim {
     pub needs_schema: bool,
     /// `--server`
     pub server: Option<String>,
+    /// `--profile`
+    pub profile: Option<String>,
     /// `--project`
     pub project: Option<PathBuf>,
     /// `--format`
@@ -60,6 +68,8 @@ impl Aim {
     pub fn global(&self) -> Global {
         Global {
             server: self.server.clone(),
+            profile: self.profile.clone(),
+            session: None,
             project: self.project.clone().unwrap_or_else(|| PathBuf::from(".")),
             format: Format::Table,
             verbose: false,
@@ -69,7 +79,7 @@ impl Aim {
 
 /// Looks a line over. The first word is the program's name. An unknown flag is taken to have no value of its own, so
 /// an operation is named before its flags.
-pub(super) fn aim(root: &Command, words: &[OsString]) -> Aim {
+pub fn aim(root: &Command, words: &[OsString]) -> Aim {
     let mut scan = Scan { root, command: root, aim: Aim::default(), is_over: false };
     let mut words = words.iter().skip(1).peekable();
     while let Some(word) = words.next() {
@@ -162,6 +172,7 @@ impl<'a> Scan<'a> {
         let Some(value) = value else { return };
         match id {
             "server" => self.aim.server = Some(value.to_owned()),
+            "profile" => self.aim.profile = Some(value.to_owned()),
             "project" => self.aim.project = Some(PathBuf::from(value)),
             "format" => self.aim.format = Some(value.to_owned()),
             _ => {}

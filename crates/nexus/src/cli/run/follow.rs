@@ -5,7 +5,7 @@ use nexus_kernel::error::Error;
 use serde_json::{Map, json};
 
 use crate::client::Client;
-use crate::output::Output;
+use crate::output::{HEAD_LINES, Output};
 
 /// How long the server may keep a question that has no answer yet.
 const WAIT_MS: u64 = 20_000;
@@ -31,9 +31,9 @@ pub(super) async fn follow(client: &Client, run: &str, output: Output) -> Result
 
 fn print(news: &Json, is_first: bool, output: Output) {
     if output.is_json() {
-        return events(news).iter().for_each(|event| output.text(&event.to_string()));
+        return events(news).iter().for_each(|event| output.item(event));
     }
-    let head = if is_first { 0 } else { super::HEAD_LINES };
+    let head = if is_first { 0 } else { HEAD_LINES };
     output.timeline_lines(news).iter().skip(head).for_each(|line| output.text(line));
 }
 

@@ -1,7 +1,8 @@
 //! The input of a run from the command line.
 
-use std::io::Read;
+use std::io::{BufRead as _, IsTerminal as _, Read};
 
+use clap::Args;
 use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -12,6 +13,32 @@ use crate::flags::Flag;
 use crate::flags::input::Given;
 use crate::flags::shape::Kind;
 use crate::outbound::response::base64;
+
+/// An input in every way it can be given.
+#[derive(Debug, Default, Args)]
+pub(crate) struct InputArgs {
+    /// A field of the input by name; may be given several times
+    #[arg(long = "input", short, value_name = "NAME=VALUE")]
+    inputs: Vec<String>,
+    /// The whole input as a JSON object: the text itself, @FILE, or - for standard input
+    #[arg(long, value_name = "JSON|@FILE|-")]
+    json: Option<String>,
+    /// What was given with the operation's own flags
+    #[arg(skip)]
+    pub(crate) fields: Given,
+}
+
+impl InputArgs {
+    /// The input that was given.
+    pub(crate) fn made(&self, schema: Option<&Json>) -> Result<Json, Error> {
+        with_flags(&self.inputs, self.json.as_deref(), (&self.fields, schema))
+    }
+
+    /// Whether it was given with flags alone: who wrote JSON knows its fields better than the flags that they would be.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.json.is_none() && self.inputs.is_empty()
+    }
+}
 
 /// The input given by `--input` flags or `--json`; an empty object when neither is.
 pub(crate) fn given(pairs: &[String], json: Option<&str>, schema: Option<&Json>) -> Result<Json, Error> {
@@ -51,6 +78,11 @@ pub(crate) fn json(text: &str, flag: &str) -> Result<Json, Error> {
     }
 }
 
+/// A secret: from a file, or from standard input, which shows nothing of it on a terminal.
+pub(crate) fn secret(given: &str) -> Result<String, Error> {
+    Texts { is_read: false }.of(given, None)
+}
+
 /// The texts that stand behind those on the command line.
 struct Texts {
     /// Whether standard input has been read: it can be only once.
@@ -63,7 +95,7 @@ impl Texts {
         let fetched = match text.strip_prefix('@') {
             Some(rest) if rest.starts_with('@') => return Ok(rest.to_owned()),
             Some(path) => bytes(open(path)?, path)?,
-            None if text == "-" => self.standard_input()?,
+            None if text == "-" => self.standard_input(flag.is_none_or(|flag| flag.secret))?,
             None => return Ok(text.to_owned()),
         };
         if flag.is_some_and(|flag| flag.shape.kind == Kind::Text("BASE64")) {
@@ -77,14 +109,38 @@ impl Texts {
         Ok(text)
     }
 
-    fn standard_input(&mut self) -> Result<Vec<u8>, Error> {
+    fn standard_input(&mut self, is_secret: bool) -> Result<Vec<u8>, Error> {
         if self.is_read {
             return Err(Error::new(&code::INPUT_INVALID, "standard input is given to more than one flag")
                 .help("it can be read once; give the others @FILE"));
         }
         self.is_read = true;
+        if is_secret && std::io::stdin().is_terminal() {
+            return unseen();
+        }
         bytes(std::io::stdin().lock(), "standard input")
     }
+}
+
+/// One line from a terminal, which does not show it.
+fn unseen() -> Result<Vec<u8>, Error> {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    let failed = |error: &dyn std::fmt::Display| {
+        Error::new(&code::INPUT_INVALID, format!("the terminal cannot be read: {error}"))
+            .help("pipe the secret in, or give @FILE")
+    };
+    let terminal = std::io::stdin();
+    let usual = tcgetattr(&terminal).map_err(|error| failed(&error))?;
+    let mut silent = usual.clone();
+    silent.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(&terminal, OptionalActions::Flush, &silent).map_err(|error| failed(&error))?;
+    let mut line = String::new();
+    let read = terminal.lock().read_line(&mut line);
+    // The terminal shows what is typed again, whatever happened.
+    let restored = tcsetattr(&terminal, OptionalActions::Flush, &usual);
+    read.map_err(|error| failed(&error))?;
+    restored.map_err(|error| failed(&error))?;
+    Ok(line.into_bytes())
 }
 
 fn open(path: &str) -> Result<std::fs::File, Error> {

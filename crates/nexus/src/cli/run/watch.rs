@@ -7,7 +7,7 @@ use nexus_kernel::Json;
 use nexus_kernel::error::Error;
 
 use crate::client::Client;
-use crate::output::Output;
+use crate::output::{HEAD_LINES, Output};
 
 /// How often the run is looked at.
 const EVERY: Duration = Duration::from_millis(500);
@@ -41,7 +41,7 @@ fn page(view: &Json, history: &Json, output: Output) -> String {
         Some(other) => other.to_string(),
     };
     let mut lines = output.timeline_lines(history);
-    let head: Vec<String> = lines.drain(..lines.len().min(super::HEAD_LINES)).collect();
+    let head: Vec<String> = lines.drain(..lines.len().min(HEAD_LINES)).collect();
     let hidden = lines.len().saturating_sub(LINES_MAX);
     let mut page = head;
     if hidden > 0 {

@@ -1,0 +1,176 @@
+//! Where a command is carried out: flag, then environment, then profile, then the project.
+
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+
+use crate::cli::Global;
+use crate::profile::{LOCAL, Profiles, Secret};
+
+/// Where a command goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// To a server that was named, and must answer.
+    Server(Server),
+    /// To the server that serves the project, or else to this very process.
+    Project,
+}
+
+/// A server that was named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Its URL.
+    pub url: String,
+    /// What it is shown as a credential.
+    pub token: Option<Secret>,
+    /// What named it, for people.
+    pub because: String,
+}
+
+impl Server {
+    /// The server that serves the project.
+    pub fn own(url: String) -> Server {
+        Server { url, token: None, because: "the project's own server".to_owned() }
+    }
+}
+
+/// Reads an environment variable; one that is empty is not there.
+pub fn env(name: &str) -> Option<String> {
+    std::env::var_os(name)?.into_string().ok().filter(|value| !value.is_empty())
+}
+
+/// Decides. Profiles are read only when they matter.
+///
+/// A credential of the environment goes to a server that was named by flag or environment, one of a profile to the
+/// server of that profile: a credential must never reach a server that it was not meant for.
+pub fn place(
+    global: &Global,
+    env: &dyn Fn(&str) -> Option<String>,
+    profiles: impl FnOnce() -> Result<Profiles, Error>,
+) -> Result<Place, Error> {
+    let named = |url: String, because: &str| {
+        let token = env("NEXUS_TOKEN").map(|token| Secret::new(&token));
+        Ok(Place::Server(Server { url, token, because: because.to_owned() }))
+    };
+    if let Some(url) = &global.server {
+        return named(url.clone(), "--server");
+    }
+    if let Some(name) = &global.profile {
+        return of_profile(name, env, "--profile", profiles);
+    }
+    if let Some(url) = env("NEXUS_SERVER") {
+        return named(url, "NEXUS_SERVER");
+    }
+    if let Some(name) = env("NEXUS_PROFILE") {
+        return of_profile(&name, env, "NEXUS_PROFILE", profiles);
+    }
+    let profiles = profiles()?;
+    match profiles.current.clone() {
+        Some(name) => of_profile(&name, env, "`nexus profile use`", || Ok(profiles)),
+        None => Ok(Place::Project),
+    }
+}
+
+fn of_profile(
+    name: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+    because: &str,
+    profiles: impl FnOnce() -> Result<Profiles, Error>,
+) -> Result<Place, Error> {
+    if name == LOCAL {
+        return Ok(Place::Project);
+    }
+    let profiles = profiles()?;
+    let profile = profiles.named(name)?;
+    let token = match (&profile.token, &profile.token_env) {
+        (Some(token), _) => Some(token.clone()),
+        (None, Some(variable)) => Some(Secret::new(&env(variable).ok_or_else(|| {
+            Error::new(
+                &code::PROFILES_INVALID,
+                format!("profile {name:?} takes its token from {variable}, which is not set"),
+            )
+            .help(format!("set {variable}, or change the profile with `nexus profile add {name}`"))
+        })?)),
+        (None, None) => None,
+    };
+    let because = format!("profile {name} of {because}");
+    Ok(Place::Server(Server { url: profile.url.clone(), token, because }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Format;
+    use crate::profile::Profile;
+
+    fn global(server: Option<&str>, profile: Option<&str>) -> Global {
+        let text = |it: Option<&str>| it.map(ToOwned::to_owned);
+        Global {
+            server: text(server),
+            profile: text(profile),
+            session: None,
+            project: ".".into(),
+            format: Format::Table,
+            verbose: false,
+        }
+    }
+
+    fn profiles(current: Option<&str>) -> Profiles {
+        let of = |url: &str, token: Option<&str>, token_env: Option<&str>| Profile {
+            url: url.to_owned(),
+            token: token.map(Secret::new),
+            token_env: token_env.map(ToOwned::to_owned),
+        };
+        let all = [
+            ("prod".to_owned(), of("https://prod", Some("prod-token"), None)),
+            ("test".to_owned(), of("https://test", None, Some("TEST_TOKEN"))),
+        ];
+        Profiles { current: current.map(ToOwned::to_owned), profiles: all.into() }
+    }
+
+    /// The URL and the token of the place that is chosen.
+    fn chosen(
+        global: &Global,
+        vars: &[(&str, &str)],
+        current: Option<&str>,
+    ) -> Result<(String, String), String> {
+        let env = |name: &str| vars.iter().find(|(it, _)| *it == name).map(|(_, value)| (*value).to_owned());
+        match place(global, &env, || Ok(profiles(current))).map_err(|error| error.message().to_owned())? {
+            Place::Project => Ok(("project".to_owned(), String::new())),
+            Place::Server(server) => {
+                Ok((server.url, server.token.map(|token| token.reveal().to_owned()).unwrap_or_default()))
+            }
+        }
+    }
+
+    #[test]
+    fn flag_before_environment_before_profile_before_project() {
+        let all = [
+            ("NEXUS_SERVER", "http://env"),
+            ("NEXUS_PROFILE", "test"),
+            ("NEXUS_TOKEN", "env-token"),
+            ("TEST_TOKEN", "t"),
+        ];
+        let of = |url: &str, token: &str| Ok((url.to_owned(), token.to_owned()));
+        let (flag, profile, none) =
+            (global(Some("http://flag"), Some("prod")), global(None, Some("prod")), global(None, None));
+        assert_eq!(chosen(&flag, &all, Some("prod")), of("http://flag", "env-token"));
+        assert_eq!(chosen(&profile, &all, None), of("https://prod", "prod-token"));
+        assert_eq!(chosen(&none, &all, Some("prod")), of("http://env", "env-token"));
+        assert_eq!(chosen(&none, &all[1..], Some("prod")), of("https://test", "t"));
+        assert_eq!(chosen(&none, &[], Some("prod")), of("https://prod", "prod-token"));
+        assert_eq!(chosen(&none, &[("NEXUS_TOKEN", "env-token")], None), of("project", ""));
+        assert_eq!(chosen(&global(None, Some("local")), &all, Some("prod")), of("project", ""));
+        assert!(chosen(&none, &[("NEXUS_PROFILE", "prd")], None).is_err());
+    }
+
+    #[test]
+    fn a_credential_goes_to_the_server_it_was_meant_for() {
+        let token = [("NEXUS_TOKEN", "env-token")];
+        let other = chosen(&global(None, Some("prod")), &token, None).unwrap();
+        assert_eq!(other.1, "prod-token");
+        let flag = chosen(&global(Some("http://elsewhere"), None), &[], Some("prod")).unwrap();
+        assert_eq!(flag.1, "", "the token of a profile is not shown to a server that was named otherwise");
+        let missing = chosen(&global(None, Some("test")), &token, None).unwrap_err();
+        assert!(missing.contains("TEST_TOKEN, which is not set"), "{missing}");
+    }
+}
