@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nexus_kernel::Json;
-use nexus_kernel::call::{Answer, CallContext, RunNote, Wait};
+use nexus_kernel::call::{Answer, CallContext, OnDisconnect, RunNote, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::{SessionId, WorkflowId};
@@ -31,19 +31,7 @@ struct CallParams {
     workflow_id: Option<String>,
     idempotency_key: Option<String>,
     session: Option<String>,
-    #[serde(default)]
-    on_disconnect: OnDisconnect,
-}
-
-/// What becomes of a run when nobody is there any more to hear of its end.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum OnDisconnect {
-    /// It goes on.
-    #[default]
-    Detach,
-    /// It is asked to end.
-    Cancel,
+    on_disconnect: Option<String>,
 }
 
 /// What `cancel` takes.
@@ -91,14 +79,24 @@ impl Line {
             }
         };
         let session = params.session.as_deref().map(SessionId::parse).transpose()?;
+        let target = if is_workflow { Target::Workflow(&name) } else { Target::Verb(&name) };
+        let declared = self.pipeline.find(target).map(|found| found.contract.on_disconnect);
+        let on_disconnect = match params.on_disconnect.as_deref() {
+            None => declared.unwrap_or_default(),
+            Some(text) => OnDisconnect::parse(text).ok_or_else(|| {
+                bad(format!("{text:?} is nothing to do on a disconnect")).help("say detach or cancel")
+            })?,
+        };
         let context = CallContext {
+            // A connection has many calls, and a call may be withdrawn without the connection's end: it is looked after here.
+            on_disconnect: Some(OnDisconnect::Detach),
             wait: wait(params.wait.as_deref())?,
             workflow_id: params.workflow_id.as_deref().map(WorkflowId::new).transpose()?,
             idempotency_key: params.idempotency_key.map(check_key).transpose()?,
             ..self.context(session)
         };
         let input = params.input.unwrap_or_else(|| Json::Object(Map::new()));
-        Ok(Call { id: id.clone(), is_workflow, name, input, context, on_disconnect: params.on_disconnect })
+        Ok(Call { id: id.clone(), is_workflow, name, input, context, on_disconnect })
     }
 
     async fn carry_out(self, call: Call, stop: oneshot::Receiver<Stop>) {
