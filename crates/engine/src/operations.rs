@@ -8,6 +8,7 @@ mod options;
 mod playback;
 mod replay_check;
 mod reset;
+mod result;
 mod schedule;
 mod start;
 mod transfer;
@@ -44,6 +45,7 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
         visibility::run_count(engine),
         visibility::run_attributes(engine),
         run_show(engine),
+        result::operation(engine),
         history::run_history(engine),
         start::operation(engine),
         visibility::run_delete(engine),

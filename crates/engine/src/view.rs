@@ -13,6 +13,7 @@ use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::log::Stored;
 use nexus_kernel::port::runs::{RunRef, RunRow, RunStatus};
 use nexus_kernel::time::Timestamp;
+use nexus_lang::twf::ast::HandlerKind;
 use nexus_lang::twf::machine::{Blocked, Machine};
 use serde_json::{Map, json};
 
@@ -181,9 +182,26 @@ async fn waits(
     };
     let wait = |blocked: Blocked| {
         let at = definition.place(blocked.span);
-        json!({ "at": at, "source": definition.source_line(blocked.span), "for": blocked.reason })
+        let source = definition.source_line(blocked.span);
+        let mut wait = json!({ "at": at, "source": source, "for": blocked.reason });
+        if let (Some(fields), false) = (wait.as_object_mut(), blocked.signals.is_empty()) {
+            fields.insert("signals".into(), signals(&definition, &row.workflow, &blocked.signals));
+        }
+        wait
     };
     Ok(machine.blocked(&definition.program).into_iter().map(wait).collect())
+}
+
+/// Signals of a workflow, with what they take.
+fn signals(definition: &Definition, workflow: &str, names: &[String]) -> Json {
+    let known = definition.program.workflow(workflow);
+    let signal = |name: &String| {
+        let mut handlers = known.iter().flat_map(|workflow| &workflow.handlers);
+        let found = handlers.find(|it| it.kind == HandlerKind::Signal && it.name == *name);
+        let (doc, input) = found.map_or(("", json!({})), |it| (it.doc.as_str(), it.input_schema.clone()));
+        json!({ "name": name, "doc": doc, "input": input })
+    };
+    names.iter().map(signal).collect()
 }
 
 /// The run of a key that was started last.

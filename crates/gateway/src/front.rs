@@ -42,7 +42,8 @@ impl Front {
     pub(crate) async fn answer(&self, mut request: Request<Incoming>) -> Response {
         let id = self.pipeline.request_ids().of(request.headers());
         let started = self.pipeline.clock().now();
-        let enveloped = match envelope::inner(request.uri()) {
+        let for_mcp = mcp::is_meant(request.uri().path(), request.headers());
+        let enveloped = match envelope::inner(request.uri()).filter(|_| !for_mcp) {
             Some(uri) => {
                 *request.uri_mut() = uri;
                 true

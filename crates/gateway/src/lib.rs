@@ -23,6 +23,9 @@ pub mod subscription;
 pub mod tls;
 pub mod webhook;
 
+pub use channel::mcp::content::{McpArgument, McpContent, McpPrompt, McpShelf, McpSubset, Values};
+pub use channel::mcp::mcp_tools;
+pub use channel::mcp::stdio::McpStdio;
 pub use channel::rest::PATHS;
 pub use channel::rest::health::{Check, Checking, Pages};
 pub use listener::{Listener, bind};

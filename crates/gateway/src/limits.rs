@@ -117,6 +117,45 @@ pub const SESSION_TOUCH_SECONDS_MAX: u64 = 60;
 /// How often sessions that have ended are cleared away, in seconds.
 pub const SESSION_SWEEP_SECONDS: u64 = 60;
 
+/// Most sessions of MCP clients at a time; who comes then is served without one.
+pub const MCP_SESSIONS_MAX: usize = 1_000;
+
+/// How long a session of an MCP client may be silent, in seconds: an editor stays open overnight.
+pub const MCP_SESSION_SECONDS_IDLE_MAX: u64 = 12 * 60 * 60;
+
+/// With more tools than this, MCP clients get tools that find the others, unless a project says otherwise.
+pub const MCP_TOOLS_MAX: usize = 64;
+
+/// How long a call is answered directly before its client is told of its progress, in milliseconds.
+pub const MCP_DIRECT_MILLIS: u64 = 250;
+
+/// How long a client that knows tasks waits before it gets one, in milliseconds.
+pub const MCP_TASK_AFTER_MILLIS: u64 = 1_000;
+
+/// How often a client of a task is advised to ask, in milliseconds.
+pub const MCP_TASK_POLL_MILLIS: u64 = 1_000;
+
+/// How long lists of tools, prompts and resources may be kept by a client, in milliseconds.
+pub const MCP_LIST_MILLIS: u64 = 30_000;
+
+/// Entries of one page of resources.
+pub const MCP_PAGE_ENTRIES: usize = 100;
+
+/// Newest runs that are listed as resources; others are found by their ids.
+pub const MCP_RUNS_LISTED: usize = 50;
+
+/// Most resources that one client follows.
+pub const MCP_SUBSCRIPTIONS_MAX: usize = 64;
+
+/// Most proposals for an argument.
+pub const MCP_PROPOSALS_MAX: usize = 100;
+
+/// Most tools that one search finds.
+pub const MCP_FOUND_MAX: usize = 50;
+
+/// Longest question for tools, in bytes.
+pub const MCP_SEARCH_BYTES_MAX: usize = 1_000;
+
 /// Most connections of `/ws` at a time.
 pub const SOCKETS_MAX: usize = 10_000;
 

@@ -51,13 +51,18 @@ pub struct Pipeline {
     validators: Arc<Validators>,
     keys: Option<Keys>,
     sessions: Option<Sessions>,
+    secret: Arc<[u8; 32]>,
 }
 
 impl Pipeline {
     /// A pipeline to the operations of this catalogue, as they are at the moment of each call.
     pub fn new(catalogue: Catalogue, clock: SharedClock, rng: SharedRng) -> Pipeline {
         let request_ids = Arc::new(RequestIds::new(&*rng));
-        Pipeline { catalogue, clock, request_ids, validators: Arc::default(), keys: None, sessions: None }
+        let mut secret = [0; 32];
+        rng.fill(&mut secret);
+        let secret = Arc::new(secret);
+        let validators = Arc::default();
+        Pipeline { catalogue, clock, request_ids, validators, keys: None, sessions: None, secret }
     }
 
     /// The same pipeline, which remembers the idempotency keys that were used. Without it a key is told to the operation
@@ -89,6 +94,11 @@ impl Pipeline {
     /// Where request ids come from.
     pub fn request_ids(&self) -> &RequestIds {
         &self.request_ids
+    }
+
+    /// Chance that nobody else knows, for as long as this process lives.
+    pub(crate) fn secret(&self) -> &[u8] {
+        &*self.secret
     }
 
     /// A context with a new request id, for callers in this process.

@@ -19,7 +19,8 @@ use tokio::task::JoinSet;
 use tower_http::compression::Compression;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
-use crate::channel::mcp;
+use crate::channel::mcp::content::McpShelf;
+use crate::channel::mcp::{McpServer, http as mcp};
 use crate::channel::rest::custom::Routes;
 use crate::channel::rest::health::{Check, Checks, Pages};
 use crate::channel::rest::{self, Rest};
@@ -41,6 +42,7 @@ pub struct Options {
     version: String,
     checks: Vec<Check>,
     pages: Option<Pages>,
+    mcp: Option<McpShelf>,
     allowed_hosts: Vec<String>,
     allowed_origins: Vec<String>,
     drain: Duration,
@@ -57,6 +59,7 @@ impl Options {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             checks: Vec::new(),
             pages: None,
+            mcp: None,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             drain: Duration::from_secs(DRAIN_SECONDS_MAX),
@@ -97,6 +100,11 @@ impl Options {
         Options { pages: Some(Arc::new(move |code: &str| find(code).map(Into::into))), ..self }
     }
 
+    /// Prompts and subsets of tools for MCP clients; none without it.
+    pub fn mcp(self, shelf: McpShelf) -> Options {
+        Options { mcp: Some(shelf), ..self }
+    }
+
     /// Host names to answer to beside those of the loopback.
     pub fn allowed_hosts(self, allowed_hosts: Vec<String>) -> Options {
         Options { allowed_hosts, ..self }
@@ -130,10 +138,11 @@ struct Door {
 impl Gateway {
     /// A gateway that listens and does not answer yet.
     pub fn new(options: Options) -> Result<Gateway, Error> {
-        let Options { listeners, pipeline, version, checks, pages, .. } = options;
+        let Options { listeners, pipeline, version, checks, pages, mcp, .. } = options;
         let told = HeaderValue::from_str(&version).map_err(|error| Error::internal(error.to_string()))?;
         let clock = Arc::clone(pipeline.clock());
-        let mcp = mcp::service(pipeline.clone(), &version);
+        let shelf = mcp.unwrap_or_else(|| McpShelf::new(pipeline.secret()));
+        let mcp = mcp::router(McpServer::new(pipeline.clone(), shelf, &version));
         let sockets = Sockets::new(options.drain);
         let router = rest::router(Rest {
             pipeline: pipeline.clone(),
@@ -144,7 +153,7 @@ impl Gateway {
             sockets: sockets.clone(),
             inbound: options.inbound,
         })
-        .route_service("/mcp", mcp);
+        .merge(mcp);
         let admitted = Arc::new(Semaphore::new(options.requests_max));
         let door = |listener: Listener| {
             // Who may connect to a socket in the file system is decided there; no browser can be led to one.

@@ -159,6 +159,14 @@ codes! {
     SESSIONS_MAX = "NX-2405", "there are too many sessions", 429, Unavailable;
     /// The caller of an operation has cancelled the call.
     CALL_WITHDRAWN = "NX-2501", "the call was cancelled", 409, TimedOut;
+    /// A `requestState` that was not given by this server, or too long ago.
+    MCP_STATE_INVALID = "NX-2502", "the request state cannot be used", 400, Usage;
+    /// A prompt is called with arguments that it does not have, or without some that it needs.
+    MCP_PROMPT_INVALID = "NX-2503", "the prompt cannot be filled in", 422, Usage;
+    /// A client's configuration cannot be read or changed.
+    MCP_CLIENT_CONFIG = "NX-2504", "the client's configuration cannot be changed", 422, Usage;
+    /// Nobody serves this subset of the tools.
+    MCP_SUBSET_UNKNOWN = "NX-2505", "there is no such subset of the tools", 404, NotFound;
     /// The signature of a webhook does not fit, or there is none.
     SIGNATURE_INVALID = "NX-2601", "the signature does not fit", 401, Auth;
     /// No such webhook.

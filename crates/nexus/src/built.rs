@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use nexus_engine::Definition;
+use nexus_gateway::McpPrompt;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_lang::text::diagnostic::{Diagnostic, Severity};
@@ -16,6 +17,7 @@ use crate::activities::Bindings;
 use crate::activities::lints::{self, Finding};
 use crate::activities::scripts::{self, ScriptError};
 use crate::project::Project;
+use crate::prompts;
 
 /// The findings about a project's files, and the files they point into.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub struct Built {
     pub definition: Arc<Definition>,
     /// Its activities.
     pub bindings: Bindings,
+    /// Its prompts.
+    pub prompts: Vec<McpPrompt>,
 }
 
 impl Report {
@@ -90,10 +94,12 @@ pub async fn build(project: &Project, sandbox: Option<&Sandbox>, lenient: bool) 
             }
         }
     }
+    let (prompts, findings) = prompts::read(&project.prompts);
+    diagnostics.extend(findings.iter().map(|found| finding_diagnostic(&mut sources, project, found)));
     diagnostics.sort_by_key(|found| (found.span.map(|span| (span.source, span.start)), found.code));
     let report = Report { sources, diagnostics, inputs };
     let built = definition.filter(|_| report.count(Severity::Error) == 0);
-    (built.map(|definition| Built { definition, bindings }), report)
+    (built.map(|definition| Built { definition, bindings, prompts }), report)
 }
 
 /// An activity that is declared and called but has no function: its tasks would wait for ever.
@@ -117,7 +123,8 @@ fn finding_diagnostic(sources: &mut Sources, project: &Project, found: &Finding)
     let span = span_in(sources, project, (&place.file, place.line, place.column));
     let told = match severity {
         Severity::Info => Diagnostic::info(code, span, message.clone()),
-        _ => Diagnostic::warning(code, span, message.clone()),
+        Severity::Error => Diagnostic::error(code, span, message.clone()),
+        Severity::Warning => Diagnostic::warning(code, span, message.clone()),
     };
     told.help(help.clone())
 }
@@ -134,7 +141,8 @@ fn script_diagnostic(sources: &mut Sources, project: &Project, error: &ScriptErr
 /// The character at a place of a file that need not be among the project's own.
 fn span_in(sources: &mut Sources, project: &Project, (file, line, column): (&str, u32, u32)) -> Span {
     // What is imported from elsewhere was not read with the project.
-    let known = project.activities.iter().find(|known| known.path == file).map(|known| known.text.clone());
+    let mut own = project.activities.iter().chain(&project.prompts);
+    let known = own.find(|known| known.path == file).map(|known| known.text.clone());
     let text = known.or_else(|| std::fs::read_to_string(project.root.join(file)).ok()).unwrap_or_default();
     let text = text.as_str();
     let source = sources.add(file, text);

@@ -16,6 +16,7 @@ pub mod graph;
 pub mod line;
 pub mod lsp;
 pub mod man;
+pub mod mcp;
 pub mod migrate;
 pub mod new;
 pub mod parse;
@@ -214,6 +215,12 @@ pub enum Command {
     },
     /// Explain an error code
     Explain(explain::ExplainArgs),
+    /// Serve AI agents over standard input and output, set up their programs, list the tools
+    Mcp {
+        /// What to do.
+        #[command(subcommand)]
+        verb: mcp::McpVerb,
+    },
     /// Serve an editor: the language server, over standard input and output
     Lsp(lsp::LspArgs),
 }
@@ -233,6 +240,7 @@ impl Cli {
             | Command::Activity { .. }
             | Command::Function { .. }
             | Command::Profile { .. }
+            | Command::Mcp { .. }
             | Command::Config { .. } => noun(&global, command, output).await,
             Command::Up(_)
             | Command::Run(_)
@@ -260,6 +268,7 @@ async fn noun(global: &Global, command: Command, output: Output) -> Result<(), E
         Command::Activity { verb } => activity::activity(global, verb, output).await,
         Command::Function { verb } => function::function(global, *verb, output).await,
         Command::Profile { verb } => profile::profile(verb, output),
+        Command::Mcp { verb } => mcp::mcp(global, verb, output).await,
         Command::Config { verb } => {
             config::config(verb, output);
             Ok(())

@@ -23,7 +23,7 @@ use crate::output::Output;
 use crate::profile::{self, Profiles};
 use crate::project::Project;
 use place::{Place, Server, place};
-use remote::Remote;
+pub(crate) use remote::Remote;
 pub use remote::check_url;
 
 /// A way to operations.
@@ -108,7 +108,7 @@ impl Client {
     }
 
     /// The server that was named, or the one that serves the project. One that was named must answer.
-    async fn server(global: &Global) -> Result<Option<Remote>, Error> {
+    pub(crate) async fn server(global: &Global) -> Result<Option<Remote>, Error> {
         let session = session(global)?;
         let profiles = || Profiles::read(&profile::file()?);
         // Without a home there can be no profiles, and nobody has asked for one.

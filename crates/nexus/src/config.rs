@@ -4,6 +4,7 @@ pub mod activity;
 pub mod events;
 pub mod http;
 pub mod limits;
+pub mod mcp;
 pub mod sandbox;
 pub mod secret;
 pub mod server;
@@ -27,6 +28,7 @@ use serde::Deserialize;
 use activity::ActivityConfig;
 use events::EventsConfig;
 use http::HttpConfig;
+use mcp::McpConfig;
 use sandbox::SandboxConfig;
 use secret::SecretConfig;
 use server::ServerConfig;
@@ -57,6 +59,8 @@ pub struct Config {
     pub secrets: BTreeMap<String, SecretConfig>,
     /// How requests to others are made.
     pub http: HttpConfig,
+    /// What MCP clients see.
+    pub mcp: McpConfig,
     /// What holds for single namespaces.
     pub namespaces: BTreeMap<String, NamespaceConfig>,
     /// Activities that are carried out elsewhere.
@@ -194,6 +198,7 @@ impl Config {
         let (on, webhooks, inbound) = (&config.on, &config.webhooks, &config.inbound);
         Sections { on, webhooks, inbound, secrets: &secrets }.check()?;
         config.workflows.iter().try_for_each(|(name, workflow)| workflow.check(name))?;
+        config.mcp.check()?;
         Ok(config)
     }
 }

@@ -67,12 +67,13 @@ fn runtime() -> Result<Runtime, Error> {
 fn log_to_stderr(cli: &Cli) {
     let level = match (&cli.command, cli.global.verbose) {
         (_, true) => {
-            "nexus=debug,nexus_engine=debug,nexus_gateway=debug,nexus_sandbox=debug,nexus_store=debug,info"
+            "nexus=debug,nexus_engine=debug,nexus_gateway=debug,nexus_sandbox=debug,nexus_store=debug,info,rmcp=error"
         }
-        (Command::Up(_), false) => "info",
+        // What clients get wrong is told to them; the library of the protocol would tell the log as well.
+        (Command::Up(_), false) => "info,rmcp=error",
         // Attempts that fail are what many scenarios are about.
         (Command::Test(_), false) => "error",
-        _ => "warn",
+        _ => "warn,rmcp=error",
     };
     let filter = EnvFilter::try_from_env("NEXUS_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let color = Output::new(cli.global.format).has_color();

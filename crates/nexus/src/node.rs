@@ -8,7 +8,7 @@ use nexus_engine::version::{Deployed, Deployment, Followed, Ramp};
 use nexus_engine::{Definition, Engine, EngineHandle, Options, Ports, operations};
 use nexus_gateway::subscription::Subscriptions;
 use nexus_gateway::webhook::Inbound;
-use nexus_gateway::{Check, Keys, Pipeline, Sessions};
+use nexus_gateway::{Check, Keys, McpShelf, Pipeline, Sessions};
 use nexus_kernel::BoxFuture;
 use nexus_kernel::catalogue::Catalogue;
 use nexus_kernel::code;
@@ -32,6 +32,7 @@ use crate::built::{Report, build};
 use crate::changes::Changes;
 use crate::config::Config;
 use crate::contract;
+use crate::mcp;
 use crate::output::Output;
 use crate::project::Project;
 use crate::subscriptions::{self, EngineFeed};
@@ -63,6 +64,7 @@ pub struct Node {
     activities: Arc<ScriptActivities>,
     sandbox: Sandbox,
     pipeline: Pipeline,
+    mcp: McpShelf,
     clock: SharedClock,
     rng: SharedRng,
     shutdown: Shutdown,
@@ -107,6 +109,7 @@ impl Node {
         };
         let handle = engine.handle();
         activities.connect(&pipeline, &handle);
+        let mcp = mcp::shelf(&project.data_dir(), purpose, &*rng)?;
         let mut node = Node {
             project,
             inputs: Vec::new(),
@@ -114,6 +117,7 @@ impl Node {
             activities,
             sandbox,
             pipeline,
+            mcp,
             clock,
             rng,
             shutdown,
@@ -147,13 +151,15 @@ impl Node {
         if purpose == Purpose::Execute {
             refuse_unbound(&report)?;
         }
-        // What cannot become operations is not deployed.
+        // What cannot become operations is not deployed, and neither are subsets of what is not there.
         let sessions = self.pipeline.sessions();
         let beside = (sessions, &self.subscriptions);
         let mut catalogue = all_operations(&self.engine, beside, &built.definition)?;
         contract::apply(&self.project.config, &mut catalogue)?;
         subscriptions::check(&self.project, &catalogue)?;
         let delivering = subscriptions::of(&self.project, &self.pipeline)?;
+        let content = self.project.config.mcp.content(built.prompts);
+        content.check(&catalogue)?;
         self.engine.configure(self.project.config.settings()?);
         self.activities.bind(built.bindings);
         if purpose == Purpose::Read {
@@ -170,6 +176,7 @@ impl Node {
         *self.contracts.write().unwrap_or_else(PoisonError::into_inner) =
             Arc::new(self.project.config.clone());
         self.pipeline.catalogue().replace(catalogue)?;
+        self.mcp.put(content);
         if purpose == Purpose::Serve {
             subscriptions::receive(&self.project, &self.inbound)?;
             self.subscriptions.serve(delivering);
@@ -179,7 +186,7 @@ impl Node {
 
     /// Serves the operations of whichever version an operator makes the current one.
     fn follow_promotions(&self) {
-        let catalogue = self.pipeline.catalogue().downgrade();
+        let (catalogue, mcp) = (self.pipeline.catalogue().downgrade(), self.mcp.clone());
         let sessions = self.pipeline.sessions().cloned();
         let subscriptions = self.subscriptions.clone();
         let contracts = Arc::clone(&self.contracts);
@@ -191,6 +198,7 @@ impl Node {
                 contract::apply_where_it_fits(&config, &mut all);
                 catalogue.replace(all)
             });
+            mcp.ring();
             if let Err(error) = replaced {
                 tracing::error!(%error, "the operations of the current version cannot be served");
             }
@@ -220,6 +228,11 @@ impl Node {
     /// The way every call takes.
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
+    }
+
+    /// What MCP clients see beside the operations.
+    pub fn mcp(&self) -> &McpShelf {
+        &self.mcp
     }
 
     /// Files that the scripts of the project import, or looked for, wherever they lie.

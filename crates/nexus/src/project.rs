@@ -48,6 +48,8 @@ pub struct Project {
     pub activities: Vec<SourceFile>,
     /// `activities/**/*.wasm`: functions that are WebAssembly components.
     pub components: Vec<BinaryFile>,
+    /// `prompts/**/*.md`: texts for agents.
+    pub prompts: Vec<SourceFile>,
 }
 
 /// Where the server of a project keeps what must not be lost.
@@ -73,6 +75,7 @@ impl Project {
             workflows: collect(path, "workflows", &["twf"])?,
             activities: scripts(path)?,
             components: components(path)?,
+            prompts: collect(path, "prompts", &["md"])?,
         })
     }
 
@@ -93,14 +96,15 @@ impl Project {
         } else {
             activities.push(SourceFile { text: read(path)?, path: name });
         }
-        Ok(Project { root, config, workflows, activities, components })
+        Ok(Project { root, config, workflows, activities, components, prompts: Vec::new() })
     }
 
     fn single(path: &Path) -> Result<Project, Error> {
         let file = SourceFile { path: path.display().to_string(), text: read(path)? };
         let root = path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
         let (config, workflows) = (Config::default(), vec![file]);
-        Ok(Project { root, config, workflows, activities: Vec::new(), components: Vec::new() })
+        let (activities, components, prompts) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Project { root, config, workflows, activities, components, prompts })
     }
 
     /// The name shown to people.

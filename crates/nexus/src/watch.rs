@@ -64,7 +64,8 @@ fn facts(path: &Path) -> Option<(u64, Option<SystemTime>)> {
 
 fn picture(root: &Path) -> Picture {
     let mut picture = Picture::new();
-    let mut paths = vec![root.join(config::FILE), root.join("workflows"), root.join("activities")];
+    let mut paths =
+        vec![root.join(config::FILE), root.join("workflows"), root.join("activities"), root.join("prompts")];
     while let Some(path) = paths.pop() {
         let Ok(meta) = std::fs::symlink_metadata(&path) else { continue };
         if meta.is_dir() {

@@ -1,5 +1,6 @@
 //! MCP over streamable HTTP, with raw JSON-RPC: older clients with `initialize`, newer ones without.
 
+use nexus_gateway::{McpContent, McpShelf};
 use nexus_kernel::Json;
 use serde_json::json;
 
@@ -29,11 +30,6 @@ async fn new_request(world: &World, method: &str, mut params: Json) -> Reply {
     send(world, &headers, &json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })).await
 }
 
-async fn old_request(world: &World, version: &str, method: &str, params: &Json) -> Reply {
-    let header = format!("mcp-protocol-version: {version}");
-    send(world, &[&header], &json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })).await
-}
-
 /// The names of all tools.
 pub(crate) async fn list_names(world: &World) -> Vec<String> {
     let listed = new_request(world, "tools/list", json!({})).await.json();
@@ -46,29 +42,63 @@ pub(crate) async fn call(world: &World, name: &str, arguments: &Json) -> Json {
     new_request(world, "tools/call", json!({ "name": name, "arguments": arguments })).await.json()
 }
 
+/// The message in an answer, which may be an event stream.
+pub(crate) fn message(reply: &Reply) -> Json {
+    if !reply.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream")) {
+        return reply.json();
+    }
+    let mut data = reply.text().lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
+    let last = data.rfind(|data| !data.is_empty()).unwrap_or_else(|| panic!("{reply:?}"));
+    serde_json::from_str(last).unwrap()
+}
+
+fn initialize(version: &str) -> Json {
+    let client = json!({ "name": "test", "version": "1" });
+    let params = json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": client });
+    json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params })
+}
+
 #[tokio::test]
 async fn older_clients_initialize_list_and_call() {
     let world = World::new().await;
     for version in OLD {
-        let client = json!({ "name": "test", "version": "1" });
-        let params = json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": client });
-        let initialize = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params });
-        let hello = send(&world, &[], &initialize).await;
-        let result = &hello.json()["result"];
+        let hello = send(&world, &[], &initialize(version)).await;
+        let result = message(&hello)["result"].clone();
         assert_eq!(
             (&result["protocolVersion"], &result["serverInfo"]["name"]),
             (&json!(version), &json!("nexus"))
         );
-        assert_eq!(hello.header("mcp-session-id"), None, "there are no sessions");
+        let session = format!("mcp-session-id: {}", hello.header("mcp-session-id").unwrap());
+        let named = format!("mcp-protocol-version: {version}");
         let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-        assert_eq!(send(&world, &[], &ready).await.status, 202);
-        let listed = old_request(&world, version, "tools/list", &json!({})).await.json();
-        assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 20, "{version}");
-        let params = json!({ "name": "Total", "arguments": { "amount": 3 } });
-        let called = old_request(&world, version, "tools/call", &params).await.json();
-        assert_eq!(called["result"]["structuredContent"], json!({ "seen": { "amount": 3 } }), "{version}");
-        assert_eq!(called["result"]["content"][0]["text"], "{\"seen\":{\"amount\":3}}");
+        assert_eq!(send(&world, &[&session, &named], &ready).await.status, 202);
+        for headers in [&[session.as_str(), named.as_str()][..], &[named.as_str()]] {
+            let list = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/list" });
+            let listed = message(&send(&world, headers, &list).await);
+            assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 20, "{version}");
+            let params = json!({ "name": "Total", "arguments": { "amount": 3 } });
+            let call = json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": params });
+            let called = message(&send(&world, headers, &call).await);
+            assert_eq!(
+                called["result"]["structuredContent"],
+                json!({ "seen": { "amount": 3 } }),
+                "{version}"
+            );
+            assert_eq!(called["result"]["content"][0]["text"], "{\"seen\":{\"amount\":3}}");
+        }
     }
+}
+
+#[tokio::test]
+async fn a_session_ends_when_its_client_says_so() {
+    let world = World::new().await;
+    let hello = send(&world, &[], &initialize(OLD[3])).await;
+    let session = format!("mcp-session-id: {}", hello.header("mcp-session-id").unwrap());
+    let headers = [session.as_str(), ACCEPT, "content-type: application/json"];
+    let ended = world.send("DELETE", "/mcp", &headers, b"").await;
+    assert!((200..300).contains(&ended.status), "{ended:?}");
+    let list = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/list" });
+    assert_eq!(send(&world, &[&session], &list).await.status, 404);
 }
 
 #[tokio::test]
@@ -156,5 +186,43 @@ async fn structured_content_fits_the_schema_its_tool_declares() {
         let schema = jsonschema::validator_for(&tool["outputSchema"]).unwrap();
         assert!(schema.is_valid(&result["structuredContent"]), "{name}: {result}");
         assert_eq!(result["isError"], false, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn too_many_tools_are_searched_for() {
+    let shelf = McpShelf::new(b"secret");
+    shelf.put(McpContent { tools_max: 5, ..McpContent::default() });
+    let world = World::with(|options| options.mcp(shelf)).await;
+    let listed = new_request(&world, "tools/list", json!({})).await.json()["result"]["tools"].clone();
+    let names: Vec<_> =
+        listed.as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    assert_eq!(names[..3], ["search_tools", "describe_tool", "execute_tool"]);
+    assert!(names[3..].iter().all(|name| name.starts_with("run_")), "{names:?}");
+    let found = call(&world, "search_tools", &json!({ "query": "TOTAL", "limit": 1 })).await;
+    assert_eq!(found["result"]["structuredContent"]["tools"][0]["name"], "Total", "{found}");
+    let shown = call(&world, "describe_tool", &json!({ "name": "Total" })).await;
+    assert_eq!(shown["result"]["structuredContent"]["inputSchema"]["required"], json!(["amount"]));
+    let total = json!({ "name": "Total", "arguments": { "amount": 3 } });
+    let called = call(&world, "execute_tool", &total).await;
+    assert_eq!(called["result"]["structuredContent"], json!({ "seen": { "amount": 3 } }));
+    let direct = call(&world, "Total", &json!({ "amount": 3 })).await;
+    assert_eq!(direct["result"]["structuredContent"], called["result"]["structuredContent"]);
+    let unknown = call(&world, "execute_tool", &json!({ "name": "Totl" })).await;
+    assert_eq!(unknown["error"]["data"]["help"], "did you mean \"Total\"?");
+    let long = call(&world, "search_tools", &json!({ "query": "x".repeat(2_000) })).await;
+    assert_eq!(long["result"]["structuredContent"]["code"], "NX-2001");
+}
+
+#[tokio::test]
+async fn a_post_with_the_old_header_is_mcp_at_any_path() {
+    let world = World::new().await;
+    let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }).to_string();
+    for (path, header) in
+        [("/", "x-mcp-version: 1.0"), ("/api/anything", "x-mcp-version: 1"), ("/mcp/", "a: b")]
+    {
+        let headers = [ACCEPT, "content-type: application/json", header];
+        let reply = world.send("POST", path, &headers, list.as_bytes()).await;
+        assert!(message(&reply)["result"]["tools"].is_array(), "{path}: {reply:?}");
     }
 }

@@ -64,7 +64,8 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
         .drain(server.drain.0)
         .check(node.store_check())
         .inbound(node.inbound().clone())
-        .pages(pages::page);
+        .pages(pages::page)
+        .mcp(node.mcp().clone());
     if let Some(socket) = socket {
         options = options.listener(Listener::unix(socket));
     }
@@ -144,7 +145,7 @@ fn announce(node: &Node, url: &str, socket: Option<&Path>, output: Output) {
 }
 
 /// Control-C, or the signal that service managers send.
-async fn asked_to_stop() {
+pub(super) async fn asked_to_stop() {
     use tokio::signal::unix::{SignalKind, signal};
     let terminate = async {
         match signal(SignalKind::terminate()) {

@@ -106,6 +106,11 @@ impl Remote {
         Ok(remote)
     }
 
+    /// What requests to the server are made with, and the URL of a path there.
+    pub fn endpoint(&self, segments: &[&str]) -> (reqwest::Client, Url) {
+        (self.http.clone(), self.url(segments, &[]))
+    }
+
     /// A URL under the base; segments and query values are escaped.
     fn url(&self, segments: &[&str], query: &[(&str, &str)]) -> Url {
         let mut url = self.base.clone();

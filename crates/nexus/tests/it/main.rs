@@ -27,6 +27,7 @@ mod https;
 mod kill;
 mod kill_loop;
 mod lsp;
+mod mcp;
 mod orders;
 mod parked;
 mod profiles;

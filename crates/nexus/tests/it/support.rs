@@ -65,6 +65,11 @@ impl Project {
         Server::start(self.path(), "")
     }
 
+    /// Serves the project on this port.
+    pub(crate) fn serve_at(&self, port: &str) -> Server {
+        Server::start_at(self.path(), "", port)
+    }
+
     /// A server that tells what this filter lets through.
     pub(crate) fn serve_telling(&self, filter: &str) -> Server {
         Server::start(self.path(), filter)
@@ -154,6 +159,10 @@ pub(crate) struct Server {
 
 impl Server {
     fn start(folder: &Path, filter: &str) -> Server {
+        Server::start_at(folder, filter, "0")
+    }
+
+    fn start_at(folder: &Path, filter: &str, port: &str) -> Server {
         let _ = std::fs::remove_file(folder.join(".nexus/server.json"));
         let log =
             std::fs::OpenOptions::new().create(true).append(true).open(folder.join("server.log")).unwrap();
@@ -162,7 +171,7 @@ impl Server {
             command.env("NEXUS_LOG", filter);
         }
         let mut process = command
-            .args(["up", ".", "--port", "0"])
+            .args(["up", ".", "--port", port])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)

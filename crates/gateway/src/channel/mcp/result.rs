@@ -8,12 +8,13 @@ use nexus_kernel::error::Error;
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::json;
 
+use crate::channel::mcp::ask::Asked;
 use crate::problem;
 
 /// The result of a tool call.
 pub(crate) fn render(answer: Result<Answer, Error>, is_wrapped: bool, request_id: &str) -> CallToolResult {
     match answer {
-        Ok(Answer { run: Some(run), .. }) if run.status.is_open() => still_running(&run),
+        Ok(Answer { run: Some(run), .. }) if run.status.is_open() => still_running(&run, None),
         Ok(answer) if is_wrapped => CallToolResult::structured(json!({ "result": answer.output })),
         Ok(answer) => CallToolResult::structured(answer.output),
         Err(error) => failed(&error, request_id),
@@ -21,16 +22,23 @@ pub(crate) fn render(answer: Result<Answer, Error>, is_wrapped: bool, request_id
 }
 
 /// A handle rather than an error: an agent that believes the call failed would start the work a second time.
-fn still_running(run: &RunAnswer) -> CallToolResult {
-    let text = format!(
-        "{} goes on as {}. Ask run_show with this run_id and wait_ms for its result; do not call the tool again.",
+pub(crate) fn still_running(run: &RunAnswer, asked: Option<&Asked>) -> CallToolResult {
+    let mut text = format!(
+        "{} goes on as {}. Ask run_result with this run_id for its result; do not call the tool again.",
         run.workflow, run.run_id
     );
-    let handle = json!({
+    let mut handle = json!({
         "run_id": run.run_id.as_str(),
         "workflow_id": run.workflow_id.as_str(),
         "status": run.status.as_str(),
     });
+    if let Some(asked) = asked {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n{} Send it with run_signal.", asked.message());
+        if let Some(fields) = handle.as_object_mut() {
+            fields.insert("waits_for_signals".into(), json!(asked.names()));
+        }
+    }
     let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
     result.structured_content = Some(handle);
     result

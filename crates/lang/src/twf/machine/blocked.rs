@@ -14,7 +14,7 @@ impl Machine {
             .values()
             .filter_map(|co| {
                 let span = code.spans.get(co.pc as usize).copied().unwrap_or(code.span);
-                Some(Blocked { span, reason: self.reason(code, co)? })
+                Some(Blocked { span, reason: self.reason(code, co)?, signals: signals(code, co) })
             })
             .collect()
     }
@@ -56,4 +56,16 @@ impl Machine {
         };
         if id < LOCAL_ITEMS { format!("{what} (command {id})") } else { what }
     }
+}
+
+/// The signals among what a part waits for. Where everything must happen, a signal alone lets nothing go on.
+fn signals(code: &WorkflowCode, co: &Coroutine) -> Vec<String> {
+    let Some(wait) = co.wait.as_ref().filter(|wait| !wait.all || wait.on.len() == 1) else {
+        return Vec::new();
+    };
+    let handlers = wait.on.iter().filter_map(|on| match *on {
+        WaitOn::Token(handler) => Some(handler),
+        _ => None,
+    });
+    handlers.filter_map(|it| code.handlers.get(it as usize)).map(|it| it.name.to_string()).collect()
 }

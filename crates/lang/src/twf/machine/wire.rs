@@ -455,4 +455,6 @@ pub struct Blocked {
     pub span: Span,
     /// What it waits for, as people say it.
     pub reason: String,
+    /// The signals that would let it go on.
+    pub signals: Vec<String>,
 }

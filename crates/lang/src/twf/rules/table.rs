@@ -84,6 +84,7 @@ pub static RULES: &[Rule] = &[
     warning("OPAQUE_TYPE", Parse, "a type cannot be read and is taken as `any`"),
     error("QUALIFIED_REF_WITHOUT_IMPORT", Resolve, "a qualified name uses a package that is not imported"),
     error("QUERY_MUTATES_STATE", Validate, "a query changes what it may only read"),
+    error("PROMPT", Project, "a prompt cannot be used"),
     error("QUERY_NO_RETURN", Validate, "a query ends without an answer"),
     error("RAW_CALL_TO_DEFINITION", Validate, "a plain call names an activity or workflow, and runs nothing"),
     error("RAW_STATEMENT", Parse, "a line cannot be read as a statement"),

@@ -1,0 +1,9 @@
+//! MCP in real transports: standard input and output of the binary, alone and as a bridge, and HTTP.
+
+mod agent;
+mod http;
+mod news;
+mod project;
+mod same;
+mod setup;
+mod stdio;
