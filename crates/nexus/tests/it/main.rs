@@ -17,6 +17,7 @@ mod completion;
 mod contract;
 mod data;
 mod design;
+mod doors;
 mod drift;
 mod events;
 mod examples;

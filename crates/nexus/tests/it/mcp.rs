@@ -1,6 +1,6 @@
 //! MCP in real transports: standard input and output of the binary, alone and as a bridge, and HTTP.
 
-mod agent;
+pub(crate) mod agent;
 mod http;
 mod news;
 mod project;

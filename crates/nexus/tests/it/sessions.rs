@@ -1,7 +1,9 @@
 //! Sessions with the real binary: they go from channel to channel, workflows use them, and a killed server keeps them.
 
 use serde_json::{Value as Json, json};
+use tokio_tungstenite::tungstenite::{Message, connect};
 
+use crate::mcp::agent::Agent;
 use crate::support::{Project, Server, http};
 
 const PROGRAM: &str = "\
@@ -56,6 +58,50 @@ async fn make(server: &Server, input: Json) -> String {
     let (status, made) = post(server, "/v1/sessions", None, input).await;
     assert_eq!(status, 201, "{made}");
     made["session_id"].as_str().unwrap().to_owned()
+}
+
+/// Over a WebSocket: a call with a session.
+fn over_socket(server: &Server, session: &str, page: &str) -> Json {
+    let (mut socket, _) = connect(format!("{}/ws", server.url.replacen("http", "ws", 1))).unwrap();
+    let params = json!({ "workflow": "Visit", "input": { "page": page }, "wait": "20s", "session": session });
+    let call = json!({ "id": 1, "method": "call", "params": params }).to_string();
+    socket.send(Message::text(call)).unwrap();
+    loop {
+        let Message::Text(text) = socket.read().unwrap() else { continue };
+        let message: Json = serde_json::from_str(&text).unwrap();
+        if message["id"] == 1 {
+            return message["result"]["output"].clone();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_begins_on_rest_goes_on_in_the_shell_and_on_a_socket_and_ends_with_an_agent() {
+    let project = project();
+    let server = project.serve();
+    let id = make(&server, json!({})).await;
+    visit(&server, Some(&id), "/rest").await;
+    let args = ["run", "Visit", "--page", "/shell", "--session", &id, "--format", "json"];
+    assert_eq!(project.nexus(&args).ok().json()["pages"], json!(["/rest", "/shell"]));
+    let pages = tokio::task::block_in_place(|| over_socket(&server, &id, "/socket"));
+    assert_eq!(pages["pages"], json!(["/rest", "/shell", "/socket"]));
+    let mut agent = Agent::start(&project, &["--server", &server.url]);
+    agent.speak_newest(&json!({}));
+    let told = agent.call("Visit", &json!({ "page": "/agent", "session_id": id }));
+    let expected = json!(["/rest", "/shell", "/socket", "/agent"]);
+    assert_eq!(told["structuredContent"]["result"]["pages"], expected, "{told}");
+    let by_meta = agent.request(
+        "tools/call",
+        json!({
+            "name": "Visit", "arguments": { "page": "/meta" }, "_meta": { "nexus/session": id },
+        }),
+    );
+    assert_eq!(by_meta["result"]["structuredContent"]["result"]["pages"][4], "/meta", "{by_meta}");
+    let foreign =
+        agent.call("Visit", &json!({ "page": "/x", "session_id": "ses_00000000000000000000000000" }));
+    assert_eq!(foreign["structuredContent"]["code"], "NX-2401", "{foreign}");
+    let (_, kept) = state(&server, &id).await;
+    assert_eq!(kept["version"], json!(6));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

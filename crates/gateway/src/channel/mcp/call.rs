@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use nexus_kernel::Json;
-use nexus_kernel::call::{Answer, CallContext, Channel, RunAnswer, Wait};
+use nexus_kernel::call::{Answer, CallContext, Channel, OnDisconnect, RunAnswer, Wait};
 use nexus_kernel::error::Error;
 use nexus_kernel::id::SessionId;
 use nexus_kernel::task;
@@ -212,9 +212,12 @@ impl Call<'_> {
         result::render(answer, self.tool.is_wrapped(), &self.request_id).into()
     }
 
-    /// The client waits no longer. Its run is cancelled when it asked for that, and goes on otherwise.
+    /// The client waits no longer. Its run is cancelled when it asked for that, or the workflow says so, and goes on
+    /// otherwise.
     fn give_up(&self, run: &RunAnswer) -> ErrorData {
-        if self.client.cancels_run {
+        let tool = self.server.pipeline().find(self.tool.target());
+        let is_declared = tool.is_ok_and(|tool| tool.contract.on_disconnect == OnDisconnect::Cancel);
+        if self.client.cancels_run || is_declared {
             let (pipeline, context) = (self.server.pipeline().clone(), self.kernel_context(Wait::Accepted));
             let input = json!({ "run_id": run.run_id, "reason": "its caller has cancelled the call" });
             drop(task::spawn(async move {

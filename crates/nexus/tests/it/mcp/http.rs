@@ -198,34 +198,53 @@ async fn a_subset_has_its_tools_and_no_others() {
 async fn a_call_is_followed_and_a_cancelled_one_takes_its_run_along_when_it_should() {
     let (project, caller) = (project(), Caller::new(json!({})));
     let server = project.serve();
-    let url = format!("{}/mcp", server.url);
-    let with = |name: &str, value: Json| {
-        let mut body = json!({ "name": "Nap", "arguments": {} });
-        body["_meta"] = meta(&json!({}));
-        body["_meta"][name] = value;
-        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": body });
-        let request = caller.http.post(&url).json(&message).header("mcp-protocol-version", NEW);
-        let request = request.header("mcp-method", "tools/call").header("mcp-name", "Nap");
-        request.header("accept", "application/json, text/event-stream")
-    };
-    let followed = with("progressToken", json!("p")).send().await.unwrap().text().await.unwrap();
+    let followed =
+        nap(&caller, &server, &[("progressToken", "p")]).send().await.unwrap().text().await.unwrap();
     assert!(followed.contains("\"progressToken\":\"p\"") && followed.contains("rested"), "{followed}");
     for (meta, expected) in [("nexus/other", "completed"), ("nexus/cancel", "canceled")] {
-        // Whoever hangs up has cancelled.
-        let mut hung_up = with(meta, json!("run")).send();
-        let run = loop {
-            tokio::select! {
-                answer = &mut hung_up => panic!("{answer:?}"),
-                listed = caller.ask(&server, "tools/call", json!({ "name": "run_list", "arguments": { "status": "running" } })) => {
-                    if let Some(run) = listed["structuredContent"]["runs"][0]["run_id"].as_str() {
-                        break run.to_owned();
-                    }
+        assert_eq!(hang_up(&caller, &server, &[(meta, "run")]).await, expected, "{meta}");
+    }
+}
+
+#[tokio::test]
+async fn a_workflow_may_declare_that_its_runs_are_cancelled_with_their_calls() {
+    let (project, caller) = (project(), Caller::new(json!({})));
+    project.write("nexus.toml", "[workflows.Nap]\non_disconnect = \"cancel\"\n");
+    let server = project.serve();
+    for meta in [&[][..], &[("progressToken", "p")]] {
+        assert_eq!(hang_up(&caller, &server, meta).await, "canceled", "{meta:?}");
+    }
+}
+
+/// A call of `Nap` with these fields in its `_meta`.
+fn nap(caller: &Caller, server: &Server, more: &[(&str, &str)]) -> reqwest::RequestBuilder {
+    let mut body = json!({ "name": "Nap", "arguments": {} });
+    body["_meta"] = meta(&json!({}));
+    for (name, value) in more {
+        body["_meta"][*name] = json!(value);
+    }
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": body });
+    let url = format!("{}/mcp", server.url);
+    let request = caller.http.post(url).json(&message).header("mcp-protocol-version", NEW);
+    let request = request.header("mcp-method", "tools/call").header("mcp-name", "Nap");
+    request.header("accept", "application/json, text/event-stream")
+}
+
+/// Hangs up once the run is there, which is how a client of HTTP cancels, and says how the run ended.
+async fn hang_up(caller: &Caller, server: &Server, more: &[(&str, &str)]) -> Json {
+    let mut hung_up = nap(caller, server, more).send();
+    let running = json!({ "name": "run_list", "arguments": { "status": "running" } });
+    let run = loop {
+        tokio::select! {
+            answer = &mut hung_up => panic!("{answer:?}"),
+            listed = caller.ask(server, "tools/call", running.clone()) => {
+                if let Some(run) = listed["structuredContent"]["runs"][0]["run_id"].as_str() {
+                    break run.to_owned();
                 }
             }
-        };
-        drop(hung_up);
-        let show = json!({ "name": "run_show", "arguments": { "run_id": run, "wait_ms": 10_000 } });
-        let shown = caller.ask(&server, "tools/call", show).await;
-        assert_eq!(shown["structuredContent"]["status"], expected, "{meta}");
-    }
+        }
+    };
+    drop(hung_up);
+    let show = json!({ "name": "run_show", "arguments": { "run_id": run, "wait_ms": 10_000 } });
+    caller.ask(server, "tools/call", show).await["structuredContent"]["status"].clone()
 }
