@@ -13,6 +13,7 @@ pub mod client;
 pub mod config;
 pub mod contract;
 pub mod design;
+pub mod disk;
 pub mod flags;
 pub mod lsp;
 pub mod mcp;

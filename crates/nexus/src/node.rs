@@ -32,6 +32,7 @@ use crate::built::{Report, build};
 use crate::changes::Changes;
 use crate::config::Config;
 use crate::contract;
+use crate::disk;
 use crate::mcp;
 use crate::output::Output;
 use crate::project::Project;
@@ -238,6 +239,16 @@ impl Node {
     /// Files that the scripts of the project import, or looked for, wherever they lie.
     pub fn inputs(&self) -> &[PathBuf] {
         &self.inputs
+    }
+
+    /// Looks whether there is room on the disk, for `/health`.
+    pub fn disk_check(&self) -> Check {
+        let folder = self.project.data_dir();
+        let look = move || -> BoxFuture<'static, Result<(), String>> {
+            let folder = folder.clone();
+            Box::pin(async move { disk::check(&folder) })
+        };
+        Check { name: "disk".to_owned(), checking: Arc::new(look) }
     }
 
     /// Webhooks that others may send.

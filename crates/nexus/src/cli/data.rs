@@ -12,6 +12,7 @@ use nexus_store::{Finding, Severity};
 use serde_json::json;
 
 use crate::cli::Global;
+use crate::disk;
 use crate::output::Output;
 use crate::project::{Project, data_dir};
 
@@ -99,16 +100,12 @@ fn refuse_remote(global: &Global) -> Result<(), Error> {
         .help("run it on the server's machine, in the project's folder"))
 }
 
-/// A disk with less room than this (64 MiB) may not hold the next write-ahead log.
-const FREE_BYTES_MIN: u64 = 64 * 1024 * 1024;
-
 fn free_space(folder: &Path) -> Finding {
-    let (severity, message, advice) = match rustix::fs::statvfs(folder) {
-        Err(error) => (Severity::Warning, format!("the disk cannot be asked: {error}"), None),
-        Ok(disk) => {
-            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let (severity, message, advice) = match disk::free_bytes(folder) {
+        Err(why) => (Severity::Warning, why, None),
+        Ok(free) => {
             let message = format!("{} MiB are free on the disk", free >> 20);
-            if free < FREE_BYTES_MIN {
+            if free < disk::FREE_BYTES_MIN {
                 (Severity::Warning, message, Some("free some space: a full disk stops the server"))
             } else {
                 (Severity::Good, message, None)

@@ -63,6 +63,7 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
         .requests_max(server.requests_max)
         .drain(server.drain.0)
         .check(node.store_check())
+        .check(node.disk_check())
         .inbound(node.inbound().clone())
         .pages(pages::page)
         .mcp(node.mcp().clone());
