@@ -94,6 +94,10 @@ fn examples(operation: &Operation) -> Option<Json> {
     (!examples.is_empty()).then(|| Json::Object(named.collect()))
 }
 
+/// Statuses of the problems that any operation may answer with.
+const PROBLEMS: [&str; 13] =
+    ["400", "404", "405", "408", "409", "413", "415", "422", "429", "500", "502", "503", "504"];
+
 /// The answers of an operation. Everything that is not success is a problem.
 fn responses(operation: &Operation, done: Json) -> Json {
     let mut responses = Map::new();
@@ -107,10 +111,7 @@ fn responses(operation: &Operation, done: Json) -> Json {
             json!({ "description": "The run goes on.", "headers": location, "content": started }),
         );
     }
-    let mut problems =
-        vec!["400", "404", "405", "408", "409", "413", "415", "422", "429", "500", "502", "503", "504"];
-    problems.dedup();
-    for status in problems {
+    for status in PROBLEMS {
         responses.insert(status.into(), json!({ "$ref": "#/components/responses/Problem" }));
     }
     Json::Object(responses)
