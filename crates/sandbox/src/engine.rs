@@ -70,7 +70,8 @@ pub(crate) fn engine_with(size: PoolSize, reuse: Reuse) -> wasmtime::Result<Engi
     let memory_bytes = size.memory_bytes_max + MEMORY_RESERVE_BYTES;
     let slots = size.instances_max.saturating_add(1); // one to look at the image while preparing
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_core_instances(slots)
+    pool.total_stacks(0) // a function that waits returns to its host, so none has a stack of its own to be laid out here
+        .total_core_instances(slots)
         .total_memories(slots)
         .total_tables(slots)
         .table_elements(4_096)
