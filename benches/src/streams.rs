@@ -1,5 +1,5 @@
 //! Subscribers that wait: what ten thousand of them cost the real server, and whether they, or one that never reads, delay
-//! anybody else.
+//! anybody else; and open sockets (RFC 6455) on which nothing happens.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -13,6 +13,7 @@ use crate::out;
 use crate::process::{binary, resident_kib};
 
 const SUBSCRIBERS: u32 = 10_000;
+const SOCKETS: u32 = 1_000;
 const SAMPLES: usize = 400;
 const BIG_EVENTS: usize = 100;
 const BIG_BYTES: usize = 100_000;
@@ -54,6 +55,27 @@ pub(crate) fn run() -> Result<()> {
     drop(slow);
     server.child.kill()?;
     server.child.wait()?;
+    sockets(folder.path())
+}
+
+/// What a WebSocket costs that has called nothing, and one that has subscribed to events.
+fn sockets(folder: &std::path::Path) -> Result<()> {
+    let mut server = Server::start(folder)?;
+    let mut open = Vec::new(); // all of them stay, so that the second kind cannot live in what the first gave back
+    for (what, message) in [
+        ("idle", None),
+        ("subscribed", Some(r#"{"id":1,"method":"subscribe","params":{"events":{"namespace":"quiet"}}}"#)),
+    ] {
+        let before = resident_kib(server.child.id())?;
+        for _ in 0..SOCKETS {
+            open.push(server.socket(message)?);
+        }
+        let grown = f64::from(resident_kib(server.child.id())?.saturating_sub(before));
+        out(&format!("{SOCKETS} WebSockets, {what}: {:.1} KiB each", grown / f64::from(SOCKETS)));
+        show("... publishing beside them", server.latencies("busy")?);
+    }
+    server.child.kill()?;
+    server.child.wait()?;
     Ok(())
 }
 
@@ -93,6 +115,21 @@ impl Server {
         Ok(stream)
     }
 
+    /// A WebSocket on which the server has said its first word, and has answered the message.
+    fn socket(&self, message: Option<&str>) -> Result<TcpStream> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        write!(
+            stream,
+            "GET /ws HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )?;
+        until(&mut stream, b"\"connected\"")?;
+        if let Some(message) = message {
+            stream.write_all(&frame(message))?;
+            until(&mut stream, b"\"subscription\"")?;
+        }
+        Ok(stream)
+    }
+
     fn publish(&self, namespace: &str, data: &str) -> Result<()> {
         let body = format!("{{\"namespace\":\"{namespace}\",\"type\":\"tick\",\"data\":{data}}}");
         let mut stream = TcpStream::connect(&self.address)?;
@@ -126,6 +163,12 @@ impl Server {
         }
         Ok(watch.elapsed())
     }
+}
+
+/// A text frame of a client (RFC 6455, 5.2), masked with zeros.
+fn frame(message: &str) -> Vec<u8> {
+    let length = u8::try_from(message.len()).unwrap_or(125);
+    [&[0x81, 0x80 | length, 0, 0, 0, 0], message.as_bytes()].concat()
 }
 
 /// Reads until a text has come.

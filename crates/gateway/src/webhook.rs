@@ -3,7 +3,8 @@
 mod inbound;
 mod scheme;
 mod sign;
+mod twilio;
 
 pub use inbound::{Hook, Inbound};
-pub use scheme::{Delivery, Scheme};
+pub use scheme::{Delivery, Incoming, Scheme};
 pub use sign::{Signed, sign};

@@ -2,8 +2,8 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Once};
 use std::thread;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use nexus_kernel::port::kv::Kv;
 use nexus_kernel::port::object::Objects;
 use nexus_kernel::port::rng::SharedRng;
 use tokio::sync::{Semaphore, oneshot, watch};
+use wasmtime::Engine;
 
 use crate::cache::{Cache, Kept, Scripts, script_key};
 use crate::call::{self, Invocation};
@@ -105,7 +106,9 @@ pub(crate) struct Shared {
     options: Options,
     crew: Arc<Crew>,
     ticker: Ticker,
-    ready: watch::Receiver<Ready>,
+    engine: Engine,
+    ready: watch::Sender<Ready>,
+    preparing: Once,
     seats: Arc<Seats>,
     spill_kib: Arc<Semaphore>,
     components: Components,
@@ -114,15 +117,14 @@ pub(crate) struct Shared {
 }
 
 impl Sandbox {
-    /// Starts the threads and returns. The engine's machine code is loaded or compiled in the background; the first
-    /// call waits for it.
+    /// Starts the threads and returns. The engine's machine code is loaded or compiled in the background as soon as there
+    /// is a script, whose first call waits for it: who has none pays nothing.
     pub fn start(options: Options) -> Result<Sandbox, StartError> {
         let size =
             PoolSize { instances_max: options.instances_max, memory_bytes_max: options.memory_bytes_max };
         let engine = engine::engine(size).map_err(|error| StartError(format!("{error:#}")))?;
         let threads = |error: std::io::Error| StartError(format!("no threads: {error}"));
         let ticker = Ticker::start(engine.clone()).map_err(threads)?;
-        let (ready_sender, ready) = watch::channel(None);
         let seats = Arc::new(Seats::new(usize::try_from(options.instances_max).unwrap_or(1)));
         let cache = options.cache_folder.as_deref().and_then(|folder| Cache::open(folder, &options.rng));
         let cache = cache.map(Arc::new);
@@ -136,20 +138,15 @@ impl Sandbox {
             options,
             crew,
             ticker,
-            ready,
+            engine,
+            ready: watch::Sender::new(None),
+            preparing: Once::new(),
             seats,
             spill_kib,
             components: Components::default(),
             cache,
             scripts,
         });
-        let state = shared.state(Limits::default(), None);
-        let code = shared.cache.clone();
-        let prepare = move || {
-            let guest = Guest::prepare(engine, code.as_deref(), state);
-            ready_sender.send_replace(Some(guest.map(Arc::new).map_err(|error| format!("{error:#}").into())));
-        };
-        thread::Builder::new().name("sandbox-prepare".into()).spawn(prepare).map_err(threads)?;
         Ok(Sandbox(shared))
     }
 
@@ -161,6 +158,7 @@ impl Sandbox {
     /// Compiles what was made of a file and all that it imports; see [`crate::source::bundle`].
     pub async fn compile_bundle(&self, bundle: Bundle) -> Result<Module, JsError> {
         compile::check(&bundle)?;
+        self.0.prepare();
         let (bundle, cpu_us) = (Arc::new(bundle), AtomicU64::new(0));
         let compile = || async {
             let (kept, took_us) = self.compile_now(&bundle).await?;
@@ -239,9 +237,25 @@ impl Shared {
         &self.options.rng
     }
 
+    /// Begins to make the engine ready, unless that has begun.
+    fn prepare(&self) {
+        self.preparing.call_once(|| {
+            let (engine, code, ready) = (self.engine.clone(), self.cache.clone(), self.ready.clone());
+            let state = self.state(Limits::default(), None);
+            let prepare = move || {
+                let guest = Guest::prepare(engine, code.as_deref(), state);
+                ready.send_replace(Some(guest.map(Arc::new).map_err(|error| format!("{error:#}").into())));
+            };
+            if let Err(error) = thread::Builder::new().name("sandbox-prepare".into()).spawn(prepare) {
+                self.ready.send_replace(Some(Err(format!("no threads: {error}").into())));
+            }
+        });
+    }
+
     /// The engine, once it is ready.
     pub(crate) async fn guest(&self) -> Result<Arc<Guest>, CallError> {
-        let mut ready = self.ready.clone();
+        self.prepare();
+        let mut ready = self.ready.subscribe();
         let state = ready.wait_for(Option::is_some).await;
         match state.as_deref() {
             Ok(Some(Ok(guest))) => Ok(guest.clone()),

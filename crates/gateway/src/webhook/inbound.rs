@@ -13,7 +13,7 @@ use nexus_kernel::port::secret::Secrets;
 use nexus_kernel::suggest;
 use serde_json::{Map, json};
 
-use super::scheme::{Delivery, Scheme};
+use super::scheme::{Delivery, Incoming, Scheme};
 use crate::pipeline::{Pipeline, Target};
 
 /// One webhook as it is configured.
@@ -25,6 +25,8 @@ pub struct Hook {
     pub secret: String,
     /// Where the event is published.
     pub namespace: Namespace,
+    /// The address that the sender posts to; for schemes that sign it.
+    pub url: Option<String>,
     /// The event's type; what the sender says of its kind is put behind it.
     pub kind: String,
 }
@@ -48,11 +50,12 @@ impl Inbound {
         *self.hooks.write().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
-    /// Checks a request and publishes it as an event. Gives what the verb `event.publish` answers.
+    /// Checks a request, whose `url` is its query alone, and publishes it as an event. Gives what the verb `event.publish`
+    /// answers.
     pub(crate) async fn receive(
         &self,
         name: &str,
-        (headers, body): (&HeaderMap, &[u8]),
+        request: Incoming<'_>,
         pipeline: &Pipeline,
         context: CallContext,
     ) -> Result<Json, Error> {
@@ -66,9 +69,10 @@ impl Inbound {
             Error::new(&code::SECRET_UNREADABLE, "the secret of this webhook cannot be read")
         })?;
         let now = pipeline.clock().now();
-        let delivery = hook.scheme.check(secret.reveal(), headers, body, now)?;
+        let url = format!("{}{}", hook.url.as_deref().unwrap_or_default(), request.url);
+        let delivery = hook.scheme.check(secret.reveal(), Incoming { url: &url, ..request }, now)?;
         let context = CallContext { wait: Wait::Done, ..context };
-        let fact = fact(name, hook, delivery, data_of(headers, body));
+        let fact = fact(name, hook, delivery, data_of(request.headers, request.body));
         Ok(pipeline.call(Target::Verb("event.publish"), fact, context).await?.output)
     }
 }
@@ -111,12 +115,17 @@ fn data_of(headers: &HeaderMap, body: &[u8]) -> Json {
     let media_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let text = String::from_utf8_lossy(body);
     if media_type.starts_with("application/x-www-form-urlencoded")
-        && let Ok(uri) = format!("/?{text}").parse()
-        && let Ok(pairs) = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri)
+        && let Some(pairs) = form(&text)
     {
         return Json::Object(
-            pairs.0.into_iter().map(|(name, value)| (name, value.into())).collect::<Map<_, _>>(),
+            pairs.into_iter().map(|(name, value)| (name, value.into())).collect::<Map<_, _>>(),
         );
     }
     text.into_owned().into()
+}
+
+/// The names and values of a form, in their order.
+pub(super) fn form(text: &str) -> Option<Vec<(String, String)>> {
+    let uri = format!("/?{text}").parse().ok()?;
+    Some(axum::extract::Query::try_from_uri(&uri).ok()?.0)
 }

@@ -12,6 +12,7 @@ use nexus_kernel::time::Timestamp;
 use ring::hmac;
 
 use super::sign::key_of;
+use super::twilio;
 use crate::limits::SIGNATURE_SECONDS_MAX;
 
 /// A way to sign.
@@ -27,6 +28,19 @@ pub enum Scheme {
     Slack,
     /// `X-Webhook-Signature: sha256=…` over the body, with the id in `X-Idempotency-Key`.
     Sha256,
+    /// `X-Twilio-Signature` over the address and the fields of a form.
+    Twilio,
+}
+
+/// A request as it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Incoming<'a> {
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its body, byte for byte.
+    pub body: &'a [u8],
+    /// The address that its sender posted to, with the query; only [`Scheme::Twilio`] signs it.
+    pub url: &'a str,
 }
 
 /// What a request that was signed well says of itself.
@@ -45,6 +59,7 @@ const NAMES: &[(&str, Scheme)] = &[
     ("stripe", Scheme::Stripe),
     ("slack", Scheme::Slack),
     ("sha256", Scheme::Sha256),
+    ("twilio", Scheme::Twilio),
 ];
 
 impl Scheme {
@@ -58,14 +73,14 @@ impl Scheme {
         NAMES.iter().map(|(name, _)| *name).collect()
     }
 
+    /// Whether senders sign the address that they post to, so that it has to be known.
+    pub fn signs_address(self) -> bool {
+        self == Scheme::Twilio
+    }
+
     /// Checks the signature of a request, and that it is not one of long ago.
-    pub fn check(
-        self,
-        secret: &str,
-        headers: &HeaderMap,
-        body: &[u8],
-        now: Timestamp,
-    ) -> Result<Delivery, Error> {
+    pub fn check(self, secret: &str, request: Incoming<'_>, now: Timestamp) -> Result<Delivery, Error> {
+        let Incoming { headers, body, .. } = request;
         match self {
             Scheme::Standard => standard(secret, headers, body, now),
             Scheme::GitHub => {
@@ -83,20 +98,21 @@ impl Scheme {
                 verify(secret.as_bytes(), body, &[given])?;
                 Ok(Delivery { id: optional(headers, "x-idempotency-key"), kind: None })
             }
+            Scheme::Twilio => twilio::check(secret, request),
         }
     }
 }
 
-fn refused(why: &str) -> Error {
+pub(super) fn refused(why: &str) -> Error {
     Error::new(&code::SIGNATURE_INVALID, why)
         .help("sign with the secret that nexus.toml names for this webhook")
 }
 
-fn optional(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn optional(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
-fn required<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Error> {
+pub(super) fn required<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Error> {
     let value = headers.get(name).and_then(|value| value.to_str().ok());
     value.ok_or_else(|| refused(&format!("the request has no header {name}")))
 }
@@ -123,7 +139,7 @@ fn fresh(seconds: &str, now: Timestamp) -> Result<(), Error> {
     Err(refused(&format!("the signature is more than {SIGNATURE_SECONDS_MAX} s off the time of this server")))
 }
 
-fn hex(text: Option<&str>) -> Option<Vec<u8>> {
+pub(super) fn hex(text: Option<&str>) -> Option<Vec<u8>> {
     let text = text?.as_bytes();
     let digit = |byte: u8| char::from(byte).to_digit(16);
     let pair = |pair: &[u8]| match pair {
@@ -181,6 +197,10 @@ mod tests {
         pairs.iter().map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap())).collect()
     }
 
+    fn incoming<'a>(headers: &'a HeaderMap, body: &'a [u8]) -> Incoming<'a> {
+        Incoming { headers, body, url: "" }
+    }
+
     fn hexed(secret: &str, text: &[u8]) -> String {
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), text);
         tag.as_ref().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
@@ -198,15 +218,15 @@ mod tests {
             ("x-github-delivery", "d-1"),
             ("x-github-event", "push"),
         ]);
-        let delivery = Scheme::GitHub.check(SECRET, &given, b"Hello, World!", NOW).unwrap();
+        let delivery = Scheme::GitHub.check(SECRET, incoming(&given, b"Hello, World!"), NOW).unwrap();
         assert_eq!(delivery, Delivery { id: Some("d-1".into()), kind: Some("push".into()) });
         for (body, secret) in [(&b"Hello, World"[..], SECRET), (b"Hello, World!", "guess")] {
-            let error = Scheme::GitHub.check(secret, &given, body, NOW).unwrap_err();
+            let error = Scheme::GitHub.check(secret, incoming(&given, body), NOW).unwrap_err();
             assert_eq!((error.code().id, error.code().http), ("NX-2601", 401));
         }
-        assert!(Scheme::GitHub.check(SECRET, &headers(&[]), b"Hello, World!", NOW).is_err());
+        assert!(Scheme::GitHub.check(SECRET, incoming(&headers(&[]), b"Hello, World!"), NOW).is_err());
         let odd = headers(&[("x-hub-signature-256", "sha256=757")]);
-        assert!(Scheme::GitHub.check(SECRET, &odd, b"Hello, World!", NOW).is_err());
+        assert!(Scheme::GitHub.check(SECRET, incoming(&odd, b"Hello, World!"), NOW).is_err());
     }
 
     #[test]
@@ -217,7 +237,7 @@ mod tests {
             ("webhook-timestamp", &signed.timestamp),
             ("webhook-signature", &format!("v1,AAAA {}", signed.signature)),
         ]);
-        let check = |now, body| Scheme::Standard.check("whsec_c2VjcmV0", &given, body, now);
+        let check = |now, body: &[u8]| Scheme::Standard.check("whsec_c2VjcmV0", incoming(&given, body), now);
         assert_eq!(check(NOW, b"{}").unwrap().id.as_deref(), Some("m-1"));
         assert!(check(NOW.plus(Duration::from_mins(5)), b"{}").is_ok());
         assert!(check(NOW.plus(Duration::from_secs(301)), b"{}").is_err());
@@ -230,15 +250,18 @@ mod tests {
         let body = br#"{"id":"evt_1","type":"invoice.paid"}"#;
         let good = hexed("s", &[b"1700000000.", &body[..]].concat());
         let given = headers(&[("stripe-signature", &format!("t=1700000000,v1=00,v1={good},v0=x"))]);
-        let delivery = Scheme::Stripe.check("s", &given, body, NOW).unwrap();
+        let delivery = Scheme::Stripe.check("s", incoming(&given, body), NOW).unwrap();
         assert_eq!(delivery, Delivery { id: Some("evt_1".into()), kind: Some("invoice.paid".into()) });
         let other = headers(&[("stripe-signature", &format!("t=1700000001,v1={good}"))]);
-        assert!(Scheme::Stripe.check("s", &other, body, NOW).is_err());
+        assert!(Scheme::Stripe.check("s", incoming(&other, body), NOW).is_err());
 
         let body = br#"{"event_id":"Ev1","event":{"type":"message"}}"#;
         let good = format!("v0={}", hexed("s", &[b"v0:1700000000:", &body[..]].concat()));
         let given = headers(&[("x-slack-request-timestamp", "1700000000"), ("x-slack-signature", &good)]);
-        assert_eq!(Scheme::Slack.check("s", &given, body, NOW).unwrap().kind.as_deref(), Some("message"));
-        assert!(Scheme::Slack.check("t", &given, body, NOW).is_err());
+        assert_eq!(
+            Scheme::Slack.check("s", incoming(&given, body), NOW).unwrap().kind.as_deref(),
+            Some("message")
+        );
+        assert!(Scheme::Slack.check("t", incoming(&given, body), NOW).is_err());
     }
 }

@@ -70,8 +70,10 @@ fn attempts() -> u32 {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InboundConfig {
-    /// How they are signed: `standard`, `github`, `stripe`, `slack` or `sha256`.
+    /// How they are signed: `standard`, `github`, `stripe`, `slack`, `sha256` or `twilio`.
     pub scheme: String,
+    /// The address that their sender posts to, as it is set there; for `twilio`, which signs it.
+    pub url: Option<String>,
     /// The name of the secret that they are signed with.
     pub secret: String,
     /// The type of the events; what the sender says of the kind is put behind it.
@@ -92,8 +94,21 @@ impl InboundConfig {
                 None => error.help(format!("the schemes are {}", names.join(", "))),
             }
         })?;
+        match (&self.url, scheme.signs_address()) {
+            (None, true) => {
+                return Err(wrong(&format!("{:?} signs the address, and there is none", self.scheme))
+                    .help("`url` is the address as it is set at the sender, letter for letter"));
+            }
+            (Some(_), false) => {
+                return Err(
+                    wrong(&format!("{:?} does not sign the address", self.scheme)).help("leave `url` away")
+                );
+            }
+            _ => {}
+        }
         Ok(Hook {
             scheme,
+            url: self.url.clone(),
             secret: self.secret.clone(),
             namespace: self.namespace.clone(),
             kind: self.event.clone(),

@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value as Json, json};
 
 use crate::support::{Project, Server};
@@ -69,6 +71,7 @@ fn project(target: &Target) -> Project {
     let config = format!(
         "[secrets.key]\nfile = \"key.txt\"\n\
          [inbound.shop]\nscheme = \"sha256\"\nsecret = \"key\"\nevent = \"shop\"\n\
+         [inbound.sms]\nscheme = \"twilio\"\nsecret = \"key\"\nevent = \"sms\"\nurl = \"https://example.com/webhooks/sms\"\n\
          [webhooks.crm]\nurl = \"{}\"\nevents = [\"order.*\"]\nsecret = \"key\"\nattempts_max = 2\n\
          [[on]]\nevent = \"order.paid\"\nworkflow = \"Ship\"\ninput = {{ order = \"{{data.order}}\", who = \"for {{subject}}\" }}\n\
          [[on]]\nevent = \"shop\"\nworkflow = \"Seen\"\nname = \"seen\"\n",
@@ -214,6 +217,30 @@ fn a_signed_request_becomes_an_event_and_starts_a_workflow() {
 }
 
 #[test]
+fn a_signature_over_the_address_counts_the_query_with_it() {
+    let target = Target::new();
+    let project = project(&target);
+    let server = project.serve();
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, b"It's a Secret");
+    let tag = ring::hmac::sign(&key, b"https://example.com/webhooks/sms?to=shopBodyhi youFrom+1");
+    let headers = format!(
+        "x-twilio-signature: {}\r\ncontent-type: application/x-www-form-urlencoded\r\n",
+        BASE64_STANDARD.encode(tag)
+    );
+    let answer = post(&server, "/webhooks/sms?to=shop", &headers, "From=%2B1&Body=hi+you");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    for (path, body) in [
+        ("/webhooks/sms?to=ship", "From=%2B1&Body=hi+you"),
+        ("/webhooks/sms", "From=%2B1&Body=hi+you"),
+        ("/webhooks/sms?to=shop", "From=%2B1&Body=hi+me"),
+    ] {
+        let answer = post(&server, path, &headers, body);
+        assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("NX-2601"), "{path}: {answer}");
+    }
+    drop(server);
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_with_its_place() {
     let secret = "[secrets.key]\nenv = \"KEY\"\n";
     for (config, words) in [
@@ -227,6 +254,11 @@ fn what_makes_no_sense_is_refused_with_its_place() {
         ("[webhooks.crm]\nurl = \"http://x\"\nsecret = \"kee\"\n", "did you mean \"key\"?"),
         ("[webhooks.crm]\nurl = \"http://x\"\n", "missing field `secret`"),
         ("[inbound.gh]\nscheme = \"githb\"\nsecret = \"key\"\nevent = \"gh\"\n", "did you mean \"github\"?"),
+        ("[inbound.sms]\nscheme = \"twilio\"\nsecret = \"key\"\nevent = \"sms\"\n", "signs the address"),
+        (
+            "[inbound.gh]\nscheme = \"github\"\nsecret = \"key\"\nevent = \"gh\"\nurl = \"https://a.example\"\n",
+            "does not sign the address",
+        ),
         ("[inbound.\"a/b\"]\nscheme = \"github\"\nsecret = \"key\"\nevent = \"gh\"\n", "is no name"),
     ] {
         let config = format!("{secret}{config}");

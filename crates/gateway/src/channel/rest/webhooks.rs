@@ -11,6 +11,7 @@ use crate::channel::rest::{Rest, body, json};
 use crate::limits::BODY_BYTES_MAX;
 use crate::problem::Problem;
 use crate::request_id::RequestId;
+use crate::webhook::Incoming;
 
 /// The route.
 pub(crate) async fn receive(
@@ -22,6 +23,8 @@ pub(crate) async fn receive(
     let bytes = body::read(given, BODY_BYTES_MAX, &**rest.pipeline.clock()).await?;
     let id = parts.extensions.get::<RequestId>().map(RequestId::as_str).unwrap_or_default();
     let context = CallContext::new(Channel::Rest, id);
-    let answer = rest.inbound.receive(&name, (&parts.headers, &bytes), &rest.pipeline, context).await?;
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let request = Incoming { headers: &parts.headers, body: &bytes, url: &query };
+    let answer = rest.inbound.receive(&name, request, &rest.pipeline, context).await?;
     Ok(json(StatusCode::OK, &answer))
 }
