@@ -363,6 +363,11 @@ impl EngineHandle {
         view::run(&self.shared, self.row(run).await?).await
     }
 
+    /// What can be said to a run: its signals, queries and updates.
+    pub async fn handlers(&self, run: &RunId) -> Result<Json, Error> {
+        view::handlers::of_run(&self.shared, self.row(run).await?).await
+    }
+
     /// A run played back, up to an event or to its latest: what every event changed, then how things stood.
     pub async fn playback(&self, run: &RunId, to: Option<u64>) -> Result<Json, Error> {
         playback::playback(&self.shared, self.row(run).await?, to).await

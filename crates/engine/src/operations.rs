@@ -1,6 +1,7 @@
 //! What the engine contributes to the catalogue: a verb or two for each noun, and one operation for each workflow.
 
 pub(crate) mod address;
+mod handlers;
 mod history;
 mod messages;
 mod operator;
@@ -36,6 +37,7 @@ use serde_json::json;
 use crate::definition::Definition;
 use crate::engine::{EngineHandle, StartRequest};
 use crate::shard::Outcome;
+use crate::view::handlers::of as handlers_of;
 use address::{Addressed, addressed};
 
 /// Every operation of an engine with this definition deployed.
@@ -47,6 +49,7 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
         run_show(engine),
         result::operation(engine),
         history::run_history(engine),
+        handlers::operation(engine),
         start::operation(engine),
         visibility::run_delete(engine),
     ];
@@ -129,7 +132,10 @@ fn workflow_show(engine: &EngineHandle) -> Operation {
         "name": { "type": "string", "description": "the workflow's name" },
         "namespace": { "type": "string", "description": "where, when several namespaces have it" },
     });
-    let (title, doc) = ("Show a workflow", "A workflow's documentation, schemas and place in the sources.");
+    let (title, doc) = (
+        "Show a workflow",
+        "A workflow's documentation, schemas, signals, queries, updates, and place in the sources.",
+    );
     let (input, output) = (object(&properties, &["name"]), json!({ "type": "object" }));
     let verb = Verb { name: "workflow.show", title, doc, effect: Effect::Read, input, output };
     verb.handled(engine, |engine: EngineHandle, input: WorkflowInput, _| async move {
@@ -137,7 +143,7 @@ fn workflow_show(engine: &EngineHandle) -> Operation {
         let wanted = |namespace: &str| input.namespace.as_ref().is_none_or(|n| n.as_str() == namespace);
         let mut found = described(&engine, |workflow, namespace| workflow == name && wanted(namespace));
         match (found.pop(), found.is_empty()) {
-            (Some(only), true) => Ok(only),
+            (Some(only), true) => Ok(with_handlers(&engine, only)),
             (Some(_), false) => Err(Error::new(
                 &code::WORKFLOW_AMBIGUOUS,
                 format!("several namespaces have a workflow {name:?}"),
@@ -177,6 +183,17 @@ fn described(engine: &EngineHandle, fits: impl Fn(&str, &str) -> bool) -> Vec<Js
         }));
     }
     found
+}
+
+/// A description with what can be said to runs of the workflow.
+fn with_handlers(engine: &EngineHandle, mut described: Json) -> Json {
+    let definition = engine.definition();
+    let name = described.get("name").and_then(Json::as_str).unwrap_or_default();
+    let found = definition.as_ref().and_then(|definition| definition.program.workflow(name)).map(handlers_of);
+    if let (Some(fields), Some(found)) = (described.as_object_mut(), found) {
+        fields.extend(found);
+    }
+    described
 }
 
 /// A schema of what comes out. A result may hold more than its type says, for example what an activity in JavaScript adds;

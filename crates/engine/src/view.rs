@@ -1,6 +1,7 @@
 //! What callers see of runs: a view of the state, and the history as a list.
 
 mod about;
+pub(crate) mod handlers;
 
 use std::sync::Arc;
 

@@ -73,8 +73,13 @@ struct Field {
 
 /// The flags of an input. Names in `taken` belong to the command itself: a field of such a name is `--input.NAME`.
 pub fn of_schema(schema: &Json, taken: &BTreeSet<String>) -> Vec<Flag> {
+    of_schema_under(schema, taken, "input")
+}
+
+/// The same for an input that goes by another name: a field whose name is taken is `--WHOLE.NAME`.
+pub fn of_schema_under(schema: &Json, taken: &BTreeSet<String>, whole: &str) -> Vec<Flag> {
     let root = Schema::new(schema);
-    let mut names = name::Names::new(taken);
+    let mut names = name::Names::new(taken, whole);
     let (mut flags, mut at) = (Vec::new(), 0);
     // Fields of the input itself come before those of objects in it, and so get the names they want.
     let mut fields = fields_of(&root, schema, (&[], &[]));

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let mut format = Format::Table;
     let read = line::read(&words, |aim| {
         format = aim.format.as_deref().and_then(|it| Format::from_str(it, false).ok()).unwrap_or(format);
-        runtime()?.block_on(line::catalogue(aim))
+        runtime()?.block_on(line::operation(aim))
     });
     match read {
         Ok(cli) => carry_out(cli),

@@ -14,12 +14,12 @@ use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, complete};
 use clap_complete::env::Shells;
 use nexus_kernel::Json;
-use nexus_kernel::catalogue::Catalogue;
 use nexus_kernel::error::Error;
 use nexus_kernel::operation::Operation;
 use nexus_kernel::task;
 use serde_json::json;
 
+use crate::cli::line::message::Handler;
 use crate::cli::line::{self, Aim, Noun};
 use crate::cli::{Cli, Format};
 use crate::client::{Client, described};
@@ -31,6 +31,9 @@ const VARIABLE: &str = "COMPLETE";
 
 /// How long a server or a project has to answer. People type on after that.
 const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Stands for the program in the script for bash.
+const PROGRAM: &str = "NEXUS_PROGRAM";
 
 /// How many of the newest runs are offered.
 const RUNS_MAX: u64 = 20;
@@ -65,10 +68,22 @@ pub fn completion(args: &CompletionArgs, output: Output) -> Result<(), Error> {
     let shells = Shells::builtins();
     let shell = shells.completer(name).ok_or_else(|| Error::internal("a shell is not known"))?;
     let mut script = Vec::new();
-    let written = shell.write_registration(VARIABLE, "nexus", "nexus", &program(), &mut script);
+    // The script for bash quotes the program twice, which fails for a path with a space: it is put in afterwards.
+    let program = match args.shell {
+        Shell::Bash => PROGRAM.to_owned(),
+        _ => program(),
+    };
+    let written = shell.write_registration(VARIABLE, "nexus", "nexus", &program, &mut script);
     written.map_err(|error| Error::internal(error.to_string()))?;
-    output.raw(&String::from_utf8_lossy(&script));
+    let script =
+        String::from_utf8_lossy(&script).replace(&format!("\"{PROGRAM}\""), &quoted(&self::program()));
+    output.raw(&script);
     Ok(())
+}
+
+/// A path as a shell of the Bourne family reads it, whatever it holds.
+fn quoted(path: &str) -> String {
+    format!("'{}'", path.replace('\'', r"'\''"))
 }
 
 /// What a shell is to run: the name by which this binary was found, else its place.
@@ -113,8 +128,7 @@ pub fn candidates(line: Vec<OsString>) -> Vec<(String, String)> {
 fn command(line: &[OsString]) -> Command {
     let root = Cli::command();
     let aim = Arc::new(line::aim(&root, line));
-    let target = aim.target.as_deref().filter(|target| !target.is_empty());
-    let found = aim.noun.zip(target).and_then(|(noun, target)| Some((noun, operation(&aim, noun, target)?)));
+    let found = aim.noun.filter(|_| aim.is_complete()).and_then(|noun| Some((noun, operation(&aim)?)));
     let root = match found {
         Some((noun, operation)) => {
             let flags = line::flags_of(&root, noun, &operation.input);
@@ -125,13 +139,9 @@ fn command(line: &[OsString]) -> Command {
     with_completers(root, &aim)
 }
 
-fn operation(aim: &Arc<Aim>, noun: Noun, target: &str) -> Option<Arc<Operation>> {
-    line::named(&catalogue(aim)?, noun, target).ok()
-}
-
-fn catalogue(aim: &Arc<Aim>) -> Option<Catalogue> {
+fn operation(aim: &Arc<Aim>) -> Option<Arc<Operation>> {
     let aim = Arc::clone(aim);
-    within(async move { line::catalogue(&aim).await })
+    within(async move { line::operation(&aim).await })
 }
 
 /// Gives every argument that stands for something out there a way to ask for it.
@@ -139,6 +149,9 @@ fn with_completers(command: Command, aim: &Arc<Aim>) -> Command {
     let name = command.get_name().to_owned();
     let command = command.mut_args(|arg| match (name.as_str(), arg.get_id().as_str()) {
         (_, "workflow") | ("show", "name") => asking(arg, aim, |aim| operations(aim, true)),
+        ("signal" | "query" | "update" | "signal-with-start" | "update-with-start", "name") => {
+            asking(arg, aim, handlers)
+        }
         (_, "operation") => asking(arg, aim, |aim| operations(aim, false)),
         (_, "run") | ("signal" | "query" | "update", "id") => asking(arg, aim, runs),
         (_, "profile") | ("use" | "remove", "name") => asking(arg, aim, |_| profiles()),
@@ -169,6 +182,18 @@ fn operations(aim: &Arc<Aim>, workflows: bool) -> Vec<CompletionCandidate> {
         CompletionCandidate::new(name).help(Some(StyledStr::from(it.title.clone())))
     };
     wanted.iter().map(of).collect()
+}
+
+/// Names of the signals, queries or updates that the run or workflow before them declares.
+fn handlers(aim: &Arc<Aim>) -> Vec<CompletionCandidate> {
+    let Some(Noun::Message(message)) = aim.noun else { return Vec::new() };
+    let aim = Arc::clone(aim);
+    let found = within(async move { line::message::handlers(&aim, message).await }).unwrap_or_default();
+    let of = |it: Handler| {
+        let about = it.doc.lines().next().unwrap_or_default().to_owned();
+        CompletionCandidate::new(it.name).help(Some(StyledStr::from(about)))
+    };
+    found.into_iter().map(of).collect()
 }
 
 /// The newest runs.

@@ -27,8 +27,11 @@ use serde_json::json;
 use crate::cli::Global;
 use crate::cli::line::{self, Noun};
 use crate::client::{Client, StartCall};
+use crate::flags::input::Given;
 use crate::output::Output;
 use crate::stub;
+pub(super) use message::{MessageArgs, UpdateArgs, address};
+pub(super) use with_start::{UpdateWithStartArgs, WithStartArgs};
 
 /// Flags.
 #[derive(Debug, Args)]
@@ -39,7 +42,21 @@ pub struct RunArgs {
     verb: Option<RunVerb>,
     /// Start a run
     #[command(flatten)]
-    pub(super) start: StartArgs,
+    start: StartArgs,
+}
+
+impl RunArgs {
+    /// Takes what was given with flags of the workflow, signal, query or update.
+    pub(super) fn take(&mut self, given: Given) {
+        match &mut self.verb {
+            None => self.start.input.fields = given,
+            Some(RunVerb::Signal(args) | RunVerb::Query(args)) => args.fields = given,
+            Some(RunVerb::Update(args)) => args.message.fields = given,
+            Some(RunVerb::SignalWithStart(args)) => args.fields = given,
+            Some(RunVerb::UpdateWithStart(args)) => args.with.fields = given,
+            Some(_) => {}
+        }
+    }
 }
 
 /// Flags of a start.
@@ -49,7 +66,7 @@ pub struct StartArgs {
     #[arg(required = true)]
     workflow: Option<String>,
     #[command(flatten)]
-    pub(super) input: input::InputArgs,
+    input: input::InputArgs,
     /// Your own id for the work; at most one run of it is open
     #[arg(long, value_name = "ID")]
     id: Option<String>,
@@ -152,11 +169,11 @@ pub enum RunVerb {
         #[arg(long)]
         step: bool,
     },
-    /// Send a signal to a run
+    /// Send a signal to a run; after its name come its own flags
     Signal(message::MessageArgs),
-    /// Ask a run, open or closed
+    /// Ask a run, open or closed; after the query's name come its own flags
     Query(message::MessageArgs),
-    /// Send an update to a run and wait for its answer
+    /// Send an update to a run and wait for its answer; after its name come its own flags
     Update(message::UpdateArgs),
     /// Signal the open run of an id, starting one when there is none
     SignalWithStart(Box<with_start::WithStartArgs>),
@@ -340,11 +357,11 @@ async fn look(client: &Client, verb: RunVerb, output: Output) -> Result<(), Erro
         RunVerb::Watch { run } => watch::watch(client, &run, output).await,
         RunVerb::Replay { run, to, step } => replay::replay(client, &run, (to, step), output).await,
         RunVerb::Stack { run } => {
-            let input = Json::Object(message::address(&run, None));
+            let input = Json::Object(address(&run, None));
             client.verb("run.stack", input).await.map(|found| print_stack(&found, output))
         }
         RunVerb::Upgrade { run, to } => {
-            let mut input = message::address(&run, None);
+            let mut input = address(&run, None);
             input.extend(to.map(|version| ("version".to_owned(), json!(version))));
             client.verb("run.upgrade", Json::Object(input)).await.map(|done| {
                 let text = |name: &str| done.get(name).map(ToString::to_string).unwrap_or_default();
@@ -391,7 +408,7 @@ async fn find(client: &Client, verb: RunVerb, output: Output) -> Result<(), Erro
 }
 
 async fn show(client: &Client, (run, wait): (&str, Option<u64>), output: Output) -> Result<(), Error> {
-    let mut input = message::address(run, None);
+    let mut input = address(run, None);
     if let Some(seconds) = wait {
         input.insert("wait_ms".into(), json!(seconds.saturating_mul(1_000)));
     }
@@ -399,7 +416,7 @@ async fn show(client: &Client, (run, wait): (&str, Option<u64>), output: Output)
 }
 
 async fn history(client: &Client, run: &str, output: Output) -> Result<(), Error> {
-    let history = client.verb("run.history", Json::Object(message::address(run, None))).await?;
+    let history = client.verb("run.history", Json::Object(address(run, None))).await?;
     if output.is_json() {
         output.json(&history);
     } else {
@@ -419,7 +436,7 @@ fn acting(client: &Client) -> Result<&Client, Error> {
 
 async fn stop(client: &Client, verb: &str, run: String, reason: Option<String>) -> Result<(), Error> {
     let client = acting(client)?;
-    let mut fields = message::address(&run, None);
+    let mut fields = address(&run, None);
     if let Some(reason) = reason {
         fields.insert("reason".into(), json!(reason));
     }

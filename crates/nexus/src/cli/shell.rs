@@ -195,7 +195,7 @@ impl Shell {
             _ => {}
         }
         let line = self.whole(words);
-        let find = |aim: &line::Aim| block_in_place(|| Handle::current().block_on(line::catalogue(aim)));
+        let find = |aim: &line::Aim| block_in_place(|| Handle::current().block_on(line::operation(aim)));
         let cli = match line::read(&line, find) {
             Ok(cli) if matches!(cli.command, Command::Shell(_)) => return Told::Done, // one is enough
             Ok(cli) => cli,

@@ -147,7 +147,7 @@ pub async fn describe(global: &Global, args: &DescribeArgs, output: Output) -> R
     for example in &operation.contract.examples {
         let Some(input) = example.input.as_object() else { continue };
         let words = spell::line(&spell::words(&flags, input));
-        output.text(&format!("\n{}\n  $ nexus {} {} {words}", example.title, noun.name(), args.workflow));
+        output.text(&format!("\n{}\n  $ nexus {} {} {words}", example.title, noun.words(), args.workflow));
     }
     Ok(())
 }

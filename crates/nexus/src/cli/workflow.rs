@@ -2,6 +2,8 @@
 
 mod version;
 
+use std::collections::BTreeSet;
+
 use clap::Subcommand;
 use nexus_kernel::Json;
 use nexus_kernel::error::Error;
@@ -9,6 +11,7 @@ use serde_json::json;
 
 use crate::cli::Global;
 use crate::client::Client;
+use crate::flags::{self, Flag};
 use crate::output::Output;
 
 /// What can be done with workflows.
@@ -20,7 +23,7 @@ pub enum WorkflowVerb {
         #[arg(long)]
         namespace: Option<String>,
     },
-    /// Show a workflow: documentation, input, output, place in the sources
+    /// Show a workflow: documentation, input, output, signals, queries, updates, place in the sources
     Show {
         /// The workflow, `Name` or `namespace/Name`
         name: String,
@@ -138,4 +141,21 @@ fn print_one(workflow: &Json, output: Output) {
         output.text(&format!("\n{title}:"));
         output.json(workflow.get(name).unwrap_or(&Json::Null));
     }
+    for kind in ["signals", "queries", "updates"] {
+        let handlers = workflow.get(kind).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+        if !handlers.is_empty() {
+            output.text(&format!("\n{kind}:"));
+            output.table(&["NAME", "TAKES", "ABOUT"], handlers.iter().map(handler).collect());
+        }
+    }
+}
+
+/// A signal, query or update: its name, the flags that it takes, and what it is for.
+fn handler(told: &Json) -> Vec<String> {
+    let flags = flags::of_schema(told.get("input").unwrap_or(&Json::Null), &BTreeSet::new());
+    let shown = |flag: &Flag| if flag.required { flag.shown() } else { format!("[{}]", flag.shown()) };
+    let takes = flags.iter().filter(|flag| flag.path.len() == 1).map(shown);
+    let takes = takes.collect::<Vec<_>>().join(" ");
+    let about = text(told, "doc").lines().next().unwrap_or("").to_owned();
+    vec![text(told, "name").to_owned(), if takes.is_empty() { "-".to_owned() } else { takes }, about]
 }

@@ -78,7 +78,8 @@ pub fn catalogue(operations: Vec<Operation>) -> Result<Catalogue, Error> {
     Ok(catalogue)
 }
 
-fn operation(listed: &Json) -> Option<Operation> {
+/// An operation as a server lists it, or nothing when this version does not understand it.
+pub fn operation(listed: &Json) -> Option<Operation> {
     let text = |name: &str| listed.get(name).and_then(Json::as_str);
     let schema = |name: &str| listed.get(name).cloned().unwrap_or_default();
     Some(Operation {

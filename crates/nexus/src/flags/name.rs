@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 /// The names given so far.
 pub(super) struct Names<'a> {
     taken: &'a BTreeSet<String>,
+    whole: &'a str,
     given: BTreeSet<String>,
 }
 
 impl<'a> Names<'a> {
-    /// Names in `taken` are the command's own.
-    pub(super) fn new(taken: &'a BTreeSet<String>) -> Names<'a> {
-        Names { taken, given: BTreeSet::new() }
+    /// Names in `taken` are the command's own; `whole` is what the input itself is called.
+    pub(super) fn new(taken: &'a BTreeSet<String>, whole: &'a str) -> Names<'a> {
+        Names { taken, whole, given: BTreeSet::new() }
     }
 
     /// The name of a field, and its own spelling when that is free too. A field whose name has no letter or digit,
@@ -24,8 +25,8 @@ impl<'a> Names<'a> {
         let (dotted, raw) = (parts.join("."), path.join("."));
         let is_plain = is_plain(&raw);
         let name = self.take(&dotted).or_else(|| self.take(&raw).filter(|_| is_plain));
-        let name = name.or_else(|| self.take(&format!("input.{dotted}")));
-        let name = name.or_else(|| self.take(&format!("input.{raw}")).filter(|_| is_plain))?;
+        let name = name.or_else(|| self.take(&format!("{}.{dotted}", self.whole)));
+        let name = name.or_else(|| self.take(&format!("{}.{raw}", self.whole)).filter(|_| is_plain))?;
         let alias = if is_plain { self.take(&raw) } else { None };
         Some((name, alias))
     }
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn only_plain_spellings_are_kept_beside() {
         let taken = BTreeSet::new();
-        let mut names = Names::new(&taken);
+        let mut names = Names::new(&taken, "input");
         let of = |names: &mut Names<'_>, name: &str| names.of(&[name.to_owned()]);
         assert_eq!(of(&mut names, "orderId"), Some(("order-id".into(), Some("orderId".into()))));
         assert_eq!(of(&mut names, "a b"), Some(("a-b".into(), None)));

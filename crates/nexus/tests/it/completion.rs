@@ -4,7 +4,7 @@ use std::process::Command;
 
 use nexus_kernel::port::clock::Clock as _;
 
-use crate::support::{Project, Ran, command};
+use crate::support::{Project, Ran, command, offered};
 
 const WORKFLOWS: &str = r#"
 # Paints something.
@@ -19,18 +19,6 @@ const CONFIG: &str = "[workflows.Paint.fields.color]\nenum = [\"red\", \"green\"
 
 fn project() -> Project {
     Project::with(&[("workflows/paint.twf", WORKFLOWS), ("nexus.toml", CONFIG)])
-}
-
-/// What is offered for the last word of a line.
-fn offered(project: &Project, line: &[&str]) -> Vec<String> {
-    let mut asked = command(project.path());
-    asked
-        .env("COMPLETE", "bash")
-        .env("_CLAP_IFS", "\n")
-        .env("_CLAP_COMPLETE_INDEX", (line.len() - 1).to_string());
-    let ran = Ran::of(asked.arg("--").args(line).output().unwrap(), project).ok();
-    assert_eq!(ran.stderr(), "", "{line:?}");
-    ran.stdout().lines().map(ToOwned::to_owned).collect()
 }
 
 #[test]

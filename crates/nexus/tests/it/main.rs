@@ -29,6 +29,7 @@ mod kill;
 mod kill_loop;
 mod lsp;
 mod mcp;
+mod messages;
 mod orders;
 mod parked;
 mod profiles;

@@ -89,6 +89,18 @@ pub(crate) fn command(folder: &Path) -> Command {
     command
 }
 
+/// What a shell is offered for the last word of a line.
+pub(crate) fn offered(project: &Project, line: &[&str]) -> Vec<String> {
+    let mut asked = command(project.path());
+    asked
+        .env("COMPLETE", "bash")
+        .env("_CLAP_IFS", "\n")
+        .env("_CLAP_COMPLETE_INDEX", (line.len() - 1).to_string());
+    let ran = Ran::of(asked.arg("--").args(line).output().unwrap(), project).ok();
+    assert_eq!(ran.stderr(), "", "{line:?}");
+    ran.stdout().lines().map(ToOwned::to_owned).collect()
+}
+
 fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());

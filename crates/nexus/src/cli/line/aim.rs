@@ -5,52 +5,20 @@ use std::path::PathBuf;
 
 use clap::{Arg, Command};
 
+use super::noun::Noun;
 use crate::cli::{Format, Global};
-
-/// The commands that are about one operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Noun {
-    /// `nexus run WORKFLOW`
-    Run,
-    /// `nexus call VERB`
-    Call,
-    /// `nexus bench WORKFLOW`
-    Bench,
-    /// `nexus validate WORKFLOW`
-    Validate,
-}
-
-impl Noun {
-    /// The command's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Noun::Run => "run",
-            Noun::Call => "call",
-            Noun::Bench => "bench",
-            Noun::Validate => "validate",
-        }
-    }
-
-    /// The argument that names the operation.
-    pub(super) fn target(self) -> &'static str {
-        match self {
-            Noun::Run | Noun::Bench | Noun::Validate => "workflow",
-            Noun::Call => "operation",
-        }
-    }
-
-    fn named(name: &str) -> Option<Noun> {
-        [Noun::Run, Noun::Call, Noun::Bench, Noun::Validate].into_iter().find(|noun| noun.name() == name)
-    }
-}
 
 /// What a line is about, as far as it concerns operations.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Aim {
     /// The command, when it is one that takes an operation.
     pub noun: Option<Noun>,
-    /// The operation's name.
+    /// The operation's name; of a message, the run or the workflow that it is for.
     pub target: Option<String>,
+    /// The message's name.
+    pub message: Option<String>,
+    /// `--namespace` of a message
+    pub namespace: Option<String>,
     /// Whether the line has flags that the command has not, or asks for help.
     pub needs_schema: bool,
     /// `--server`
@@ -64,6 +32,16 @@ pub struct Aim {
 }
 
 impl Aim {
+    /// Whether everything is named that the command is about.
+    pub fn is_complete(&self) -> bool {
+        let is_given = |name: &Option<String>| name.as_ref().is_some_and(|name| !name.is_empty());
+        match self.noun {
+            None => false,
+            Some(Noun::Message(_)) => is_given(&self.target) && is_given(&self.message),
+            Some(_) => is_given(&self.target),
+        }
+    }
+
     /// The flags of every command, as far as they say where operations are.
     pub fn global(&self) -> Global {
         Global {
@@ -80,7 +58,7 @@ impl Aim {
 /// Looks a line over. The first word is the program's name. An unknown flag is taken to have no value of its own, so
 /// an operation is named before its flags.
 pub fn aim(root: &Command, words: &[OsString]) -> Aim {
-    let mut scan = Scan { root, command: root, aim: Aim::default(), is_over: false };
+    let mut scan = Scan { root, command: root, path: Vec::new(), aim: Aim::default(), is_over: false };
     let mut words = words.iter().skip(1).peekable();
     while let Some(word) = words.next() {
         let next = words.peek().map(|next| next.as_os_str());
@@ -94,6 +72,8 @@ pub fn aim(root: &Command, words: &[OsString]) -> Aim {
 struct Scan<'a> {
     root: &'a Command,
     command: &'a Command,
+    /// The commands so far.
+    path: Vec<&'a str>,
     aim: Aim,
     /// Whether `--` was there.
     is_over: bool,
@@ -118,17 +98,20 @@ impl<'a> Scan<'a> {
     }
 
     fn positional(&mut self, word: &str) {
-        if self.aim.noun.is_some() && self.aim.target.is_some() {
-            return; // the value of a flag that is not known yet
+        let Some(noun) = self.aim.noun else { return self.subcommand(word) };
+        match (noun, &self.aim.target, &self.aim.message) {
+            (_, None, _) if self.command.find_subcommand(word).is_some() => self.subcommand(word),
+            (_, None, _) => self.aim.target = Some(word.to_owned()),
+            (Noun::Message(_), Some(_), None) => self.aim.message = Some(word.to_owned()),
+            _ => {} // the value of a flag that is not known yet
         }
-        match self.command.find_subcommand(word) {
-            Some(found) => {
-                self.command = found;
-                self.aim.noun = if self.aim.noun.is_none() { Noun::named(found.get_name()) } else { None };
-            }
-            None if self.aim.noun.is_some() => self.aim.target = Some(word.to_owned()),
-            None => {}
-        }
+    }
+
+    fn subcommand(&mut self, word: &str) {
+        let Some(found) = self.command.find_subcommand(word) else { return };
+        self.command = found;
+        self.path.push(found.get_name());
+        self.aim.noun = Noun::at(&self.path);
     }
 
     fn long(&mut self, flag: &str, next: Option<&OsStr>) -> bool {
@@ -174,6 +157,7 @@ impl<'a> Scan<'a> {
             "server" => self.aim.server = Some(value.to_owned()),
             "profile" => self.aim.profile = Some(value.to_owned()),
             "project" => self.aim.project = Some(PathBuf::from(value)),
+            "namespace" => self.aim.namespace = Some(value.to_owned()),
             "format" => self.aim.format = Some(value.to_owned()),
             _ => {}
         }
@@ -193,6 +177,7 @@ fn takes_value(arg: &Arg) -> bool {
 mod tests {
     use super::*;
     use crate::cli::Cli;
+    use crate::cli::line::noun::Message;
     use clap::CommandFactory as _;
 
     fn of(line: &str) -> Aim {
@@ -227,5 +212,20 @@ mod tests {
         assert_eq!(of("nexus run show run_1").noun, None);
         assert_eq!(of("nexus workflow show Checkout").noun, None);
         assert_eq!(of("nexus").noun, None);
+        assert_eq!(of("nexus fn run greet --name Ada").noun, None, "a verb of another noun");
+    }
+
+    #[test]
+    fn a_message_is_named_by_whom_it_is_for_and_itself() {
+        let found = of("nexus run signal --namespace team order-7 approve --by Ada");
+        assert_eq!(found.noun, Some(Noun::Message(Message::Signal)));
+        let names = (found.target.as_deref(), found.message.as_deref(), found.namespace.as_deref());
+        assert_eq!(names, (Some("order-7"), Some("approve"), Some("team")));
+        assert!(found.needs_schema && found.is_complete());
+        assert!(!of("nexus run query order-7 --help").is_complete());
+        assert!(!of("nexus run update order-7 Take --input 7 --async").needs_schema);
+        let found = of("nexus run signal-with-start Cart Add --id cart-1 --item tea");
+        assert_eq!((found.target.as_deref(), found.message.as_deref()), (Some("Cart"), Some("Add")));
+        assert_eq!(of("nexus batch signal Add --item tea").noun, None);
     }
 }

@@ -42,7 +42,8 @@ pub(super) fn about(command: Command, noun: Noun, operation: &Operation, flags: 
     }
     let name = shown(operation);
     let command = command.about(short).long_about(long).override_usage(usage(noun, &name, flags));
-    command.after_help(after(noun, &name, operation, flags)).mut_arg(noun.target(), |arg| arg.hide(true))
+    let command = command.after_help(after(noun, &name, operation, flags));
+    noun.targets().iter().fold(command, |command, target| command.mut_arg(target, |arg| arg.hide(true)))
 }
 
 /// Paragraphs without the line breaks of the file they were written in; lists and indented lines keep theirs.
@@ -73,7 +74,10 @@ fn shown(operation: &Operation) -> String {
 
 fn usage(noun: Noun, name: &str, flags: &[Flag]) -> String {
     let required = flags.iter().filter(|flag| flag.required && flag.path.len() == 1);
-    let mut usage = format!("nexus {} {name}", noun.name());
+    let mut usage = format!("nexus {} {name}", noun.words());
+    if noun.whole() == "message" {
+        usage.push_str(" --id <ID>");
+    }
     for flag in required.take(USAGE_FLAGS_MAX) {
         // Writing to a string cannot fail.
         let value = match flag.shape.kind {
@@ -87,7 +91,7 @@ fn usage(noun: Noun, name: &str, flags: &[Flag]) -> String {
 
 fn after(noun: Noun, name: &str, operation: &Operation, flags: &[Flag]) -> String {
     let mut text = String::new();
-    let begin = format!("  $ nexus {} {name}", noun.name());
+    let begin = format!("  $ nexus {} {name}", noun.words());
     for example in &operation.contract.examples {
         let Some(input) = example.input.as_object() else { continue };
         let title = if example.title.is_empty() { String::new() } else { format!("  {}:\n", example.title) };
@@ -98,9 +102,20 @@ fn after(noun: Noun, name: &str, operation: &Operation, flags: &[Flag]) -> Strin
         text.insert_str(0, "Examples:\n");
         text.push('\n');
     }
-    text.push_str(
-        "Every value may be @FILE or - (standard input); @@ begins a text that begins with @. Flags win over\n\
-         --input NAME=VALUE, and that over --json. A field whose flag belongs to the command is --input.NAME.",
-    );
+    let files =
+        "Every value may be @FILE or - (standard input); @@ begins a text that begins with @. Flags win over";
+    let rest = match noun {
+        Noun::Message(_) => {
+            let whole = noun.whole();
+            format!(
+                "{files}\n--{whole} JSON. A parameter whose flag belongs to the command is --{whole}.NAME."
+            )
+        }
+        _ => format!(
+            "{files}\n--input NAME=VALUE, and that over --json. A field whose flag belongs to the command is \
+             --input.NAME."
+        ),
+    };
+    text.push_str(&rest);
     text
 }

@@ -56,15 +56,48 @@ pub(crate) fn with_flags(
     if pairs.is_empty() && fields.is_empty() {
         return Ok(whole.unwrap_or_else(|| Json::Object(Map::new())));
     }
-    let Some(mut input) = whole.map_or_else(|| Some(Map::new()), |whole| whole.as_object().cloned()) else {
-        return Err(Error::new(
-            &code::INPUT_INVALID,
-            "--json is no object, so it can have no further fields",
-        )
-        .help("give an object, or leave the other inputs out"));
-    };
+    let mut input = fields_of(whole, "--json")?;
     from_pairs(&mut input, pairs, (schema, &mut texts))?;
     fields.over(input, &mut |text, flag| texts.of(text, Some(flag))).map(Json::Object)
+}
+
+/// The arguments of a message: JSON given to a flag, and flags of their own, which win over it; nothing without either.
+/// `is_read` says that standard input has been read for something else.
+pub(crate) fn arguments(
+    (text, flag): (Option<&str>, &str),
+    fields: &Given,
+    is_read: bool,
+) -> Result<Option<Json>, Error> {
+    let mut texts = Texts { is_read };
+    let whole = match text {
+        Some("-") if is_read => return Err(read_twice()),
+        Some(text) => Some(json(text, flag)?),
+        None => None,
+    };
+    texts.is_read |= text == Some("-");
+    if fields.is_empty() {
+        return Ok(whole);
+    }
+    let input = fields_of(whole, flag)?;
+    fields.over(input, &mut |text, flag| texts.of(text, Some(flag))).map(Json::Object).map(Some)
+}
+
+/// What was given as a whole, so that fields can be laid over it.
+fn fields_of(whole: Option<Json>, flag: &str) -> Result<Map<String, Json>, Error> {
+    match whole {
+        None => Ok(Map::new()),
+        Some(Json::Object(fields)) => Ok(fields),
+        Some(_) => {
+            let message = format!("{flag} is no object, so it can have no further fields");
+            Err(Error::new(&code::INPUT_INVALID, message)
+                .help("give an object, or leave the other inputs out"))
+        }
+    }
+}
+
+fn read_twice() -> Error {
+    Error::new(&code::INPUT_INVALID, "standard input is given to more than one flag")
+        .help("it can be read once; give the others @FILE")
 }
 
 /// A JSON value given to a flag: the text itself, `@FILE`, or `-` for standard input.
@@ -111,8 +144,7 @@ impl Texts {
 
     fn standard_input(&mut self, is_secret: bool) -> Result<Vec<u8>, Error> {
         if self.is_read {
-            return Err(Error::new(&code::INPUT_INVALID, "standard input is given to more than one flag")
-                .help("it can be read once; give the others @FILE"));
+            return Err(read_twice());
         }
         self.is_read = true;
         if is_secret && std::io::stdin().is_terminal() {

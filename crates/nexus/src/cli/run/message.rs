@@ -2,12 +2,17 @@
 
 use clap::Args;
 use nexus_kernel::Json;
+use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::RunId;
 use serde_json::{Map, json};
 
 use super::{acting, input};
+use crate::cli::line::message::To;
+use crate::cli::line::{self, Message, Noun};
 use crate::client::Client;
+use crate::flags::input::Given;
+use crate::flags::spell;
 use crate::output::Output;
 
 /// How long one request waits for the answer of an update before it is asked for again, in milliseconds.
@@ -27,13 +32,16 @@ pub struct MessageArgs {
     /// Where the workflow id is, when several namespaces have it
     #[arg(long)]
     namespace: Option<String>,
+    /// What was given with the handler's own flags
+    #[arg(skip)]
+    pub(super) fields: Given,
 }
 
 /// Flags of an update.
 #[derive(Debug, Args)]
 pub struct UpdateArgs {
     #[command(flatten)]
-    message: MessageArgs,
+    pub(super) message: MessageArgs,
     /// Your own id for the update; equal ids are one update
     #[arg(long, value_name = "ID")]
     update_id: Option<String>,
@@ -46,15 +54,31 @@ impl MessageArgs {
     fn to_input(&self) -> Result<Map<String, Json>, Error> {
         let mut fields = address(&self.id, self.namespace.as_deref());
         fields.insert("name".into(), self.name.as_str().into());
-        if let Some(text) = &self.input {
-            fields.insert("input".into(), input::json(text, "--input")?);
-        }
+        let input = input::arguments((self.input.as_deref(), "--input"), &self.fields, false)?;
+        fields.extend(input.map(|input| ("input".to_owned(), input)));
         Ok(fields)
+    }
+
+    /// Sends it. Who typed flags is told of flags when the run does not take what they make.
+    async fn send(
+        &self,
+        client: &Client,
+        (message, fields): (Message, Map<String, Json>),
+        output: Output,
+    ) -> Result<Json, Error> {
+        let sent = client.verb(&format!("run.{}", message.word()), Json::Object(fields)).await;
+        let to = To { message, target: &self.id, namespace: self.namespace.as_deref() };
+        match sent {
+            Err(error) if self.input.is_none() && !output.is_json() => {
+                Err(with_flag_names(client, to, &self.name, error).await)
+            }
+            sent => sent,
+        }
     }
 }
 
 /// A run as people name it: whatever does not look like a run's id is a workflow id.
-pub(super) fn address(id: &str, namespace: Option<&str>) -> Map<String, Json> {
+pub(in crate::cli) fn address(id: &str, namespace: Option<&str>) -> Map<String, Json> {
     let mut fields = Map::new();
     fields.insert(RunId::field_of(id).into(), id.into());
     if let Some(namespace) = namespace {
@@ -63,9 +87,23 @@ pub(super) fn address(id: &str, namespace: Option<&str>) -> Map<String, Json> {
     fields
 }
 
+/// What is wrong with the arguments of a message, told with its flags. Whoever does not tell of handlers leaves it as it is.
+pub(super) async fn with_flag_names(client: &Client, to: To<'_>, name: &str, error: Error) -> Error {
+    if error.code() != &code::INPUT_INVALID {
+        return error;
+    }
+    match to.handler(client, name).await {
+        Ok(handler) => {
+            let target = spell::line(&[to.target.to_owned(), name.to_owned()]);
+            line::with_flag_names(error, Noun::Message(to.message), &target, &handler.input)
+        }
+        Err(_) => error,
+    }
+}
+
 /// Sends a signal.
 pub(super) async fn signal(client: &Client, args: &MessageArgs, output: Output) -> Result<(), Error> {
-    let sent = acting(client)?.verb("run.signal", Json::Object(args.to_input()?)).await?;
+    let sent = args.send(acting(client)?, (Message::Signal, args.to_input()?), output).await?;
     if output.is_json() {
         output.json(&sent);
     } else {
@@ -77,7 +115,7 @@ pub(super) async fn signal(client: &Client, args: &MessageArgs, output: Output) 
 
 /// Asks a query. The answer is data.
 pub(super) async fn query(client: &Client, args: &MessageArgs, output: Output) -> Result<(), Error> {
-    let mut answered = client.verb("run.query", Json::Object(args.to_input()?)).await?;
+    let mut answered = args.send(client, (Message::Query, args.to_input()?), output).await?;
     output.json(&answered.get_mut("answer").map(Json::take).unwrap_or_default());
     Ok(())
 }
@@ -91,7 +129,7 @@ pub(super) async fn update(client: &Client, args: UpdateArgs, output: Output) ->
     let stage = if args.detach { "accepted" } else { "completed" };
     input.insert("wait".into(), stage.into());
     input.insert("wait_ms".into(), json!(WAIT_MS));
-    let told = acting(client)?.verb("run.update", Json::Object(input)).await?;
+    let told = args.message.send(acting(client)?, (Message::Update, input), output).await?;
     answered(client, (&args.message.name, args.detach), told, output).await
 }
 

@@ -9,6 +9,7 @@ use super::message::answered;
 use super::options::OptionArgs;
 use super::{acting, input, show_input};
 use crate::client::Client;
+use crate::flags::input::Given;
 use crate::output::Output;
 
 /// A message, and the run that is started for it when none is open.
@@ -35,13 +36,16 @@ pub struct WithStartArgs {
     request_id: Option<String>,
     #[command(flatten)]
     options: OptionArgs,
+    /// What was given with the handler's own flags
+    #[arg(skip)]
+    pub(super) fields: Given,
 }
 
 /// Flags of an update with a start.
 #[derive(Debug, Args)]
 pub struct UpdateWithStartArgs {
     #[command(flatten)]
-    with: WithStartArgs,
+    pub(super) with: WithStartArgs,
     /// Do not wait for the answer
     #[arg(long = "async")]
     detach: bool,
@@ -49,16 +53,16 @@ pub struct UpdateWithStartArgs {
 
 impl WithStartArgs {
     /// The fields of the operation; `kind` is the name of the message's own.
-    async fn fields(&self, client: &Client, kind: &str) -> Result<Map<String, Json>, Error> {
+    async fn to_input(&self, client: &Client, kind: &str) -> Result<Map<String, Json>, Error> {
         let shown = client.verb("workflow.show", show_input(&self.workflow)).await?;
         let mut fields = self.options.fields()?;
         fields.insert("workflow".into(), self.workflow.as_str().into());
         fields.insert("workflow_id".into(), self.id.as_str().into());
         fields.insert("input".into(), input::given(&self.inputs, self.json.as_deref(), shown.get("input"))?);
         fields.insert(kind.to_owned(), self.name.as_str().into());
-        if let Some(text) = &self.message {
-            fields.insert(format!("{kind}_input"), input::json(text, "--message")?);
-        }
+        let is_read = self.json.as_deref() == Some("-");
+        let message = input::arguments((self.message.as_deref(), "--message"), &self.fields, is_read)?;
+        fields.extend(message.map(|message| (format!("{kind}_input"), message)));
         Ok(fields)
     }
 }
@@ -66,7 +70,7 @@ impl WithStartArgs {
 /// Signals the open run of an id, or starts one for it. The run's id is data.
 pub(super) async fn signal(client: &Client, args: &WithStartArgs, output: Output) -> Result<(), Error> {
     let client = acting(client)?;
-    let mut fields = args.fields(client, "signal").await?;
+    let mut fields = args.to_input(client, "signal").await?;
     fields.extend(args.request_id.as_deref().map(|id| ("request_id".to_owned(), id.into())));
     let told = client.verb("run.signal-with-start", Json::Object(fields)).await?;
     if output.is_json() {
@@ -82,7 +86,7 @@ pub(super) async fn signal(client: &Client, args: &WithStartArgs, output: Output
 /// Updates the open run of an id, or starts one for it, and waits for the answer.
 pub(super) async fn update(client: &Client, args: &UpdateWithStartArgs, output: Output) -> Result<(), Error> {
     let client = acting(client)?;
-    let mut fields = args.with.fields(client, "update").await?;
+    let mut fields = args.with.to_input(client, "update").await?;
     fields.extend(args.with.request_id.as_deref().map(|id| ("update_id".to_owned(), id.into())));
     let stage = if args.detach { "accepted" } else { "completed" };
     fields.insert("wait".into(), json!(stage));
