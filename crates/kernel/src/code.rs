@@ -189,6 +189,10 @@ codes! {
     TOKEN_EXPOSED = "NX-2706", "a credential would travel in the open", 422, Usage;
     /// A line of `nexus shell` cannot be taken apart.
     SHELL_LINE = "NX-2707", "a line cannot be understood", 422, Usage;
+    /// A file of certificate authorities that the command line is to trust cannot be used.
+    CA_INVALID = "NX-2708", "the file of authorities cannot be used", 422, Usage;
+    /// A server, or what stands before it, does not let the caller in.
+    ACCESS_REFUSED = "NX-2709", "the server refuses the caller", 403, Auth;
     /// The run failed.
     RUN_FAILED = "NX-3001", "the run failed", 422, Failed;
     /// The run was cancelled, terminated or ran out of time.

@@ -67,6 +67,9 @@ pub struct Global {
     /// Talk to the server of this profile; `local` is the project's own, or none at all (or `NEXUS_PROFILE`)
     #[arg(long, global = true, value_name = "NAME", conflicts_with = "server")]
     pub profile: Option<String>,
+    /// Trust the authorities of this PEM file too, for https; a profile keeps one of its own (or `NEXUS_CA`)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// The session that calls belong to (or `NEXUS_SESSION`)
     #[arg(long, global = true, value_name = "ID")]
     pub session: Option<String>,
@@ -267,7 +270,7 @@ async fn noun(global: &Global, command: Command, output: Output) -> Result<(), E
         Command::Session { verb } => session::session(global, verb, output).await,
         Command::Activity { verb } => activity::activity(global, verb, output).await,
         Command::Function { verb } => function::function(global, *verb, output).await,
-        Command::Profile { verb } => profile::profile(verb, output),
+        Command::Profile { verb } => profile::profile(global, verb, output),
         Command::Mcp { verb } => mcp::mcp(global, verb, output).await,
         Command::Config { verb } => {
             config::config(verb, output);

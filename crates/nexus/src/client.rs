@@ -19,10 +19,11 @@ use serde_json::Map;
 use crate::address;
 use crate::cli::Global;
 use crate::node::{Node, Purpose};
+use crate::outbound::tls;
 use crate::output::Output;
 use crate::profile::{self, Profiles};
 use crate::project::Project;
-use place::{Place, Server, place};
+use place::{Ca, Place, Server, place};
 pub(crate) use remote::Remote;
 pub use remote::check_url;
 
@@ -118,8 +119,16 @@ impl Client {
             return Remote::connect(&server, session).await.map(Some);
         }
         match address::read(&global.project) {
-            // What is left of a server that was killed names an address where nobody answers.
-            Some(url) => Ok(Remote::connect(&Server::own(url), session).await.ok()),
+            Some(url) => {
+                let own = Server { ca: Ca::named(global, &place::env), ..Server::own(url) };
+                match Remote::connect(&own, session).await {
+                    Ok(remote) => Ok(Some(remote)),
+                    // Somebody answers there, and is not trusted: to go on without would be another project's work.
+                    Err(error) if tls::is_fault(&error) || error.code() == &code::CA_INVALID => Err(error),
+                    // What is left of a server that was killed names an address where nobody answers.
+                    Err(_) => Ok(None),
+                }
+            }
             None => Ok(None),
         }
     }

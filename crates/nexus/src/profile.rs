@@ -51,6 +51,8 @@ pub struct Profile {
     pub token: Option<Secret>,
     /// The environment variable that holds the credential instead.
     pub token_env: Option<String>,
+    /// A PEM file with the authorities that vouch for it, beside the system's.
+    pub ca: Option<PathBuf>,
 }
 
 /// All of a user's profiles.
@@ -149,6 +151,7 @@ impl Profiles {
             text += &pair("url", &profile.url);
             text.extend(profile.token.iter().map(|token| pair("token", token.reveal())));
             text.extend(profile.token_env.iter().map(|variable| pair("token_env", variable)));
+            text.extend(profile.ca.iter().map(|file| pair("ca", &file.to_string_lossy())));
         }
         text
     }
@@ -191,7 +194,12 @@ mod tests {
 
     fn one(name: &str, token: &str) -> Profiles {
         let token = Some(Secret::new(token));
-        let profile = Profile { url: "https://nexus.example".into(), token, token_env: None };
+        let profile = Profile {
+            url: "https://nexus.example".into(),
+            token,
+            token_env: None,
+            ca: Some("/etc/ca.pem".into()),
+        };
         Profiles { current: Some(name.to_owned()), profiles: [(name.to_owned(), profile)].into() }
     }
 

@@ -54,7 +54,7 @@ impl HttpActivity {
             return tls::plain(builder);
         }
         let made = tls::secure(builder, project.config.http.ca_path(&project.root).as_deref());
-        made.inspect_err(|fault| tracing::warn!(code = fault.code.id, "{}", fault.message))
+        made.inspect_err(|fault| tracing::warn!(code = fault.code.id, "{}", fault.advice()))
     }
 
     /// One attempt.

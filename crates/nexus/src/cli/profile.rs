@@ -1,12 +1,16 @@
 //! `nexus profile add|list|show|use|remove`: servers by name.
 
+use std::path::{Path, PathBuf};
+
 use clap::Subcommand;
 use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use serde_json::json;
 
+use crate::cli::Global;
 use crate::client::check_url;
+use crate::client::place::Ca;
 use crate::output::Output;
 use crate::profile::{self, LOCAL, Profile, Profiles, Secret};
 
@@ -15,7 +19,7 @@ use super::run::input;
 /// What can be done with profiles.
 #[derive(Debug, Subcommand)]
 pub enum ProfileVerb {
-    /// Add a server by name, or change it
+    /// Add a server by name, or change it; `--ca FILE` is kept with it
     Add {
         /// A name of your choice
         name: String,
@@ -52,7 +56,7 @@ pub enum ProfileVerb {
 }
 
 /// Carries the command out.
-pub fn profile(verb: ProfileVerb, output: Output) -> Result<(), Error> {
+pub fn profile(global: &Global, verb: ProfileVerb, output: Output) -> Result<(), Error> {
     let file = profile::file()?;
     let mut profiles = Profiles::read(&file)?;
     match verb {
@@ -60,7 +64,8 @@ pub fn profile(verb: ProfileVerb, output: Output) -> Result<(), Error> {
         ProfileVerb::Show { name } => show(&profiles, name, output)?,
         ProfileVerb::Add { name, url, token, token_env, is_used } => {
             let token = token.map(|token| secret(&token)).transpose()?;
-            add(&mut profiles, &name, Profile { url, token, token_env })?;
+            let ca = global.ca.as_deref().map(authorities).transpose()?;
+            add(&mut profiles, &name, Profile { url, token, token_env, ca })?;
             if is_used {
                 profiles.current = Some(name.clone());
             }
@@ -99,6 +104,16 @@ fn add(profiles: &mut Profiles, name: &str, profile: Profile) -> Result<(), Erro
     Ok(())
 }
 
+/// A file of authorities as it is kept: its whole path, because commands are run in other folders. It is read first.
+fn authorities(file: &Path) -> Result<PathBuf, Error> {
+    let given = Ca { file: file.to_owned(), because: "--ca".to_owned() };
+    given.read()?;
+    std::path::absolute(file).map_err(|error| {
+        Error::new(&code::CA_INVALID, format!("{} has no whole path: {error}", file.display()))
+            .help("give the whole path")
+    })
+}
+
 /// A credential, from anywhere but the command line, which other users of the machine can see.
 fn secret(given: &str) -> Result<Secret, Error> {
     if given != "-" && !given.starts_with('@') {
@@ -122,6 +137,7 @@ fn told(name: &str, profile: &Profile, profiles: &Profiles) -> Json {
         "name": name,
         "url": profile.url,
         "credential": credential(profile),
+        "ca": profile.ca,
         "current": profiles.current.as_deref() == Some(name),
     })
 }

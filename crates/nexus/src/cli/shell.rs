@@ -71,9 +71,11 @@ pub async fn shell(global: &Global, args: &ShellArgs, output: Output) -> Result<
 fn before(global: &Global) -> Vec<OsString> {
     let format = global.format.to_possible_value().filter(|_| global.format != Format::Table);
     let format = format.map(|it| it.get_name().to_owned());
+    let ca = global.ca.as_ref().map(|file| file.display().to_string());
     let given = [
         ("server", &global.server),
         ("profile", &global.profile),
+        ("ca", &ca),
         ("session", &global.session),
         ("format", &format),
     ];
@@ -218,6 +220,7 @@ impl Shell {
             let word = word.to_string_lossy();
             match word.split_once('=').map(|(name, _)| name) {
                 Some("--server" | "--profile") => !names_place,
+                Some("--ca") => !names_place && !says("--ca"),
                 Some(name @ ("--session" | "--format")) => !says(name),
                 _ => true,
             }

@@ -1,9 +1,13 @@
 //! Where a command is carried out: flag, then environment, then profile, then the project.
 
+use std::path::PathBuf;
+
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use rustls::pki_types::CertificateDer;
 
 use crate::cli::Global;
+use crate::outbound::tls;
 use crate::profile::{LOCAL, Profiles, Secret};
 
 /// Where a command goes.
@@ -22,6 +26,8 @@ pub struct Server {
     pub url: String,
     /// What it is shown as a credential.
     pub token: Option<Secret>,
+    /// Whom to trust beside the system's authorities.
+    pub ca: Option<Ca>,
     /// What named it, for people.
     pub because: String,
 }
@@ -29,7 +35,35 @@ pub struct Server {
 impl Server {
     /// The server that serves the project.
     pub fn own(url: String) -> Server {
-        Server { url, token: None, because: "the project's own server".to_owned() }
+        Server { url, token: None, ca: None, because: "the project's own server".to_owned() }
+    }
+}
+
+/// A PEM file of authorities to trust.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ca {
+    /// The file.
+    pub file: PathBuf,
+    /// What named it, for people.
+    pub because: String,
+}
+
+impl Ca {
+    /// The authorities that were named for this command, if any were: by flag, else by the environment.
+    pub fn named(global: &Global, env: &dyn Fn(&str) -> Option<String>) -> Option<Ca> {
+        let of = |file: PathBuf, because: &str| Ca { file, because: because.to_owned() };
+        let by_env = || env("NEXUS_CA").map(|file| of(file.into(), "NEXUS_CA"));
+        global.ca.clone().map(|file| of(file, "--ca")).or_else(by_env)
+    }
+
+    /// The certificates in the file. One that cannot be used is an error whether they are needed or not.
+    pub(crate) fn read(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
+        tls::authorities(&self.file).map_err(|why| {
+            let message =
+                format!("{}, which {} names, cannot be used: {why}", self.file.display(), self.because);
+            Error::new(&code::CA_INVALID, message)
+                .help("name a PEM file with the certificates of authorities")
+        })
     }
 }
 
@@ -49,31 +83,33 @@ pub fn place(
 ) -> Result<Place, Error> {
     let named = |url: String, because: &str| {
         let token = env("NEXUS_TOKEN").map(|token| Secret::new(&token));
-        Ok(Place::Server(Server { url, token, because: because.to_owned() }))
+        let ca = Ca::named(global, env);
+        Ok(Place::Server(Server { url, token, ca, because: because.to_owned() }))
     };
     if let Some(url) = &global.server {
         return named(url.clone(), "--server");
     }
+    let flag = Ca::named(global, &|_| None);
     if let Some(name) = &global.profile {
-        return of_profile(name, env, "--profile", profiles);
+        return of_profile((name, "--profile"), env, flag, profiles);
     }
     if let Some(url) = env("NEXUS_SERVER") {
         return named(url, "NEXUS_SERVER");
     }
     if let Some(name) = env("NEXUS_PROFILE") {
-        return of_profile(&name, env, "NEXUS_PROFILE", profiles);
+        return of_profile((&name, "NEXUS_PROFILE"), env, flag, profiles);
     }
     let profiles = profiles()?;
     match profiles.current.clone() {
-        Some(name) => of_profile(&name, env, "`nexus profile use`", || Ok(profiles)),
+        Some(name) => of_profile((&name, "`nexus profile use`"), env, flag, || Ok(profiles)),
         None => Ok(Place::Project),
     }
 }
 
 fn of_profile(
-    name: &str,
+    (name, because): (&str, &str),
     env: &dyn Fn(&str) -> Option<String>,
-    because: &str,
+    flag: Option<Ca>,
     profiles: impl FnOnce() -> Result<Profiles, Error>,
 ) -> Result<Place, Error> {
     if name == LOCAL {
@@ -92,8 +128,10 @@ fn of_profile(
         })?)),
         (None, None) => None,
     };
+    let own = |file: PathBuf| Ca { file, because: format!("profile {name}") };
+    let ca = flag.or_else(|| profile.ca.clone().map(own));
     let because = format!("profile {name} of {because}");
-    Ok(Place::Server(Server { url: profile.url.clone(), token, because }))
+    Ok(Place::Server(Server { url: profile.url.clone(), token, ca, because }))
 }
 
 #[cfg(test)]
@@ -107,6 +145,7 @@ mod tests {
         Global {
             server: text(server),
             profile: text(profile),
+            ca: None,
             session: None,
             project: ".".into(),
             format: Format::Table,
@@ -119,6 +158,7 @@ mod tests {
             url: url.to_owned(),
             token: token.map(Secret::new),
             token_env: token_env.map(ToOwned::to_owned),
+            ca: token.map(|_| "prod.pem".into()),
         };
         let all = [
             ("prod".to_owned(), of("https://prod", Some("prod-token"), None)),
@@ -172,5 +212,23 @@ mod tests {
         assert_eq!(flag.1, "", "the token of a profile is not shown to a server that was named otherwise");
         let missing = chosen(&global(None, Some("test")), &token, None).unwrap_err();
         assert!(missing.contains("TEST_TOKEN, which is not set"), "{missing}");
+    }
+
+    #[test]
+    fn authorities_are_those_of_the_server_that_is_asked() {
+        let env =
+            |name: &str| Some("env.pem".to_owned()).filter(|_| matches!(name, "NEXUS_CA" | "TEST_TOKEN"));
+        let ca = |global: &Global| match place(global, &env, || Ok(profiles(None))).unwrap() {
+            Place::Server(server) => server.ca.map(|ca| (ca.file.display().to_string(), ca.because)),
+            Place::Project => None,
+        };
+        let pair = |file: &str, because: &str| Some((file.to_owned(), because.to_owned()));
+        assert_eq!(ca(&global(Some("https://h"), None)), pair("env.pem", "NEXUS_CA"));
+        assert_eq!(ca(&global(None, Some("prod"))), pair("prod.pem", "profile prod"));
+        assert_eq!(ca(&global(None, Some("test"))), None, "the environment says nothing of profiles");
+        for named in [global(Some("https://h"), None), global(None, Some("prod"))] {
+            let named = Global { ca: Some("flag.pem".into()), ..named };
+            assert_eq!(ca(&named), pair("flag.pem", "--ca"));
+        }
     }
 }

@@ -14,13 +14,17 @@ use nexus_kernel::port::runs::RunStatus;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{RequestBuilder, Url};
 
-use crate::client::place::Server;
+use crate::client::place::{Ca, Server};
 use crate::client::{self, StartCall, described};
 use crate::outbound::tls;
 use crate::profile::Secret;
 
 /// One request waits at most this long for a run, then asks again: proxies drop silent connections.
 const WAIT: &str = "25s";
+
+/// What to do about a server that is not trusted.
+const TRUST: &str = "the command line trusts the system's authorities (or those of SSL_CERT_FILE in their place), and \
+                     those of a PEM file of yours: --ca FILE, NEXUS_CA, or `nexus profile add` with --ca";
 
 /// Tells a server that a command line is calling, and which.
 const CLI_HEADER: &str = "x-nexus-cli";
@@ -95,11 +99,10 @@ impl Remote {
             Some(path) => builder.unix_socket(path.as_path()),
             None => builder,
         };
+        let own = server.ca.as_ref().map(Ca::read).transpose()?.unwrap_or_default();
         let is_secure = address.base.scheme() == "https";
-        let http = if is_secure { tls::secure(builder, None) } else { tls::plain(builder) };
-        let http = http.map_err(|fault| {
-            Error::new(fault.code, fault.message).help("`nexus explain` with this code says what to do")
-        })?;
+        let http = if is_secure { tls::trusting(builder, own) } else { tls::plain(builder) };
+        let http = http.map_err(|fault| Error::new(fault.code, fault.message).help(TRUST))?;
         let (shown, because) = (server.url.clone(), server.because.clone());
         let remote = Remote { http, base: address.base, shown, because };
         remote.send(remote.http.get(remote.url(&["health"], &[]))).await?;
@@ -127,7 +130,7 @@ impl Remote {
         let unreachable = |error: &reqwest::Error| {
             if let Some(fault) = tls::fault(error) {
                 return Error::new(fault.code, format!("no answer from {}: {}", self.shown, fault.message))
-                    .help("the command line trusts the system's authorities and those of SSL_CERT_FILE");
+                    .help(TRUST);
             }
             let why = if error.is_connect() { "nobody listens there" } else { "the connection broke" };
             Error::new(&code::SERVER_UNREACHABLE, format!("no answer from {}: {why}", self.shown)).help(
@@ -149,6 +152,13 @@ impl Remote {
     }
 
     fn not_nexus(&self, status: u16) -> Error {
+        if matches!(status, 401 | 403) {
+            let message = format!("{} answers with {status}: it does not let this caller in", self.shown);
+            return Error::new(&code::ACCESS_REFUSED, message).help(
+                "what stands before the server wants a credential, or another one: NEXUS_TOKEN, or a profile with \
+                 --token or --token-env",
+            );
+        }
         Error::new(
             &code::SERVER_UNREACHABLE,
             format!("{} answers with {status}, but not as a Nexus server", self.shown),

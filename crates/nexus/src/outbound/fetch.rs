@@ -56,7 +56,7 @@ impl Fetcher {
         let (client, insecure) = match tls::secure(builder(), ca_file) {
             Ok(client) => (Ok(client), None),
             Err(fault) => {
-                tracing::warn!(code = fault.code.id, "{}", fault.message);
+                tracing::warn!(code = fault.code.id, "{}", fault.advice());
                 (tls::plain(builder()), Some(fault))
             }
         };
@@ -126,7 +126,7 @@ async fn answer(url: Url, redirected: bool, mut response: Response) -> Result<An
 }
 
 fn insecure(url: &Url, fault: &Fault) -> OpError {
-    error("NetworkError", fault.code, format!("{}: {}", origin(url), fault.message))
+    error("NetworkError", fault.code, format!("{}: {}", origin(url), fault.advice()))
 }
 
 /// Why a request got no answer.

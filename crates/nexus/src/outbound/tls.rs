@@ -25,23 +25,35 @@ pub(crate) struct Fault {
     pub(crate) type_name: &'static str,
     /// For people; without the code.
     pub(crate) message: String,
+    /// What a project can do about it, if anything.
+    remedy: &'static str,
 }
 
 impl Fault {
     fn new(code: &'static Code, type_name: &'static str, message: impl Into<String>) -> Fault {
-        Fault { code, type_name, message: message.into() }
+        Fault { code, type_name, message: message.into(), remedy: "" }
     }
 
     /// No authority is known, so no certificate could ever be trusted.
     fn no_roots() -> Fault {
-        let message = "this system has no certificate authorities; install them (on Debian, the package \
-                       ca-certificates), or name a file of your own with `ca_file` under [http]";
-        Fault::new(&code::TLS_NO_ROOTS, "TlsNoRoots", message)
+        let fault =
+            Fault::new(&code::TLS_NO_ROOTS, "TlsNoRoots", "this system has no certificate authorities");
+        let remedy = "install them (on Debian, the package ca-certificates), or name a file of your own with \
+                      `ca_file` under [http]";
+        Fault { remedy, ..fault }
     }
 
-    /// The message with its code, for places that show messages only.
+    /// The message with what a project can do about it.
+    pub(crate) fn advice(&self) -> String {
+        if self.remedy.is_empty() {
+            return self.message.clone();
+        }
+        format!("{}; {}", self.message, self.remedy)
+    }
+
+    /// The same with its code, for places that show messages only.
     pub(crate) fn text(&self) -> String {
-        format!("{} ({})", self.message, self.code.id)
+        format!("{} ({})", self.advice(), self.code.id)
     }
 
     /// As the failure of an attempt. It is tried again: certificates are renewed and files installed while runs wait.
@@ -84,7 +96,24 @@ pub(crate) fn secure(builder: ClientBuilder, ca_file: Option<&Path>) -> Result<C
             return Err(Fault::new(&code::TLS_NO_ROOTS, "TlsNoRoots", message));
         }
     };
+    trusting(builder, own)
+}
+
+/// The same with authorities that have been read.
+pub(crate) fn trusting(builder: ClientBuilder, own: Vec<CertificateDer<'static>>) -> Result<Client, Fault> {
     build(builder, roots(own)?)
+}
+
+/// Whether an error tells of a secure connection that could not be made.
+pub(crate) fn is_fault(error: &Error) -> bool {
+    let codes = [
+        &code::TLS_FAILED,
+        &code::TLS_UNTRUSTED,
+        &code::TLS_WRONG_NAME,
+        &code::TLS_EXPIRED,
+        &code::TLS_NO_ROOTS,
+    ];
+    codes.iter().any(|code| error.code().id == code.id)
 }
 
 /// A client for plain connections. It trusts nobody, and reads no file for it.
@@ -164,12 +193,14 @@ fn of(error: &rustls::Error) -> Fault {
             Fault::new(&code::TLS_EXPIRED, "TlsExpired", "the server's certificate is not valid yet")
         }
         // A bad signature is one of another authority with the name of one that we trust.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => Fault::new(
-            &code::TLS_UNTRUSTED,
-            "TlsUntrusted",
-            "the server's certificate is signed by nobody whom we trust; name a private authority with `ca_file` \
-             under [http]",
-        ),
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Fault {
+            remedy: "name a private authority with `ca_file` under [http]",
+            ..Fault::new(
+                &code::TLS_UNTRUSTED,
+                "TlsUntrusted",
+                "the server's certificate is signed by nobody whom we trust",
+            )
+        },
         other => {
             let message = format!("the server's certificate cannot be trusted: {other}");
             Fault::new(&code::TLS_UNTRUSTED, "TlsUntrusted", message)

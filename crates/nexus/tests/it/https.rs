@@ -1,5 +1,6 @@
 //! HTTP activities over `https`, with authorities and services of the tests' own.
 
+mod cli;
 mod service;
 
 use std::io::{Read as _, Write as _};

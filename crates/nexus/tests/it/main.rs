@@ -21,6 +21,7 @@ mod doors;
 mod drift;
 mod events;
 mod examples;
+mod exits;
 mod fetch;
 mod flags;
 mod function;

@@ -130,37 +130,3 @@ fn what_can_be_run_is_told_without_running_it() {
     let help = project.nexus(&["run", "Add", "--help"]).ok().stdout();
     assert!(help.contains("two numbers:\n  $ nexus run Add --a 1 --b 2"), "{help}");
 }
-
-/// Every exit code, through a server and without one.
-#[test]
-fn exit_codes_are_the_same_everywhere() {
-    let project = project();
-    project.write("workflows/wait.twf", "workflow Wait() -> (any):\n    signal Go():\n        ...\n    await signal Go\n    close complete(1)\n");
-    let cases: &[(i32, &[&str])] = &[
-        (0, &["run", "Add", "--a", "1"]),
-        (1, &["run", "Sad", "--why", "x"]),
-        (2, &["run", "Add", "--a", "x"]),
-        (2, &["run", "Add", "--nothing"]),
-        (2, &["call", "run.list", "--limit", "-1"]),
-        (4, &["run", "Nowhere"]),
-        (4, &["call", "run.nothing"]),
-        (4, &["run", "show", "run_0688ab1tdpv3h9m5x7cq2wnk4e"]),
-        (5, &["run", "list", "--server", "http://127.0.0.1:1"]),
-        (6, &["run", "Wait", "--timeout", "50ms"]),
-    ];
-    for served in [false, true] {
-        let _server = served.then(|| project.serve());
-        for (code, line) in cases {
-            for format in ["table", "json"] {
-                let ran = project.nexus(&[line, &["--format", format][..]].concat());
-                assert_eq!(
-                    ran.code(),
-                    *code,
-                    "{line:?} served: {served}\n{}\n{}",
-                    ran.stdout(),
-                    ran.stderr()
-                );
-            }
-        }
-    }
-}

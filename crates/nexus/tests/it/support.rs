@@ -80,7 +80,7 @@ impl Project {
 pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nexus"));
     command.current_dir(folder).env("NO_COLOR", "1").env("COLUMNS", "100");
-    for name in ["NEXUS_SERVER", "NEXUS_PROFILE", "NEXUS_TOKEN", "NEXUS_SESSION"] {
+    for name in ["NEXUS_SERVER", "NEXUS_PROFILE", "NEXUS_TOKEN", "NEXUS_SESSION", "NEXUS_CA"] {
         command.env_remove(name);
     }
     command.env("NEXUS_CONFIG_DIR", folder.join("config-of-the-user"));
@@ -190,7 +190,7 @@ impl Server {
             .spawn()
             .unwrap();
         let url = first_line(&mut process);
-        assert!(url.starts_with("http://"), "{url:?}: {}", server_log(folder));
+        assert!(url.starts_with("http"), "{url:?}: {}", server_log(folder));
         Server { process, url }
     }
 

@@ -25,6 +25,8 @@ pub struct Aim {
     pub server: Option<String>,
     /// `--profile`
     pub profile: Option<String>,
+    /// `--ca`
+    pub ca: Option<PathBuf>,
     /// `--project`
     pub project: Option<PathBuf>,
     /// `--format`
@@ -47,6 +49,7 @@ impl Aim {
         Global {
             server: self.server.clone(),
             profile: self.profile.clone(),
+            ca: self.ca.clone(),
             session: None,
             project: self.project.clone().unwrap_or_else(|| PathBuf::from(".")),
             format: Format::Table,
@@ -156,6 +159,7 @@ impl<'a> Scan<'a> {
         match id {
             "server" => self.aim.server = Some(value.to_owned()),
             "profile" => self.aim.profile = Some(value.to_owned()),
+            "ca" => self.aim.ca = Some(PathBuf::from(value)),
             "project" => self.aim.project = Some(PathBuf::from(value)),
             "namespace" => self.aim.namespace = Some(value.to_owned()),
             "format" => self.aim.format = Some(value.to_owned()),

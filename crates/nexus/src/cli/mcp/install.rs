@@ -101,6 +101,9 @@ fn command(global: &Global, root: &Path, subset: Option<&str>) -> Result<(String
     if let Some(server) = &global.server {
         arguments.extend(["--server".to_owned(), server.clone()]);
     }
+    if let Some(ca) = global.ca.as_ref().and_then(|file| std::path::absolute(file).ok()) {
+        arguments.extend(["--ca".to_owned(), ca.display().to_string()]);
+    }
     Ok((program.display().to_string(), arguments))
 }
 
