@@ -3,7 +3,8 @@
 //! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine durable sandbox fairness rest streams process`) only
 //! those; `job` does what `benches/peers` do; `sandbox soak [SECONDS]` runs functions, one in ten of them hostile, and compares what the process holds
 //! before and after; `sandbox million` does so with a million good ones; `sandbox fuzz [SECONDS [TARGET]]` runs each target of the sandbox that long; `sandbox scripts [COUNT [SEED]]` prints scripts and their results for
-//! `benches/peers/sandbox/differ`; `simulate COUNT [FROM]` lives through the worlds of that many seeds instead. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
+//! `benches/peers/sandbox/differ`; `soak --minutes N` puts the real server under a steady mix of everything for so long and fails when it grows or answers
+//! what nobody expected; `simulate COUNT [FROM]` lives through the worlds of that many seeds instead. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
 
 mod durable;
 mod engine;
@@ -16,6 +17,7 @@ mod process;
 mod rest;
 mod sandbox;
 mod simulate;
+mod soak;
 mod store;
 mod streams;
 mod table;
@@ -68,6 +70,11 @@ fn main() -> Result<()> {
     }
     if given.first().is_some_and(|name| name == "simulate") {
         return simulate::run(given.get(1..).unwrap_or_default());
+    }
+    if let [name, rest @ ..] = given.as_slice()
+        && name == "soak"
+    {
+        return soak::run(rest);
     }
     let names: Vec<&str> =
         if given.is_empty() { ALL.to_vec() } else { given.iter().map(String::as_str).collect() };

@@ -24,7 +24,9 @@ pub mod tls;
 pub mod webhook;
 
 pub use channel::mcp::content::{McpArgument, McpContent, McpPrompt, McpShelf, McpSubset, Values};
+pub use channel::mcp::line::{Line, Lines};
 pub use channel::mcp::mcp_tools;
+pub use channel::mcp::message::{Unreadable, read as read_message};
 pub use channel::mcp::stdio::McpStdio;
 pub use channel::rest::PATHS;
 pub use channel::rest::health::{Check, Checking, Pages};

@@ -156,6 +156,9 @@ pub const MCP_FOUND_MAX: usize = 50;
 /// Longest question for tools, in bytes.
 pub const MCP_SEARCH_BYTES_MAX: usize = 1_000;
 
+/// Longest id that is given back to whoever sent an MCP message that cannot be read, in bytes.
+pub const MCP_ID_BYTES_MAX: usize = 128;
+
 /// Most connections of `/ws` at a time.
 pub const SOCKETS_MAX: usize = 10_000;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use hyper::body::Incoming;
+use hyper::rt::Timer as _;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -14,7 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use nexus_kernel::error::Error;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::task::Shutdown;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tower_http::compression::Compression;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -28,8 +29,8 @@ use crate::channel::socket::Sockets;
 use crate::front::{Front, FrontService};
 use crate::guard::Guard;
 use crate::limits::{
-    ACCEPT_RETRY_MILLIS, COMPRESSED_BYTES_MIN, CONNECTIONS_MAX, DRAIN_SECONDS_MAX, HEADER_BYTES_MAX,
-    HEADER_SECONDS_MAX, REQUESTS_MAX, STREAMS_MAX,
+    ACCEPT_RETRY_MILLIS, BODY_SECONDS_MAX, COMPRESSED_BYTES_MIN, CONNECTIONS_MAX, DRAIN_SECONDS_MAX,
+    HEADER_BYTES_MAX, HEADER_SECONDS_MAX, REQUESTS_MAX, STREAMS_MAX,
 };
 use crate::listener::{Accepted, Listener};
 use crate::pipeline::Pipeline;
@@ -46,6 +47,8 @@ pub struct Options {
     allowed_hosts: Vec<String>,
     allowed_origins: Vec<String>,
     drain: Duration,
+    head_time_max: Duration,
+    body_time_max: Duration,
     requests_max: usize,
     inbound: Inbound,
 }
@@ -63,6 +66,8 @@ impl Options {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             drain: Duration::from_secs(DRAIN_SECONDS_MAX),
+            head_time_max: Duration::from_secs(HEADER_SECONDS_MAX),
+            body_time_max: Duration::from_secs(BODY_SECONDS_MAX),
             requests_max: REQUESTS_MAX,
             inbound: Inbound::default(),
         }
@@ -119,6 +124,17 @@ impl Options {
     pub fn drain(self, drain: Duration) -> Options {
         Options { drain, ..self }
     }
+
+    /// How long a client may take to send the head of a request, counted from when it could begin. Then the connection
+    /// is closed.
+    pub fn head_time_max(self, head_time_max: Duration) -> Options {
+        Options { head_time_max, ..self }
+    }
+
+    /// How long a client may take to send the body of a request. Then it is refused.
+    pub fn body_time_max(self, body_time_max: Duration) -> Options {
+        Options { body_time_max, ..self }
+    }
 }
 
 /// The gateway: accepts connections until it is told to stop. Code in this process goes through its [`Pipeline`].
@@ -126,6 +142,7 @@ pub struct Gateway {
     doors: Vec<Door>,
     clock: SharedClock,
     drain: Duration,
+    head_time_max: Duration,
     sockets: Sockets,
 }
 
@@ -142,11 +159,12 @@ impl Gateway {
         let told = HeaderValue::from_str(&version).map_err(|error| Error::internal(error.to_string()))?;
         let clock = Arc::clone(pipeline.clock());
         let shelf = mcp.unwrap_or_else(|| McpShelf::new(pipeline.secret()));
-        let mcp = mcp::router(McpServer::new(pipeline.clone(), shelf, &version));
+        let mcp = mcp::router(McpServer::new(pipeline.clone(), shelf, &version), options.body_time_max);
         let sockets = Sockets::new(options.drain);
         let router = rest::router(Rest {
             pipeline: pipeline.clone(),
             version,
+            body_time_max: options.body_time_max,
             checks: Checks::new(checks, clock.now()),
             pages,
             routes: Routes::default(),
@@ -171,7 +189,8 @@ impl Gateway {
             Door { listener, front: Arc::new(front) }
         };
         let doors = listeners.into_iter().map(door).collect();
-        Ok(Gateway { doors, clock, drain: options.drain, sockets })
+        let head_time_max = options.head_time_max;
+        Ok(Gateway { doors, clock, drain: options.drain, head_time_max, sockets })
     }
 
     /// The first address of the network where it listens.
@@ -181,7 +200,7 @@ impl Gateway {
 
     /// Serves. After the shutdown begins nothing new is accepted, and open requests have until the drain ends.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
-        let Gateway { doors, clock, drain, sockets } = self;
+        let Gateway { doors, clock, drain, head_time_max, sockets } = self;
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let keep = |door: Door| {
             let at = Doorway {
@@ -189,6 +208,7 @@ impl Gateway {
                 permits: Arc::clone(&permits),
                 shutdown: shutdown.clone(),
                 drain,
+                head_time_max,
             };
             at.keep(door)
         };
@@ -205,6 +225,7 @@ struct Doorway {
     permits: Arc<Semaphore>,
     shutdown: Shutdown,
     drain: Duration,
+    head_time_max: Duration,
 }
 
 impl Doorway {
@@ -219,7 +240,8 @@ impl Doorway {
                 accepted = self.accept(&door.listener) => {
                     if let Some((accepted, permit)) = accepted {
                         let (front, clock) = (Arc::clone(&door.front), self.clock.clone());
-                        connections.spawn(serve(accepted, permit, front, (clock, self.shutdown.clone())));
+                        let visit = Visit { permit, front, clock, head_time_max: self.head_time_max };
+                        connections.spawn(visit.serve(accepted, self.shutdown.clone()));
                     }
                 }
             }
@@ -251,34 +273,56 @@ impl Doorway {
     }
 }
 
-/// Serves one connection, HTTP/1.1 or HTTP/2 as its client speaks, until it or the server ends.
-async fn serve(
-    accepted: Accepted,
+/// What one connection has of its own.
+struct Visit {
     permit: OwnedSemaphorePermit,
     front: Arc<Front>,
-    (clock, shutdown): (SharedClock, Shutdown),
-) {
-    let _permit = permit;
-    let Some(stream) = accepted.open(&clock).await else { return };
-    let answering = Compression::new(FrontService(front)).gzip(true).compress_when(worth_compressing());
-    let answering = TowerToHyperService::new(answering);
-    let stop = shutdown.clone();
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(stop.clone());
-        answering.call(request)
-    });
-    let builder = protocol();
-    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
-    let ended = tokio::select! {
-        biased;
-        ended = connection.as_mut() => ended,
-        () = shutdown.begun() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    clock: SharedClock,
+    head_time_max: Duration,
+}
+
+impl Visit {
+    /// Serves the connection, HTTP/1.1 or HTTP/2 as its client speaks, until it or the server ends.
+    async fn serve(self, accepted: Accepted, shutdown: Shutdown) {
+        let Visit { permit, front, clock, head_time_max } = self;
+        let _permit = permit;
+        let Some(stream) = accepted.open(&clock).await else { return };
+        let answering = Compression::new(FrontService(front)).gzip(true).compress_when(worth_compressing());
+        let answering = TowerToHyperService::new(answering);
+        let (stop, begun) = (shutdown.clone(), Arc::new(Notify::new()));
+        let asks = Arc::clone(&begun);
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            asks.notify_one();
+            request.extensions_mut().insert(stop.clone());
+            answering.call(request)
+        });
+        let builder = protocol(head_time_max);
+        let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            biased;
+            ended = connection.as_mut() => ended,
+            () = silence(&begun, head_time_max) => {
+                tracing::debug!("a connection asked nothing in time");
+                return;
+            }
+            () = shutdown.begun() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended early");
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Resolves when a connection has asked nothing for so long after it was opened, and never once it has. Until its first
+/// bytes say which HTTP it speaks, the limits of neither version hold.
+async fn silence(begun: &Notify, most: Duration) {
+    tokio::select! {
+        biased;
+        () = begun.notified() => std::future::pending().await,
+        () = TokioTimer::new().sleep(most) => {}
     }
 }
 
@@ -291,18 +335,22 @@ fn worth_compressing() -> impl Predicate {
 }
 
 /// How both versions of HTTP are spoken, with the limits of each.
-fn protocol() -> auto::Builder<TokioExecutor> {
+fn protocol(head_time_max: Duration) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    let headers = Duration::from_secs(HEADER_SECONDS_MAX);
+    let alive = Duration::from_secs(HEADER_SECONDS_MAX);
     // The buffer holds a whole head, so its size is the limit of heads.
-    builder.http1().timer(TokioTimer::new()).max_buf_size(HEADER_BYTES_MAX).header_read_timeout(headers);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .max_buf_size(HEADER_BYTES_MAX)
+        .header_read_timeout(head_time_max);
     let header_bytes = u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_header_list_size(header_bytes)
         .max_concurrent_streams(STREAMS_MAX)
-        .keep_alive_interval(Some(headers))
-        .keep_alive_timeout(headers);
+        .keep_alive_interval(Some(alive))
+        .keep_alive_timeout(alive);
     builder
 }

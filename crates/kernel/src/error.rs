@@ -5,6 +5,7 @@ use std::fmt;
 use crate::code::{self, Exit};
 use crate::failure::Failure;
 use crate::id::RunId;
+use crate::limits::ERROR_TEXT_BYTES_MAX;
 use crate::port::StoreError;
 
 /// A stable name for a kind of error. All of them are in [`crate::code`].
@@ -46,7 +47,7 @@ struct Parts {
 impl Error {
     /// An error; messages are lower-case without a full stop.
     pub fn new(code: &'static Code, message: impl Into<String>) -> Error {
-        let message = message.into();
+        let message = bounded(message.into());
         Error(Box::new(Parts { code, message, help: None, faults: Vec::new(), failure: None, run: None }))
     }
 
@@ -57,13 +58,13 @@ impl Error {
 
     /// Adds what the caller can do about it.
     pub fn help(mut self, help: impl Into<String>) -> Error {
-        self.0.help = Some(help.into());
+        self.0.help = Some(bounded(help.into()));
         self
     }
 
     /// Adds one place and what is wrong there.
     pub fn fault(mut self, at: impl Into<String>, message: impl Into<String>) -> Error {
-        self.0.faults.push(Fault { at: at.into(), message: message.into() });
+        self.0.faults.push(Fault { at: bounded(at.into()), message: bounded(message.into()) });
         self
     }
 
@@ -110,6 +111,15 @@ impl Error {
     }
 }
 
+/// A text that is told, cut where it is longer than anybody reads: names that callers give are in it.
+fn bounded(text: String) -> String {
+    if text.len() <= ERROR_TEXT_BYTES_MAX {
+        return text;
+    }
+    let end = text.floor_char_boundary(ERROR_TEXT_BYTES_MAX);
+    format!("{}... (cut; {} bytes in all)", text.get(..end).unwrap_or_default(), text.len())
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} [{}]", self.0.message, self.0.code.id)
@@ -130,5 +140,26 @@ impl From<StoreError> for Error {
                 Error::new(&code::STOPPING, "the server is stopping").help("try again soon")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_callers_named_is_not_repeated_at_length() {
+        let long = "\u{e4}".repeat(1 << 20);
+        let error =
+            Error::new(&code::INPUT_INVALID, long.as_str()).help(long.as_str()).fault(long.as_str(), &long);
+        let texts =
+            [error.message(), error.help_text().unwrap(), &error.faults()[0].at, &error.faults()[0].message];
+        for text in texts {
+            assert!(
+                text.len() < 2 * ERROR_TEXT_BYTES_MAX && text.ends_with("(cut; 2097152 bytes in all)"),
+                "{text}"
+            );
+        }
+        assert_eq!(Error::new(&code::INPUT_INVALID, "short").message(), "short");
     }
 }

@@ -14,6 +14,7 @@ pub mod doer;
 pub mod error;
 pub mod failure;
 pub mod id;
+pub mod json;
 pub mod limits;
 pub mod memory;
 pub mod operation;

@@ -3,6 +3,9 @@
 /// Longest namespace, workflow id and similar names, in bytes (Temporal's limit).
 pub const ID_BYTES_MAX: usize = 1_000;
 
+/// Longest message, suggestion or place of an error, in bytes. What is longer is cut and says so.
+pub const ERROR_TEXT_BYTES_MAX: usize = 4 * 1024;
+
 /// Largest input, result or activity payload, in bytes (Temporal's limit).
 pub const PAYLOAD_BYTES_MAX: usize = 2 * 1024 * 1024;
 

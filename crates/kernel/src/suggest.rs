@@ -2,10 +2,13 @@
 
 /// The candidate nearest to `name`, when it is near enough to be what was meant.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let length = name.chars().count();
+    let budget = length.div_ceil(3).clamp(1, 3);
     let lower = name.to_lowercase();
-    let budget = name.chars().count().div_ceil(3).clamp(1, 3);
+    // Each letter more or less costs one: what is much longer need not be compared, however long that would take.
     candidates
         .into_iter()
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= budget)
         .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= budget)
         .min()
@@ -42,6 +45,13 @@ mod tests {
         assert_eq!(nearest("Chekout", names), Some("Checkout"));
         assert_eq!(nearest("checkout", names), Some("Checkout"));
         assert_eq!(nearest("Ship", names), None);
+    }
+
+    #[test]
+    fn a_name_of_megabytes_is_compared_with_none() {
+        let long = "k".repeat(4 << 20);
+        let names: Vec<String> = (0..1_000).map(|number| format!("Workflow{number}")).collect();
+        assert_eq!(nearest(&long, names.iter().map(String::as_str)), None);
     }
 
     #[test]

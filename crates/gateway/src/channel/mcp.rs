@@ -12,6 +12,8 @@ pub(crate) mod content;
 mod finder;
 mod follower;
 pub(crate) mod http;
+pub(crate) mod line;
+pub(crate) mod message;
 mod prompt;
 mod question;
 mod resource;
@@ -20,6 +22,7 @@ mod seal;
 pub(crate) mod stdio;
 mod task;
 mod tools;
+mod transport;
 mod watch;
 
 use std::collections::HashMap;
@@ -33,10 +36,11 @@ use nexus_kernel::error::Error;
 use nexus_kernel::suggest;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
-    CompleteResult, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation,
-    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
-    ServerConfig, SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams, UpdateTaskParams,
+    CompleteResult, CustomRequest, CustomResult, GetPromptRequestParams, GetPromptResponse, GetTaskParams,
+    GetTaskResult, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+    ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams,
+    UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -371,5 +375,14 @@ impl ServerHandler for McpServer {
         let (reader, tools) = (self.reader(&context), self.tools(&context));
         let found = Box::pin(prompt::proposals(&reader, &tools, prompt.as_ref(), &request)).await?;
         Ok(CompleteResult::new(found))
+    }
+
+    /// What the protocol knows no method for, or no params of that shape: it takes one for the other.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        Err(message::misunderstood(&request.method, request.params.as_ref()))
     }
 }

@@ -25,6 +25,7 @@ pub(crate) mod webhooks;
 pub(crate) mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -49,6 +50,8 @@ pub(crate) struct Rest {
     pub(crate) pipeline: Pipeline,
     /// The version of this server.
     pub(crate) version: String,
+    /// How long a body may take to arrive.
+    pub(crate) body_time_max: Duration,
     /// What `/health` asks.
     pub(crate) checks: Checks,
     /// Where `/errors/{code}` finds its pages.

@@ -29,6 +29,7 @@ fn describe(error: &ValidationError<'_>, schema: &Json) -> Vec<Fault> {
             let known = fields_beside(schema, error.schema_path().as_str());
             unexpected
                 .iter()
+                .take(FAULTS_MAX + 1)
                 .map(|name| Fault { at: child(&at, name), message: unknown_field(name, &known) })
                 .collect()
         }

@@ -9,6 +9,7 @@ use nexus_kernel::call::{CallContext, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
+use nexus_kernel::json as reader;
 use nexus_kernel::port::secret::Secrets;
 use nexus_kernel::suggest;
 use serde_json::{Map, json};
@@ -107,9 +108,10 @@ fn tidy(kind: &str) -> String {
     text.split('.').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
 }
 
-/// A body of JSON as it is, a form as an object of texts, anything else as a text.
+/// A body of JSON as it is, a form as an object of texts, anything else as a text: also JSON that names a member twice, of
+/// which a reader would have to choose one.
 fn data_of(headers: &HeaderMap, body: &[u8]) -> Json {
-    if let Ok(value) = serde_json::from_slice(body) {
+    if let Ok(value) = reader::read(body) {
         return value;
     }
     let media_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();

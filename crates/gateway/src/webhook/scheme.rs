@@ -8,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_kernel::json as reader;
 use nexus_kernel::time::Timestamp;
 use ring::hmac;
 
@@ -170,7 +171,7 @@ fn stripe(secret: &str, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Res
     let given: Vec<_> =
         parts.iter().filter(|(name, _)| *name == "v1").map(|(_, text)| hex(Some(text))).collect();
     verify(secret.as_bytes(), &[time.as_bytes(), b".", body].concat(), &given)?;
-    let told: Json = serde_json::from_slice(body).unwrap_or_default();
+    let told: Json = reader::read(body).unwrap_or_default();
     let text = |name: &str| told.get(name).and_then(Json::as_str).map(str::to_owned);
     Ok(Delivery { id: text("id"), kind: text("type") })
 }
@@ -180,7 +181,7 @@ fn slack(secret: &str, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Resu
     fresh(time, now)?;
     let given = hex(required(headers, "x-slack-signature")?.strip_prefix("v0="));
     verify(secret.as_bytes(), &[b"v0:", time.as_bytes(), b":", body].concat(), &[given])?;
-    let told: Json = serde_json::from_slice(body).unwrap_or_default();
+    let told: Json = reader::read(body).unwrap_or_default();
     let text = |name: &str| told.get(name).and_then(Json::as_str).map(str::to_owned);
     Ok(Delivery {
         id: text("event_id"),

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_kernel::json;
 use serde_json::{Map, json};
 
 use crate::cli::Global;
@@ -141,7 +142,7 @@ async fn publish(global: &Global, args: PublishArgs, output: Output) -> Result<(
     let PublishArgs { r#type, data, id, subject, source, namespace } = args;
     let mut input = Map::from_iter([("type".to_owned(), json!(r#type))]);
     if let Some(data) = data {
-        let data: Json = serde_json::from_str(&data).map_err(|error| {
+        let data = json::read(data.as_bytes()).map_err(|error| {
             Error::new(&code::BAD_REQUEST, format!("--data is no JSON: {error}"))
                 .help("write it like '{\"amount\": 5}', and text like '\"done\"'")
         })?;

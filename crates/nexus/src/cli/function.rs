@@ -97,7 +97,7 @@ struct Ready {
 impl Ready {
     async fn of(global: &Global, which: &Which) -> Result<Ready, Error> {
         let Found { project, file, name } = find::find(&global.project, &which.function)?;
-        let input = which.json.as_deref().map(|text| input::json(text, "--json")).transpose()?;
+        let input = which.json.as_deref().map(|text| input::whole(text, "--json")).transpose()?;
         let grants = grants(&which.grant)?;
         let store: SharedFunctionStore = if which.data {
             Arc::new(SqliteStore::open(&nexus_store::Options::new(project.data_dir()))?)

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
-use serde_json::{Map, json};
+use serde_json::Map;
 
 use super::run::input;
 use crate::cli::Global;
@@ -81,7 +81,7 @@ async fn carry_out(client: &Client, verb: SessionVerb, output: Output) -> Result
         }
         SessionVerb::Show { id } => ("session.show", fields([name(id)])),
         SessionVerb::Set { pairs, state, at_version, ttl, id } => {
-            let state = state.map(|text| input::json(&text, "--state")).transpose()?;
+            let state = state.map(|text| input::whole(&text, "--state")).transpose()?;
             let patch = if pairs.is_empty() { None } else { Some(patch(&pairs)?) };
             let (version, ttl) = (at_version.map(Json::from), ttl.map(Json::from));
             let given = [name(id), ("patch", patch), ("state", state), ("version", version), ("ttl", ttl)];
@@ -103,7 +103,7 @@ async fn create(
     (namespace, ttl, state): (Option<String>, Option<String>, Option<String>),
     output: Output,
 ) -> Result<(), Error> {
-    let state = state.map(|text| input::json(&text, "--state")).transpose()?;
+    let state = state.map(|text| input::whole(&text, "--state")).transpose()?;
     let given = [("namespace", namespace.map(Json::from)), ("ttl", ttl.map(Json::from)), ("state", state)];
     let made = client.verb("session.create", fields(given)).await?;
     if output.is_json() {
@@ -129,7 +129,7 @@ fn patch(pairs: &[String]) -> Result<Json, Error> {
             Error::new(&code::INPUT_INVALID, format!("{pair:?} is not NAME=VALUE"))
                 .help("for example nexus session set cart=3")
         })?;
-        patch.insert(name.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| json!(value)));
+        patch.insert(name.to_owned(), input::guess(value)?);
     }
     Ok(Json::Object(patch))
 }
@@ -137,6 +137,7 @@ fn patch(pairs: &[String]) -> Result<Json, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn pairs_become_a_patch() {

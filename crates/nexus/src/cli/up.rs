@@ -62,6 +62,8 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
         .allowed_origins(server.allowed_origins)
         .requests_max(server.requests_max)
         .drain(server.drain.0)
+        .head_time_max(server.head_timeout.0)
+        .body_time_max(server.body_timeout.0)
         .check(node.store_check())
         .check(node.disk_check())
         .inbound(node.inbound().clone())

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nexus_gateway::limits::{DRAIN_SECONDS_MAX, REQUESTS_MAX};
+use nexus_gateway::limits::{BODY_SECONDS_MAX, DRAIN_SECONDS_MAX, HEADER_SECONDS_MAX, REQUESTS_MAX};
 use nexus_gateway::tls::Tls;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -31,6 +31,10 @@ pub struct ServerConfig {
     pub requests_max: usize,
     /// How long requests may go on after the server was told to stop.
     pub drain: Length,
+    /// How long a client may take to send the head of a request before its connection is closed.
+    pub head_timeout: Length,
+    /// How long a client may take to send the body of a request before it is refused.
+    pub body_timeout: Length,
 }
 
 impl Default for ServerConfig {
@@ -44,6 +48,8 @@ impl Default for ServerConfig {
             allowed_origins: Vec::new(),
             requests_max: REQUESTS_MAX,
             drain: Length(Duration::from_secs(DRAIN_SECONDS_MAX)),
+            head_timeout: Length(Duration::from_secs(HEADER_SECONDS_MAX)),
+            body_timeout: Length(Duration::from_secs(BODY_SECONDS_MAX)),
         }
     }
 }

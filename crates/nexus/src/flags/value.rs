@@ -1,6 +1,7 @@
 //! Values: from the text after a flag to JSON of the field's shape.
 
 use nexus_kernel::Json;
+use nexus_kernel::json;
 use nexus_kernel::suggest;
 use serde_json::{Map, Number};
 
@@ -40,7 +41,8 @@ pub fn read(shape: &Shape, text: &str) -> Result<Json, Mismatch> {
         Kind::List(_) => parse(trimmed).filter(Json::is_array),
         Kind::Map(value) => return map(shape, value, &[text.to_owned()]),
         Kind::Union(types) => union(types, shape.nullable, text),
-        Kind::Any => Some(parse(trimmed).unwrap_or_else(|| text.into())),
+        // JSON with a member that is named twice is neither a value nor meant as a text.
+        Kind::Any => json::guess(trimmed).ok().map(|guessed| guessed.unwrap_or_else(|| text.into())),
     };
     found.ok_or_else(|| mismatch(shape, trimmed))
 }
@@ -56,7 +58,7 @@ fn takes_text(kind: &Kind) -> bool {
 }
 
 fn parse(text: &str) -> Option<Json> {
-    serde_json::from_str(text).ok()
+    json::read(text.as_bytes()).ok()
 }
 
 fn number(text: &str) -> Option<Number> {

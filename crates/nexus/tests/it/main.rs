@@ -25,6 +25,7 @@ mod exits;
 mod fetch;
 mod flags;
 mod function;
+mod hostile;
 mod https;
 mod kill;
 mod kill_loop;

@@ -239,7 +239,7 @@ fn messages_that_are_refused_say_why() {
     for (args, code, told) in [
         (&["signal", "cart-1", "Ad"][..], 4, "did you mean `Add`?"),
         (&["signal", "cart-1", "Add", "--input", "7"], 2, "NX-2001"),
-        (&["signal", "cart-1", "Add", "--input", "{"], 2, "--input is not JSON"),
+        (&["signal", "cart-1", "Add", "--input", "{"], 2, "--input cannot be read as JSON"),
         (&["signal", "cart-9", "Add"], 4, "NX-2003"),
         (&["query", &run, "Itms"], 4, "did you mean `Items`?"),
         (&["query", "run_00000000000000000000000000", "Items"], 4, "NX-2003"),

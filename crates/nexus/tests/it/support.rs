@@ -194,6 +194,11 @@ impl Server {
         Server { process, url }
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Asks it to stop, and waits until it has.
     pub(crate) fn stop(mut self) {
         let asked = Command::new("kill").arg(self.process.id().to_string()).status().unwrap();

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_kernel::json as reader;
 use rmcp::model::{ElicitRequestParams, ElicitationSchema};
 use serde_json::{Map, json};
 
@@ -208,7 +209,7 @@ fn json_field(schema: &Json) -> Json {
 
 fn read_field(schema: &Json, value: &Json, field: &str) -> Result<Json, Error> {
     match value {
-        Json::String(text) if form_field(schema).is_none() => serde_json::from_str(text)
+        Json::String(text) if form_field(schema).is_none() => reader::read(text.as_bytes())
             .map_err(|error| unfit(&format!("/content/{field}"), &error.to_string())),
         other => Ok(other.clone()),
     }

@@ -4,25 +4,25 @@
 //! of the older revisions. Whoever calls without one is served all the same, and so is whoever comes when there are
 //! too many sessions already.
 
-use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{Method, request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use nexus_kernel::code;
-use nexus_kernel::error::Error;
+use nexus_kernel::Json;
 use nexus_kernel::task::{self, Shutdown};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
-use serde::Deserialize;
 
 use crate::channel::mcp::McpServer;
+use crate::channel::mcp::message::{self, Unreadable, method_of};
+use crate::channel::rest;
+use crate::channel::rest::body::{self, Bounds};
 use crate::limits::{BODY_BYTES_MAX, MCP_SESSION_SECONDS_IDLE_MAX, MCP_SESSIONS_MAX};
 use crate::problem::Problem;
 
@@ -42,13 +42,14 @@ struct McpHttp {
     sessions: StreamableHttpService<McpServer, LocalSessionManager>,
     stateless: StreamableHttpService<McpServer, NeverSessionManager>,
     manager: Arc<LocalSessionManager>,
+    body_time_max: Duration,
     stop: Arc<dyn Fn() + Send + Sync>,
     stopping: OnceLock<()>,
 }
 
 impl McpHttp {
     /// Serves this server's tools.
-    fn new(server: McpServer) -> McpHttp {
+    fn new(server: McpServer, body_time_max: Duration) -> McpHttp {
         // Hosts and origins are checked at the door, for every channel alike.
         let config = || {
             StreamableHttpServerConfig::default()
@@ -67,6 +68,7 @@ impl McpHttp {
             sessions: StreamableHttpService::new(move || Ok(one.connected()), Arc::clone(&manager), with),
             stateless: StreamableHttpService::new(move || Ok(other.clone()), Arc::default(), without),
             manager,
+            body_time_max,
             stop: Arc::new(move || {
                 tokens.0.cancel();
                 tokens.1.cancel();
@@ -77,24 +79,35 @@ impl McpHttp {
 
     async fn serve(&self, request: Request) -> Response {
         self.stop_with(&request);
-        if request.headers().contains_key(SESSION) {
-            return self.sessions.handle(request).await.map(Body::new);
-        }
-        if request.method() != Method::POST || request.headers().contains_key(METHOD) {
-            return self.stateless.handle(request).await.map(Body::new);
+        if request.method() != Method::POST {
+            return self.hand_over(request, false).await;
         }
         let (parts, body) = request.into_parts();
-        let Ok(bytes) = to_bytes(body, BODY_BYTES_MAX).await else {
-            let message = format!("the message has more than {BODY_BYTES_MAX} bytes, or ended early");
-            return Problem::from(Error::new(&code::TOO_LARGE, message)).into_response();
+        let (bytes, message) = match self.read(body).await {
+            Ok(read) => read,
+            Err(unreadable) => return rest::json(unreadable.status, &unreadable.answer),
         };
-        let opens = opens_session(&bytes) && self.has_room().await;
-        let request = Request::from_parts(parts, Body::from(bytes));
-        if opens {
+        let opens = !parts.headers.contains_key(METHOD) && method_of(&message) == "initialize";
+        let opens = opens && self.has_room().await;
+        self.hand_over(Request::from_parts(parts, Body::from(bytes)), opens).await
+    }
+
+    /// Passes a request to the protocol: with a session where it has or opens one.
+    async fn hand_over(&self, request: Request, opens: bool) -> Response {
+        if opens || request.headers().contains_key(SESSION) {
             self.sessions.handle(request).await.map(Body::new)
         } else {
             self.stateless.handle(request).await.map(Body::new)
         }
+    }
+
+    /// Reads a message before the protocol does: within its bounds, and with one meaning.
+    async fn read(&self, body: Body) -> Result<(Vec<u8>, Json), Unreadable> {
+        let bounds = Bounds { bytes_max: BODY_BYTES_MAX, time_max: self.body_time_max };
+        let bytes = body::read(body, bounds, &**self.server.pipeline().clock()).await;
+        let bytes = bytes.map_err(|problem| Unreadable::not_taken(problem.status(), problem.error()))?;
+        let message = message::read(&bytes)?;
+        Ok((bytes, message))
     }
 
     async fn has_room(&self) -> bool {
@@ -115,11 +128,12 @@ impl McpHttp {
 }
 
 /// Serves `/mcp`, all tools, and `/mcp/NAME`, the tools of one subset.
-pub(crate) fn router(server: McpServer) -> Router {
+/// A message may take so long to arrive.
+pub(crate) fn router(server: McpServer, body_time_max: Duration) -> Router {
     Router::new()
         .route("/mcp", any(whole))
         .route("/mcp/{subset}", any(subset))
-        .with_state(Arc::new(McpHttp::new(server)))
+        .with_state(Arc::new(McpHttp::new(server, body_time_max)))
 }
 
 async fn whole(State(mcp): State<Arc<McpHttp>>, request: Request) -> Response {
@@ -137,29 +151,4 @@ async fn subset(State(mcp): State<Arc<McpHttp>>, Path(name): Path<String>, mut r
 /// The subset that the HTTP request around an MCP request names.
 pub(super) fn subset_of(parts: Option<&request::Parts>) -> Option<Arc<str>> {
     parts.and_then(|parts| parts.extensions.get::<SubsetName>()).map(|name| Arc::clone(&name.0))
-}
-
-#[derive(Deserialize)]
-struct Head<'a> {
-    #[serde(borrow)]
-    method: Option<Cow<'a, str>>,
-}
-
-fn opens_session(bytes: &[u8]) -> bool {
-    let head: Option<Head<'_>> = serde_json::from_slice(bytes).ok();
-    head.and_then(|head| head.method).is_some_and(|method| method == "initialize")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_initialize_opens_a_session() {
-        assert!(opens_session(br#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"a":[1]}}"#));
-        assert!(opens_session(br#"{"method":"initi\u0061lize"}"#));
-        for other in [r#"{"method":"tools/list"}"#, "[]", "{", r#"{"method":7}"#, "{}"] {
-            assert!(!opens_session(other.as_bytes()), "{other}");
-        }
-    }
 }

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::channel::mcp::McpServer;
 use crate::channel::mcp::content::McpShelf;
+use crate::channel::mcp::transport::Pipes;
 use crate::pipeline::Pipeline;
 
 /// What a client over standard input and output is served.
@@ -55,7 +56,7 @@ impl McpStdio {
         let running = tokio::select! {
             biased;
             () = shutdown.begun() => return Ok(()),
-            running = server.serve((input, output)) => match running {
+            running = server.serve(Pipes::new(input, output)) => match running {
                 Ok(running) => running,
                 // A client that leaves before it has said anything has not done anything wrong.
                 Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),

@@ -168,7 +168,9 @@ fn gather(
 fn body(request: &RestRequest) -> Result<Map<String, Json>, Problem> {
     match request.json()? {
         Json::Object(fields) => Ok(fields),
-        _ => Err(Error::new(&code::BAD_REQUEST, "the body is not a JSON object").into()),
+        _ => Err(Error::new(&code::INPUT_INVALID, "the input is not a JSON object")
+            .help("an input is an object with the parameters by name")
+            .into()),
     }
 }
 

@@ -8,6 +8,7 @@ use nexus_kernel::Json;
 use nexus_kernel::call::Wait;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_kernel::json;
 use nexus_kernel::suggest;
 use serde_json::Map;
 
@@ -95,14 +96,15 @@ pub(crate) fn typed_for(schema: &Json, field: &str, text: &str) -> Json {
 
 /// A text as the JSON type that is wanted; as text where it is none, for the schema to complain about.
 fn typed(text: &str, wanted: &str) -> Json {
-    let read = match wanted {
-        "integer" | "number" => serde_json::from_str(text).ok().filter(Json::is_number),
-        "boolean" => serde_json::from_str(text).ok().filter(Json::is_boolean),
-        "array" => serde_json::from_str(text).ok().filter(Json::is_array),
-        "object" => serde_json::from_str(text).ok().filter(Json::is_object),
+    let read = |text: &str| json::read(text.as_bytes());
+    let found = match wanted {
+        "integer" | "number" => read(text).ok().filter(Json::is_number),
+        "boolean" => read(text).ok().filter(Json::is_boolean),
+        "array" => read(text).ok().filter(Json::is_array),
+        "object" => read(text).ok().filter(Json::is_object),
         _ => None,
     };
-    read.unwrap_or_else(|| text.into())
+    found.unwrap_or_else(|| text.into())
 }
 
 /// Reads `30`, `30s`, `500ms`, `2m` or `1h`.

@@ -11,6 +11,7 @@ use nexus_kernel::error::Error;
 use nexus_kernel::id::WorkflowId;
 use nexus_kernel::task::Shutdown;
 
+use crate::channel::rest::body::Bounds;
 use crate::channel::rest::query::Query;
 use crate::channel::rest::{Rest, body, sessions};
 use crate::limits::{BODY_BYTES_MAX, ENVELOPE_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
@@ -42,7 +43,9 @@ impl FromRequest<Arc<Rest>> for RestRequest {
         let has_body = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
         let body = if has_body {
             body::check_type(&parts.headers)?;
-            body::read(body, bytes_max(rest, parts.uri.path()), &**rest.pipeline.clock()).await?
+            let bytes_max = bytes_max(rest, parts.uri.path());
+            let bounds = Bounds { bytes_max, time_max: rest.body_time_max };
+            body::read(body, bounds, &**rest.pipeline.clock()).await?
         } else {
             Vec::new()
         };

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use nexus_kernel::call::{CallContext, Channel};
 
+use crate::channel::rest::body::Bounds;
 use crate::channel::rest::{Rest, body, json};
 use crate::limits::BODY_BYTES_MAX;
 use crate::problem::Problem;
@@ -20,7 +21,8 @@ pub(crate) async fn receive(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, given) = request.into_parts();
-    let bytes = body::read(given, BODY_BYTES_MAX, &**rest.pipeline.clock()).await?;
+    let bounds = Bounds { bytes_max: BODY_BYTES_MAX, time_max: rest.body_time_max };
+    let bytes = body::read(given, bounds, &**rest.pipeline.clock()).await?;
     let id = parts.extensions.get::<RequestId>().map(RequestId::as_str).unwrap_or_default();
     let context = CallContext::new(Channel::Rest, id);
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();

@@ -7,10 +7,10 @@
 use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_kernel::json as reader;
 use nexus_kernel::suggest;
 use serde_json::{Map, json};
 
-use crate::channel::rest::body;
 use crate::limits::SOCKET_ID_BYTES_MAX;
 use crate::problem;
 
@@ -78,7 +78,7 @@ impl Request {
     /// Reads a message.
     pub(crate) fn read(text: &str) -> Result<Request, Unreadable> {
         let unreadable = |id: Option<Id>, code: i64, error: Error| Unreadable { id, code, error };
-        let message = body::strict(text.as_bytes()).map_err(|error| {
+        let message = reader::read(text.as_bytes()).map_err(|error| {
             let error = bad(format!("the message cannot be read as JSON: {error}"));
             unreadable(None, number::PARSE, error)
         })?;

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use nexus_gateway::problem;
+use nexus_gateway::{Line, Lines, Unreadable, problem, read_message};
 use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -19,7 +19,7 @@ use nexus_kernel::port::clock::{Clock, SystemClock};
 use nexus_kernel::task;
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -75,25 +75,28 @@ pub(super) async fn tools(server: &Remote, subset: Option<&str>) -> Result<Vec<J
 /// Reads messages until the input ends. Each goes on its way by itself, but for `initialize`, whose answer the next
 /// ones need.
 async fn read(bridge: &Arc<Bridge>) {
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut lines = Lines::new(tokio::io::stdin());
     let mut under_way = JoinSet::new();
     loop {
         let line = tokio::select! {
-            line = lines.next_line() => line,
+            line = lines.next() => line,
             Some(_) = under_way.join_next() => continue,
         };
-        let line = match line {
-            Ok(Some(line)) => line,
+        let read = match line {
+            Ok(Some(line)) => read_line(line),
             Ok(None) => break,
             Err(error) => {
                 tracing::warn!(%error, "the input cannot be read");
                 break;
             }
         };
-        if line.trim().is_empty() {
-            continue;
-        }
-        let message: Json = serde_json::from_str(&line).unwrap_or_default();
+        let (line, message) = match read {
+            Ok(read) => read,
+            Err(unreadable) => {
+                bridge.tell(unreadable.answer).await;
+                continue;
+            }
+        };
         if method_of(&message) == "initialize" {
             bridge.know(|known| known.initialize = Some(line.clone()));
             bridge.exchange(&line, &message).await;
@@ -107,6 +110,15 @@ async fn read(bridge: &Arc<Bridge>) {
         }
     }
     under_way.shutdown().await;
+}
+
+/// A message and its text. What the server would not read is refused here in its words, so that nothing need be sent.
+fn read_line(line: Line) -> Result<(String, Json), Unreadable> {
+    match line {
+        // What was read is UTF-8.
+        Line::Whole(bytes) => Ok((String::from_utf8_lossy(&bytes).into_owned(), read_message(&bytes)?)),
+        Line::TooLong => Err(Unreadable::too_large()),
+    }
 }
 
 /// Writes messages, one a line.

@@ -6,6 +6,7 @@ use clap::Args;
 use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_kernel::json;
 use nexus_kernel::limits::PAYLOAD_BYTES_MAX;
 use serde_json::Map;
 
@@ -52,7 +53,7 @@ pub(crate) fn with_flags(
     (fields, schema): (&Given, Option<&Json>),
 ) -> Result<Json, Error> {
     let mut texts = Texts { is_read: json == Some("-") };
-    let whole = json.map(|text| self::json(text, "--json")).transpose()?;
+    let whole = json.map(|text| self::whole(text, "--json")).transpose()?;
     if pairs.is_empty() && fields.is_empty() {
         return Ok(whole.unwrap_or_else(|| Json::Object(Map::new())));
     }
@@ -71,7 +72,7 @@ pub(crate) fn arguments(
     let mut texts = Texts { is_read };
     let whole = match text {
         Some("-") if is_read => return Err(read_twice()),
-        Some(text) => Some(json(text, flag)?),
+        Some(text) => Some(self::whole(text, flag)?),
         None => None,
     };
     texts.is_read |= text == Some("-");
@@ -101,12 +102,12 @@ fn read_twice() -> Error {
 }
 
 /// A JSON value given to a flag: the text itself, `@FILE`, or `-` for standard input.
-pub(crate) fn json(text: &str, flag: &str) -> Result<Json, Error> {
+pub(crate) fn whole(text: &str, flag: &str) -> Result<Json, Error> {
     match text {
-        "-" => parse(&read(std::io::stdin().lock(), "standard input")?, "standard input"),
+        "-" => parse(&bytes(std::io::stdin().lock(), "standard input")?, "standard input"),
         text => match text.strip_prefix('@') {
-            Some(path) => parse(&read(open(path)?, path)?, path),
-            None => parse(text, flag),
+            Some(path) => parse(&bytes(open(path)?, path)?, path),
+            None => parse(text.as_bytes(), flag),
         },
     }
 }
@@ -182,10 +183,6 @@ fn open(path: &str) -> Result<std::fs::File, Error> {
     })
 }
 
-fn read(from: impl Read, name: &str) -> Result<String, Error> {
-    utf8(bytes(from, name)?, name)
-}
-
 fn utf8(bytes: Vec<u8>, name: &str) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|error| {
         Error::new(&code::INPUT_INVALID, format!("{name} cannot be read: {error}"))
@@ -206,13 +203,23 @@ fn bytes(from: impl Read, name: &str) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-fn parse(text: &str, name: &str) -> Result<Json, Error> {
-    serde_json::from_str(text).map_err(|error| {
+/// Reads a text that must be JSON; `name` says where it comes from.
+pub(crate) fn parse(text: &[u8], name: &str) -> Result<Json, Error> {
+    json::read(text).map_err(|error| {
         let place = format!("{name}:{}:{}", error.line(), error.column());
-        Error::new(&code::INPUT_INVALID, format!("{name} is not JSON"))
+        Error::new(&code::BAD_REQUEST, format!("{name} cannot be read as JSON"))
             .fault(place, error.to_string())
             .help("the input is JSON: an object with the parameters by name")
     })
+}
+
+/// Reads a text that is JSON or means itself.
+pub(crate) fn guess(text: &str) -> Result<Json, Error> {
+    let guessed = json::guess(text).map_err(|error| {
+        Error::new(&code::BAD_REQUEST, format!("a value can be read in two ways: {error}"))
+            .help("name every member of an object once")
+    });
+    Ok(guessed?.unwrap_or_else(|| text.into()))
 }
 
 fn from_pairs(
@@ -227,18 +234,17 @@ fn from_pairs(
         })?;
         let pointer = format!("/properties/{}", name.replace('~', "~0").replace('/', "~1"));
         let declared = schema.and_then(|schema| schema.pointer(&pointer));
-        input.insert(name.to_owned(), typed(&texts.of(value, None)?, declared));
+        input.insert(name.to_owned(), typed(&texts.of(value, None)?, declared)?);
     }
     Ok(())
 }
 
 /// A text stays a text where the workflow wants one; elsewhere it is read as JSON when it is JSON.
-fn typed(value: &str, declared: Option<&Json>) -> Json {
-    let text = || Json::String(value.to_owned());
+fn typed(value: &str, declared: Option<&Json>) -> Result<Json, Error> {
     if declared.and_then(|schema| schema.get("type")).and_then(Json::as_str) == Some("string") {
-        return text();
+        return Ok(value.into());
     }
-    serde_json::from_str(value).unwrap_or_else(|_| text())
+    guess(value)
 }
 
 #[cfg(test)]

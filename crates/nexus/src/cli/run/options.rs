@@ -1,5 +1,6 @@
 //! The options of a start, as flags.
 
+use crate::cli::run::input::guess;
 use clap::{Args, ValueEnum};
 use nexus_kernel::Json;
 use nexus_kernel::code;
@@ -160,7 +161,7 @@ fn facts(pairs: &[String], flag: &str) -> Result<Option<Json>, Error> {
             Error::new(&code::INPUT_INVALID, format!("{pair:?} is not NAME=VALUE"))
                 .help(format!("for example {flag} Customer=Ada"))
         })?;
-        found.insert(name.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| value.into()));
+        found.insert(name.to_owned(), guess(value)?);
     }
     Ok(Some(found).filter(|found| !found.is_empty()).map(Json::Object))
 }

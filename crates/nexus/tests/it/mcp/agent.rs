@@ -116,6 +116,19 @@ impl Agent {
         }
     }
 
+    /// Sends these bytes as a line and waits for whatever is answered next.
+    pub(crate) fn exchange(&mut self, line: &[u8]) -> Json {
+        let input = self.input.as_mut().unwrap();
+        input.write_all(&[line, b"\n"].concat()).unwrap();
+        input.flush().unwrap();
+        loop {
+            if let Some(answer) = self.answers.pop() {
+                return answer;
+            }
+            self.next();
+        }
+    }
+
     /// Calls a tool; gives the result.
     pub(crate) fn call(&mut self, name: &str, arguments: &Json) -> Json {
         let answer = self.request("tools/call", json!({ "name": name, "arguments": arguments }));
