@@ -181,7 +181,7 @@ impl Worker {
             "/v1/runs?limit=20",
             "/v1/workflows",
             "/workflows",
-            "/api/v1/runs?limit=5",
+            "/api/runs?limit=5",
             "/openapi.json",
         ];
         let turn = usize::try_from(self.turn)? % paths.len();
@@ -211,7 +211,7 @@ impl Worker {
         ensure!(sent.status < 300, "the signal is answered with {}", sent.status);
         let shown = self.http.send("GET", &format!("/v1/runs/{run}?wait=20s"), "", b"").await?;
         same(&expect(shown, 200)?, "/result/n", &json!(self.turn))?;
-        until(&mut history, "run.completed").await.map(drop)
+        until(&mut history, "event: end").await.map(drop)
     }
 
     async fn event(&mut self) -> Result<()> {

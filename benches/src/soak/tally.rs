@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::measure::{millis, quantile};
 use crate::out;
 
-/// How many unexpected answers are printed; all are counted.
-const SHOWN_MAX: u64 = 50;
+/// How many unexpected answers of a channel are printed; all are counted.
+const SHOWN_MAX: u64 = 5;
 
 /// How much of one is printed, in characters.
 const SHOWN_CHARS_MAX: usize = 300;
@@ -25,6 +25,8 @@ pub(super) struct Counts {
     pub(super) done: u64,
     /// Unexpected answers.
     pub(super) wrong: u64,
+    /// Unexpected answers, by channel.
+    strange: BTreeMap<&'static str, u64>,
     /// Times since the last report, by channel.
     times: BTreeMap<&'static str, Vec<Duration>>,
 }
@@ -37,7 +39,9 @@ impl Tally {
         counts.times.entry(channel).or_default().push(time);
         if let Err(why) = outcome {
             counts.wrong += 1;
-            if counts.wrong <= SHOWN_MAX {
+            let strange = counts.strange.entry(channel).or_default();
+            *strange += 1;
+            if *strange <= SHOWN_MAX {
                 let why: String = why.chars().take(SHOWN_CHARS_MAX).collect();
                 out(&format!("  UNEXPECTED over {channel}: {why}"));
             }
