@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::measure::Stopwatch;
 use crate::out;
+use http::Http;
 use load::{Kind, PLAN};
 use scene::Scene;
 use tally::Tally;
@@ -73,7 +74,7 @@ async fn watch(
     length: Duration,
     workers: &mut JoinSet<()>,
 ) -> Result<Vec<Held>> {
-    let began = Stopwatch::start();
+    let (began, mut http) = (Stopwatch::start(), Http::new(&scene.address));
     let mut looks = Vec::new();
     let mut ticks = tokio::time::interval(STEP);
     ticks.tick().await; // the first is at once
@@ -83,9 +84,16 @@ async fn watch(
             ended = workers.join_next() => bail!("a worker has ended: {ended:?}"),
         }
         let held = scene.held().context("the server has ended")?;
-        out(&format!("{:>5.0} s  {}", began.seconds(), held.text()));
+        let runs = runs(&mut http).await?;
+        out(&format!("{:>5.0} s  {}, {runs} runs kept", began.seconds(), held.text()));
         tally.report();
         looks.push(held);
     }
     Ok(looks)
+}
+
+/// How many runs the server has that retention has not deleted yet.
+async fn runs(http: &mut Http) -> Result<u64> {
+    let counted = http.post("/v1/operations/run.count", &serde_json::json!({})).await?.json();
+    counted.pointer("/output/count").and_then(serde_json::Value::as_u64).context("runs are counted")
 }

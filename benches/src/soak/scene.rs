@@ -35,10 +35,12 @@ activity Add(n: int) -> (int):
 const FUNCTION: &str =
     "export async function Add(n, ctx) { await ctx.kv.put('soak/' + n % 50, n); return n + 1 }\n";
 
-/// What is kept is kept for a minute, the shortest time that there is, so that the store finds its size.
+/// What is kept is kept for a minute, the shortest time that there is, and few runs stay in memory, so that the store and
+/// what is made to be filled find their size soon.
 const CONFIG: &str = "\
 [engine]
 retention = \"1m\"
+resident_runs_max = 1000
 
 [events]
 retention = \"1m\"
