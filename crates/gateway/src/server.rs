@@ -30,7 +30,7 @@ use crate::front::{Front, FrontService};
 use crate::guard::Guard;
 use crate::limits::{
     ACCEPT_RETRY_MILLIS, BODY_SECONDS_MAX, COMPRESSED_BYTES_MIN, CONNECTIONS_MAX, DRAIN_SECONDS_MAX,
-    HEADER_BYTES_MAX, HEADER_SECONDS_MAX, REQUESTS_MAX, STREAMS_MAX,
+    HEADER_BYTES_MAX, HEADER_SECONDS_MAX, REQUESTS_MAX, SOCKETS_MAX, STREAMS_MAX,
 };
 use crate::listener::{Accepted, Listener};
 use crate::pipeline::Pipeline;
@@ -50,6 +50,7 @@ pub struct Options {
     head_time_max: Duration,
     body_time_max: Duration,
     requests_max: usize,
+    sockets_max: usize,
     inbound: Inbound,
 }
 
@@ -69,6 +70,7 @@ impl Options {
             head_time_max: Duration::from_secs(HEADER_SECONDS_MAX),
             body_time_max: Duration::from_secs(BODY_SECONDS_MAX),
             requests_max: REQUESTS_MAX,
+            sockets_max: SOCKETS_MAX,
             inbound: Inbound::default(),
         }
     }
@@ -87,6 +89,11 @@ impl Options {
     /// How many requests may be at hand at a time; further ones are refused.
     pub fn requests_max(self, requests_max: usize) -> Options {
         Options { requests_max, ..self }
+    }
+
+    /// How many WebSockets may be open at a time; further ones are closed as soon as they are open.
+    pub fn sockets_max(self, sockets_max: usize) -> Options {
+        Options { sockets_max, ..self }
     }
 
     /// The version told to callers.
@@ -160,7 +167,7 @@ impl Gateway {
         let clock = Arc::clone(pipeline.clock());
         let shelf = mcp.unwrap_or_else(|| McpShelf::new(pipeline.secret()));
         let mcp = mcp::router(McpServer::new(pipeline.clone(), shelf, &version), options.body_time_max);
-        let sockets = Sockets::new(options.drain);
+        let sockets = Sockets::new(options.sockets_max, options.drain);
         let router = rest::router(Rest {
             pipeline: pipeline.clone(),
             version,

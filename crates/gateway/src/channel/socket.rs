@@ -28,7 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::channel::rest::{Rest, sessions};
 use crate::channel::socket::connection::Connection;
 use crate::channel::socket::message::bad;
-use crate::limits::{SOCKET_BUFFER_BYTES, SOCKET_MESSAGE_BYTES_MAX, SOCKETS_MAX};
+use crate::limits::{SOCKET_BUFFER_BYTES, SOCKET_MESSAGE_BYTES_MAX};
 use crate::problem::Problem;
 
 /// The protocol, for clients that name it in the handshake and for the first message.
@@ -54,13 +54,14 @@ pub(crate) mod close {
 #[derive(Clone)]
 pub(crate) struct Sockets {
     places: Arc<Semaphore>,
+    most: usize,
     drain: Duration,
 }
 
 impl Sockets {
-    /// No connections yet. After the server was told to stop, calls may go on for so long.
-    pub(crate) fn new(drain: Duration) -> Sockets {
-        Sockets { places: Arc::new(Semaphore::new(SOCKETS_MAX)), drain }
+    /// No connections yet, and never more than so many. After the server was told to stop, calls may go on for so long.
+    pub(crate) fn new(most: usize, drain: Duration) -> Sockets {
+        Sockets { places: Arc::new(Semaphore::new(most)), most, drain }
     }
 
     /// How long calls may go on after the server was told to stop.
@@ -70,7 +71,7 @@ impl Sockets {
 
     /// Resolves when every connection has ended, which each does when its drain does.
     pub(crate) async fn closed(&self) {
-        let all = u32::try_from(SOCKETS_MAX).unwrap_or(u32::MAX);
+        let all = u32::try_from(self.most).unwrap_or(u32::MAX);
         drop(self.places.acquire_many(all).await); // nobody closes the semaphore
     }
 }

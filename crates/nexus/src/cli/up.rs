@@ -61,6 +61,7 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
         .allowed_hosts(server.allowed_hosts)
         .allowed_origins(server.allowed_origins)
         .requests_max(server.requests_max)
+        .sockets_max(server.sockets_max)
         .drain(server.drain.0)
         .head_time_max(server.head_timeout.0)
         .body_time_max(server.body_timeout.0)

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nexus_gateway::limits::{BODY_SECONDS_MAX, DRAIN_SECONDS_MAX, HEADER_SECONDS_MAX, REQUESTS_MAX};
+use nexus_gateway::limits::{
+    BODY_SECONDS_MAX, DRAIN_SECONDS_MAX, HEADER_SECONDS_MAX, REQUESTS_MAX, SOCKETS_MAX,
+};
 use nexus_gateway::tls::Tls;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -29,6 +31,8 @@ pub struct ServerConfig {
     pub allowed_origins: Vec<String>,
     /// Most requests at hand at a time; further ones are refused.
     pub requests_max: usize,
+    /// Most WebSockets that are open at a time; further ones are closed as soon as they are open.
+    pub sockets_max: usize,
     /// How long requests may go on after the server was told to stop.
     pub drain: Length,
     /// How long a client may take to send the head of a request before its connection is closed.
@@ -47,6 +51,7 @@ impl Default for ServerConfig {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             requests_max: REQUESTS_MAX,
+            sockets_max: SOCKETS_MAX,
             drain: Length(Duration::from_secs(DRAIN_SECONDS_MAX)),
             head_timeout: Length(Duration::from_secs(HEADER_SECONDS_MAX)),
             body_timeout: Length(Duration::from_secs(BODY_SECONDS_MAX)),

@@ -1,6 +1,7 @@
 //! Frames that are no requests, and handshakes that are none.
 
 use futures::{SinkExt, StreamExt};
+use nexus_gateway::Options;
 use nexus_kernel::Json;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -143,6 +144,17 @@ fn frame() -> impl Strategy<Value = Message> {
         prop::collection::vec(any::<u8>(), 0..20).prop_map(Message::binary),
         prop::collection::vec(any::<u8>(), 0..20).prop_map(|bytes| Message::Ping(bytes.into())),
     ]
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_told_so_and_its_place_is_free_again_later() {
+    let world = World::with(|options: Options| options.sockets_max(1)).await;
+    let first = Client::new(&world).await;
+    let mut second = handshake(&world, &[]).await.unwrap();
+    assert_eq!(second.read().await, Err(Some(4013)));
+    drop(first);
+    // The server notices the end of a connection in its own time.
+    while handshake(&world, &[]).await.unwrap().read().await.is_err() {}
 }
 
 #[test]
