@@ -91,7 +91,7 @@ impl Options {
         Options { requests_max, ..self }
     }
 
-    /// How many WebSockets may be open at a time; further ones are closed as soon as they are open.
+    /// How many connections of `/ws` may be open at a time; further ones are closed as soon as they are open.
     pub fn sockets_max(self, sockets_max: usize) -> Options {
         Options { sockets_max, ..self }
     }

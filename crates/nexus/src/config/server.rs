@@ -31,7 +31,7 @@ pub struct ServerConfig {
     pub allowed_origins: Vec<String>,
     /// Most requests at hand at a time; further ones are refused.
     pub requests_max: usize,
-    /// Most WebSockets that are open at a time; further ones are closed as soon as they are open.
+    /// Most connections of `/ws` at a time; further ones are closed as soon as they are open.
     pub sockets_max: usize,
     /// How long requests may go on after the server was told to stop.
     pub drain: Length,
