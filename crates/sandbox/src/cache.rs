@@ -8,6 +8,7 @@ mod scripts;
 pub(crate) mod seal;
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use nexus_kernel::port::rng::SharedRng;
@@ -75,10 +76,16 @@ impl Compiled for Component {
     }
 }
 
-/// Machine code of a module or component: from the cache when it holds it, compiled and kept there otherwise.
-pub(crate) fn code<C: Compiled>(engine: &Engine, wasm: &[u8], cache: Option<&Cache>) -> wasmtime::Result<C> {
-    let Some(cache) = cache else { return C::compile(engine, wasm) };
-    let prefix = format!("{}-{}", C::KIND, key(&[&build_id(engine), wasm]));
+/// Machine code of a module or component: from the cache when it holds it, compiled and kept there otherwise. What
+/// identifies the WebAssembly comes first; the WebAssembly itself is asked for when it has to be compiled.
+pub(crate) fn code<C: Compiled, W: AsRef<[u8]>>(
+    engine: &Engine,
+    (identity, wasm): (&[u8], impl FnOnce() -> io::Result<W>),
+    cache: Option<&Cache>,
+) -> wasmtime::Result<C> {
+    let compile = |wasm: io::Result<W>| C::compile(engine, wasm?.as_ref());
+    let Some(cache) = cache else { return compile(wasm()) };
+    let prefix = format!("{}-{}", C::KIND, key(&[&build_id(engine), identity]));
     for path in cache.candidates(&prefix) {
         match cache.load(engine, &prefix, &path) {
             Ok(compiled) => return Ok(compiled),
@@ -87,7 +94,7 @@ pub(crate) fn code<C: Compiled>(engine: &Engine, wasm: &[u8], cache: Option<&Cac
             }
         }
     }
-    let compiled = C::compile(engine, wasm)?;
+    let compiled: C = compile(wasm())?;
     let kept = compiled.machine_code().map_err(|error| error.to_string());
     if let Err(error) = kept.and_then(|code| cache.keep_code(&prefix, &code)) {
         let folder = cache.folder.display();

@@ -101,7 +101,7 @@ fn read(home: &Arc<Home>, file: &str, bytes: &[u8], kept: Option<&Cache>) -> Res
         return Err(JsError::of_component(file, "the file is no WebAssembly"));
     }
     let began_us = crate::mem::thread_cpu_us();
-    let component: Component = cache::code(&home.engine, bytes, kept)
+    let component: Component = cache::code(&home.engine, (bytes, || Ok(bytes)), kept)
         .map_err(|error| JsError::of_component(file, check::reason(&format!("{error:#}"))))?;
     let exports = check::check(&home.engine, &component, file)?;
     let linked = home.linker.instantiate_pre(&component);

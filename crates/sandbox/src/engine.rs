@@ -7,8 +7,8 @@ use wasmtime::{
     PoolingAllocationConfig, WasmFeatures,
 };
 
-use crate::GUEST_WASM;
 use crate::cache::{self, Cache};
+use crate::guest::{GUEST_HASH, guest_wasm};
 use crate::host::{self, State};
 use crate::limits::MEMORY_RESERVE_BYTES;
 use crate::spill::Image;
@@ -106,7 +106,7 @@ pub(crate) fn hardened(mut pool: PoolingAllocationConfig, memory_bytes: usize, s
 impl Guest {
     /// Loads or compiles the machine code; takes seconds the first time. The state is for looking at one instance.
     pub(crate) fn prepare(engine: Engine, cache: Option<&Cache>, state: State) -> wasmtime::Result<Guest> {
-        let module = cache::code::<Module>(&engine, GUEST_WASM, cache)?;
+        let module: Module = cache::code(&engine, (GUEST_HASH.as_bytes(), guest_wasm), cache)?;
         let pre = host::linker(&engine)?.instantiate_pre(&module)?;
         let mut guest = Guest { engine, pre, exports: Exports::of(&module)?, image: Arc::default() };
         guest.image = Arc::new(Image::of(&guest, state)?);

@@ -23,6 +23,7 @@ mod error;
 mod files;
 #[cfg(any(test, feature = "testing"))]
 pub mod fuzzing;
+mod guest;
 mod heat;
 mod host;
 mod instance;
@@ -53,6 +54,7 @@ pub use call::{CallContext, CallSession, Input, Invocation};
 pub use capability::{Capabilities, Capability, CapabilityError};
 pub use compile::{JsError, Module};
 pub use error::{CallError, CallErrorKind, Overload, StartError};
+pub use guest::{GUEST_HASH, guest_wasm};
 pub use lease::{Granter, Lease};
 pub use limit_kind::LimitKind;
 pub use limits::{
@@ -74,6 +76,3 @@ pub use wish::{Wish, Wishes};
 
 /// What components are written against, in WIT.
 pub static FUNCTION_WIT: &str = include_str!("../wit/function.wit");
-
-/// The engine: quickjs-ng, our shim and the prelude, initialised; built by `guest/build.sh`.
-pub static GUEST_WASM: &[u8] = include_bytes!("../guest/qjs.wasm");

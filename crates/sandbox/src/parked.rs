@@ -18,7 +18,7 @@ use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::rng::SharedRng;
 use nexus_kernel::{BoxFuture, tell_of};
 
-use crate::GUEST_WASM;
+use crate::GUEST_HASH;
 use crate::cache::seal::{Seal, Secret};
 use crate::call::Invocation;
 use crate::compile::Module;
@@ -235,7 +235,7 @@ pub(crate) fn open(keep: &Keep, parcel: &[u8], invocation: &Invocation) -> Resul
 /// The engine that this program has. Its image is part of it, so a difference means nothing to another one.
 fn engine_hash() -> Hash {
     static HASH: OnceLock<Hash> = OnceLock::new();
-    HASH.get_or_init(|| Hash::of(GUEST_WASM)).clone()
+    HASH.get_or_init(|| Hash::of(GUEST_HASH.as_bytes())).clone()
 }
 
 fn code_hash(module: &Module) -> Hash {

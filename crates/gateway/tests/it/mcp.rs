@@ -58,6 +58,35 @@ fn initialize(version: &str) -> Json {
     json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params })
 }
 
+async fn open_and_end(world: &World) {
+    let hello = send(world, &[], &initialize(OLD[2])).await;
+    let session = format!("mcp-session-id: {}", hello.header("mcp-session-id").unwrap());
+    let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    assert_eq!(send(world, &[&session], &ready).await.status, 202);
+    let ended = world.send("DELETE", "/mcp", &[ACCEPT, &session], b"").await;
+    assert!(ended.status < 300, "{ended:?}");
+}
+
+/// A session that its client has ended leaves nothing behind, such as what tells it of lists.
+#[tokio::test]
+async fn a_session_that_has_ended_leaves_no_task_behind() {
+    let world = World::new().await;
+    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    open_and_end(&world).await; // what the server starts once is there from here on
+    let before = alive();
+    for _ in 0..10 {
+        open_and_end(&world).await;
+    }
+    // Whatever is still on its way out gets its turn; what stays for ever is seen as the end of patience.
+    for _ in 0..100_000 {
+        if alive() <= before {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("{} tasks, and {before} before", alive());
+}
+
 #[tokio::test]
 async fn older_clients_initialize_list_and_call() {
     let world = World::new().await;

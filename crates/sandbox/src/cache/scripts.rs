@@ -14,7 +14,7 @@ use nexus_kernel::time::Timestamp;
 
 use super::seal::{Seal, read_own};
 use super::{Cache, key};
-use crate::GUEST_WASM;
+use crate::GUEST_HASH;
 use crate::compile::JsError;
 
 /// Bytecode in memory, in bytes.
@@ -52,7 +52,7 @@ struct Inner {
 
 /// What identifies a script's bytecode: the engine, how the script reaches it, its path, its text.
 pub(crate) fn script_key(file: &str, text: &str) -> String {
-    key(&[b"script", GUEST_WASM, file.as_bytes(), text.as_bytes()])
+    key(&[b"script", GUEST_HASH.as_bytes(), file.as_bytes(), text.as_bytes()])
 }
 
 impl Scripts {

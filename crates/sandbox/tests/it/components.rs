@@ -333,7 +333,7 @@ async fn what_a_component_is_is_looked_at_before_it_runs() {
     assert!(error.code.id == "NX-5061" && error.message.contains("add-up"), "{error}");
     let error = read(b"export function Main() {}").await;
     assert!(error.message.contains("no WebAssembly"), "{error}");
-    let error = read(nexus_sandbox::GUEST_WASM).await;
+    let error = read(nexus_sandbox::guest_wasm().unwrap().leak()).await;
     assert!(error.message.contains("core module"), "{error}");
     let error = read(PROBE.get(..PROBE.len() / 2).unwrap()).await;
     assert_eq!(error.code.id, "NX-5061", "{error}");

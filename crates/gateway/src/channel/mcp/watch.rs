@@ -20,16 +20,18 @@ use crate::channel::mcp::resource::{Address, missing};
 use crate::channel::mcp::tools::ToolSet;
 use crate::limits::MCP_SUBSCRIPTIONS_MAX;
 
-/// What an older client follows, by address. Dropped with its connection.
+/// What an older client follows: resources by address, and the lists. Dropped with its connection.
 #[derive(Default)]
 pub(super) struct Followed {
     all: Mutex<HashMap<String, AbortHandle>>,
+    lists: Mutex<Option<AbortHandle>>,
 }
 
 impl Drop for Followed {
     fn drop(&mut self) {
         let all = self.all.get_mut().unwrap_or_else(PoisonError::into_inner);
-        all.values().for_each(AbortHandle::abort);
+        let lists = self.lists.get_mut().unwrap_or_else(PoisonError::into_inner);
+        all.values().chain(lists.iter()).for_each(AbortHandle::abort);
     }
 }
 
@@ -67,8 +69,9 @@ impl Lists {
 
 /// Tells an older client of changed lists for as long as it is connected.
 pub(super) fn tell_of_lists(server: &McpServer, peer: Peer<RoleServer>, subset: Option<Arc<str>>) {
+    let followed = Arc::clone(&server.followed);
     let server = server.detached();
-    drop(task::spawn(async move {
+    let telling = task::spawn(async move {
         let mut changes = server.shelf().changes();
         let mut known = Lists::of(&server, subset.as_deref());
         while changes.changed().await.is_ok() && !peer.is_transport_closed() {
@@ -79,7 +82,12 @@ pub(super) fn tell_of_lists(server: &McpServer, peer: Peer<RoleServer>, subset: 
                 return;
             }
         }
-    }));
+    });
+    // Whoever says twice that they are there is told once.
+    let mut lists = followed.lists.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(before) = lists.replace(telling.abort_handle()) {
+        before.abort();
+    }
 }
 
 async fn tell(peer: &Peer<RoleServer>, changed: Changed) -> Result<(), rmcp::ServiceError> {
