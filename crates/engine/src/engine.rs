@@ -2,6 +2,7 @@
 
 mod history;
 mod messages;
+mod reach;
 mod reset;
 mod transfer;
 mod versions;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexus_kernel::Json;
+use nexus_kernel::access::Reach;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::{Key, Namespace, Partition, RunId, WorkflowId};
@@ -22,7 +24,7 @@ use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::rng::SharedRng;
 use nexus_kernel::port::runs::RunRow;
 use nexus_kernel::task::{self, Shutdown};
-use nexus_kernel::visibility::{Group, RunCount, RunQuery, Schema};
+use nexus_kernel::visibility::{Filter, Group, RunCount, RunQuery, Schema};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
 use crate::batch::{self, Book};
@@ -122,7 +124,11 @@ impl Engine {
 
     /// The way in.
     pub fn handle(&self) -> EngineHandle {
-        EngineHandle { shared: self.shared.clone(), admission: Arc::clone(&self.admission) }
+        EngineHandle {
+            shared: self.shared.clone(),
+            admission: Arc::clone(&self.admission),
+            reach: Reach::everything(),
+        }
     }
 
     /// Runs until shutdown. Ends early, with the reason, when the store fails.
@@ -202,6 +208,8 @@ pub struct Started {
 pub struct EngineHandle {
     pub(crate) shared: Shared,
     admission: Arc<Semaphore>,
+    /// What of all there is whoever holds this may see.
+    reach: Reach,
 }
 
 impl EngineHandle {
@@ -326,7 +334,8 @@ impl EngineHandle {
 
     /// The row of a run.
     pub async fn row(&self, run: &RunId) -> Result<RunRow, Error> {
-        self.shared.store.run(run).await?.ok_or_else(|| {
+        let found = self.shared.store.run(run).await?.filter(|row| self.sees_run(row));
+        found.ok_or_else(|| {
             Error::new(&code::RUN_UNKNOWN, format!("there is no run {run}"))
                 .help("`nexus run list` shows the runs")
         })
@@ -350,12 +359,15 @@ impl EngineHandle {
     /// Runs that fit. Rows are written in the transaction of the record that they follow from: whoever asks after an
     /// acknowledged write sees it.
     pub async fn list(&self, query: impl Into<RunQuery>) -> Result<Vec<RunRow>, Error> {
-        Ok(self.shared.store.runs(query.into()).await?)
+        let mut query = query.into();
+        query.filter = Filter::both(query.filter, self.in_reach());
+        Ok(self.shared.store.runs(query).await?)
     }
 
     /// How many runs fit.
     pub async fn count(&self, count: RunCount) -> Result<Vec<Group>, Error> {
-        Ok(self.shared.store.count(count).await?)
+        let filter = Filter::both(count.filter, self.in_reach());
+        Ok(self.shared.store.count(RunCount { filter, ..count }).await?)
     }
 
     /// What is known of a run.

@@ -169,6 +169,7 @@ fn described(engine: &EngineHandle, fits: impl Fn(&str, &str) -> bool) -> Vec<Js
     let mut found = Vec::new();
     for workflow in definition.program.workflows() {
         let places = workflow.deployments.iter().filter(|place| fits(&workflow.name, &place.namespace));
+        let places = places.filter(|place| engine.sees_place(&workflow.name, &place.namespace));
         found.extend(places.map(|place| {
             json!({
                 "name": workflow.name,

@@ -4,6 +4,7 @@
 //! that every answer has. Compression is around all of it.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -15,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use nexus_kernel::BoxFuture;
+use nexus_kernel::call::{Caller, Proof};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::time::Timestamp;
@@ -24,9 +26,16 @@ use crate::channel::mcp;
 use crate::envelope::{self, Metadata};
 use crate::etag;
 use crate::guard::Guard;
+use crate::identity::{Credentials, Shown};
 use crate::pipeline::Pipeline;
 use crate::problem::{self, Problem};
 use crate::request_id::RequestId;
+use crate::stage::authorise::unauthenticated;
+
+/// The other end of the connection that a request came over: an address, or nothing for the socket in the file system,
+/// which only the owner of the server can open.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) Option<IpAddr>);
 
 /// Shared by all connections of a listener.
 pub(crate) struct Front {
@@ -76,10 +85,37 @@ impl Front {
         if mcp::is_meant(request.uri().path(), request.headers()) {
             *request.uri_mut() = Uri::from_static("/mcp");
         }
+        match self.identify(&request).await {
+            Ok(caller) => request.extensions_mut().insert(caller),
+            Err(error) => return Problem::from(error).into_response(),
+        };
         request.extensions_mut().insert(id.clone());
         let Ok(response) = self.router.call(request.map(Body::new)).await;
         response
     }
+}
+
+impl Front {
+    /// Who sent a request. Whoever shows nothing gets no further than what is open to everybody.
+    async fn identify(&self, request: &Request<Incoming>) -> Result<Caller, Error> {
+        let Some(auth) = self.pipeline.auth() else { return Ok(Caller::local()) };
+        let address = request.extensions().get::<Peer>().and_then(|peer| peer.0);
+        let shown = Shown::of(request.headers())?;
+        let caller = auth.identify(&Credentials { shown, is_owner: address.is_none(), address }).await?;
+        if caller.proof == Proof::Nothing && !is_open(request.uri().path()) {
+            return Err(unauthenticated());
+        }
+        Ok(caller)
+    }
+}
+
+/// Whether a path says nothing about anybody's work, or checks a proof of its own. All others are closed.
+fn is_open(path: &str) -> bool {
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    matches!(
+        first,
+        "" | "health" | "healthz" | "readyz" | "startup" | "docs" | "errors" | "webhooks" | ".well-known"
+    )
 }
 
 fn overloaded() -> Response {

@@ -195,12 +195,19 @@ pub const SOCKET_SLOW_SECONDS_MAX: u64 = 30;
 /// How long a WebSocket that is closed waits for its client to close it as well, in seconds.
 pub const SOCKET_CLOSE_SECONDS_MAX: u64 = 2;
 
+/// Most lists of tools that are kept rendered.
+pub const TOOL_SETS_MAX: usize = 64;
+
+/// Most API keys of a server, revoked ones among them.
+pub const KEYS_MAX: usize = 10_000;
+
 /// The limits of sessions and of `/ws`, as `nexus config limits` shows them.
 pub const ALL: &[Limit] = &[
     ("session_state_bytes", SESSION_STATE_BYTES_MAX as u64, "a larger state of a session is refused"),
     ("session_depth", SESSION_DEPTH_MAX as u64, "a state that is nested deeper is refused"),
     ("sessions", SESSIONS_PER_CALLER_MAX as u64, "further sessions of one principal are refused"),
     ("session_ttl_seconds", SESSION_TTL_SECONDS_MAX, "a longer time to live is refused"),
+    ("api_keys", KEYS_MAX as u64, "further API keys are not made"),
     ("sockets", SOCKETS_MAX as u64, "further WebSockets are closed with 4013"),
     (
         "socket_message_bytes",

@@ -1,7 +1,7 @@
 //! Listeners: where connections come from, and what makes them private.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use nexus_kernel::code;
@@ -31,7 +31,7 @@ enum Kind {
 
 /// A connection before its handshake.
 pub(crate) enum Accepted {
-    Tcp(TcpStream, Option<TlsAcceptor>),
+    Tcp(TcpStream, IpAddr, Option<TlsAcceptor>),
     Unix(tokio::net::UnixStream),
 }
 
@@ -64,8 +64,8 @@ impl Listener {
     pub(crate) async fn accept(&self) -> io::Result<Accepted> {
         match &self.kind {
             Kind::Tcp { listener, tls } => {
-                let (stream, _) = listener.accept().await?;
-                Ok(Accepted::Tcp(stream, tls.clone()))
+                let (stream, peer) = listener.accept().await?;
+                Ok(Accepted::Tcp(stream, peer.ip(), tls.clone()))
             }
             Kind::Unix(listener) => Ok(Accepted::Unix(listener.accept().await?.0)),
         }
@@ -73,11 +73,19 @@ impl Listener {
 }
 
 impl Accepted {
+    /// Where it comes from, when it came over the network.
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
+        match self {
+            Accepted::Tcp(_, peer, _) => Some(*peer),
+            Accepted::Unix(_) => None,
+        }
+    }
+
     /// Carries out the handshake, if there is one. Nothing when the other side does not finish it.
     pub(crate) async fn open(self, clock: &SharedClock) -> Option<Box<dyn Stream>> {
         match self {
             Accepted::Unix(stream) => Some(Box::new(stream)),
-            Accepted::Tcp(stream, tls) => {
+            Accepted::Tcp(stream, _, tls) => {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "answers on this connection may be delayed");
                 }

@@ -1,5 +1,5 @@
-//! The request path, as a list one can read aloud: identify → find → admit → validate → join → once → execute →
-//! record.
+//! The request path, as a list one can read aloud: identify → find → authorise → admit → validate → join → once →
+//! execute → record.
 //!
 //! Every channel and every embedded caller comes through [`Pipeline::call`]. A channel differs in how it spells a
 //! request and an answer, never in what is checked or done.
@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use nexus_kernel::Json;
+use nexus_kernel::access::Reach;
 use nexus_kernel::call::{Answer, CallContext, Caller, Channel};
 use nexus_kernel::catalogue::Catalogue;
 use nexus_kernel::code;
@@ -17,9 +18,11 @@ use nexus_kernel::operation::Operation;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::rng::SharedRng;
 
+use crate::identity::Auth;
 use crate::request_id::RequestIds;
 use crate::session::{self, Sessions};
 use crate::stage::admit;
+use crate::stage::authorise;
 use crate::stage::once::{Keys, Turn};
 use crate::stage::record::Record;
 use crate::stage::validate::Validators;
@@ -51,6 +54,7 @@ pub struct Pipeline {
     validators: Arc<Validators>,
     keys: Option<Keys>,
     sessions: Option<Sessions>,
+    auth: Option<Auth>,
     secret: Arc<[u8; 32]>,
 }
 
@@ -62,7 +66,7 @@ impl Pipeline {
         rng.fill(&mut secret);
         let secret = Arc::new(secret);
         let validators = Arc::default();
-        Pipeline { catalogue, clock, request_ids, validators, keys: None, sessions: None, secret }
+        Pipeline { catalogue, clock, request_ids, validators, keys: None, sessions: None, auth: None, secret }
     }
 
     /// The same pipeline, which remembers the idempotency keys that were used. Without it a key is told to the operation
@@ -74,6 +78,24 @@ impl Pipeline {
     /// The same pipeline, whose calls may belong to sessions. Without sessions every session is unknown.
     pub fn with_sessions(self, sessions: Sessions) -> Pipeline {
         Pipeline { sessions: Some(sessions), ..self }
+    }
+
+    /// The same pipeline, which minds who calls. Without authentication everybody may do everything.
+    pub fn guarded(self, auth: Auth) -> Pipeline {
+        Pipeline { auth: Some(auth), ..self }
+    }
+
+    /// What decides who somebody is, when that matters.
+    pub fn auth(&self) -> Option<&Auth> {
+        self.auth.as_ref()
+    }
+
+    /// The operations that a caller may know of.
+    pub fn seen_by(&self, caller: &Caller) -> Arc<Vec<Arc<Operation>>> {
+        match &self.auth {
+            None => self.catalogue.snapshot(),
+            Some(_) => authorise::seen(&self.catalogue.snapshot(), caller),
+        }
     }
 
     /// The sessions that calls may belong to.
@@ -101,9 +123,10 @@ impl Pipeline {
         &*self.secret
     }
 
-    /// A context with a new request id, for callers in this process.
+    /// A context with a new request id, for callers in this process, who may do everything.
     pub fn context(&self, channel: Channel) -> CallContext {
-        CallContext::new(channel, self.request_ids.generate().as_str())
+        let context = CallContext::new(channel, self.request_ids.generate().as_str());
+        CallContext { caller: Caller::local(), ..context }
     }
 
     /// Carries out one call.
@@ -117,14 +140,17 @@ impl Pipeline {
     async fn carry_out(
         &self,
         target: Target<'_>,
-        input: Json,
-        context: CallContext,
+        mut input: Json,
+        mut context: CallContext,
     ) -> Result<Answer, Error> {
-        let mut context = identify(context);
-        let operation = self.find(target)?;
+        context.caller = self.identify(context.caller)?;
+        let operation = self.find(target, &context.caller)?;
+        context.reach = authorise::authorise(&operation, &mut input, &context.caller)
+            .map_err(|error| self.hidden(&operation, &input, &context.caller).unwrap_or(error))?;
         context.on_disconnect.get_or_insert(operation.contract.on_disconnect);
         admit::payload(&input, operation.input_bytes_max)?;
         self.validators.check(&operation, &input)?;
+        context.idempotency_key = context.idempotency_key.map(|key| context.caller.own(&key));
         let context = self.join(context).await?;
         let Some(keys) = &self.keys else { return execute(&operation, input, context).await };
         match keys.claim(&operation, &input, &context).await? {
@@ -143,31 +169,49 @@ impl Pipeline {
         Ok(context)
     }
 
-    /// The operation that a target names now.
-    pub fn find(&self, target: Target<'_>) -> Result<Arc<Operation>, Error> {
+    /// Says who calls: whoever the channel found out, if that still holds. While authentication is off it is somebody on
+    /// this machine, whatever a channel believes.
+    fn identify(&self, caller: Caller) -> Result<Caller, Error> {
+        match &self.auth {
+            None => Ok(Caller::local()),
+            Some(auth) => auth.confirm(caller),
+        }
+    }
+
+    /// The operation that a target names now, among those that the caller may know of.
+    pub fn find(&self, target: Target<'_>, caller: &Caller) -> Result<Arc<Operation>, Error> {
         match target {
             Target::Verb(name) => self.catalogue.verb(name),
-            Target::Workflow(name) => self.find_workflow(name),
+            Target::Workflow(name) => self.find_workflow(name, &self.sight(caller)),
+        }
+    }
+
+    /// What a refusal becomes that would tell of a workflow which the caller may not know of: the same as for a name that
+    /// nobody uses.
+    fn hidden(&self, operation: &Operation, input: &Json, caller: &Caller) -> Option<Error> {
+        let name = authorise::workflow_of(operation, input)?;
+        self.find_workflow(&name, &self.sight(caller)).err()
+    }
+
+    /// The workflows that a caller may know of.
+    fn sight(&self, caller: &Caller) -> Reach {
+        match &self.auth {
+            None => Reach::everything(),
+            Some(_) => authorise::sight(caller),
         }
     }
 
     /// A name is looked up as it stands first, because a workflow's own name may hold a dot.
-    fn find_workflow(&self, name: &str) -> Result<Arc<Operation>, Error> {
-        let error = match self.catalogue.workflow(name) {
+    fn find_workflow(&self, name: &str, sight: &Reach) -> Result<Arc<Operation>, Error> {
+        let error = match self.catalogue.workflow_in(name, sight) {
             Err(error) if error.code() == &code::WORKFLOW_UNKNOWN => error,
             found => return found,
         };
         match name.rsplit_once('.') {
-            Some((namespace, bare)) => self.catalogue.workflow(&format!("{namespace}/{bare}")),
+            Some((namespace, bare)) => self.catalogue.workflow_in(&format!("{namespace}/{bare}"), sight),
             None => Err(error),
         }
     }
-}
-
-/// Says who calls. While authentication is off it is somebody on this machine, whatever a channel believes.
-fn identify(mut context: CallContext) -> CallContext {
-    context.caller = Caller::local();
-    context
 }
 
 /// Runs the handler. A panic in it is a fault of ours and ends this call only.

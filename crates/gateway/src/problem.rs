@@ -82,7 +82,21 @@ fn write(response: &mut Response, problem: &Problem, id: &RequestId) {
     if problem.status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
+    if let Some(challenge) = challenge(&problem.error) {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
     *response.body_mut() = Body::from(body);
+}
+
+/// How a client is asked for a credential (RFC 6750, 3).
+fn challenge(error: &Error) -> Option<&'static str> {
+    if error.code() == &code::UNAUTHENTICATED {
+        Some("Bearer realm=\"nexus\"")
+    } else if error.code() == &code::CREDENTIAL_INVALID {
+        Some("Bearer realm=\"nexus\", error=\"invalid_token\"")
+    } else {
+        None
+    }
 }
 
 /// The members of an error's problem details. Members without a value are left out.

@@ -26,7 +26,7 @@ use crate::channel::rest::custom::Routes;
 use crate::channel::rest::health::{Check, Checks, Pages};
 use crate::channel::rest::{self, Rest};
 use crate::channel::socket::Sockets;
-use crate::front::{Front, FrontService};
+use crate::front::{Front, FrontService, Peer};
 use crate::guard::Guard;
 use crate::limits::{
     ACCEPT_RETRY_MILLIS, BODY_SECONDS_MAX, COMPRESSED_BYTES_MIN, CONNECTIONS_MAX, DRAIN_SECONDS_MAX,
@@ -293,6 +293,7 @@ impl Visit {
     async fn serve(self, accepted: Accepted, shutdown: Shutdown) {
         let Visit { permit, front, clock, head_time_max } = self;
         let _permit = permit;
+        let peer = Peer(accepted.peer());
         let Some(stream) = accepted.open(&clock).await else { return };
         let answering = Compression::new(FrontService(front)).gzip(true).compress_when(worth_compressing());
         let answering = TowerToHyperService::new(answering);
@@ -301,6 +302,7 @@ impl Visit {
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             asks.notify_one();
             request.extensions_mut().insert(stop.clone());
+            request.extensions_mut().insert(peer);
             answering.call(request)
         });
         let builder = protocol(head_time_max);

@@ -68,6 +68,8 @@ struct Versioned<T> {
     version: u64,
 }
 
+impl nexus_kernel::verb::Part for Sessions {}
+
 impl Sessions {
     /// The sessions that are kept in this store.
     pub fn new(store: Arc<dyn Kv>, clock: SharedClock, rng: SharedRng) -> Sessions {

@@ -102,6 +102,8 @@ pub(crate) struct Progress {
     failure: Option<String>,
 }
 
+impl nexus_kernel::verb::Part for Subscriptions {}
+
 impl Subscriptions {
     /// Subscriptions that keep their cursors in this store.
     pub fn new(store: Arc<dyn Kv>, clock: SharedClock, feed: Arc<dyn Feed>) -> Subscriptions {

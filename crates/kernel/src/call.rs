@@ -1,29 +1,81 @@
 //! A call: what every channel turns its requests into.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use crate::Json;
+use crate::access::{Grants, Reach};
 use crate::code;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::id::{Namespace, RunId, SessionId, WorkflowId};
 use crate::port::runs::RunStatus;
+use crate::time::Timestamp;
 
 /// Who calls. Built from credentials by the pipeline, never from the body of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// Name for logs and audits.
-    pub identity: String,
+    /// Name for logs and audits: what proves it, a colon, and whom. Nobody can be given the name of another kind.
+    pub identity: Arc<str>,
+    /// All that they may do.
+    pub grants: Arc<Grants>,
+    /// What proves it.
+    pub proof: Proof,
 }
 
+/// What proves who a caller is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// They are on this machine: in this process, at the server's own socket, or anywhere while authentication is off.
+    Local,
+    /// Nothing: they showed no credential.
+    Nothing,
+    /// An API key of this id.
+    Key(Arc<str>),
+    /// A token that is good until then.
+    Token {
+        /// When it ends.
+        expires: Timestamp,
+    },
+    /// A certificate that the connection was made with.
+    Certificate,
+    /// A signature of the request itself, as webhooks have one.
+    Signature,
+}
+
+static EVERYTHING: LazyLock<Arc<Grants>> = LazyLock::new(|| Arc::new(Grants::everything("this machine")));
+static NOTHING: LazyLock<Arc<Grants>> = LazyLock::new(Arc::default);
+
 impl Caller {
-    /// Somebody on this machine while authentication is off.
+    /// Somebody on this machine, who may do everything.
     pub fn local() -> Caller {
-        Caller { identity: "local".to_owned() }
+        Caller { identity: "local".into(), grants: Arc::clone(&EVERYTHING), proof: Proof::Local }
+    }
+
+    /// A name that this caller has given to something, so that nobody else's is equal to it. The owner's are as they are.
+    pub fn own(&self, name: &str) -> String {
+        match self.proof {
+            Proof::Local => name.to_owned(),
+            _ => format!("{}/{name}", self.identity),
+        }
+    }
+
+    /// Somebody without credentials, who may do nothing.
+    pub fn anonymous() -> Caller {
+        Caller { identity: "anonymous".into(), grants: Arc::clone(&NOTHING), proof: Proof::Nothing }
+    }
+
+    /// A sender of signed requests, who may publish events in one namespace.
+    pub fn webhook(name: &str, namespace: &Namespace) -> Caller {
+        let source = format!("webhook {name}");
+        Caller {
+            identity: format!("webhook:{name}").into(),
+            grants: Arc::new(Grants::publishing(namespace, &source)),
+            proof: Proof::Signature,
+        }
     }
 }
 
@@ -91,6 +143,8 @@ impl OnDisconnect {
 pub struct CallContext {
     /// Who.
     pub caller: Caller,
+    /// What of all there is the operation may see and touch for them. Set by the pipeline.
+    pub reach: Reach,
     /// Through which door.
     pub channel: Channel,
     /// Correlates the call with logs and answers.
@@ -112,10 +166,11 @@ pub struct CallContext {
 }
 
 impl CallContext {
-    /// A context that waits for the end and carries nothing else.
+    /// A context that waits for the end and carries nothing else, for a caller of whom nothing is known yet.
     pub fn new(channel: Channel, request_id: impl Into<String>) -> CallContext {
         CallContext {
-            caller: Caller::local(),
+            caller: Caller::anonymous(),
+            reach: Reach::everything(),
             channel,
             request_id: request_id.into(),
             wait: Wait::Done,

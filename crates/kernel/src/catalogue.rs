@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
+use crate::access::Reach;
 use crate::code;
 use crate::error::Error;
 use crate::operation::Operation;
@@ -70,7 +71,19 @@ impl Catalogue {
 
     /// The workflow called `Name` or `namespace/Name`. A bare name must be unique among namespaces.
     pub fn workflow(&self, name: &str) -> Result<Arc<Operation>, Error> {
-        let all = self.snapshot();
+        self.workflow_in(name, &Reach::everything())
+    }
+
+    /// The same among those in reach: what is not is not there.
+    pub fn workflow_in(&self, name: &str, reach: &Reach) -> Result<Arc<Operation>, Error> {
+        let mut all = self.snapshot();
+        if !reach.is_everything() {
+            let near = |operation: &Arc<Operation>| {
+                let own = operation.namespace.as_ref();
+                own.is_none_or(|namespace| reach.sees(namespace, &operation.name))
+            };
+            all = Arc::new(all.iter().filter(|operation| near(operation)).cloned().collect());
+        }
         let fits = |operation: &Operation| match name.split_once('/') {
             Some((namespace, bare)) => {
                 operation.name == bare

@@ -63,6 +63,10 @@ codes! {
     TEST_INVALID = "NX-1102", "a scenario file has errors", 422, Usage;
     /// There is no scenario to run.
     TEST_MISSING = "NX-1103", "there is no scenario to run", 404, Usage;
+    /// A permission cannot be read.
+    PERMISSION_INVALID = "NX-1201", "a permission cannot be read", 422, Usage;
+    /// Roles do not make sense.
+    ROLE_INVALID = "NX-1202", "a role is wrong", 422, Usage;
     /// Input does not fit the schema.
     INPUT_INVALID = "NX-2001", "the input does not fit", 422, Usage;
     /// No such workflow.
@@ -87,6 +91,16 @@ codes! {
     KEY_REUSED = "NX-2012", "the idempotency key was used for another request", 422, Usage;
     /// The first request of this idempotency key has no answer yet.
     KEY_PENDING = "NX-2013", "the first request of this idempotency key is under way", 409, Unavailable;
+    /// Who calls is not known, and has to be.
+    UNAUTHENTICATED = "NX-2014", "a credential is needed", 401, Auth;
+    /// The credential is none that is good here.
+    CREDENTIAL_INVALID = "NX-2015", "the credential is not accepted", 401, Auth;
+    /// The caller may not do that.
+    FORBIDDEN = "NX-2016", "not allowed", 403, Auth;
+    /// No such API key.
+    KEY_UNKNOWN = "NX-2017", "there is no such API key", 404, NotFound;
+    /// There are as many API keys as there may be.
+    KEYS_MAX = "NX-2018", "there are too many API keys", 409, Unavailable;
     /// A list filter cannot be understood.
     FILTER_INVALID = "NX-2020", "the filter cannot be understood", 422, Usage;
     /// The run is open, and what was asked is for closed ones.

@@ -5,6 +5,7 @@
 //! storage, code that runs activities) it takes through a trait in [`port`]; [`memory`] holds a version of each that
 //! lives in this process, which is both the volatile mode and the test double.
 
+pub mod access;
 pub mod activity;
 pub mod call;
 pub mod catalogue;

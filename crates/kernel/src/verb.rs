@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::access::{Need, needed};
 use crate::call::{Answer, CallContext};
 use crate::code;
 use crate::contract::Contract;
@@ -29,18 +30,28 @@ pub struct Verb {
     pub output: Json,
 }
 
+/// A part of the server that carries verbs out.
+pub trait Part: Clone + Send + Sync + 'static {
+    /// The part as the caller of one call sees it. Parts whose things belong to no namespace look the same to everybody
+    /// who may call their verbs.
+    #[must_use]
+    fn seen_by(&self, _: &CallContext) -> Self {
+        self.clone()
+    }
+}
+
 impl Verb {
     /// Gives the verb its handler, a function of a part from a typed input to an output.
     pub fn handled<S, I, F, R>(self, part: &S, handle: F) -> Operation
     where
-        S: Clone + Send + Sync + 'static,
+        S: Part,
         I: for<'de> Deserialize<'de> + Send + 'static,
         F: Fn(S, I, CallContext) -> R + Send + Sync + Copy + 'static,
         R: Future<Output = Result<Json, Error>> + Send + 'static,
     {
         let part = part.clone();
         let handler = move |input: Json, context: CallContext| -> BoxFuture<'static, Result<Answer, Error>> {
-            let part = part.clone();
+            let part = part.seen_by(&context);
             Box::pin(async move {
                 let input = serde_json::from_value(input)
                     .map_err(|error| Error::new(&code::INPUT_INVALID, error.to_string()))?;
@@ -52,8 +63,7 @@ impl Verb {
 
     /// Gives the verb a handler as it is.
     pub fn with(self, handler: Arc<dyn Handler>) -> Operation {
-        let action = if self.effect == Effect::Read { "read" } else { "write" };
-        let noun = self.name.split('.').next().unwrap_or(self.name);
+        let Need { act, .. } = needed(self.name);
         Operation {
             name: self.name.to_owned(),
             namespace: None,
@@ -64,7 +74,7 @@ impl Verb {
             contract: Contract::default(),
             input_bytes_max: PAYLOAD_BYTES_MAX,
             effect: self.effect,
-            permission: format!("{noun}:{action}"),
+            permission: format!("{}:{}", act.resource, act.action),
             defined_at: None,
             handler,
         }

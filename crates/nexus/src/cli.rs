@@ -13,6 +13,7 @@ pub mod explain;
 pub mod fmt;
 pub mod function;
 pub mod graph;
+pub mod key;
 pub mod line;
 pub mod lsp;
 pub mod man;
@@ -200,6 +201,12 @@ pub enum Command {
         #[command(subcommand)]
         verb: Box<function::FunctionVerb>,
     },
+    /// API keys: make, list, rotate and revoke them
+    Key {
+        /// What to do.
+        #[command(subcommand)]
+        verb: key::KeyVerb,
+    },
     /// Sessions: make, show, change, list and end them
     Session {
         /// What to do.
@@ -239,6 +246,7 @@ impl Cli {
             | Command::Batch { .. }
             | Command::Queue { .. }
             | Command::Event { .. }
+            | Command::Key { .. }
             | Command::Session { .. }
             | Command::Activity { .. }
             | Command::Function { .. }
@@ -267,6 +275,7 @@ async fn noun(global: &Global, command: Command, output: Output) -> Result<(), E
         Command::Batch { verb } => batch::batch(global, verb, output).await,
         Command::Queue { verb } => queue::queue(global, verb, output).await,
         Command::Event { verb } => event::event(global, *verb, output).await,
+        Command::Key { verb } => key::key(global, verb, output).await,
         Command::Session { verb } => session::session(global, verb, output).await,
         Command::Activity { verb } => activity::activity(global, verb, output).await,
         Command::Function { verb } => function::function(global, *verb, output).await,

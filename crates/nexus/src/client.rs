@@ -21,6 +21,7 @@ use crate::cli::Global;
 use crate::node::{Node, Purpose};
 use crate::outbound::tls;
 use crate::output::Output;
+use crate::owner;
 use crate::profile::{self, Profiles};
 use crate::project::Project;
 use place::{Ca, Place, Server, place};
@@ -120,7 +121,8 @@ impl Client {
         }
         match address::read(&global.project) {
             Some(url) => {
-                let own = Server { ca: Ca::named(global, &place::env), ..Server::own(url) };
+                let token = owner::read(&global.project);
+                let own = Server { ca: Ca::named(global, &place::env), token, ..Server::own(url) };
                 match Remote::connect(&own, session).await {
                     Ok(remote) => Ok(Some(remote)),
                     // Somebody answers there, and is not trusted: to go on without would be another project's work.

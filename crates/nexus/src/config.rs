@@ -1,6 +1,7 @@
 //! `nexus.toml`: everything in it has a default, and nothing in it goes unnoticed.
 
 pub mod activity;
+pub mod auth;
 pub mod events;
 pub mod http;
 pub mod limits;
@@ -26,6 +27,7 @@ use nexus_kernel::visibility::{AttributeType, Schema};
 use serde::Deserialize;
 
 use activity::ActivityConfig;
+use auth::AuthConfig;
 use events::EventsConfig;
 use http::HttpConfig;
 use mcp::McpConfig;
@@ -49,6 +51,8 @@ pub struct Config {
     pub project: ProjectConfig,
     /// Where it is served.
     pub server: ServerConfig,
+    /// Who may call what.
+    pub auth: AuthConfig,
     /// How runs are executed.
     pub engine: EngineConfig,
     /// Which events are kept.
@@ -199,6 +203,7 @@ impl Config {
         Sections { on, webhooks, inbound, secrets: &secrets }.check()?;
         config.workflows.iter().try_for_each(|(name, workflow)| workflow.check(name))?;
         config.mcp.check()?;
+        config.auth.roles()?;
         Ok(config)
     }
 }

@@ -20,6 +20,7 @@ pub mod mcp;
 pub mod node;
 mod outbound;
 pub mod output;
+pub mod owner;
 pub mod pages;
 pub mod profile;
 pub mod project;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nexus_engine::version::{Deployed, Deployment, Followed, Ramp};
 use nexus_engine::{Definition, Engine, EngineHandle, Options, Ports, operations};
+use nexus_gateway::identity::{ApiKeys, Auth};
 use nexus_gateway::subscription::Subscriptions;
 use nexus_gateway::webhook::Inbound;
 use nexus_gateway::{Check, Keys, McpShelf, Pipeline, Sessions};
@@ -35,6 +36,7 @@ use crate::contract;
 use crate::disk;
 use crate::mcp;
 use crate::output::Output;
+use crate::owner;
 use crate::project::Project;
 use crate::subscriptions::{self, EngineFeed};
 
@@ -73,8 +75,7 @@ pub struct Node {
     database: Option<SqliteStore>,
     /// The configuration of what is served, for the operations of other versions.
     contracts: Arc<RwLock<Arc<Config>>>,
-    /// Triggers and webhooks that are served.
-    subscriptions: Subscriptions,
+    beside: Beside,
     inbound: Inbound,
 }
 
@@ -100,6 +101,16 @@ impl Node {
         let sessions = Sessions::new(Arc::clone(&kept), Arc::clone(&clock), Arc::clone(&rng));
         let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
         let pipeline = pipeline.remembering(keys).with_sessions(sessions.clone());
+        let auth = &project.config.auth;
+        let keys =
+            ApiKeys::open(Arc::clone(&kept), Arc::clone(&clock), Arc::clone(&rng), auth.roles()?).await?;
+        let pipeline = match purpose {
+            Purpose::Serve if auth.enabled => {
+                let owner = owner::renew(&project.root, &*rng)?;
+                pipeline.guarded(Auth::new(keys.clone(), Arc::clone(&clock), Some(owner.reveal())))
+            }
+            _ => pipeline,
+        };
         let feed = Arc::new(EngineFeed(engine.handle()));
         let subscriptions = Subscriptions::new(kept, Arc::clone(&clock), feed);
         let shelf = match (&database, purpose) {
@@ -125,7 +136,7 @@ impl Node {
             running: None,
             database,
             contracts: Arc::default(),
-            subscriptions,
+            beside: Beside { sessions: sessions.clone(), subscriptions, keys },
             inbound: Inbound::default(),
         };
         if let Some(shelf) = shelf {
@@ -153,9 +164,7 @@ impl Node {
             refuse_unbound(&report)?;
         }
         // What cannot become operations is not deployed, and neither are subsets of what is not there.
-        let sessions = self.pipeline.sessions();
-        let beside = (sessions, &self.subscriptions);
-        let mut catalogue = all_operations(&self.engine, beside, &built.definition)?;
+        let mut catalogue = all_operations(&self.engine, &self.beside, &built.definition)?;
         contract::apply(&self.project.config, &mut catalogue)?;
         subscriptions::check(&self.project, &catalogue)?;
         let delivering = subscriptions::of(&self.project, &self.pipeline)?;
@@ -171,7 +180,7 @@ impl Node {
         }
         // An operator may have chosen another version than that of the files.
         if let Some(current) = self.engine.definition().filter(|it| it.hash != built.definition.hash) {
-            catalogue = all_operations(&self.engine, beside, &current)?;
+            catalogue = all_operations(&self.engine, &self.beside, &current)?;
             contract::apply_where_it_fits(&self.project.config, &mut catalogue);
         }
         *self.contracts.write().unwrap_or_else(PoisonError::into_inner) =
@@ -180,7 +189,7 @@ impl Node {
         self.mcp.put(content);
         if purpose == Purpose::Serve {
             subscriptions::receive(&self.project, &self.inbound)?;
-            self.subscriptions.serve(delivering);
+            self.beside.subscriptions.serve(delivering);
         }
         Ok(())
     }
@@ -188,13 +197,12 @@ impl Node {
     /// Serves the operations of whichever version an operator makes the current one.
     fn follow_promotions(&self) {
         let (catalogue, mcp) = (self.pipeline.catalogue().downgrade(), self.mcp.clone());
-        let sessions = self.pipeline.sessions().cloned();
-        let subscriptions = self.subscriptions.clone();
+        let beside = self.beside.clone();
         let contracts = Arc::clone(&self.contracts);
         self.engine.on_promotion(move |engine, current| {
             let Some(catalogue) = catalogue.upgrade() else { return };
             let config = Arc::clone(&contracts.read().unwrap_or_else(PoisonError::into_inner));
-            let all = all_operations(engine, (sessions.as_ref(), &subscriptions), current);
+            let all = all_operations(engine, &beside, current);
             let replaced = all.and_then(|mut all| {
                 contract::apply_where_it_fits(&config, &mut all);
                 catalogue.replace(all)
@@ -210,8 +218,18 @@ impl Node {
     /// otherwise.
     pub async fn reload(&mut self, output: Output) -> Result<Changes, Error> {
         let before = self.pipeline.catalogue().snapshot();
-        self.project = Project::read(&self.project.root)?;
+        let project = Project::read(&self.project.root)?;
+        if project.config.auth.enabled != self.project.config.auth.enabled {
+            return Err(Error::new(
+                &code::CONFIG_INVALID,
+                "[auth] enabled cannot change while the server runs",
+            )
+            .help("restart the server: whoever is connected would otherwise keep what they may do"));
+        }
+        let roles = project.config.auth.roles()?;
+        self.project = project;
         self.deploy(Purpose::Serve, output).await?;
+        self.beside.keys.follow(roles);
         let changes = Changes::between(&before, &self.pipeline.catalogue().snapshot());
         if !changes.is_empty() {
             let told = self.engine.announce(&Namespace::default(), RELOADED, changes.to_json()).await;
@@ -286,7 +304,7 @@ impl Node {
 
     /// Stops the node and waits until it has. What is acknowledged is durable.
     pub async fn stop(mut self) -> Result<(), Error> {
-        self.subscriptions.stop();
+        self.beside.subscriptions.stop();
         self.shutdown.begin();
         let result = match self.running.take() {
             Some(running) => running.await.map_err(|error| Error::internal(error.to_string()))?,
@@ -303,13 +321,22 @@ impl Node {
 /// What can be called: what the engine brings along, and the verbs of sessions and subscriptions.
 fn all_operations(
     engine: &EngineHandle,
-    (sessions, subscriptions): (Option<&Sessions>, &Subscriptions),
+    beside: &Beside,
     definition: &Definition,
 ) -> Result<Vec<Operation>, Error> {
     let mut all = operations::operations(engine, definition)?;
-    all.extend(sessions.iter().flat_map(|sessions| sessions.operations()));
-    all.extend(subscriptions.operations());
+    all.extend(beside.sessions.operations());
+    all.extend(beside.subscriptions.operations());
+    all.extend(beside.keys.operations());
     Ok(all)
+}
+
+/// What has verbs beside the engine.
+#[derive(Clone)]
+struct Beside {
+    sessions: Sessions,
+    subscriptions: Subscriptions,
+    keys: ApiKeys,
 }
 
 /// A store, for its several users.

@@ -49,7 +49,7 @@ impl EngineHandle {
         let mut found = Vec::new();
         for namespace in self.namespaces(namespace) {
             let key = Key { namespace, workflow_id: workflow_id.clone() };
-            if !self.shared.store.read(&key, 0).await?.is_empty() {
+            if !self.shared.store.read(&key, 0).await?.is_empty() && self.sees_latest(&key).await? {
                 found.push(key);
             }
         }
@@ -65,6 +65,21 @@ impl EngineHandle {
                 Err(Error::new(&code::WORKFLOW_AMBIGUOUS, message)
                     .help(format!("say which with `namespace`: {}", names.join(" or "))))
             }
+        }
+    }
+
+    /// Whether the latest run of a workflow id is in reach.
+    async fn sees_latest(&self, key: &Key) -> Result<bool, Error> {
+        if self.in_reach().is_none() {
+            return Ok(true);
+        }
+        if !self.sees_some(&key.namespace) {
+            return Ok(false);
+        }
+        match self.row(&view::latest(&self.shared, key).await?).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == &code::RUN_UNKNOWN => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

@@ -7,6 +7,7 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::operation::{Effect, Operation};
 use nexus_kernel::port::runs::{RunRow, RunStatus};
+use nexus_kernel::verb::Part as _;
 use nexus_kernel::{BoxFuture, Json};
 use serde_json::json;
 
@@ -28,7 +29,7 @@ pub(super) fn operation(engine: &EngineHandle) -> Operation {
     };
     let engine = engine.clone();
     let handler = move |input: Json, context: CallContext| -> BoxFuture<'static, Result<Answer, Error>> {
-        let engine = engine.clone();
+        let engine = engine.seen_by(&context);
         Box::pin(async move {
             let input: Addressed = serde_json::from_value(input)
                 .map_err(|error| Error::new(&code::INPUT_INVALID, error.to_string()))?;

@@ -6,6 +6,7 @@ use nexus_kernel::call::{Answer, CallContext};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::operation::{Effect, Operation};
+use nexus_kernel::verb::Part as _;
 use nexus_kernel::{BoxFuture, Json};
 use serde::Deserialize;
 use serde_json::json;
@@ -37,11 +38,12 @@ pub(super) fn operation(engine: &EngineHandle) -> Operation {
     };
     let engine = engine.clone();
     let handler = move |input: Json, context: CallContext| -> BoxFuture<'static, Result<Answer, Error>> {
-        let engine = engine.clone();
+        let engine = engine.seen_by(&context);
         Box::pin(async move {
             let input: StartInput = serde_json::from_value(input)
                 .map_err(|error| Error::new(&code::INPUT_INVALID, error.to_string()))?;
-            let request_id = input.request_id.or_else(|| context.idempotency_key.clone());
+            let given = input.request_id.map(|id| context.caller.own(&id));
+            let request_id = given.or_else(|| context.idempotency_key.clone());
             let mut request = input.start.request(&engine, &context)?;
             request.workflow_id = request.workflow_id.or_else(|| context.workflow_id.clone());
             request.idempotency_key = request_id;

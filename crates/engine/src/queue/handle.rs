@@ -38,7 +38,8 @@ impl EngineHandle {
         for (name, status) in self.shared.workers.slots().all(namespace) {
             all.entry(name).or_default().0 = status;
         }
-        all.into_iter().map(|(name, (status, declared))| QueueView { name, status, declared, now }).collect()
+        let seen = all.into_iter().filter(|(name, _)| self.sees_some(&name.namespace));
+        seen.map(|(name, (status, declared))| QueueView { name, status, declared, now }).collect()
     }
 
     /// What is known of one queue.

@@ -114,7 +114,9 @@ impl EngineHandle {
         namespace: Option<&Namespace>,
     ) -> Result<Vec<(Namespace, Schedule)>, Error> {
         let mut all = self.shared.router.schedules().await.ok_or_else(stopping)?;
-        all.retain(|(at, _)| namespace.is_none_or(|namespace| namespace == at));
+        all.retain(|(at, schedule)| {
+            namespace.is_none_or(|namespace| namespace == at) && self.sees(at, &schedule.id)
+        });
         all.sort_by(|(a, left), (b, right)| (a, &left.id).cmp(&(b, &right.id)));
         Ok(all)
     }

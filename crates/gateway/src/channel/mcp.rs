@@ -25,22 +25,23 @@ mod tools;
 mod transport;
 mod watch;
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::{HeaderMap, request};
 use nexus_kernel::Json;
+use nexus_kernel::call::{CallContext, Caller, Channel, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::suggest;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
-    CompleteResult, CustomRequest, CustomResult, GetPromptRequestParams, GetPromptResponse, GetTaskParams,
-    GetTaskResult, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
-    ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams,
-    UpdateTaskParams,
+    CompleteResult, CustomRequest, CustomResult, Extensions, GetPromptRequestParams, GetPromptResponse,
+    GetTaskParams, GetTaskResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
+    ReadResourceResponse, ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter,
+    UnsubscribeRequestParams, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -50,7 +51,7 @@ use crate::channel::mcp::content::{McpPrompt, McpShelf};
 use crate::channel::mcp::resource::Reader;
 use crate::channel::mcp::tools::ToolSet;
 use crate::channel::mcp::watch::Followed;
-use crate::limits::MCP_LIST_MILLIS;
+use crate::limits::{MCP_LIST_MILLIS, TOOL_SETS_MAX};
 use crate::pipeline::Pipeline;
 use crate::request_id::RequestId;
 
@@ -70,21 +71,42 @@ const INSTRUCTIONS: &str = "Each workflow is a tool; calling it starts a durable
 pub(crate) struct McpServer {
     shared: Arc<Shared>,
     subset: Option<Arc<str>>,
+    /// Who calls, where that is known without a request: the one client of standard input, the one that follows.
+    caller: Option<Caller>,
     followed: Arc<Followed>,
 }
+
+/// Who asks for something, and the id of the request.
+#[derive(Clone)]
+pub(crate) struct Asker {
+    pub(crate) caller: Caller,
+    pub(crate) request_id: String,
+}
+
+impl Asker {
+    /// What the pipeline is told of a call of theirs.
+    pub(crate) fn context(&self, wait: Wait) -> CallContext {
+        let context = CallContext::new(Channel::Mcp, self.request_id.as_str());
+        CallContext { wait, caller: self.caller.clone(), ..context }
+    }
+}
+
+/// Tools, and the subset that they are.
+type Rendered = (Option<Arc<str>>, Arc<ToolSet>);
 
 struct Shared {
     pipeline: Pipeline,
     shelf: McpShelf,
     version: String,
-    tools: Mutex<HashMap<Option<Arc<str>>, Arc<ToolSet>>>,
+    /// Those rendered last, oldest first: of several subsets, and for callers who see different things.
+    tools: Mutex<VecDeque<Rendered>>,
 }
 
 impl McpServer {
     /// A server of all tools.
     pub(crate) fn new(pipeline: Pipeline, shelf: McpShelf, version: &str) -> McpServer {
         let shared = Shared { pipeline, shelf, version: version.to_owned(), tools: Mutex::default() };
-        McpServer { shared: Arc::new(shared), subset: None, followed: Arc::default() }
+        McpServer { shared: Arc::new(shared), subset: None, caller: None, followed: Arc::default() }
     }
 
     /// The same server for one subset of the tools.
@@ -97,9 +119,26 @@ impl McpServer {
         McpServer { followed: Arc::default(), ..self.clone() }
     }
 
-    /// The same server for work that must not keep a connection's subscriptions alive.
-    fn detached(&self) -> McpServer {
-        self.connected()
+    /// The same server for somebody who calls from this process or follows something.
+    pub(crate) fn of_caller(&self, caller: Caller) -> McpServer {
+        McpServer { caller: Some(caller), ..self.connected() }
+    }
+
+    /// Who sent a request. The door has found that out; without a door around it it is the one client there is.
+    fn asker(&self, context: &RequestContext<RoleServer>) -> Asker {
+        self.asker_of(&context.extensions, request_id(context))
+    }
+
+    /// Who calls when there is no request to tell.
+    fn own_caller(&self) -> Caller {
+        self.caller.clone().unwrap_or_else(Caller::anonymous)
+    }
+
+    fn asker_of(&self, extensions: &Extensions, request_id: String) -> Asker {
+        let parts = extensions.get::<request::Parts>();
+        let found = parts.and_then(|parts| parts.extensions.get::<Caller>());
+        let caller = found.cloned().unwrap_or_else(|| self.own_caller());
+        Asker { caller, request_id }
     }
 
     fn pipeline(&self) -> &Pipeline {
@@ -135,24 +174,26 @@ impl McpServer {
 
     /// The tools for a request.
     fn tools(&self, context: &RequestContext<RoleServer>) -> Arc<ToolSet> {
-        self.tools_of(self.subset_of(context).as_deref())
+        self.tools_of(self.subset_of(context).as_deref(), &self.asker(context).caller)
     }
 
-    /// The tools of the catalogue as it is now, rendered anew when it has changed. A subset that is gone is empty.
-    fn tools_of(&self, subset: Option<&str>) -> Arc<ToolSet> {
-        let (snapshot, content) = (self.pipeline().catalogue().snapshot(), self.shelf().content());
+    /// The tools of what a caller may know of in the catalogue as it is now, rendered anew when it has changed. A subset
+    /// that is gone is empty.
+    fn tools_of(&self, subset: Option<&str>, caller: &Caller) -> Arc<ToolSet> {
+        let (snapshot, content) = (self.pipeline().seen_by(caller), self.shelf().content());
         let mut all = self.shared.tools.lock().unwrap_or_else(PoisonError::into_inner);
-        let key: Option<Arc<str>> = subset.map(Arc::from);
-        match all.get(&key) {
-            Some(tools) if tools.is_of(&snapshot, &content) => Arc::clone(tools),
-            _ => {
-                let chosen = subset.map(|name| content.subsets.get(name).cloned().unwrap_or_default());
-                let tools = Arc::new(ToolSet::render(snapshot, content, chosen.as_ref()));
-                all.retain(|_, other| other.is_like(&tools));
-                all.insert(key, Arc::clone(&tools));
-                tools
-            }
+        let named = |(name, _): &&Rendered| name.as_deref() == subset;
+        if let Some((_, tools)) = all.iter().filter(named).find(|(_, tools)| tools.is_of(&snapshot, &content))
+        {
+            return Arc::clone(tools);
         }
+        let chosen = subset.map(|name| content.subsets.get(name).cloned().unwrap_or_default());
+        let tools = Arc::new(ToolSet::render(snapshot, content, chosen.as_ref()));
+        if all.len() >= TOOL_SETS_MAX {
+            all.pop_front();
+        }
+        all.push_back((subset.map(Arc::from), Arc::clone(&tools)));
+        tools
     }
 
     /// The prompts of a subset, or all.
@@ -176,7 +217,7 @@ impl McpServer {
     }
 
     fn reader(&self, context: &RequestContext<RoleServer>) -> Reader<'_> {
-        Reader { server: self, request_id: request_id(context) }
+        Reader { server: self, asker: self.asker(context) }
     }
 }
 
@@ -188,8 +229,12 @@ impl McpServer {
 pub fn mcp_tools(pipeline: &Pipeline, shelf: &McpShelf, subset: Option<&str>) -> Result<Vec<Json>, Error> {
     let server = McpServer::new(pipeline.clone(), shelf.clone(), "");
     subset.map_or(Ok(()), |name| server.check_subset(name))?;
-    let written =
-        server.tools_of(subset).listed().iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>();
+    let written = server
+        .tools_of(subset, &Caller::local())
+        .listed()
+        .iter()
+        .map(serde_json::to_value)
+        .collect::<Result<Vec<_>, _>>();
     written.map_err(|error| Error::internal(error.to_string()))
 }
 
@@ -243,7 +288,8 @@ impl ServerHandler for McpServer {
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         let subset = http::subset_of(context.extensions.get::<request::Parts>());
-        watch::tell_of_lists(self, context.peer, self.subset.clone().or(subset));
+        let Asker { caller, .. } = self.asker_of(&context.extensions, String::new());
+        watch::tell_of_lists(self, caller, context.peer, self.subset.clone().or(subset));
     }
 
     async fn list_tools(

@@ -19,6 +19,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use nexus_kernel::call::Caller;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::SessionId;
@@ -76,6 +77,9 @@ impl Sockets {
     }
 }
 
+/// Who opens a connection, and the session of calls that name none.
+type Who = (Caller, Option<SessionId>);
+
 /// `GET /ws`: the handshake.
 pub(crate) async fn accept(
     State(rest): State<Arc<Rest>>,
@@ -84,7 +88,8 @@ pub(crate) async fn accept(
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.map_err(|rejection| not_a_handshake(&rejection))?;
     let protocol = protocol(&parts)?;
-    let session = session(&parts)?;
+    let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_else(Caller::anonymous);
+    let who = (caller, session(&parts)?);
     let shutdown = parts.extensions.get::<Shutdown>().cloned().unwrap_or_default();
     let place = Arc::clone(&rest.sockets.places).try_acquire_owned().ok();
     let mut upgrade = upgrade
@@ -95,14 +100,14 @@ pub(crate) async fn accept(
     if let Some(protocol) = protocol {
         upgrade.set_selected_protocol(protocol);
     }
-    Ok(upgrade.on_upgrade(move |socket| serve(socket, place, rest, (session, shutdown))))
+    Ok(upgrade.on_upgrade(move |socket| serve(socket, place, rest, (who, shutdown))))
 }
 
 async fn serve(
     mut socket: WebSocket,
     place: Option<OwnedSemaphorePermit>,
     rest: Arc<Rest>,
-    (session, shutdown): (Option<SessionId>, Shutdown),
+    (who, shutdown): (Who, Shutdown),
 ) {
     let Some(_place) = place else {
         let reason = "there are too many connections; try again later".into();
@@ -110,7 +115,7 @@ async fn serve(
         let _ = socket.send(Message::Close(Some(frame))).await; // it may have gone already
         return;
     };
-    Connection::new(rest, session, shutdown).run(socket).await;
+    Connection::new(rest, who, shutdown).run(socket).await;
 }
 
 /// A client need not name a protocol; one that names protocols must know ours.

@@ -30,7 +30,7 @@ fn world() -> World {
 }
 
 fn caller(identity: &str) -> Caller {
-    Caller { identity: identity.into() }
+    Caller { identity: identity.into(), ..Caller::local() }
 }
 
 impl World {

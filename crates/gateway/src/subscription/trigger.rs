@@ -3,7 +3,7 @@
 //! The run's workflow id and idempotency key follow from the event's id, so an event that is delivered twice starts one
 //! run. The input is a template: `"{data.order_id}"` is that part of the event, in its own type.
 
-use nexus_kernel::call::{CallContext, Channel, Wait};
+use nexus_kernel::call::{CallContext, Caller, Channel, Wait};
 use nexus_kernel::id::{Namespace, WorkflowId};
 use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::event::Event;
@@ -29,7 +29,7 @@ pub struct Trigger {
 impl Deliver for Trigger {
     fn deliver(&self, namespace: &Namespace, event: &Event) -> BoxFuture<'static, Result<(), Undelivered>> {
         let shown = event_json(namespace, event);
-        let workflow = self.pipeline.find(Target::Workflow(&self.workflow));
+        let workflow = self.pipeline.find(Target::Workflow(&self.workflow), &Caller::local());
         let input = match (&self.input, &workflow) {
             (Some(template), _) => filled(&Json::Object(template.clone()), &shown),
             (None, Ok(workflow)) => by_name(&workflow.input, &shown),

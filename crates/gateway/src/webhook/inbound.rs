@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::HeaderMap;
 use nexus_kernel::Json;
-use nexus_kernel::call::{CallContext, Wait};
+use nexus_kernel::call::{CallContext, Caller, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
@@ -72,7 +72,8 @@ impl Inbound {
         let now = pipeline.clock().now();
         let url = format!("{}{}", hook.url.as_deref().unwrap_or_default(), request.url);
         let delivery = hook.scheme.check(secret.reveal(), Incoming { url: &url, ..request }, now)?;
-        let context = CallContext { wait: Wait::Done, ..context };
+        let caller = Caller::webhook(name, &hook.namespace);
+        let context = CallContext { wait: Wait::Done, caller, ..context };
         let fact = fact(name, hook, delivery, data_of(request.headers, request.body));
         Ok(pipeline.call(Target::Verb("event.publish"), fact, context).await?.output)
     }

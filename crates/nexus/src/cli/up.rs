@@ -15,6 +15,7 @@ use crate::changes::Changes;
 use crate::cli::Global;
 use crate::node::{Node, Purpose};
 use crate::output::{Output, plural};
+use crate::owner;
 use crate::pages;
 use crate::project::Project;
 use crate::socket::SocketFile;
@@ -44,7 +45,7 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
     let root = args.dir.clone().unwrap_or_else(|| global.project.clone());
     let project = Project::read(&root)?;
     let listen = listen_address(&args, &project)?;
-    let listener = nexus_gateway::bind(listen, args.insecure).await?;
+    let listener = nexus_gateway::bind(listen, args.insecure || project.config.auth.enabled).await?;
     let server = project.config.server.clone();
     let tls = server.tls.as_ref().map(|files| files.load(&root)).transpose()?;
     let at = listener.local_addr().map_err(|error| Error::internal(error.to_string()))?;
@@ -80,6 +81,7 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
     announce(&node, &url, path.as_deref(), output);
     let ended = serve(&mut node, tls.as_ref(), output).await;
     address::remove(&root);
+    owner::remove(&root);
     let stopped = node.stop().await;
     let served = serving.await.map_err(|error| Error::internal(error.to_string()))?;
     ended.and(stopped).and(served)

@@ -4,7 +4,7 @@
 //! nothing is started by it, the server stays within its memory and answers the next call.
 
 mod cases;
-mod channels;
+pub(crate) mod channels;
 mod closed;
 mod names;
 mod slow;

@@ -9,6 +9,7 @@
 )]
 
 mod activities;
+mod auth;
 mod bad;
 mod batch;
 mod capabilities;

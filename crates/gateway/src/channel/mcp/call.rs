@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use nexus_kernel::Json;
-use nexus_kernel::call::{Answer, CallContext, Channel, OnDisconnect, RunAnswer, Wait};
+use nexus_kernel::call::{Answer, CallContext, OnDisconnect, RunAnswer, Wait};
 use nexus_kernel::error::Error;
 use nexus_kernel::id::SessionId;
 use nexus_kernel::task;
@@ -21,7 +21,7 @@ use serde_json::{Map, json};
 use crate::channel::mcp::ask::Asked;
 use crate::channel::mcp::client::Client;
 use crate::channel::mcp::tools::Callable;
-use crate::channel::mcp::{McpServer, question, refused, request_id, result, task as tasks};
+use crate::channel::mcp::{Asker, McpServer, question, refused, request_id, result, task as tasks};
 use crate::limits::{MCP_DIRECT_MILLIS, MCP_TASK_AFTER_MILLIS, MCP_WAIT_SECONDS_MAX};
 use crate::pipeline::Target;
 
@@ -40,7 +40,7 @@ pub(super) struct Call<'a> {
     /// Who calls.
     pub(super) client: Client,
     /// The id that correlates it with the log.
-    pub(super) request_id: String,
+    pub(super) asker: Asker,
     /// What is called.
     pub(super) tool: &'a Callable,
     /// What it is called with.
@@ -63,7 +63,7 @@ pub(super) async fn call(
     let call = Call {
         server,
         client: Client::of(&context),
-        request_id: request_id(&context),
+        asker: server.asker(&context),
         tool,
         arguments: Json::Object(arguments),
         context: &context,
@@ -92,7 +92,7 @@ fn session(
 impl Call<'_> {
     /// What the pipeline is told of a call of this client.
     pub(super) fn kernel_context(&self, wait: Wait) -> CallContext {
-        CallContext { wait, ..CallContext::new(Channel::Mcp, self.request_id.as_str()) }
+        self.asker.context(wait)
     }
 
     async fn verb(&self, name: &str, input: Json, wait: Wait) -> Result<Answer, Error> {
@@ -209,13 +209,13 @@ impl Call<'_> {
 
     /// The answer as a tool result.
     pub(super) fn answered(&self, answer: Result<Answer, Error>) -> CallToolResponse {
-        result::render(answer, self.tool.is_wrapped(), &self.request_id).into()
+        result::render(answer, self.tool.is_wrapped(), &self.asker.request_id).into()
     }
 
     /// The client waits no longer. Its run is cancelled when it asked for that, or the workflow says so, and goes on
     /// otherwise.
     fn give_up(&self, run: &RunAnswer) -> ErrorData {
-        let tool = self.server.pipeline().find(self.tool.target());
+        let tool = self.server.pipeline().find(self.tool.target(), &self.asker.caller);
         let is_declared = tool.is_ok_and(|tool| tool.contract.on_disconnect == OnDisconnect::Cancel);
         if self.client.cancels_run || is_declared {
             let (pipeline, context) = (self.server.pipeline().clone(), self.kernel_context(Wait::Accepted));

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use nexus_kernel::Json;
+use nexus_kernel::call::Caller;
 use nexus_kernel::error::Error;
 use serde_json::json;
 
-use crate::channel::mcp::McpServer;
 use crate::channel::mcp::resource::{Address, Reader};
+use crate::channel::mcp::{Asker, McpServer};
 use crate::pipeline::Target;
 
 /// How long one look for news takes, in milliseconds.
@@ -19,6 +20,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Waits for changes of one resource.
 pub(super) struct Follower {
     server: McpServer,
+    caller: Caller,
     address: Address,
     /// The last event that is known, once one is.
     seen: Option<u64>,
@@ -26,8 +28,8 @@ pub(super) struct Follower {
 
 impl Follower {
     /// Follows a resource from now on.
-    pub(super) fn new(server: &McpServer, address: Address) -> Follower {
-        Follower { server: server.detached(), address, seen: None }
+    pub(super) fn new(server: &McpServer, caller: Caller, address: Address) -> Follower {
+        Follower { server: server.of_caller(caller.clone()), caller, address, seen: None }
     }
 
     /// Resolves when the resource has changed. Never for what cannot change any more.
@@ -84,7 +86,7 @@ impl Follower {
     /// Resolves when the catalogue has another operation of this name.
     async fn definition(&self, name: &str) {
         let shown = || {
-            let found = self.server.pipeline().find(Target::Workflow(name)).ok()?;
+            let found = self.server.pipeline().find(Target::Workflow(name), &self.caller).ok()?;
             Some((found.doc.clone(), found.input.clone(), found.output.clone(), found.defined_at.clone()))
         };
         let (mut changes, before) = (self.server.shelf().changes(), shown());
@@ -99,7 +101,8 @@ impl Follower {
 
     async fn verb(&self, name: &str, input: Json) -> Result<Json, Error> {
         let request_id = self.server.pipeline().request_ids().generate().as_str().to_owned();
-        Reader { server: &self.server, request_id }.verb(name, input).await
+        let asker = Asker { caller: self.caller.clone(), request_id };
+        Reader { server: &self.server, asker }.verb(name, input).await
     }
 
     /// The first look is there to find out where things stand, and does not wait.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use nexus_kernel::Json;
-use nexus_kernel::call::{CallContext, Channel, Wait};
+use nexus_kernel::call::Wait;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
@@ -12,8 +12,8 @@ use rmcp::ErrorData;
 use rmcp::model::{ReadResourceResult, Resource, ResourceContents, ResourceTemplate};
 use serde_json::json;
 
-use crate::channel::mcp::McpServer;
 use crate::channel::mcp::tools::ToolSet;
+use crate::channel::mcp::{Asker, McpServer};
 use crate::limits::{MCP_PAGE_ENTRIES, MCP_RUNS_LISTED};
 use crate::pipeline::Target;
 
@@ -114,15 +114,14 @@ pub(super) fn templates() -> Vec<ResourceTemplate> {
 pub(super) struct Reader<'a> {
     /// The server.
     pub(super) server: &'a McpServer,
-    /// The id that correlates it with the log.
-    pub(super) request_id: String,
+    /// Who asks.
+    pub(super) asker: Asker,
 }
 
 impl Reader<'_> {
     /// The output of a verb that looks.
     pub(super) async fn verb(&self, name: &str, input: Json) -> Result<Json, Error> {
-        let context =
-            CallContext { wait: Wait::Accepted, ..CallContext::new(Channel::Mcp, self.request_id.as_str()) };
+        let context = self.asker.context(Wait::Accepted);
         Ok(self.server.pipeline().call(Target::Verb(name), input, context).await?.output)
     }
 
@@ -175,8 +174,8 @@ impl Reader<'_> {
             Address::Workflow(namespace, name) => {
                 let shown =
                     self.verb("workflow.show", json!({ "name": name, "namespace": namespace })).await?;
-                let operation =
-                    self.server.pipeline().find(Target::Workflow(&format!("{namespace}/{name}")))?;
+                let (name, pipeline) = (format!("{namespace}/{name}"), self.server.pipeline());
+                let operation = pipeline.find(Target::Workflow(&name), &self.asker.caller)?;
                 Ok(with_contract(shown, &operation))
             }
             Address::Run(id) => self.verb("run.show", json!({ "run_id": id })).await,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nexus_kernel::call::Caller;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::task::Shutdown;
@@ -52,7 +53,7 @@ impl McpStdio {
         if let Some(subset) = &self.subset {
             server.check_subset(subset)?;
         }
-        let server = server.of_subset(self.subset.map(Arc::from));
+        let server = server.of_subset(self.subset.map(Arc::from)).of_caller(Caller::local());
         let running = tokio::select! {
             biased;
             () = shutdown.begun() => return Ok(()),

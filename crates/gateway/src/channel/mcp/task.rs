@@ -1,7 +1,7 @@
 //! Tasks: a task is a durable run, and its id is the run's. Nothing is kept here, so a restart loses nothing.
 
 use nexus_kernel::Json;
-use nexus_kernel::call::{Answer, CallContext, Channel, RunAnswer, Wait};
+use nexus_kernel::call::{Answer, RunAnswer, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::time::Timestamp;
@@ -14,7 +14,7 @@ use rmcp::{ErrorData, RoleServer};
 use serde_json::json;
 
 use crate::channel::mcp::ask::{Asked, Reply};
-use crate::channel::mcp::{McpServer, question, refused, request_id, result};
+use crate::channel::mcp::{Asker, McpServer, question, refused, result};
 use crate::limits::MCP_TASK_POLL_MILLIS;
 use crate::pipeline::Target;
 
@@ -31,13 +31,12 @@ pub(super) fn created(run: &RunAnswer, now: Timestamp) -> CreateTaskResult {
 /// A request about one task.
 struct Asking<'a> {
     server: &'a McpServer,
-    request_id: String,
+    asker: Asker,
 }
 
 impl Asking<'_> {
     async fn verb(&self, name: &str, input: Json) -> Result<Answer, Error> {
-        let context =
-            CallContext { wait: Wait::Accepted, ..CallContext::new(Channel::Mcp, self.request_id.as_str()) };
+        let context = self.asker.context(Wait::Accepted);
         self.server.pipeline().call(Target::Verb(name), input, context).await
     }
 
@@ -62,14 +61,14 @@ pub(super) async fn get(
     request: GetTaskParams,
     context: &RequestContext<RoleServer>,
 ) -> Result<GetTaskResult, ErrorData> {
-    let asking = Asking { server, request_id: request_id(context) };
+    let asking = Asking { server, asker: server.asker(context) };
     let view = asking.shown(&request.task_id).await?;
     let answer = asking.verb("run.result", json!({ "run_id": view.get("run_id") })).await;
     let (payload, words) = if question::is_open(&answer) {
         open_payload(&view)?
     } else {
         let is_wrapped = server.tools(context).wraps(&view);
-        closed_payload(&view, result::render(answer, is_wrapped, &asking.request_id))?
+        closed_payload(&view, result::render(answer, is_wrapped, &asking.asker.request_id))?
     };
     let text = |name: &str| view.get(name).and_then(Json::as_str);
     let now = server.pipeline().clock().now().to_string();
@@ -115,7 +114,7 @@ pub(super) async fn update(
     request: UpdateTaskParams,
     context: &RequestContext<RoleServer>,
 ) -> Result<(), ErrorData> {
-    let asking = Asking { server, request_id: request_id(context) };
+    let asking = Asking { server, asker: server.asker(context) };
     let view = asking.shown(&request.task_id).await?;
     let asked = Asked::of(&view);
     for (key, answer) in &request.input_responses {
@@ -139,7 +138,7 @@ pub(super) async fn cancel(
     request: CancelTaskParams,
     context: &RequestContext<RoleServer>,
 ) -> Result<(), ErrorData> {
-    let asking = Asking { server, request_id: request_id(context) };
+    let asking = Asking { server, asker: server.asker(context) };
     let view = asking.shown(&request.task_id).await?;
     let input = json!({ "run_id": view.get("run_id"), "reason": "its task was cancelled" });
     match asking.verb("run.cancel", input).await {

@@ -118,11 +118,6 @@ impl ToolSet {
         Arc::ptr_eq(&self.snapshot, snapshot) && Arc::ptr_eq(&self.content, content)
     }
 
-    /// Whether both are of one state of the catalogue and the content.
-    pub(crate) fn is_like(&self, other: &ToolSet) -> bool {
-        self.is_of(&other.snapshot, &other.content)
-    }
-
     /// Every tool, called by its own name or not.
     pub(crate) fn all(&self) -> &[Tool] {
         &self.tools

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::join_all;
+use nexus_kernel::call::Caller;
 use nexus_kernel::task;
 use rmcp::model::{ResourceUpdatedNotificationParam, SubscriptionFilter};
 use rmcp::service::{RequestContext, SubscriptionContext, SubscriptionSink};
@@ -51,7 +52,7 @@ struct Changed {
 
 impl Lists {
     fn of(server: &McpServer, subset: Option<&str>) -> Lists {
-        Lists { tools: server.tools_of(subset), content: server.shelf().content() }
+        Lists { tools: server.tools_of(subset, &server.own_caller()), content: server.shelf().content() }
     }
 
     fn changed(&self, now: &Lists) -> Changed {
@@ -68,9 +69,14 @@ impl Lists {
 }
 
 /// Tells an older client of changed lists for as long as it is connected.
-pub(super) fn tell_of_lists(server: &McpServer, peer: Peer<RoleServer>, subset: Option<Arc<str>>) {
+pub(super) fn tell_of_lists(
+    server: &McpServer,
+    caller: Caller,
+    peer: Peer<RoleServer>,
+    subset: Option<Arc<str>>,
+) {
     let followed = Arc::clone(&server.followed);
-    let server = server.detached();
+    let server = server.of_caller(caller);
     let telling = task::spawn(async move {
         let mut changes = server.shelf().changes();
         let mut known = Lists::of(&server, subset.as_deref());
@@ -116,12 +122,17 @@ pub(super) fn accepted(requested: &SubscriptionFilter) -> SubscriptionFilter {
 /// Serves a stream of news until its client has had enough, or the server stops.
 pub(super) async fn listen(server: &McpServer, context: SubscriptionContext) -> Result<(), ErrorData> {
     let subset = server.subset_of(context.request_context());
-    let tools = server.tools_of(subset.as_deref());
+    let asker = server.asker(context.request_context());
+    let tools = server.tools_of(subset.as_deref(), &asker.caller);
+    let follower = server.of_caller(asker.caller.clone());
     let uris = context.accepted().resource_subscriptions.clone().unwrap_or_default();
     let addresses = uris.iter().filter_map(|uri| Address::parse(uri));
     let following = addresses.filter(|address| address.is_offered(&tools)).map(|address| {
-        let (sink, uri, mut follower) =
-            (context.sink().clone(), address.to_string(), Follower::new(server, address));
+        let (sink, uri, mut follower) = (
+            context.sink().clone(),
+            address.to_string(),
+            Follower::new(server, asker.caller.clone(), address),
+        );
         async move {
             loop {
                 follower.next().await;
@@ -137,7 +148,7 @@ pub(super) async fn listen(server: &McpServer, context: SubscriptionContext) -> 
     };
     tokio::select! {
         () = context.cancelled() => {}
-        () = lists(server, subset.as_deref(), context.sink()) => {}
+        () = lists(&follower, subset.as_deref(), context.sink()) => {}
         () = following => {}
     }
     Ok(())
@@ -158,7 +169,8 @@ pub(super) fn subscribe(
         let message = format!("a client follows at most {MCP_SUBSCRIPTIONS_MAX} resources");
         return Err(ErrorData::invalid_params(message, None));
     }
-    let (peer, uri, mut follower) = (context.peer.clone(), uri.to_owned(), Follower::new(server, address));
+    let (peer, uri, mut follower) =
+        (context.peer.clone(), uri.to_owned(), Follower::new(server, server.asker(context).caller, address));
     let told = uri.clone();
     let following = task::spawn(async move {
         loop {

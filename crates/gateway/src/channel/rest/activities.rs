@@ -21,7 +21,7 @@ pub(crate) async fn act(
     mut request: RestRequest,
 ) -> Result<Response, Problem> {
     let verb = format!("activity.{}", request.path("verb"));
-    rest.pipeline.find(Target::Verb(&verb))?;
+    rest.pipeline.catalogue().verb(&verb)?;
     let context = request.take_context(Wait::Done)?;
     let Json::Object(mut input) = request.json()? else {
         return Err(Error::new(&code::BAD_REQUEST, "the body is not a JSON object").into());

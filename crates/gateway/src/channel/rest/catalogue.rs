@@ -15,7 +15,7 @@ use crate::problem::Problem;
 /// `GET /v1/operations`: names, descriptions and schemas.
 pub(crate) async fn list(State(rest): State<Arc<Rest>>, request: RestRequest) -> Result<Response, Problem> {
     request.query.finish()?;
-    let snapshot = rest.pipeline.catalogue().snapshot();
+    let snapshot = rest.pipeline.seen_by(&request.caller);
     let operations: Vec<_> = snapshot.iter().map(|operation| OperationInfo::from(&**operation)).collect();
     Ok(json(StatusCode::OK, &serde_json::json!({ "operations": operations })))
 }

@@ -23,7 +23,7 @@ pub(crate) async fn index(State(rest): State<Arc<Rest>>, request: RestRequest) -
         return Ok(Redirect::temporary("/docs").into_response());
     }
     request.query.finish()?;
-    let snapshot = rest.pipeline.catalogue().snapshot();
+    let snapshot = rest.pipeline.seen_by(&request.caller);
     let workflows = snapshot.iter().filter(|operation| operation.is_workflow());
     let names: Vec<&str> = workflows.map(|workflow| workflow.name.as_str()).collect();
     let body = json!({
@@ -112,5 +112,5 @@ pub(crate) async fn status(State(rest): State<Arc<Rest>>, mut request: RestReque
 fn take(rest: &Rest, mut request: RestRequest) -> Result<Arc<Operation>, Problem> {
     let name = request.take_workflow()?;
     request.query.finish()?;
-    Ok(rest.pipeline.find(Target::Workflow(&name))?)
+    Ok(rest.pipeline.find(Target::Workflow(&name), &request.caller)?)
 }

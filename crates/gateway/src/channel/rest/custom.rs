@@ -97,6 +97,10 @@ pub(crate) async fn call(State(rest): State<Arc<Rest>>, request: Request) -> Res
     let input = gather(route, operation, (&segments, &headers), request)?;
     let id = operation.id();
     let target = if operation.is_workflow() { Target::Workflow(&id) } else { Target::Verb(&id) };
+    // A path of something that the caller may not know of is no path.
+    if rest.pipeline.find(target, &context.caller).is_err() {
+        return Err(unknown_path(&uri));
+    }
     let answer = rest.pipeline.call(target, input, context).await?;
     if answer.run.as_ref().is_some_and(|run| run.status.is_open()) {
         return Ok(runs::answer(&answer));

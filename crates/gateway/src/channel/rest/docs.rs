@@ -21,7 +21,7 @@ pub(crate) async fn openapi(
     request: RestRequest,
 ) -> Result<Response, Problem> {
     request.query.finish()?;
-    let document = openapi::document(&rest.pipeline.catalogue().snapshot(), &rest.version);
+    let document = openapi::document(&rest.pipeline.seen_by(&request.caller), &rest.version);
     Ok(rest::json(StatusCode::OK, &document))
 }
 

@@ -51,7 +51,7 @@ async fn stream(rest: &Rest, mut request: RestRequest) -> Routed {
     let resumed = request.header("last-event-id")?.map(|id| cursor(&id)).transpose()?;
     let context = request.take_context(Wait::Done)?;
     let shutdown = request.take_shutdown();
-    let operation = rest.pipeline.find(LIST)?;
+    let operation = rest.pipeline.catalogue().verb("event.list")?;
     let mut input = request.query.into_input(&operation.input);
     input.extend(resumed.map(|cursor| ("after".to_owned(), cursor.into())));
     let is_anew = !input.contains_key("after");

@@ -26,7 +26,7 @@ use crate::problem::Problem;
 /// `GET /workflows`: name → what it is and where to call it. Names that several namespaces use are qualified.
 pub(crate) async fn list(State(rest): State<Arc<Rest>>, request: RestRequest) -> Result<Response, Problem> {
     request.query.finish()?;
-    let snapshot = rest.pipeline.catalogue().snapshot();
+    let snapshot = rest.pipeline.seen_by(&request.caller);
     let workflows: Vec<&Operation> =
         snapshot.iter().map(AsRef::as_ref).filter(|op| op.is_workflow()).collect();
     let named = |workflow: &&Operation| {

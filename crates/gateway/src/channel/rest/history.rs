@@ -31,7 +31,7 @@ pub(crate) async fn events(
     if request.accepts("text/event-stream") {
         let resumed = request.header("last-event-id")?.map(|id| cursor(&id)).transpose()?;
         let context = request.take_context(Wait::Done)?;
-        let operation = rest.pipeline.find(HISTORY)?;
+        let operation = rest.pipeline.catalogue().verb("run.history")?;
         let shutdown = request.take_shutdown();
         input.extend(request.query.into_input(&operation.input));
         input.extend(resumed.map(|cursor| ("after".to_owned(), cursor.into())));
@@ -55,7 +55,7 @@ pub(crate) fn of_start(rest: &Rest, run: &RunAnswer, mut request: RestRequest) -
         "timestamp": rest.pipeline.clock().now().to_string(),
     });
     let context = request.take_context(Wait::Done)?;
-    let operation = rest.pipeline.find(HISTORY)?;
+    let operation = rest.pipeline.catalogue().verb("run.history")?;
     let mut input = Map::from_iter([("run_id".to_owned(), Json::from(run.run_id.as_str()))]);
     input.insert("wait_ms".into(), (STREAM_SECONDS_SILENT_MAX * 1_000).into());
     let pages = RunPages { result: Some(String::new()) };

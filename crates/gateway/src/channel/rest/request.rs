@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::{HeaderMap, Method};
 use nexus_kernel::Json;
-use nexus_kernel::call::{CallContext, Channel, OnDisconnect, Wait};
+use nexus_kernel::call::{CallContext, Caller, Channel, OnDisconnect, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::WorkflowId;
@@ -25,6 +25,8 @@ pub(crate) struct RestRequest {
     headers: HeaderMap,
     body: Vec<u8>,
     shutdown: Option<Shutdown>,
+    /// Who sent it, as the door has found out.
+    pub(crate) caller: Caller,
     /// What was after the `?`.
     pub(crate) query: Query,
 }
@@ -51,7 +53,8 @@ impl FromRequest<Arc<Rest>> for RestRequest {
         };
         let id = parts.extensions.remove::<RequestId>();
         let shutdown = parts.extensions.remove::<Shutdown>();
-        Ok(RestRequest { id, path, headers: parts.headers, body, shutdown, query })
+        let caller = parts.extensions.remove::<Caller>().unwrap_or_else(Caller::anonymous);
+        Ok(RestRequest { id, path, headers: parts.headers, body, shutdown, caller, query })
     }
 }
 
@@ -113,6 +116,7 @@ impl RestRequest {
             workflow_id,
             session,
             idempotency_key,
+            caller: self.caller.clone(),
             ..CallContext::new(channel, id)
         })
     }

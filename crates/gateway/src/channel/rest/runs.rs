@@ -58,7 +58,7 @@ pub(crate) async fn list_workflows(State(rest): State<Arc<Rest>>, request: RestR
 /// `GET /v1/workflows/{name}`.
 pub(crate) async fn show_workflow(State(rest): State<Arc<Rest>>, mut request: RestRequest) -> Routed {
     let name = request.take_workflow()?;
-    let workflow = rest.pipeline.find(Target::Workflow(&name))?;
+    let workflow = rest.pipeline.find(Target::Workflow(&name), &request.caller)?;
     let mut input = Map::new();
     input.insert("name".into(), workflow.name.as_str().into());
     if let Some(namespace) = &workflow.namespace {
@@ -84,7 +84,7 @@ pub(crate) async fn show(State(rest): State<Arc<Rest>>, mut request: RestRequest
 /// `GET /v1/runs/{id}/{verb}`: any verb of runs that only looks; `?wait=30s` where the verb can wait.
 pub(crate) async fn look(State(rest): State<Arc<Rest>>, mut request: RestRequest) -> Routed {
     let verb = format!("run.{}", request.path("verb"));
-    if rest.pipeline.find(Target::Verb(&verb))?.effect != Effect::Read {
+    if rest.pipeline.catalogue().verb(&verb)?.effect != Effect::Read {
         return Ok(wrong_method(&verb, "POST"));
     }
     let mut input = run(&request);
@@ -97,7 +97,7 @@ pub(crate) async fn look(State(rest): State<Arc<Rest>>, mut request: RestRequest
 /// `POST /v1/runs/{id}/{verb}`: any verb of runs that does something.
 pub(crate) async fn act(State(rest): State<Arc<Rest>>, mut request: RestRequest) -> Routed {
     let verb = format!("run.{}", request.path("verb"));
-    if rest.pipeline.find(Target::Verb(&verb))?.effect == Effect::Read {
+    if rest.pipeline.catalogue().verb(&verb)?.effect == Effect::Read {
         return Ok(wrong_method(&verb, "GET"));
     }
     let context = request.take_context(Wait::Done)?;
@@ -138,7 +138,7 @@ pub(crate) async fn look_with(
     mut request: RestRequest,
 ) -> Routed {
     let context = request.take_context(Wait::Done)?;
-    let operation = rest.pipeline.find(Target::Verb(verb))?;
+    let operation = rest.pipeline.catalogue().verb(verb)?;
     let mut input = request.query.into_input(&operation.input);
     input.extend(given);
     let answer = rest.pipeline.call(Target::Verb(verb), Json::Object(input), context).await?;

@@ -80,7 +80,7 @@ impl Line {
         };
         let session = params.session.as_deref().map(SessionId::parse).transpose()?;
         let target = if is_workflow { Target::Workflow(&name) } else { Target::Verb(&name) };
-        let declared = self.pipeline.find(target).map(|found| found.contract.on_disconnect);
+        let declared = self.pipeline.find(target, &self.caller).map(|found| found.contract.on_disconnect);
         let on_disconnect = match params.on_disconnect.as_deref() {
             None => declared.unwrap_or_default(),
             Some(text) => OnDisconnect::parse(text).ok_or_else(|| {

@@ -8,7 +8,6 @@ use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
-use nexus_kernel::id::SessionId;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::suggest;
 use nexus_kernel::task::{self, Shutdown};
@@ -20,7 +19,7 @@ use tokio_tungstenite::tungstenite;
 use crate::channel::rest::Rest;
 use crate::channel::socket::line::{Kind, Line};
 use crate::channel::socket::message::{self, Request, Unreadable, bad, number};
-use crate::channel::socket::{PROTOCOL, close};
+use crate::channel::socket::{PROTOCOL, Who, close};
 use crate::limits::{
     SOCKET_CALLS_MAX, SOCKET_CLOSE_SECONDS_MAX, SOCKET_MESSAGE_BYTES_MAX, SOCKET_PING_SECONDS,
     SOCKET_QUEUE_MAX, SOCKET_SLOW_SECONDS_MAX, SOCKET_SUBSCRIPTIONS_MAX,
@@ -31,7 +30,7 @@ const METHODS: [&str; 5] = ["call", "cancel", "subscribe", "unsubscribe", "ping"
 /// A connection before it is served.
 pub(super) struct Connection {
     rest: Arc<Rest>,
-    session: Option<SessionId>,
+    who: Who,
     shutdown: Shutdown,
 }
 
@@ -54,13 +53,13 @@ struct Reader {
 }
 
 impl Connection {
-    pub(super) fn new(rest: Arc<Rest>, session: Option<SessionId>, shutdown: Shutdown) -> Connection {
-        Connection { rest, session, shutdown }
+    pub(super) fn new(rest: Arc<Rest>, who: Who, shutdown: Shutdown) -> Connection {
+        Connection { rest, who, shutdown }
     }
 
     /// Serves until the client leaves, is too slow, or the server ends.
     pub(super) async fn run(self, socket: WebSocket) {
-        let Connection { rest, session, shutdown } = self;
+        let Connection { rest, who, shutdown } = self;
         let (sink, frames) = socket.split();
         let clock = Arc::clone(rest.pipeline.clock());
         let (out, texts) = mpsc::channel(SOCKET_QUEUE_MAX);
@@ -68,7 +67,7 @@ impl Connection {
         let (last, ending) = oneshot::channel();
         let writer = Writer { sink, texts, pings: pongs, clock: Arc::clone(&clock) };
         let mut writing = task::spawn(writer.run(ending));
-        let line = Line::new(rest.pipeline.clone(), session, shutdown.clone(), out);
+        let line = Line::new(rest.pipeline.clone(), who, shutdown.clone(), out);
         line.say(connected(&rest.version)).await;
         let heard = clock.now();
         let mut reader = Reader { line, frames, pings, clock, heard };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nexus_kernel::Json;
-use nexus_kernel::call::{CallContext, Channel};
+use nexus_kernel::call::{CallContext, Caller, Channel};
 use nexus_kernel::error::Error;
 use nexus_kernel::id::SessionId;
 use nexus_kernel::task::Shutdown;
@@ -19,6 +19,8 @@ pub(super) struct Line {
     pub(super) pipeline: Pipeline,
     pub(super) open: Opened,
     pub(super) shutdown: Shutdown,
+    /// Who has opened it.
+    pub(super) caller: Caller,
     /// The session of calls that name none.
     session: Option<SessionId>,
     out: mpsc::Sender<String>,
@@ -27,11 +29,11 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn new(
         pipeline: Pipeline,
-        session: Option<SessionId>,
+        (caller, session): (Caller, Option<SessionId>),
         shutdown: Shutdown,
         out: mpsc::Sender<String>,
     ) -> Line {
-        Line { pipeline, open: Opened::default(), shutdown, session, out }
+        Line { pipeline, open: Opened::default(), shutdown, caller, session, out }
     }
 
     /// Waits until the client has read what was to be sent before; false when there is nobody any more.
@@ -54,7 +56,7 @@ impl Line {
     /// The context of a call with a request id of its own.
     pub(super) fn context(&self, session: Option<SessionId>) -> CallContext {
         let session = session.or_else(|| self.session.clone());
-        CallContext { session, ..self.pipeline.context(Channel::Socket) }
+        CallContext { session, caller: self.caller.clone(), ..self.pipeline.context(Channel::Socket) }
     }
 }
 

@@ -91,7 +91,7 @@ impl Line {
     /// Begins a subscription. Its answer and what follows come from its own task.
     pub(super) fn subscribe(&self, id: &Id, params: Map<String, Json>) -> Result<(), Error> {
         let (feed, cursor) = read::<SubscribeParams>(params)?.feed()?;
-        let operation = self.pipeline.find(Target::Verb(feed.operation()))?;
+        let operation = self.pipeline.catalogue().verb(feed.operation())?;
         let stop = self.open.open(id, Kind::Subscription, SOCKET_SUBSCRIPTIONS_MAX);
         let stop = stop.map_err(|why| refused(why, "subscriptions"))?;
         let context = self.context(None);

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use reqwest::RequestBuilder;
 use serde_json::{Value as Json, json};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::stream::MaybeTlsStream;
-use tokio_tungstenite::tungstenite::{Message, WebSocket, connect};
+use tokio_tungstenite::tungstenite::{self, Message, WebSocket, connect};
 
 use super::cases::{Case, Verdict};
 use crate::mcp::agent::{Agent, NEW, OLD, meta};
@@ -20,14 +21,14 @@ use crate::support::{Project, Ran, Server, command, http};
 
 /// What is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Target {
+pub(crate) enum Target {
     Workflow(&'static str),
     Verb(&'static str),
 }
 
 impl Target {
     /// The workflow of most tests.
-    pub(super) const TAKE: Target = Target::Workflow("Take");
+    pub(crate) const TAKE: Target = Target::Workflow("Take");
 
     fn tool(self) -> String {
         match self {
@@ -39,7 +40,7 @@ impl Target {
 
 /// A way in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Channel {
+pub(crate) enum Channel {
     /// `--json TEXT`.
     Argument,
     /// `--json -`.
@@ -72,7 +73,7 @@ pub(super) enum Channel {
 
 impl Channel {
     /// All that a server has.
-    pub(super) const SERVED: [Channel; 14] = [
+    pub(crate) const SERVED: [Channel; 14] = [
         Channel::Argument,
         Channel::Input,
         Channel::File,
@@ -90,14 +91,14 @@ impl Channel {
     ];
 
     /// Those of the shell.
-    pub(super) const SHELL: [Channel; 3] = [Channel::Argument, Channel::Input, Channel::File];
+    pub(crate) const SHELL: [Channel; 3] = [Channel::Argument, Channel::Input, Channel::File];
 
-    pub(super) fn is_rest(self) -> bool {
+    pub(crate) fn is_rest(self) -> bool {
         use Channel::{Api, Enveloped, Execute, Operation, Route, Start};
         matches!(self, Execute | Enveloped | Api | Start | Operation | Route)
     }
 
-    pub(super) fn is_mcp(self) -> bool {
+    pub(crate) fn is_mcp(self) -> bool {
         matches!(self, Channel::Stdio | Channel::McpOld | Channel::McpSession | Channel::McpNew)
     }
 
@@ -116,7 +117,7 @@ impl Channel {
     }
 
     /// The workflow's output in an answer.
-    pub(super) fn output(self, answer: &Json) -> Json {
+    pub(crate) fn output(self, answer: &Json) -> Json {
         let place = match self {
             Channel::Execute | Channel::Enveloped => "/outputs",
             Channel::Api => "/data/outputs",
@@ -157,29 +158,61 @@ impl Channel {
 
 /// A refusal: its code, and how much was said in all.
 #[derive(Debug)]
-pub(super) struct Told {
-    pub(super) code: String,
-    pub(super) bytes: usize,
+pub(crate) struct Told {
+    pub(crate) code: String,
+    pub(crate) bytes: usize,
 }
 
 /// An open project.
-pub(super) struct Doors<'a> {
+pub(crate) struct Doors<'a> {
     project: &'a Project,
     url: String,
     runtime: tokio::runtime::Runtime,
     http: reqwest::Client,
     agent: Option<Agent>,
     session: Option<String>,
+    /// What is shown as a credential: nothing, where the project's own server is called as its owner.
+    shown: Option<Shown>,
+}
+
+/// A credential, and none at all.
+#[derive(Debug, Clone)]
+pub(crate) enum Shown {
+    /// Nothing: what somebody shows who has no credential.
+    Nothing,
+    /// A key or a token.
+    Bearer(String),
 }
 
 impl<'a> Doors<'a> {
-    pub(super) fn served(project: &'a Project, server: &Server) -> Doors<'a> {
+    /// The same doors for somebody else than the owner.
+    pub(crate) fn showing(self, shown: Shown) -> Doors<'a> {
+        Doors { shown: Some(shown), ..self }
+    }
+
+    fn bearer(&self) -> Option<&str> {
+        match &self.shown {
+            Some(Shown::Bearer(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn post(&self, path: &str) -> RequestBuilder {
+        let request =
+            self.http.post(format!("{}{path}", self.url)).header("content-type", "application/json");
+        match self.bearer() {
+            Some(text) => request.bearer_auth(text),
+            None => request,
+        }
+    }
+
+    pub(crate) fn served(project: &'a Project, server: &Server) -> Doors<'a> {
         Doors { url: server.url.clone(), ..Doors::embedded(project) }
     }
 
-    pub(super) fn embedded(project: &'a Project) -> Doors<'a> {
+    pub(crate) fn embedded(project: &'a Project) -> Doors<'a> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Doors { project, url: String::new(), runtime, http: http(), agent: None, session: None }
+        Doors { project, url: String::new(), runtime, http: http(), agent: None, session: None, shown: None }
     }
 
     /// Sends a case, which should be refused.
@@ -188,18 +221,18 @@ impl<'a> Doors<'a> {
     }
 
     /// Calls with a good input and gives the output.
-    pub(super) fn call(&mut self, channel: Channel, input: &[u8]) -> Json {
+    pub(crate) fn call(&mut self, channel: Channel, input: &[u8]) -> Json {
         let answer = self.whole(channel, input);
         channel.output(&answer)
     }
 
     /// Calls with a good input and gives all that is answered.
-    pub(super) fn whole(&mut self, channel: Channel, input: &[u8]) -> Json {
+    pub(crate) fn whole(&mut self, channel: Channel, input: &[u8]) -> Json {
         self.input(channel, Target::TAKE, input).unwrap_or_else(|told| panic!("{channel:?}: {told:?}"))
     }
 
     /// Calls something with an input, and gives all that is answered.
-    pub(super) fn input(&mut self, channel: Channel, target: Target, input: &[u8]) -> Result<Json, Told> {
+    pub(crate) fn input(&mut self, channel: Channel, target: Target, input: &[u8]) -> Result<Json, Told> {
         self.exchange(channel, target, channel.wrap(target, input))
     }
 
@@ -229,6 +262,9 @@ impl<'a> Doors<'a> {
             Target::Verb(name) => command.args(["call", name]),
         };
         command.args(["--format", "json", "--json"]).arg(json);
+        if self.shown.is_some() {
+            command.args(["--server", &self.url]).env("NEXUS_TOKEN", self.bearer().unwrap_or_default());
+        }
         let mut process =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let _ = process.stdin.take().unwrap().write_all(&input); // who refuses early need not read on
@@ -237,7 +273,7 @@ impl<'a> Doors<'a> {
             return Ok(ran.json());
         }
         let told = ran.stderr();
-        assert!(matches!(ran.code(), 2 | 4), "{told}");
+        assert!(matches!(ran.code(), 2..=4), "{told}");
         assert!(!told.contains("panicked"), "{told}");
         let line = told.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("{told}"));
         let error: Json = serde_json::from_str(line).unwrap();
@@ -253,9 +289,7 @@ impl<'a> Doors<'a> {
             (Channel::Route, _) => "/take".to_owned(),
             (_, Target::Workflow(name)) => format!("/workflows/{name}/execute"),
         };
-        let request =
-            self.http.post(format!("{}{path}", self.url)).header("content-type", "application/json");
-        let (status, bytes, answer) = self.ask(request.body(message));
+        let (status, bytes, answer) = self.ask(self.post(&path).body(message));
         if status < 400 {
             return Ok(answer);
         }
@@ -274,8 +308,7 @@ impl<'a> Doors<'a> {
     }
 
     fn mcp_request(&self) -> RequestBuilder {
-        let request = self.http.post(format!("{}/mcp", self.url)).header("content-type", "application/json");
-        request.header("accept", "application/json, text/event-stream")
+        self.post("/mcp").header("accept", "application/json, text/event-stream")
     }
 
     fn mcp(&mut self, channel: Channel, target: Target, message: Vec<u8>) -> Result<Json, Told> {
@@ -315,13 +348,28 @@ impl<'a> Doors<'a> {
     }
 
     fn agent(&mut self) -> &mut Agent {
-        let project = self.project;
-        self.agent.get_or_insert_with(|| Agent::old(project, OLD[2], &json!({})))
+        let (project, url, token) = (self.project, self.url.clone(), self.bearer().map(ToOwned::to_owned));
+        self.agent.get_or_insert_with(|| match token {
+            Some(token) => Agent::bridge(project, &url, &token, OLD[2]),
+            None => Agent::old(project, OLD[2], &json!({})),
+        })
     }
 
     /// A connection of its own, because some cases end it.
     fn socket(&self, message: Vec<u8>) -> Result<Json, Told> {
-        let (mut socket, _) = connect(format!("{}/ws", self.url.replacen("http", "ws", 1))).unwrap();
+        let mut request = format!("{}/ws", self.url.replacen("http", "ws", 1)).into_client_request().unwrap();
+        if let Some(text) = self.bearer() {
+            request.headers_mut().insert("authorization", format!("Bearer {text}").parse().unwrap());
+        }
+        let mut socket = match connect(request) {
+            Ok((socket, _)) => socket,
+            Err(tungstenite::Error::Http(refused)) => {
+                let body = refused.into_body().unwrap_or_default();
+                let problem: Json = serde_json::from_slice(&body).unwrap();
+                return Err(Told { code: problem["code"].as_str().unwrap().to_owned(), bytes: body.len() });
+            }
+            Err(error) => panic!("{error}"),
+        };
         if let MaybeTlsStream::Plain(stream) = socket.get_mut() {
             stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         }
@@ -345,6 +393,9 @@ fn of_mcp(answer: &Json) -> Result<Json, Told> {
         &answer["error"]["data"]["code"]
     } else if answer["result"]["isError"] == true {
         &answer["result"]["structuredContent"]["code"]
+    } else if answer["code"].is_string() {
+        // Refused before anybody looked at the message.
+        &answer["code"]
     } else {
         return Ok(answer["result"].clone());
     };

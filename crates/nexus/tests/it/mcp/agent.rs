@@ -1,7 +1,7 @@
 //! An MCP client over standard input and output that shows every message it gets.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value as Json, json};
 
@@ -34,7 +34,19 @@ pub(crate) struct Agent {
 impl Agent {
     /// Starts `nexus mcp stdio` in a project.
     pub(crate) fn start(project: &Project, more: &[&str]) -> Agent {
+        Agent::of(command(project.path()), project, more)
+    }
+
+    /// Starts a client of an older revision that talks to a server with a credential.
+    pub(crate) fn bridge(project: &Project, url: &str, token: &str, version: &str) -> Agent {
         let mut command = command(project.path());
+        command.env("NEXUS_TOKEN", token);
+        let mut agent = Agent::of(command, project, &["--server", url]);
+        agent.initialize(version, &json!({}));
+        agent
+    }
+
+    fn of(mut command: Command, project: &Project, more: &[&str]) -> Agent {
         let log = std::fs::File::create(project.path().join("agent.log")).unwrap();
         let mut process = command
             .args(["mcp", "stdio"])

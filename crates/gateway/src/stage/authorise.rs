@@ -1,0 +1,135 @@
+//! Authorisation: whether the caller may have this done, decided before anything is looked up for them.
+//!
+//! What cannot be seen is not there: somebody who may not even read a workflow is told that there is none of that name, in
+//! the same words as for a name that nobody uses.
+
+use std::sync::Arc;
+
+use nexus_kernel::Json;
+use nexus_kernel::access::{Act, Action, Need, Reach, Subject, needed};
+use nexus_kernel::call::{Caller, Proof};
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_kernel::id::Namespace;
+use nexus_kernel::operation::Operation;
+
+/// How far the caller reaches for this operation. Errors: it is refused.
+pub(crate) fn authorise(operation: &Operation, input: &mut Json, caller: &Caller) -> Result<Reach, Error> {
+    if let Some(namespace) = &operation.namespace {
+        let act = Act { resource: "workflow", action: Action::Execute };
+        let reach = caller.grants.reach(act);
+        return if reach.sees(namespace, &operation.name) {
+            Ok(reach)
+        } else {
+            Err(refused(caller, operation))
+        };
+    }
+    let need = needed(&operation.name);
+    let reach = caller.grants.reach(need.act);
+    if need.subject == Subject::Own {
+        return if caller.proof == Proof::Nothing {
+            Err(refused(caller, operation))
+        } else {
+            Ok(Reach::everything())
+        };
+    }
+    if reach.is_nothing() {
+        return Err(refused(caller, operation));
+    }
+    let also = need.also.map(|action| caller.grants.reach(Act { action, ..need.act }));
+    if reach.is_everything() && also.as_ref().is_none_or(Reach::is_everything) {
+        return Ok(reach);
+    }
+    let namespace = namespace(operation, input, &reach)?;
+    if let Some(namespace) = &namespace {
+        check(need, &reach, namespace, input).then_some(()).ok_or_else(|| refused(caller, operation))?;
+        if let Some(also) = also {
+            check(need, &also, namespace, input).then_some(()).ok_or_else(|| refused(caller, operation))?;
+        }
+    }
+    Ok(reach)
+}
+
+/// The namespace that a call is about. Who reaches one namespace only need not say it: it is put into the input.
+fn namespace(operation: &Operation, input: &mut Json, reach: &Reach) -> Result<Option<Namespace>, Error> {
+    if operation.input.pointer("/properties/namespace").is_none() {
+        return Ok(None);
+    }
+    if let Some(given) = input.get("namespace").and_then(Json::as_str) {
+        return Namespace::new(given).map(Some);
+    }
+    let subject = needed(&operation.name).subject;
+    let own = match reach.namespaces().as_deref() {
+        Some([one]) => one.clone(),
+        _ if subject == Subject::Seen => return Ok(None),
+        _ => Namespace::default(),
+    };
+    if !reach.is_everything()
+        && input.get("run_id").is_none()
+        && let Some(fields) = input.as_object_mut()
+    {
+        fields.insert("namespace".into(), own.as_str().into());
+    }
+    Ok(Some(own))
+}
+
+fn check(need: Need, reach: &Reach, namespace: &Namespace, input: &Json) -> bool {
+    match need.subject {
+        Subject::Server | Subject::Own => true,
+        Subject::Namespace => reach.sees_all(namespace),
+        Subject::Seen => reach.sees_some(namespace),
+        Subject::Named(field) => match input.get(field).and_then(Json::as_str) {
+            // A qualified name says the namespace itself, whatever the input says beside it.
+            Some(name) => match name.split_once('/') {
+                Some((other, bare)) => Namespace::new(other).is_ok_and(|other| reach.sees(&other, bare)),
+                None => reach.sees(namespace, name),
+            },
+            None => reach.sees_all(namespace),
+        },
+    }
+}
+
+/// The workflow that the input of a verb names, with the namespace where that is given.
+pub(crate) fn workflow_of(operation: &Operation, input: &Json) -> Option<String> {
+    let Need { subject: Subject::Named(field), act, .. } = needed(&operation.name) else { return None };
+    let name = input.get(field).and_then(Json::as_str).filter(|_| act.resource == "workflow")?;
+    let namespace = input.get("namespace").and_then(Json::as_str).filter(|_| !name.contains('/'));
+    Some(namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}")))
+}
+
+/// The workflows that a caller may know of: those that they may read, and those that they may call.
+pub(crate) fn sight(caller: &Caller) -> Reach {
+    let act = |action| caller.grants.reach(Act { resource: "workflow", action });
+    act(Action::Read).or(act(Action::Execute))
+}
+
+/// The operations of these that a caller may know of: workflows in sight, and verbs that something is in reach for.
+pub(crate) fn seen(all: &Arc<Vec<Arc<Operation>>>, caller: &Caller) -> Arc<Vec<Arc<Operation>>> {
+    let sight = sight(caller);
+    let may = |operation: &Arc<Operation>| match &operation.namespace {
+        Some(namespace) => sight.sees(namespace, &operation.name),
+        None => match needed(&operation.name) {
+            Need { subject: Subject::Own, .. } => caller.proof != Proof::Nothing,
+            Need { act, .. } => !caller.grants.reach(act).is_nothing(),
+        },
+    };
+    if all.iter().all(may) {
+        return Arc::clone(all);
+    }
+    Arc::new(all.iter().filter(|operation| may(operation)).cloned().collect())
+}
+
+/// Refuses somebody who has shown nothing.
+pub(crate) fn unauthenticated() -> Error {
+    Error::new(&code::UNAUTHENTICATED, "this needs to know who calls")
+        .help("send `Authorization: Bearer nxk_...` or `X-API-Key: nxk_...`; `nexus key create` makes a key")
+}
+
+/// Refuses. A workflow that the caller may not even read is not there.
+pub(crate) fn refused(caller: &Caller, operation: &Operation) -> Error {
+    if caller.proof == Proof::Nothing {
+        return unauthenticated();
+    }
+    Error::new(&code::FORBIDDEN, format!("you may not call {}", operation.id()))
+        .help(format!("it needs {}; whoever runs the server can grant it", operation.permission))
+}

@@ -1,0 +1,146 @@
+//! Grants: permissions and the namespaces that they hold in.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use super::pattern::{Act, Pattern};
+use super::reach::Reach;
+use crate::id::Namespace;
+
+/// Namespaces that a grant holds in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Places {
+    /// All of them, also those that come later.
+    All,
+    /// These.
+    Only(BTreeSet<Namespace>),
+}
+
+impl Places {
+    /// One namespace.
+    pub fn one(namespace: Namespace) -> Places {
+        Places::Only(BTreeSet::from([namespace]))
+    }
+
+    /// Whether a namespace is among them.
+    pub fn hold(&self, namespace: &Namespace) -> bool {
+        match self {
+            Places::All => true,
+            Places::Only(some) => some.contains(namespace),
+        }
+    }
+
+    /// Whether all of the others are among them.
+    fn cover(&self, other: &Places) -> bool {
+        match (self, other) {
+            (Places::All, _) => true,
+            (Places::Only(_), Places::All) => false,
+            (Places::Only(own), Places::Only(others)) => others.is_subset(own),
+        }
+    }
+
+    /// What both have.
+    #[must_use]
+    pub fn both(&self, other: &Places) -> Places {
+        match (self, other) {
+            (Places::All, some) | (some, Places::All) => some.clone(),
+            (Places::Only(left), Places::Only(right)) => {
+                Places::Only(left.intersection(right).cloned().collect())
+            }
+        }
+    }
+}
+
+/// One permission in some namespaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// What.
+    pub pattern: Pattern,
+    /// Where. Permissions for what belongs to no namespace hold wherever they are granted.
+    pub places: Places,
+    /// Where it comes from, for people who ask why: `role clerk`, `key nxk_…`.
+    pub source: Arc<str>,
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.pattern)?;
+        if let Places::Only(some) = &self.places {
+            let names: Vec<_> = some.iter().map(Namespace::as_str).collect();
+            write!(f, " in {}", names.join(", "))?;
+        }
+        write!(f, " ({})", self.source)
+    }
+}
+
+/// All that one caller may do. What is not in it is denied.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grants(Vec<Grant>);
+
+impl Grants {
+    /// These grants.
+    pub fn new(grants: Vec<Grant>) -> Grants {
+        Grants(grants)
+    }
+
+    /// Everything: for callers in this process, and for everybody while authentication is off.
+    pub fn everything(source: &str) -> Grants {
+        let everything = Pattern::parse("admin:*").ok();
+        let grant = |pattern| Grant { pattern, places: Places::All, source: source.into() };
+        Grants(everything.into_iter().map(grant).collect())
+    }
+
+    /// Events may be published in one namespace, and nothing else.
+    pub fn publishing(namespace: &Namespace, source: &str) -> Grants {
+        let pattern = Pattern::parse("event:write").ok();
+        let grant =
+            |pattern| Grant { pattern, places: Places::one(namespace.clone()), source: source.into() };
+        Grants(pattern.into_iter().map(grant).collect())
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Grant> {
+        self.0.iter()
+    }
+
+    /// How far they reach for an act.
+    pub fn reach(&self, act: Act<'_>) -> Reach {
+        let fits = self.0.iter().filter(|grant| grant.pattern.allows(act));
+        Reach::of(fits.map(|grant| (&grant.places, &grant.pattern)))
+    }
+
+    /// The first grant that allows an act to a thing of this name in a namespace.
+    pub fn why(&self, act: Act<'_>, namespace: Option<&Namespace>, name: Option<&str>) -> Option<&Grant> {
+        self.0.iter().find(|grant| {
+            grant.pattern.allows(act)
+                && (grant.pattern.is_admin()
+                    || namespace.is_none_or(|namespace| grant.places.hold(namespace)))
+                && name.map_or_else(|| grant.pattern.means_all(), |name| grant.pattern.means(name))
+        })
+    }
+
+    /// Whether one of them is at least as much as this.
+    pub fn cover(&self, grant: &Grant) -> bool {
+        let as_wide = |own: &Grant| own.pattern.is_admin() || own.places.cover(&grant.places);
+        self.0.iter().any(|own| own.pattern.covers(&grant.pattern) && as_wide(own))
+    }
+
+    /// The same grants in these namespaces only. Those for what belongs to no namespace are lost, unless the namespaces
+    /// are all.
+    #[must_use]
+    pub fn within(&self, places: &Places) -> Grants {
+        if *places == Places::All {
+            return self.clone();
+        }
+        let narrowed = self.0.iter().filter_map(|grant| {
+            let pattern = match &grant.pattern {
+                pattern if pattern.is_admin() => Pattern::parse("namespace:*").ok()?,
+                pattern if pattern.allows_server() => return None,
+                pattern => pattern.clone(),
+            };
+            Some(Grant { pattern, places: grant.places.both(places), source: Arc::clone(&grant.source) })
+        });
+        Grants(narrowed.collect())
+    }
+}
