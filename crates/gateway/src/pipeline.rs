@@ -160,6 +160,19 @@ impl Pipeline {
         }
     }
 
+    /// One more page of what a call has begun to follow. It minds who asks as every call does - keys are revoked while
+    /// streams are open - and writes no line of its own.
+    pub(crate) async fn page(
+        &self,
+        operation: &Operation,
+        mut input: Json,
+        mut context: CallContext,
+    ) -> Result<Json, Error> {
+        context.caller = self.identify(context.caller)?;
+        context.reach = authorise::authorise(operation, &mut input, &context.caller)?;
+        Ok(execute(operation, input, context).await?.output)
+    }
+
     /// Lets a call into the session that it names, when its caller may use that.
     async fn join(&self, mut context: CallContext) -> Result<CallContext, Error> {
         if let Some(id) = &context.session {

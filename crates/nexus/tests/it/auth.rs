@@ -1,5 +1,8 @@
 //! Who may call what, through every door of the real server: one table of credentials, one expectation, whatever the channel.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use serde_json::{Value as Json, json};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Message, connect};
@@ -276,6 +279,42 @@ fn a_key_that_is_revoked_is_no_use_on_a_connection_that_is_open() {
         assert_eq!(told.to_string(), expected, "{found}");
         project.nexus(&["key", "revoke", id_of(&key)]).ok();
     }
+}
+
+/// Reads a stream of events until a text has come; gives all that came.
+fn read_until(stream: &mut TcpStream, wanted: &str) -> String {
+    let (mut seen, mut bytes) = (String::new(), [0; 4_096]);
+    while !seen.contains(wanted) {
+        let count = stream.read(&mut bytes).unwrap();
+        assert!(count > 0, "the stream has ended: {seen}");
+        seen.push_str(&String::from_utf8_lossy(&bytes[..count]));
+    }
+    seen
+}
+
+#[test]
+fn a_stream_shows_its_own_namespace_only_and_ends_with_its_key() {
+    let project = project();
+    let server = project.serve();
+    let key = key(&project, &["--role", "operator", "--namespace", "bank"]);
+    let mut stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).unwrap();
+    let head = format!(
+        "GET /v1/events HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\nx-api-key: {key}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    read_until(&mut stream, ": events\n\n");
+    let publish = |namespace: &str, kind: &str| {
+        project.nexus(&["event", "publish", kind, "--namespace", namespace]).ok();
+    };
+    publish("default", "of.nobody");
+    publish("shop", "of.others");
+    publish("bank", "of.ours");
+    let seen = read_until(&mut stream, "of.ours");
+    assert!(!seen.contains("of.nobody") && !seen.contains("of.others"), "{seen}");
+    project.nexus(&["key", "revoke", id_of(&key)]).ok();
+    publish("bank", "of.later"); // the page that waits for it was asked for before
+    let seen = read_until(&mut stream, "NX-2015");
+    assert!(seen.contains("event: error"), "{seen}");
 }
 
 #[test]

@@ -60,7 +60,8 @@ async fn stream(rest: &Rest, mut request: RestRequest) -> Routed {
     let page = rest.pipeline.call(LIST, Json::Object(input.clone()), context.clone()).await?.output;
     input.insert("limit".into(), PAGE_EVENTS.into());
     input.insert("wait_ms".into(), (STREAM_SECONDS_SILENT_MAX * 1_000).into());
-    let mut following = Following { operation, context, input, shutdown, pages: EventPages };
+    let mut following =
+        Following { pipeline: rest.pipeline.clone(), operation, context, input, shutdown, pages: EventPages };
     let mut begin = ": events\n\n".to_owned();
     if is_anew {
         following.input.insert("after".into(), page.get("last").cloned().unwrap_or_default());

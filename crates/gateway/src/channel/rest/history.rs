@@ -38,7 +38,8 @@ pub(crate) async fn events(
         // The first question goes the way of every call: a wrong one is refused before the stream begins.
         let page = rest.pipeline.call(HISTORY, Json::Object(input.clone()), context.clone()).await?.output;
         let pages = RunPages { result: None };
-        let mut following = Following { operation, context, input, shutdown, pages };
+        let mut following =
+            Following { pipeline: rest.pipeline.clone(), operation, context, input, shutdown, pages };
         let begin = following.shown(&page);
         return Ok(following.answer(begin));
     }
@@ -59,7 +60,14 @@ pub(crate) fn of_start(rest: &Rest, run: &RunAnswer, mut request: RestRequest) -
     let mut input = Map::from_iter([("run_id".to_owned(), Json::from(run.run_id.as_str()))]);
     input.insert("wait_ms".into(), (STREAM_SECONDS_SILENT_MAX * 1_000).into());
     let pages = RunPages { result: Some(String::new()) };
-    let following = Following { operation, context, input, shutdown: request.take_shutdown(), pages };
+    let following = Following {
+        pipeline: rest.pipeline.clone(),
+        operation,
+        context,
+        input,
+        shutdown: request.take_shutdown(),
+        pages,
+    };
     Ok(following.answer(format!("event: start\ndata: {begun}\n\n")))
 }
 

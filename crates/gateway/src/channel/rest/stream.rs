@@ -19,6 +19,8 @@ use serde_json::{Map, json};
 
 use std::sync::Arc;
 
+use crate::pipeline::Pipeline;
+
 /// What a page of a stream looks like to its client.
 pub(crate) trait Pages: Send + 'static {
     /// A page as text, and what is to be asked for the next one; an input that is left empty ends the stream.
@@ -27,6 +29,8 @@ pub(crate) trait Pages: Send + 'static {
 
 /// A client that follows something.
 pub(crate) struct Following<P> {
+    /// The way to the verb.
+    pub(crate) pipeline: Pipeline,
     /// The verb that gives the pages.
     pub(crate) operation: Arc<Operation>,
     /// Who follows.
@@ -66,14 +70,15 @@ impl<P: Pages> Following<P> {
         if self.input.is_empty() {
             return None;
         }
-        let call = self.operation.handler.call(Json::Object(self.input.clone()), self.context.clone());
+        let call =
+            self.pipeline.page(&self.operation, Json::Object(self.input.clone()), self.context.clone());
         let answer = tokio::select! {
             biased;
             () = self.shutdown.begun() => return None,
             answer = call => answer,
         };
         Some(match answer {
-            Ok(answer) => self.shown(&answer.output),
+            Ok(page) => self.shown(&page),
             Err(error) => {
                 self.input.clear();
                 let told = json!({ "code": error.code().id, "message": error.message() });

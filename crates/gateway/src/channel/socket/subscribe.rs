@@ -145,9 +145,9 @@ impl Line {
         loop {
             let input = following.input(wait);
             let asked = self.pipeline.clock().now();
-            let page = following.operation.handler.call(input, following.context.clone()).await;
+            let page = self.pipeline.page(&following.operation, input, following.context.clone()).await;
             let pushed = match page {
-                Ok(answer) => following.pushed(&answer.output),
+                Ok(page) => following.pushed(&page),
                 Err(error) => following.failed(&error),
             };
             let is_empty = pushed.messages.is_empty();
