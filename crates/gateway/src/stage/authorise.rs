@@ -13,11 +13,12 @@ use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::operation::Operation;
 
+const EXECUTE: Act<'static> = Act { resource: "workflow", action: Action::Execute };
+
 /// How far the caller reaches for this operation. Errors: it is refused.
 pub(crate) fn authorise(operation: &Operation, input: &mut Json, caller: &Caller) -> Result<Reach, Error> {
     if let Some(namespace) = &operation.namespace {
-        let act = Act { resource: "workflow", action: Action::Execute };
-        let reach = caller.grants.reach(act);
+        let reach = caller.grants.reach(EXECUTE);
         return if reach.sees(namespace, &operation.name) {
             Ok(reach)
         } else {
@@ -37,17 +38,29 @@ pub(crate) fn authorise(operation: &Operation, input: &mut Json, caller: &Caller
         return Err(refused(caller, operation));
     }
     let also = need.also.map(|action| caller.grants.reach(Act { action, ..need.act }));
-    if reach.is_everything() && also.as_ref().is_none_or(Reach::is_everything) {
+    let starting = scheduled(operation, input).map(|_| caller.grants.reach(EXECUTE));
+    if [Some(&reach), also.as_ref(), starting.as_ref()].into_iter().flatten().all(Reach::is_everything) {
         return Ok(reach);
     }
     let namespace = namespace(operation, input, &reach)?;
     if let Some(namespace) = &namespace {
+        // Whoever lets a schedule start something must be allowed to start it.
+        let may_start = |reach: &Reach| {
+            scheduled(operation, input).is_none_or(|workflow| reach.sees(namespace, workflow))
+        };
+        starting.as_ref().is_none_or(may_start).then_some(()).ok_or_else(|| refused(caller, operation))?;
         check(need, &reach, namespace, input).then_some(()).ok_or_else(|| refused(caller, operation))?;
         if let Some(also) = also {
             check(need, &also, namespace, input).then_some(()).ok_or_else(|| refused(caller, operation))?;
         }
     }
     Ok(reach)
+}
+
+/// The workflow that a schedule is to start, in the input of a verb that says so.
+fn scheduled<'a>(operation: &Operation, input: &'a Json) -> Option<&'a str> {
+    let action = operation.name.starts_with("schedule.").then(|| input.pointer("/action/workflow"))?;
+    action.and_then(Json::as_str)
 }
 
 /// The namespace that a call is about. Who reaches one namespace only need not say it: it is put into the input.

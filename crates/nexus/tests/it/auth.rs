@@ -336,6 +336,26 @@ fn the_owner_needs_no_key_and_nobody_else_is_the_owner() {
 }
 
 #[test]
+fn a_schedule_starts_nothing_that_its_maker_may_not_start() {
+    let project = project();
+    let server = project.serve();
+    let permissions = ["--permission", "schedule:write", "--permission", "workflow:Double:execute"];
+    let key = key(&project, &[&permissions[..], &["--namespace", "shop"]].concat());
+    let caller = Caller::new(&server, &key);
+    let wanted = |workflow: &str| {
+        json!({
+            "schedule_id": "s", "spec": { "intervals": [{ "every": "1h" }] },
+            "action": { "workflow": workflow, "input": { "n": 1 } },
+        })
+    };
+    assert_eq!(caller.code("schedule.create", &wanted("Secret")), "NX-2016");
+    assert_eq!(caller.code("schedule.create", &wanted("Double")), "200");
+    assert_eq!(caller.code("schedule.update", &wanted("Secret")), "NX-2016");
+    let listed = project.nexus(&["schedule", "list", "--format", "json"]).ok().json();
+    assert_eq!(listed["schedules"][0]["namespace"], "shop", "{listed}");
+}
+
+#[test]
 fn nobody_can_give_more_than_they_may_do() {
     let project = project();
     let server = project.serve();
