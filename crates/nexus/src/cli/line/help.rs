@@ -22,7 +22,9 @@ const USAGE_FLAGS_MAX: usize = 4;
 /// Flags without a heading would come before the inputs, which are what people look for. The version is that of the
 /// binary, so that `--version` is free for a field.
 pub(super) fn under_headings(command: Command) -> Command {
+    // Last, wherever the others are: their places depend on how many there are.
     let help = Arg::new("help").short('h').long("help").action(ArgAction::Help).help_heading(GLOBAL_HEADING);
+    let help = help.display_order(usize::MAX);
     command
         .mut_args(|arg| if arg.get_help_heading().is_none() { arg.help_heading(OWN_HEADING) } else { arg })
         .disable_version_flag(true)
