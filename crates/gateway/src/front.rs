@@ -99,9 +99,11 @@ impl Front {
     /// Who sent a request. Whoever shows nothing gets no further than what is open to everybody.
     async fn identify(&self, request: &Request<Incoming>) -> Result<Caller, Error> {
         let Some(auth) = self.pipeline.auth() else { return Ok(Caller::local()) };
-        let address = request.extensions().get::<Peer>().and_then(|peer| peer.0);
+        let peer = request.extensions().get::<Peer>().copied();
+        // A request of which nobody knows where it comes from is nobody's, least of all the owner's.
+        let (is_owner, address) = (matches!(peer, Some(Peer(None))), peer.and_then(|peer| peer.0));
         let shown = Shown::of(request.headers())?;
-        let caller = auth.identify(&Credentials { shown, is_owner: address.is_none(), address }).await?;
+        let caller = auth.identify(&Credentials { shown, is_owner, address }).await?;
         if caller.proof == Proof::Nothing && !is_open(request.uri().path()) {
             return Err(unauthenticated());
         }
@@ -112,10 +114,7 @@ impl Front {
 /// Whether a path says nothing about anybody's work, or checks a proof of its own. All others are closed.
 fn is_open(path: &str) -> bool {
     let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-    matches!(
-        first,
-        "" | "health" | "healthz" | "readyz" | "startup" | "docs" | "errors" | "webhooks" | ".well-known"
-    )
+    matches!(first, "" | "health" | "healthz" | "readyz" | "startup" | "docs" | "errors" | "webhooks")
 }
 
 fn overloaded() -> Response {

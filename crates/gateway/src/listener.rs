@@ -114,12 +114,13 @@ async fn handshake(tls: TlsAcceptor, stream: TcpStream, clock: &SharedClock) -> 
     }
 }
 
-/// Binds an address. Anything but the loopback is refused unless the caller insists, because nothing is authenticated.
+/// Binds an address. Anything but the loopback is refused unless the caller insists: without authentication whoever reaches
+/// it may do everything.
 pub async fn bind(address: SocketAddr, insecure: bool) -> Result<TcpListener, Error> {
     if !address.ip().is_loopback() && !insecure {
         let message = format!("refusing to listen on {address}: anybody who reaches it could run workflows");
         return Err(Error::new(&code::NOT_LOOPBACK, message)
-            .help("listen on 127.0.0.1, or give --insecure when something else keeps strangers out"));
+            .help("listen on 127.0.0.1, set `enabled = true` under [auth], or give --insecure when something else keeps strangers out"));
     }
     TcpListener::bind(address).await.map_err(|error| bind_error(address, &error))
 }

@@ -28,6 +28,11 @@ pub fn read(project: &Path) -> Option<String> {
     value.get("url")?.as_str().map(ToOwned::to_owned)
 }
 
+/// Where a command on the same machine reaches a server that listens on all addresses.
+pub fn near(url: &str) -> String {
+    url.replacen("://0.0.0.0:", "://127.0.0.1:", 1).replacen("://[::]:", "://[::1]:", 1)
+}
+
 /// Forgets the address.
 pub fn remove(project: &Path) {
     let _ = fs::remove_file(file(project)); // a file that is gone already is what is wanted

@@ -32,11 +32,6 @@ impl Auth {
         Auth(Arc::new(Parts { keys, clock, owner }))
     }
 
-    /// The API keys.
-    pub fn keys(&self) -> &ApiKeys {
-        &self.0.keys
-    }
-
     /// Who shows these credentials. Nobody in particular when there are none; wrong ones are an error, never nobody.
     pub async fn identify(&self, credentials: &Credentials) -> Result<Caller, Error> {
         match &credentials.shown {
@@ -46,7 +41,7 @@ impl Auth {
             Shown::Bearer(text) if text.starts_with(PREFIX) => self.0.keys.caller(text).await,
             Shown::Bearer(text) if self.is_owner(text, credentials.address) => Ok(Caller::local()),
             Shown::Bearer(_) => Err(Error::new(&code::CREDENTIAL_INVALID, "the token is not accepted")
-                .help("this server takes API keys only; `[auth.jwt]` in nexus.toml lets it take tokens")),
+                .help("this server takes API keys; `nexus key create` makes one")),
         }
     }
 
@@ -56,7 +51,7 @@ impl Auth {
             return false;
         };
         let hash = Hash::of(text.as_bytes());
-        let is_near = address.is_none_or(|address| address.is_loopback());
+        let is_near = address.is_some_and(|address| address.is_loopback());
         bool::from(hash.as_str().as_bytes().ct_eq(owner.as_str().as_bytes())) && is_near
     }
 

@@ -356,6 +356,23 @@ fn a_schedule_starts_nothing_that_its_maker_may_not_start() {
 }
 
 #[test]
+fn with_authentication_a_server_may_listen_everywhere_and_its_owner_still_reaches_it() {
+    let project = project();
+    let config = format!("{CONFIG}[server]\nhost = \"0.0.0.0\"\n");
+    project.write("nexus.toml", &config);
+    let told = project.nexus(&["doctor"]);
+    let listening = told.stdout().lines().find(|line| line.starts_with("listen")).unwrap().to_owned();
+    assert!(listening.contains("ok") && listening.contains("has to show who they are"), "{listening}");
+    let server = project.serve();
+    assert!(server.url.contains("//0.0.0.0:"), "{}", server.url);
+    let listed = project.nexus(&["key", "list", "--format", "json"]).ok().json();
+    assert_eq!(listed["keys"], json!([]));
+    project.write("nexus.toml", &config.replace("enabled = true", "enabled = false"));
+    let refused = project.nexus(&["up", "--port", "0"]);
+    refused.refused(2, "under [auth]", "without authentication it refuses");
+}
+
+#[test]
 fn nobody_can_give_more_than_they_may_do() {
     let project = project();
     let server = project.serve();

@@ -18,7 +18,8 @@ use crate::project::{Project, data_dir};
 /// Everything about who could reach what of a project.
 pub(super) fn findings(project: &Project) -> Result<Vec<Finding>, Error> {
     let server = &project.config.server;
-    let mut found = vec![listening(server), names(server), origins(server), reach(project)?];
+    let mut found =
+        vec![listening(server, project.config.auth.enabled), names(server), origins(server), reach(project)?];
     found.extend(encryption(server));
     found.extend(running(&project.root));
     found.extend(socket(&project.root, server));
@@ -37,8 +38,12 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Where `nexus up` would listen.
-fn listening(server: &ServerConfig) -> Finding {
+fn listening(server: &ServerConfig, is_guarded: bool) -> Finding {
     let place = format!("`nexus up` listens on {}:{}", server.host, server.port);
+    if is_guarded {
+        let message = format!("{place}: every caller has to show who they are");
+        return finding("listen", Severity::Good, message, "");
+    }
     if is_loopback(&server.host) {
         let message = format!("{place}: this machine only, but every user and program of it");
         return finding("listen", Severity::Good, message, "");
@@ -46,7 +51,7 @@ fn listening(server: &ServerConfig) -> Finding {
     let message = format!(
         "{place}: nothing is authenticated, so whoever reaches it can do everything; it refuses without --insecure"
     );
-    let advice = "set host = \"127.0.0.1\" under [server], or let something in front keep strangers out";
+    let advice = "set host = \"127.0.0.1\" under [server], or enabled = true under [auth]";
     finding("listen", Severity::Error, message, advice)
 }
 
@@ -191,10 +196,11 @@ mod tests {
             allowed_origins: vec!["https://page.example".into()],
             ..ServerConfig::default()
         };
-        let found = [listening(&open), names(&open), origins(&open), encryption(&open).unwrap()];
+        assert_eq!(listening(&open, true).severity, Severity::Good, "callers have to show who they are");
+        let found = [listening(&open, false), names(&open), origins(&open), encryption(&open).unwrap()];
         assert!(found.iter().all(|it| it.severity != Severity::Good && it.advice.is_some()), "{found:?}");
         let usual = ServerConfig::default();
-        let found = [listening(&usual), names(&usual), origins(&usual)];
+        let found = [listening(&usual, false), names(&usual), origins(&usual)];
         assert!(found.iter().all(|it| it.severity == Severity::Good), "{found:?}");
         assert!(encryption(&usual).is_none());
     }
