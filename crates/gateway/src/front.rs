@@ -98,8 +98,10 @@ impl Front {
 impl Front {
     /// Who sent a request. Whoever shows nothing gets no further than what is open to everybody.
     async fn identify(&self, request: &Request<Incoming>) -> Result<Caller, Error> {
-        let Some(auth) = self.pipeline.auth() else { return Ok(Caller::local()) };
         let peer = request.extensions().get::<Peer>().copied();
+        let Some(auth) = self.pipeline.auth() else {
+            return Ok(Caller::local().at(peer.and_then(|peer| peer.0)));
+        };
         // A request of which nobody knows where it comes from is nobody's, least of all the owner's.
         let (is_owner, address) = (matches!(peer, Some(Peer(None))), peer.and_then(|peer| peer.0));
         let shown = Shown::of(request.headers())?;

@@ -186,7 +186,7 @@ impl Pipeline {
     /// this machine, whatever a channel believes.
     fn identify(&self, caller: Caller) -> Result<Caller, Error> {
         match &self.auth {
-            None => Ok(Caller::local()),
+            None => Ok(Caller::local().at(caller.address)),
             Some(auth) => auth.confirm(caller),
         }
     }

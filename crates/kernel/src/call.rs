@@ -1,6 +1,7 @@
 //! A call: what every channel turns its requests into.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct Caller {
     pub grants: Arc<Grants>,
     /// What proves it.
     pub proof: Proof,
+    /// Where they are, when they came over the network.
+    pub address: Option<IpAddr>,
 }
 
 /// What proves who a caller is.
@@ -52,7 +55,14 @@ static NOTHING: LazyLock<Arc<Grants>> = LazyLock::new(Arc::default);
 impl Caller {
     /// Somebody on this machine, who may do everything.
     pub fn local() -> Caller {
-        Caller { identity: "local".into(), grants: Arc::clone(&EVERYTHING), proof: Proof::Local }
+        let grants = Arc::clone(&EVERYTHING);
+        Caller { identity: "local".into(), grants, proof: Proof::Local, address: None }
+    }
+
+    /// The same caller, seen at this address.
+    #[must_use]
+    pub fn at(self, address: Option<IpAddr>) -> Caller {
+        Caller { address, ..self }
     }
 
     /// A name that this caller has given to something, so that nobody else's is equal to it. The owner's are as they are.
@@ -65,7 +75,8 @@ impl Caller {
 
     /// Somebody without credentials, who may do nothing.
     pub fn anonymous() -> Caller {
-        Caller { identity: "anonymous".into(), grants: Arc::clone(&NOTHING), proof: Proof::Nothing }
+        let grants = Arc::clone(&NOTHING);
+        Caller { identity: "anonymous".into(), grants, proof: Proof::Nothing, address: None }
     }
 
     /// A sender of signed requests, who may publish events in one namespace.
@@ -75,6 +86,7 @@ impl Caller {
             identity: format!("webhook:{name}").into(),
             grants: Arc::new(Grants::publishing(namespace, &source)),
             proof: Proof::Signature,
+            address: None,
         }
     }
 }

@@ -34,15 +34,18 @@ impl Auth {
 
     /// Who shows these credentials. Nobody in particular when there are none; wrong ones are an error, never nobody.
     pub async fn identify(&self, credentials: &Credentials) -> Result<Caller, Error> {
-        match &credentials.shown {
-            Shown::Nothing if credentials.is_owner => Ok(Caller::local()),
-            Shown::Nothing => Ok(Caller::anonymous()),
-            Shown::Key(text) => self.0.keys.caller(text).await,
-            Shown::Bearer(text) if text.starts_with(PREFIX) => self.0.keys.caller(text).await,
-            Shown::Bearer(text) if self.is_owner(text, credentials.address) => Ok(Caller::local()),
-            Shown::Bearer(_) => Err(Error::new(&code::CREDENTIAL_INVALID, "the token is not accepted")
-                .help("this server takes API keys; `nexus key create` makes one")),
-        }
+        let caller = match &credentials.shown {
+            Shown::Nothing if credentials.is_owner => Caller::local(),
+            Shown::Nothing => Caller::anonymous(),
+            Shown::Key(text) => self.0.keys.caller(text).await?,
+            Shown::Bearer(text) if text.starts_with(PREFIX) => self.0.keys.caller(text).await?,
+            Shown::Bearer(text) if self.is_owner(text, credentials.address) => Caller::local(),
+            Shown::Bearer(_) => {
+                return Err(Error::new(&code::CREDENTIAL_INVALID, "the token is not accepted")
+                    .help("this server takes API keys; `nexus key create` makes one"));
+            }
+        };
+        Ok(caller.at(credentials.address))
     }
 
     /// Whether it is the owner's credential, shown on the owner's own machine.
@@ -59,7 +62,7 @@ impl Auth {
     /// connections stay open.
     pub fn confirm(&self, caller: Caller) -> Result<Caller, Error> {
         let confirmed = match &caller.proof {
-            Proof::Key(id) => self.0.keys.caller_of(id),
+            Proof::Key(id) => self.0.keys.caller_of(id).map(|now| now.at(caller.address)),
             Proof::Token { expires } if self.0.clock.now() >= *expires => None,
             Proof::Token { .. } | Proof::Local | Proof::Nothing | Proof::Certificate | Proof::Signature => {
                 Some(caller)

@@ -242,6 +242,7 @@ impl Known {
             identity: format!("key:{}", record.id).into(),
             grants: Arc::new(Grants::new(grants)),
             proof: Proof::Key(record.id.as_str().into()),
+            address: None,
         });
         Known { record: Arc::new(record), version, caller }
     }

@@ -72,7 +72,7 @@ impl Inbound {
         let now = pipeline.clock().now();
         let url = format!("{}{}", hook.url.as_deref().unwrap_or_default(), request.url);
         let delivery = hook.scheme.check(secret.reveal(), Incoming { url: &url, ..request }, now)?;
-        let caller = Caller::webhook(name, &hook.namespace);
+        let caller = Caller::webhook(name, &hook.namespace).at(context.caller.address);
         let context = CallContext { wait: Wait::Done, caller, ..context };
         let fact = fact(name, hook, delivery, data_of(request.headers, request.body));
         Ok(pipeline.call(Target::Verb("event.publish"), fact, context).await?.output)
