@@ -23,9 +23,12 @@ use nexus_kernel::time::Timestamp;
 use tokio::sync::Semaphore;
 
 use crate::channel::mcp;
+use crate::channel::rest::identity::PublicUrl;
+use crate::cors;
 use crate::envelope::{self, Metadata};
 use crate::etag;
 use crate::guard::Guard;
+use crate::harden::harden;
 use crate::identity::{Credentials, Shown};
 use crate::pipeline::Pipeline;
 use crate::problem::{self, Problem};
@@ -34,8 +37,12 @@ use crate::stage::authorise::unauthenticated;
 
 /// The other end of the connection that a request came over: an address, or nothing for the socket in the file system,
 /// which only the owner of the server can open.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(pub(crate) Option<IpAddr>);
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    pub(crate) address: Option<IpAddr>,
+    /// The names in the certificate that the connection was made with.
+    pub(crate) certified: Arc<[String]>,
+}
 
 /// Shared by all connections of a listener.
 pub(crate) struct Front {
@@ -44,6 +51,9 @@ pub(crate) struct Front {
     pub(crate) router: TowerToHyperService<Router>,
     pub(crate) admitted: Arc<Semaphore>,
     pub(crate) version: HeaderValue,
+    /// Where clients reach the server; the name that they call it by when absent.
+    pub(crate) url: Option<PublicUrl>,
+    pub(crate) is_encrypted: bool,
 }
 
 impl Front {
@@ -61,13 +71,32 @@ impl Front {
         };
         let is_get = request.method() == Method::GET;
         let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
+        let metadata = self.metadata(&mut request);
         let mut response = self.route(request, &id).await;
         if enveloped {
             response = envelope::wrap(response, &self.about(&id, started)).await;
         } else if is_get {
             response = etag::apply(response, if_none_match.as_ref()).await;
         }
-        problem::finish(response, &id, &self.version)
+        harden(response.headers_mut(), self.is_encrypted);
+        problem::finish(response, &id, &self.version, metadata.as_deref())
+    }
+
+    /// Where whoever has no credential finds out how to get one, when there are identity providers to go to.
+    fn metadata(&self, request: &mut Request<Incoming>) -> Option<String> {
+        self.pipeline.auth().filter(|auth| auth.tokens().is_offered())?;
+        let named = || {
+            let host = request.uri().authority().map(|host| host.as_str());
+            let host = host.or_else(|| request.headers().get(header::HOST)?.to_str().ok())?;
+            let scheme = if self.is_encrypted { "https" } else { "http" };
+            Some(PublicUrl(format!("{scheme}://{host}").into()))
+        };
+        let url = self.url.clone().or_else(named)?;
+        let path = request.uri().path();
+        let is_for_mcp = path == "/mcp" || mcp::is_meant(path, request.headers());
+        let metadata = url.metadata_of(if is_for_mcp { "/mcp" } else { "/" });
+        request.extensions_mut().insert(url);
+        Some(metadata)
     }
 
     fn about<'a>(&'a self, request_id: &'a RequestId, started: Timestamp) -> Metadata<'a> {
@@ -75,11 +104,24 @@ impl Front {
         Metadata { request_id, version, now: self.pipeline.clock().now(), started }
     }
 
-    /// Takes a request to its channel, unless it must not come in.
-    async fn route(&self, mut request: Request<Incoming>, id: &RequestId) -> Response {
+    /// Lets a request in, unless it must not come in, and the page that it comes from read the answer.
+    async fn route(&self, request: Request<Incoming>, id: &RequestId) -> Response {
         if let Err(problem) = self.guard.check(request.uri(), request.headers()) {
             return problem.into_response();
         }
+        let page = cors::origin(request.headers());
+        let mut response = match cors::preflight(&request) {
+            Some(answer) => answer,
+            None => self.admit(request, id).await,
+        };
+        if let Some(page) = page {
+            cors::mark(&mut response, page);
+        }
+        response
+    }
+
+    /// Takes a request to its channel, when there is room and its sender is known.
+    async fn admit(&self, mut request: Request<Incoming>, id: &RequestId) -> Response {
         // A stream gives its place back as soon as it has begun: it costs a page of events, not work.
         let Ok(_permit) = self.admitted.try_acquire() else { return overloaded() };
         if mcp::is_meant(request.uri().path(), request.headers()) {
@@ -98,14 +140,14 @@ impl Front {
 impl Front {
     /// Who sent a request. Whoever shows nothing gets no further than what is open to everybody.
     async fn identify(&self, request: &Request<Incoming>) -> Result<Caller, Error> {
-        let peer = request.extensions().get::<Peer>().copied();
-        let Some(auth) = self.pipeline.auth() else {
-            return Ok(Caller::local().at(peer.and_then(|peer| peer.0)));
-        };
+        let peer = request.extensions().get::<Peer>();
+        let address = peer.and_then(|peer| peer.address);
+        let Some(auth) = self.pipeline.auth() else { return Ok(Caller::local().at(address)) };
         // A request of which nobody knows where it comes from is nobody's, least of all the owner's.
-        let (is_owner, address) = (matches!(peer, Some(Peer(None))), peer.and_then(|peer| peer.0));
+        let is_owner = peer.is_some_and(|peer| peer.address.is_none());
+        let certified = peer.map(|peer| Arc::clone(&peer.certified)).unwrap_or_default();
         let shown = Shown::of(request.headers())?;
-        let caller = auth.identify(&Credentials { shown, is_owner, address }).await?;
+        let caller = auth.identify(&Credentials { shown, is_owner, address, certified }).await?;
         if caller.proof == Proof::Nothing && !is_open(request.uri().path()) {
             return Err(unauthenticated());
         }
@@ -116,7 +158,10 @@ impl Front {
 /// Whether a path says nothing about anybody's work, or checks a proof of its own. All others are closed.
 fn is_open(path: &str) -> bool {
     let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-    matches!(first, "" | "health" | "healthz" | "readyz" | "startup" | "docs" | "errors" | "webhooks")
+    matches!(
+        first,
+        "" | "health" | "healthz" | "readyz" | "startup" | "docs" | "errors" | "webhooks" | ".well-known"
+    )
 }
 
 fn overloaded() -> Response {

@@ -1,14 +1,19 @@
 //! Identity: who calls, worked out from credentials and from nothing else.
 
 mod auth;
+pub(crate) mod certificate;
 mod credential;
+mod explain;
 mod key;
 mod keys;
 mod operations;
 mod record;
+pub mod token;
 
-pub use auth::Auth;
+pub use auth::{Auth, Proofs};
+pub use certificate::Certificates;
 pub use credential::{Credentials, KEY_HEADER, Shown};
+pub use explain::Explainer;
 pub use key::{ApiKey, owner_credential};
 pub use keys::{ApiKeys, Wanted};
 pub use record::KeyRecord;

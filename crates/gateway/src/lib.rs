@@ -5,10 +5,12 @@
 //! its own bytes. What is not in the catalogue cannot be called; what is in it can be called through every channel.
 
 mod channel;
+mod cors;
 mod envelope;
 mod etag;
 mod front;
 pub mod guard;
+mod harden;
 pub mod identity;
 pub mod limits;
 pub mod listener;

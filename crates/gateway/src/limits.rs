@@ -198,6 +198,9 @@ pub const SOCKET_CLOSE_SECONDS_MAX: u64 = 2;
 /// Most lists of tools that are kept rendered.
 pub const TOOL_SETS_MAX: usize = 64;
 
+/// Most tokens that are remembered, so that their signatures are checked once.
+pub const TOKENS_KEPT_MAX: usize = 20_000;
+
 /// Most API keys of a server, revoked ones among them.
 pub const KEYS_MAX: usize = 10_000;
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nexus_kernel::code;
@@ -11,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_rustls::TlsAcceptor;
 
+use crate::identity::certificate;
 use crate::limits::HEADER_SECONDS_MAX;
 use crate::tls::Tls;
 
@@ -60,6 +62,11 @@ impl Listener {
         }
     }
 
+    /// Whether nobody between can read along.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        matches!(&self.kind, Kind::Tcp { tls: Some(_), .. })
+    }
+
     /// The next connection.
     pub(crate) async fn accept(&self) -> io::Result<Accepted> {
         match &self.kind {
@@ -82,15 +89,15 @@ impl Accepted {
     }
 
     /// Carries out the handshake, if there is one. Nothing when the other side does not finish it.
-    pub(crate) async fn open(self, clock: &SharedClock) -> Option<Box<dyn Stream>> {
+    pub(crate) async fn open(self, clock: &SharedClock) -> Option<Opened> {
         match self {
-            Accepted::Unix(stream) => Some(Box::new(stream)),
+            Accepted::Unix(stream) => Some(Opened::plain(stream)),
             Accepted::Tcp(stream, _, tls) => {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "answers on this connection may be delayed");
                 }
                 match tls {
-                    None => Some(Box::new(stream)),
+                    None => Some(Opened::plain(stream)),
                     Some(tls) => handshake(tls, stream, clock).await,
                 }
             }
@@ -98,7 +105,20 @@ impl Accepted {
     }
 }
 
-async fn handshake(tls: TlsAcceptor, stream: TcpStream, clock: &SharedClock) -> Option<Box<dyn Stream>> {
+/// A connection after its handshake.
+pub(crate) struct Opened {
+    pub(crate) stream: Box<dyn Stream>,
+    /// The names in the certificate of the other side, if it showed one.
+    pub(crate) certified: Arc<[String]>,
+}
+
+impl Opened {
+    fn plain(stream: impl Stream + 'static) -> Opened {
+        Opened { stream: Box::new(stream), certified: Arc::default() }
+    }
+}
+
+async fn handshake(tls: TlsAcceptor, stream: TcpStream, clock: &SharedClock) -> Option<Opened> {
     let deadline = clock.sleep_until(clock.now().plus(Duration::from_secs(HEADER_SECONDS_MAX)));
     let done = tokio::select! {
         biased;
@@ -106,7 +126,11 @@ async fn handshake(tls: TlsAcceptor, stream: TcpStream, clock: &SharedClock) -> 
         () = deadline => return None,
     };
     match done {
-        Ok(stream) => Some(Box::new(stream)),
+        Ok(stream) => {
+            let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+            let certified = shown.map(certificate::names).unwrap_or_default().into();
+            Some(Opened { stream: Box::new(stream), certified })
+        }
         Err(error) => {
             tracing::debug!(%error, "a TLS handshake failed");
             None

@@ -1,5 +1,7 @@
 //! Policy: roles, and whom they belong to.
 
+mod live;
 mod role;
 
+pub use live::LiveRoles;
 pub use role::{RoleSpec, Roles};

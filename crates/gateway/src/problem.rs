@@ -62,10 +62,19 @@ impl IntoResponse for Problem {
 /// The header with the version of this server.
 pub const VERSION_HEADER: HeaderName = HeaderName::from_static("x-nexus-version");
 
-/// Gives an answer its correlation id and the server's version, and a problem its bytes.
-pub(crate) fn finish(mut response: Response, id: &RequestId, version: &HeaderValue) -> Response {
+/// Gives an answer its correlation id and the server's version, and a problem its bytes. `metadata` is where whoever has
+/// no credential finds out how to get one.
+pub(crate) fn finish(
+    mut response: Response,
+    id: &RequestId,
+    version: &HeaderValue,
+    metadata: Option<&str>,
+) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         write(&mut response, &problem, id);
+        if let Some(challenge) = challenge(&problem.error, metadata) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
     }
     let headers = response.headers_mut();
     headers.insert(request_id::HEADER, id.header_value());
@@ -82,21 +91,21 @@ fn write(response: &mut Response, problem: &Problem, id: &RequestId) {
     if problem.status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
-    if let Some(challenge) = challenge(&problem.error) {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-    }
     *response.body_mut() = Body::from(body);
 }
 
-/// How a client is asked for a credential (RFC 6750, 3).
-fn challenge(error: &Error) -> Option<&'static str> {
-    if error.code() == &code::UNAUTHENTICATED {
-        Some("Bearer realm=\"nexus\"")
-    } else if error.code() == &code::CREDENTIAL_INVALID {
-        Some("Bearer realm=\"nexus\", error=\"invalid_token\"")
-    } else {
-        None
+/// How a client is asked for a credential (RFC 6750, 3), and where it may get one (RFC 9728, 5.1).
+fn challenge(error: &Error, metadata: Option<&str>) -> Option<HeaderValue> {
+    let mut text = String::from("Bearer realm=\"nexus\"");
+    if error.code() == &code::CREDENTIAL_INVALID {
+        text.push_str(", error=\"invalid_token\"");
+    } else if error.code() != &code::UNAUTHENTICATED {
+        return None;
     }
+    if let Some(metadata) = metadata {
+        text = format!("{text}, resource_metadata=\"{metadata}\"");
+    }
+    HeaderValue::try_from(text).ok()
 }
 
 /// The members of an error's problem details. Members without a value are left out.

@@ -24,6 +24,7 @@ use crate::channel::mcp::content::McpShelf;
 use crate::channel::mcp::{McpServer, http as mcp};
 use crate::channel::rest::custom::Routes;
 use crate::channel::rest::health::{Check, Checks, Pages};
+use crate::channel::rest::identity::PublicUrl;
 use crate::channel::rest::{self, Rest};
 use crate::channel::socket::Sockets;
 use crate::front::{Front, FrontService, Peer};
@@ -32,7 +33,7 @@ use crate::limits::{
     ACCEPT_RETRY_MILLIS, BODY_SECONDS_MAX, COMPRESSED_BYTES_MIN, CONNECTIONS_MAX, DRAIN_SECONDS_MAX,
     HEADER_BYTES_MAX, HEADER_SECONDS_MAX, REQUESTS_MAX, SOCKETS_MAX, STREAMS_MAX,
 };
-use crate::listener::{Accepted, Listener};
+use crate::listener::{Accepted, Listener, Opened};
 use crate::pipeline::Pipeline;
 use crate::webhook::Inbound;
 
@@ -46,6 +47,7 @@ pub struct Options {
     mcp: Option<McpShelf>,
     allowed_hosts: Vec<String>,
     allowed_origins: Vec<String>,
+    url: Option<String>,
     drain: Duration,
     head_time_max: Duration,
     body_time_max: Duration,
@@ -66,6 +68,7 @@ impl Options {
             mcp: None,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
+            url: None,
             drain: Duration::from_secs(DRAIN_SECONDS_MAX),
             head_time_max: Duration::from_secs(HEADER_SECONDS_MAX),
             body_time_max: Duration::from_secs(BODY_SECONDS_MAX),
@@ -115,6 +118,11 @@ impl Options {
     /// Prompts and subsets of tools for MCP clients; none without it.
     pub fn mcp(self, shelf: McpShelf) -> Options {
         Options { mcp: Some(shelf), ..self }
+    }
+
+    /// Where clients reach the server, when they call it by another name than the one in their requests.
+    pub fn url(self, url: Option<String>) -> Options {
+        Options { url, ..self }
     }
 
     /// Host names to answer to beside those of the loopback.
@@ -192,6 +200,8 @@ impl Gateway {
                 router: TowerToHyperService::new(router.clone()),
                 admitted: Arc::clone(&admitted),
                 version: told.clone(),
+                url: options.url.as_deref().map(|url| PublicUrl(url.trim_end_matches('/').into())),
+                is_encrypted: listener.is_encrypted(),
             };
             Door { listener, front: Arc::new(front) }
         };
@@ -293,8 +303,9 @@ impl Visit {
     async fn serve(self, accepted: Accepted, shutdown: Shutdown) {
         let Visit { permit, front, clock, head_time_max } = self;
         let _permit = permit;
-        let peer = Peer(accepted.peer());
-        let Some(stream) = accepted.open(&clock).await else { return };
+        let address = accepted.peer();
+        let Some(Opened { stream, certified }) = accepted.open(&clock).await else { return };
+        let peer = Peer { address, certified };
         let answering = Compression::new(FrontService(front)).gzip(true).compress_when(worth_compressing());
         let answering = TowerToHyperService::new(answering);
         let (stop, begun) = (shutdown.clone(), Arc::new(Notify::new()));
@@ -302,7 +313,7 @@ impl Visit {
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             asks.notify_one();
             request.extensions_mut().insert(stop.clone());
-            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(peer.clone());
             answering.call(request)
         });
         let builder = protocol(head_time_max);

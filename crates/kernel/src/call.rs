@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::Json;
-use crate::access::{Grants, Reach};
+use crate::access::{Entitled, Grants, Reach};
 use crate::code;
 use crate::error::Error;
 use crate::failure::Failure;
@@ -42,9 +42,11 @@ pub enum Proof {
     Token {
         /// When it ends.
         expires: Timestamp,
+        /// What its issuer says of them.
+        entitled: Entitled,
     },
-    /// A certificate that the connection was made with.
-    Certificate,
+    /// A certificate with this name, which the connection was made with.
+    Certificate(Arc<str>),
     /// A signature of the request itself, as webhooks have one.
     Signature,
 }

@@ -101,6 +101,8 @@ codes! {
     KEY_UNKNOWN = "NX-2017", "there is no such API key", 404, NotFound;
     /// There are as many API keys as there may be.
     KEYS_MAX = "NX-2018", "there are too many API keys", 409, Unavailable;
+    /// The keys of an issuer of tokens cannot be had.
+    ISSUER_UNAVAILABLE = "NX-2019", "the identity provider cannot be reached", 503, Unavailable;
     /// A list filter cannot be understood.
     FILTER_INVALID = "NX-2020", "the filter cannot be understood", 422, Usage;
     /// The run is open, and what was asked is for closed ones.
@@ -207,6 +209,8 @@ codes! {
     CA_INVALID = "NX-2708", "the file of authorities cannot be used", 422, Usage;
     /// A server, or what stands before it, does not let the caller in.
     ACCESS_REFUSED = "NX-2709", "the server refuses the caller", 403, Auth;
+    /// Nobody could be logged in at an identity provider.
+    LOGIN_FAILED = "NX-2710", "the login failed", 401, Auth;
     /// The run failed.
     RUN_FAILED = "NX-3001", "the run failed", 422, Failed;
     /// The run was cancelled, terminated or ran out of time.

@@ -1,6 +1,7 @@
 //! The command line: nouns, then verbs, and the short forms that people type most.
 
 pub mod activity;
+pub mod auth;
 pub mod batch;
 pub mod bench;
 pub mod call;
@@ -15,6 +16,7 @@ pub mod function;
 pub mod graph;
 pub mod key;
 pub mod line;
+pub mod login;
 pub mod lsp;
 pub mod man;
 pub mod mcp;
@@ -201,6 +203,16 @@ pub enum Command {
         #[command(subcommand)]
         verb: Box<function::FunctionVerb>,
     },
+    /// Who may do what, and why
+    Auth {
+        /// What to ask.
+        #[command(subcommand)]
+        verb: auth::AuthVerb,
+    },
+    /// Log in to a server at its identity provider
+    Login(login::LoginArgs),
+    /// Forget the token of a login
+    Logout(login::LogoutArgs),
     /// API keys: make, list, rotate and revoke them
     Key {
         /// What to do.
@@ -246,12 +258,15 @@ impl Cli {
             | Command::Batch { .. }
             | Command::Queue { .. }
             | Command::Event { .. }
+            | Command::Auth { .. }
             | Command::Key { .. }
             | Command::Session { .. }
             | Command::Activity { .. }
             | Command::Function { .. }
             | Command::Profile { .. }
             | Command::Mcp { .. }
+            | Command::Login(_)
+            | Command::Logout(_)
             | Command::Config { .. } => noun(&global, command, output).await,
             Command::Up(_)
             | Command::Run(_)
@@ -275,11 +290,14 @@ async fn noun(global: &Global, command: Command, output: Output) -> Result<(), E
         Command::Batch { verb } => batch::batch(global, verb, output).await,
         Command::Queue { verb } => queue::queue(global, verb, output).await,
         Command::Event { verb } => event::event(global, *verb, output).await,
+        Command::Auth { verb } => auth::auth(global, verb, output).await,
         Command::Key { verb } => key::key(global, verb, output).await,
         Command::Session { verb } => session::session(global, verb, output).await,
         Command::Activity { verb } => activity::activity(global, verb, output).await,
         Command::Function { verb } => function::function(global, *verb, output).await,
         Command::Profile { verb } => profile::profile(global, verb, output),
+        Command::Login(args) => login::login(global, args, output).await,
+        Command::Logout(args) => login::logout(global, args, output),
         Command::Mcp { verb } => mcp::mcp(global, verb, output).await,
         Command::Config { verb } => {
             config::config(verb, output);

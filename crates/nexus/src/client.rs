@@ -13,11 +13,13 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::{SessionId, WorkflowId};
 use nexus_kernel::operation::Operation;
+use nexus_kernel::port::clock::{Clock as _, SystemClock};
 use nexus_kernel::port::runs::RunStatus;
 use serde_json::Map;
 
 use crate::address;
 use crate::cli::Global;
+use crate::login::Provider;
 use crate::node::{Node, Purpose};
 use crate::outbound::tls;
 use crate::output::Output;
@@ -117,7 +119,7 @@ impl Client {
         let profiles =
             || if profile::config_folder().is_some() { profiles() } else { Ok(Profiles::default()) };
         if let Place::Server(server) = place(global, &place::env, profiles)? {
-            return Remote::connect(&server, session).await.map(Some);
+            return Remote::connect(&renewed(server).await?, session).await.map(Some);
         }
         match address::read(&global.project) {
             Some(url) => {
@@ -189,6 +191,35 @@ impl Client {
             Client::Local(local) => local.node.stop().await,
         }
     }
+}
+
+/// The server with a token that is good, when somebody has logged in there and the token has ended.
+async fn renewed(server: Server) -> Result<Server, Error> {
+    let Some((name, login)) = server.login.as_ref().filter(|(_, login)| login.is_over(SystemClock.now()))
+    else {
+        return Ok(server);
+    };
+    let over = || {
+        Error::new(&code::LOGIN_FAILED, format!("the login of the profile {name} has ended"))
+            .help(format!("`nexus login {name}` begins another"))
+    };
+    let refresh = login.refresh_token.as_ref().ok_or_else(over)?;
+    let provider = Provider::discover(&login.issuer, &login.client_id, server.ca.as_ref()).await?;
+    let granted = provider.renew(refresh).await?;
+    let file = profile::file()?;
+    let mut profiles = Profiles::read(&file)?;
+    let profile = profiles.profiles.get_mut(name).ok_or_else(over)?;
+    match granted {
+        Some(granted) => {
+            (profile.token, profile.login) = (Some(granted.token), Some(granted.login));
+        }
+        // Another command was quicker, and the provider takes each of these once.
+        None if profile.login.as_ref() != Some(login) => {}
+        None => return Err(over()),
+    }
+    let token = profile.token.clone();
+    profiles.write(&file)?;
+    Ok(Server { token, ..server })
 }
 
 /// The session that a command is to belong to.

@@ -4,6 +4,7 @@ pub mod activity;
 pub mod auth;
 pub mod events;
 pub mod http;
+pub mod issuer;
 pub mod limits;
 pub mod mcp;
 pub mod sandbox;
@@ -203,7 +204,7 @@ impl Config {
         Sections { on, webhooks, inbound, secrets: &secrets }.check()?;
         config.workflows.iter().try_for_each(|(name, workflow)| workflow.check(name))?;
         config.mcp.check()?;
-        config.auth.roles()?;
+        config.auth.check(&secrets)?;
         Ok(config)
     }
 }

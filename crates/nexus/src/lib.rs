@@ -15,6 +15,8 @@ pub mod contract;
 pub mod design;
 pub mod disk;
 pub mod flags;
+mod identity;
+pub mod login;
 pub mod lsp;
 pub mod mcp;
 pub mod node;

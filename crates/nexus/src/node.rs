@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use nexus_engine::version::{Deployed, Deployment, Followed, Ramp};
 use nexus_engine::{Definition, Engine, EngineHandle, Options, Ports, operations};
-use nexus_gateway::identity::{ApiKeys, Auth};
+use nexus_gateway::identity::{ApiKeys, Explainer};
+use nexus_gateway::policy::LiveRoles;
 use nexus_gateway::subscription::Subscriptions;
 use nexus_gateway::webhook::Inbound;
 use nexus_gateway::{Check, Keys, McpShelf, Pipeline, Sessions};
@@ -34,6 +35,7 @@ use crate::changes::Changes;
 use crate::config::Config;
 use crate::contract;
 use crate::disk;
+use crate::identity::{Identity, Wanted};
 use crate::mcp;
 use crate::output::Output;
 use crate::owner;
@@ -101,16 +103,20 @@ impl Node {
         let sessions = Sessions::new(Arc::clone(&kept), Arc::clone(&clock), Arc::clone(&rng));
         let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
         let pipeline = pipeline.remembering(keys).with_sessions(sessions.clone());
-        let auth = &project.config.auth;
+        let roles = LiveRoles::new(project.config.auth.roles()?);
         let keys =
-            ApiKeys::open(Arc::clone(&kept), Arc::clone(&clock), Arc::clone(&rng), auth.roles()?).await?;
-        let pipeline = match purpose {
-            Purpose::Serve if auth.enabled => {
-                let owner = owner::renew(&project.root, &*rng)?;
-                pipeline.guarded(Auth::new(keys.clone(), Arc::clone(&clock), Some(owner.reveal())))
-            }
-            _ => pipeline,
+            ApiKeys::open(Arc::clone(&kept), Arc::clone(&clock), Arc::clone(&rng), roles.clone()).await?;
+        let identity = Identity::new(keys, roles, &project, &clock);
+        let is_guarded = project.config.auth.enabled;
+        let (pipeline, auth) = if purpose == Purpose::Serve && is_guarded {
+            let owner = owner::renew(&project.root, &*rng)?;
+            identity.follow(Wanted::read(&project).await?);
+            let auth = identity.auth(Some(owner.reveal()), &clock);
+            (pipeline.guarded(auth.clone()), auth)
+        } else {
+            (pipeline, identity.auth(None, &clock))
         };
+        let explainer = Explainer::new(auth, pipeline.catalogue().downgrade(), is_guarded);
         let feed = Arc::new(EngineFeed(engine.handle()));
         let subscriptions = Subscriptions::new(kept, Arc::clone(&clock), feed);
         let shelf = match (&database, purpose) {
@@ -136,7 +142,7 @@ impl Node {
             running: None,
             database,
             contracts: Arc::default(),
-            beside: Beside { sessions: sessions.clone(), subscriptions, keys },
+            beside: Beside { sessions: sessions.clone(), subscriptions, identity, explainer },
             inbound: Inbound::default(),
         };
         if let Some(shelf) = shelf {
@@ -226,10 +232,10 @@ impl Node {
             )
             .help("restart the server: whoever is connected would otherwise keep what they may do"));
         }
-        let roles = project.config.auth.roles()?;
+        let wanted = Wanted::read(&project).await?;
         self.project = project;
         self.deploy(Purpose::Serve, output).await?;
-        self.beside.keys.follow(roles);
+        self.beside.identity.follow(wanted);
         let changes = Changes::between(&before, &self.pipeline.catalogue().snapshot());
         if !changes.is_empty() {
             let told = self.engine.announce(&Namespace::default(), RELOADED, changes.to_json()).await;
@@ -327,7 +333,8 @@ fn all_operations(
     let mut all = operations::operations(engine, definition)?;
     all.extend(beside.sessions.operations());
     all.extend(beside.subscriptions.operations());
-    all.extend(beside.keys.operations());
+    all.extend(beside.identity.keys.operations());
+    all.extend(beside.explainer.operations());
     Ok(all)
 }
 
@@ -336,7 +343,8 @@ fn all_operations(
 struct Beside {
     sessions: Sessions,
     subscriptions: Subscriptions,
-    keys: ApiKeys,
+    identity: Identity,
+    explainer: Explainer,
 }
 
 /// A store, for its several users.

@@ -12,6 +12,8 @@ use nexus_kernel::error::Error;
 use nexus_kernel::suggest;
 use serde::Deserialize;
 
+use crate::login::Login;
+
 /// The name that stands for no profile: the project's own server, or this process.
 pub const LOCAL: &str = "local";
 
@@ -53,6 +55,8 @@ pub struct Profile {
     pub token_env: Option<String>,
     /// A PEM file with the authorities that vouch for it, beside the system's.
     pub ca: Option<PathBuf>,
+    /// How the token was got, when somebody logged in for it.
+    pub login: Option<Login>,
 }
 
 /// All of a user's profiles.
@@ -152,6 +156,12 @@ impl Profiles {
             text.extend(profile.token.iter().map(|token| pair("token", token.reveal())));
             text.extend(profile.token_env.iter().map(|variable| pair("token_env", variable)));
             text.extend(profile.ca.iter().map(|file| pair("ca", &file.to_string_lossy())));
+            let Some(login) = &profile.login else { continue };
+            text.extend(["\n[profiles.", &quoted(name), ".login]\n"]);
+            text += &pair("issuer", &login.issuer);
+            text += &pair("client_id", &login.client_id);
+            text.extend(login.refresh_token.iter().map(|token| pair("refresh_token", token.reveal())));
+            text.extend(login.expires.map(|expires| format!("expires = {expires}\n")));
         }
         text
     }
@@ -199,6 +209,12 @@ mod tests {
             token,
             token_env: None,
             ca: Some("/etc/ca.pem".into()),
+            login: Some(Login {
+                issuer: "https://id.example".into(),
+                client_id: "nexus".into(),
+                refresh_token: Some(Secret::new("canary-refresh")),
+                expires: Some(1_800_000_000_000),
+            }),
         };
         Profiles { current: Some(name.to_owned()), profiles: [(name.to_owned(), profile)].into() }
     }

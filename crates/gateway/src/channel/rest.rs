@@ -14,6 +14,7 @@ pub(crate) mod events;
 pub(crate) mod execute;
 pub(crate) mod health;
 pub(crate) mod history;
+pub(crate) mod identity;
 pub(crate) mod messages;
 pub(crate) mod prefer;
 pub(crate) mod query;
@@ -110,6 +111,8 @@ pub(crate) fn router(rest: Rest) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/startup", get(health::started))
+        .route(identity::METADATA, get(identity::metadata))
+        .route(&format!("{}/mcp", identity::METADATA), get(identity::metadata))
         .route("/openapi.json", get(docs::openapi))
         .route("/docs", get(docs::page))
         .route("/docs/page.js", get(docs::script))
@@ -179,7 +182,7 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
     Error::new(&code::METHOD_UNKNOWN, message).help("the Allow header lists the methods that are").into()
 }
 
-fn unknown_path(uri: &Uri) -> Problem {
+pub(crate) fn unknown_path(uri: &Uri) -> Problem {
     let error = Error::new(&code::OPERATION_UNKNOWN, format!("there is nothing at {}", uri.path()));
     match nearest_path(uri.path()) {
         Some(near) => error.help(format!("did you mean {near}?")),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
 use nexus_kernel::code;
@@ -44,6 +45,8 @@ pub struct Credentials {
     pub is_owner: bool,
     /// Where it comes from, when it came over the network.
     pub address: Option<IpAddr>,
+    /// The names in the certificate that its connection was made with.
+    pub certified: Arc<[String]>,
 }
 
 impl Shown {

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use nexus_kernel::Json;
-use nexus_kernel::access::{Grant, Grants, Pattern, Places};
+use nexus_kernel::access::{Entitlement, Pattern, Places};
 use nexus_kernel::call::{Caller, Proof};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -21,7 +21,7 @@ use tokio::sync::Mutex;
 use super::key::{ApiKey, PREFIX};
 use super::record::KeyRecord;
 use crate::limits::KEYS_MAX;
-use crate::policy::Roles;
+use crate::policy::{LiveRoles, Roles};
 
 /// What the keys of the store begin with under which API keys are kept.
 const AT: &str = "key/";
@@ -40,7 +40,7 @@ struct Parts {
     store: Arc<dyn Kv>,
     clock: SharedClock,
     rng: SharedRng,
-    roles: RwLock<Arc<Roles>>,
+    roles: LiveRoles,
     known: RwLock<HashMap<String, Known>>,
     /// Lets one change after the other happen.
     changing: Mutex<()>,
@@ -77,9 +77,9 @@ impl ApiKeys {
         store: Arc<dyn Kv>,
         clock: SharedClock,
         rng: SharedRng,
-        roles: Roles,
+        roles: LiveRoles,
     ) -> Result<ApiKeys, Error> {
-        let mut known = HashMap::new();
+        let (mut known, now) = (HashMap::new(), roles.now());
         let mut after: Option<String> = None;
         loop {
             let page = store.kv_list(&Namespace::system(), AT, after.as_deref(), PAGE).await?;
@@ -87,25 +87,20 @@ impl ApiKeys {
             after = Some(last.key.clone());
             for entry in page {
                 let (record, version) = read(entry)?;
-                known.insert(record.id.clone(), Known::of(record, version, &roles));
+                known.insert(record.id.clone(), Known::of(record, version, &now));
             }
         }
-        let (roles, known, changing) = (RwLock::new(Arc::new(roles)), RwLock::new(known), Mutex::default());
+        let (known, changing) = (RwLock::new(known), Mutex::default());
         Ok(ApiKeys(Arc::new(Parts { store, clock, rng, roles, known, changing })))
     }
 
-    /// Works out anew what every key comes to, under other roles.
-    pub fn follow(&self, roles: Roles) {
-        let roles = Arc::new(roles);
-        *self.0.roles.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&roles);
+    /// Works out anew what every key comes to, under the roles of the moment.
+    pub fn follow(&self) {
+        let roles = self.0.roles.now();
         let mut all = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
         for known in all.values_mut() {
             *known = Known::of((*known.record).clone(), known.version, &roles);
         }
-    }
-
-    fn roles(&self) -> Arc<Roles> {
-        Arc::clone(&self.0.roles.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Who a presented key proves its caller to be.
@@ -145,7 +140,7 @@ impl ApiKeys {
             return Err(Error::new(&code::KEYS_MAX, format!("there are {KEYS_MAX} keys already"))
                 .help("revoke those that nobody uses: `nexus key list` shows when each was used last"));
         }
-        let roles = self.roles();
+        let roles = self.0.roles.now();
         wanted.roles.iter().try_for_each(|role| roles.grants(role).map(drop))?;
         wanted.permissions.iter().try_for_each(|text| Pattern::parse(text).map(drop))?;
         let (key, now) = (ApiKey::generate(&*self.0.rng), self.0.clock.now());
@@ -196,7 +191,7 @@ impl ApiKeys {
 
     async fn put(&self, record: KeyRecord, version: Option<u64>) -> Result<Arc<KeyRecord>, Error> {
         let version = self.commit(&record, version).await?;
-        let known = Known::of(record, version, &self.roles());
+        let known = Known::of(record, version, &self.0.roles.now());
         let record = Arc::clone(&known.record);
         self.0.known.write().unwrap_or_else(PoisonError::into_inner).insert(record.id.clone(), known);
         Ok(record)
@@ -232,15 +227,15 @@ impl ApiKeys {
 
 impl Known {
     fn of(record: KeyRecord, version: u64, roles: &Roles) -> Known {
-        let places = record.namespaces.clone().map_or(Places::All, Places::Only);
-        let mut grants = roles.together(record.roles.iter().map(String::as_str), &places);
-        let source: Arc<str> = format!("key {PREFIX}{}", record.id).into();
-        let own = record.permissions.iter().filter_map(|text| Pattern::parse(text).ok());
-        let own = own.map(|pattern| Grant { pattern, places: Places::All, source: Arc::clone(&source) });
-        grants.extend(Grants::new(own.collect()).within(&places).iter().cloned());
+        let given = Entitlement {
+            roles: record.roles.clone(),
+            permissions: record.permissions.iter().filter_map(|text| Pattern::parse(text).ok()).collect(),
+            places: record.namespaces.clone().map_or(Places::All, Places::Only),
+            source: format!("key {PREFIX}{}", record.id).into(),
+        };
         let caller = Arc::new(Caller {
             identity: format!("key:{}", record.id).into(),
-            grants: Arc::new(Grants::new(grants)),
+            grants: roles.entitle(&given),
             proof: Proof::Key(record.id.as_str().into()),
             address: None,
         });
@@ -269,7 +264,7 @@ fn refused() -> Error {
         .help("it may have expired or been revoked; `nexus key list` shows the keys of a server")
 }
 
-fn unknown(id: &str) -> Error {
+pub(super) fn unknown(id: &str) -> Error {
     Error::new(&code::KEY_UNKNOWN, format!("there is no live API key {id:?}"))
         .help("`nexus key list` shows them")
 }

@@ -212,7 +212,7 @@ async fn revoke(keys: ApiKeys, input: RevokeInput, _: CallContext) -> Result<Jso
 }
 
 /// The id of a key, also when somebody pastes more of it.
-fn bare(given: &str) -> &str {
+pub(super) fn bare(given: &str) -> &str {
     let given = given.strip_prefix(super::key::PREFIX).unwrap_or(given);
     given.split('.').next().unwrap_or(given)
 }

@@ -33,7 +33,11 @@ pub struct RoleSpec {
 
 /// All roles of a server, with what each comes to.
 #[derive(Debug, Clone, Default)]
-pub struct Roles(BTreeMap<String, Grants>);
+pub struct Roles {
+    pub(super) grants: BTreeMap<String, Grants>,
+    /// Which roles these are, of those that a server has had.
+    pub(super) number: u64,
+}
 
 impl Roles {
     /// Works out what every role comes to. Errors: a permission that is none, a role that is not there, roles that inherit
@@ -45,9 +49,9 @@ impl Roles {
                 permissions: permissions.iter().map(|text| (*text).to_owned()).collect(),
                 ..RoleSpec::default()
             };
-            roles.0.insert((*name).to_owned(), Grants::new(own_grants(name, &given)?));
+            roles.grants.insert((*name).to_owned(), Grants::new(own_grants(name, &given)?));
         }
-        if let Some(taken) = specs.keys().find(|name| roles.0.contains_key(*name)) {
+        if let Some(taken) = specs.keys().find(|name| roles.grants.contains_key(*name)) {
             return Err(wrong(taken, "there is a role of this name already").help("choose another name"));
         }
         for name in specs.keys() {
@@ -58,18 +62,18 @@ impl Roles {
 
     /// The names of all roles.
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
-        self.0.keys().map(String::as_str)
+        self.grants.keys().map(String::as_str)
     }
 
     /// What a role comes to.
     pub fn grants(&self, name: &str) -> Result<&Grants, Error> {
-        self.0.get(name).ok_or_else(|| unknown(name, self.names()))
+        self.grants.get(name).ok_or_else(|| unknown(name, self.names()))
     }
 
     /// What several roles come to together, in these namespaces. Roles that are not there give nothing: whoever names
     /// roles may be another system.
     pub fn together<'a>(&self, names: impl Iterator<Item = &'a str>, places: &Places) -> Vec<Grant> {
-        let found = names.filter_map(|name| self.0.get(name));
+        let found = names.filter_map(|name| self.grants.get(name));
         found.flat_map(|grants| grants.within(places).iter().cloned().collect::<Vec<_>>()).collect()
     }
 
@@ -79,7 +83,7 @@ impl Roles {
         specs: &'a BTreeMap<String, RoleSpec>,
         path: &mut Vec<&'a str>,
     ) -> Result<(), Error> {
-        if self.0.contains_key(name) {
+        if self.grants.contains_key(name) {
             return Ok(());
         }
         if let Some(at) = path.iter().position(|above| *above == name) {
@@ -96,7 +100,7 @@ impl Roles {
             grants.extend(self.grants(parent)?.within(&places(spec)).iter().cloned());
         }
         path.pop();
-        self.0.insert(name.to_owned(), Grants::new(grants));
+        self.grants.insert(name.to_owned(), Grants::new(grants));
         Ok(())
     }
 }

@@ -69,7 +69,7 @@ async fn tls_agrees_on_the_protocol_and_its_certificate_can_be_renewed() {
         (it.cert.pem().into_bytes(), it.signing_key.serialize_pem().into_bytes())
     };
     let (chain, key) = pem(&first);
-    let tls = Tls::new(&chain, &key).unwrap();
+    let tls = Tls::new(&chain, &key, None).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let secure = Listener::tls(listener, &tls);
@@ -91,7 +91,7 @@ fn a_certificate_and_a_key_that_do_not_fit_are_told() {
     let one = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let told = |chain: &str, key: &str| {
-        Tls::new(chain.as_bytes(), key.as_bytes()).err().unwrap().message().to_owned()
+        Tls::new(chain.as_bytes(), key.as_bytes(), None).err().unwrap().message().to_owned()
     };
     assert!(told("", &one.signing_key.serialize_pem()).contains("no certificate"));
     assert!(told(&one.cert.pem(), "").contains("private key cannot be read"));

@@ -69,6 +69,8 @@ pub const VERBS: &[(&str, Need)] = &[
     ("activity.reset", need("activity", Action::Cancel, Subject::Seen)),
     ("activity.unpause", need("activity", Action::Cancel, Subject::Seen)),
     ("activity.update_options", need("activity", Action::Write, Subject::Seen)),
+    ("auth.explain", server(Action::Read)),
+    ("auth.whoami", own(Action::Read)),
     ("batch.describe", server(Action::Read)),
     ("batch.list", server(Action::Read)),
     ("batch.start", server(Action::Write)),

@@ -65,7 +65,7 @@ pub fn profile(global: &Global, verb: ProfileVerb, output: Output) -> Result<(),
         ProfileVerb::Add { name, url, token, token_env, is_used } => {
             let token = token.map(|token| secret(&token)).transpose()?;
             let ca = global.ca.as_deref().map(authorities).transpose()?;
-            add(&mut profiles, &name, Profile { url, token, token_env, ca })?;
+            add(&mut profiles, &name, Profile { url, token, token_env, ca, login: None })?;
             if is_used {
                 profiles.current = Some(name.clone());
             }
@@ -145,6 +145,7 @@ fn told(name: &str, profile: &Profile, profiles: &Profiles) -> Json {
 /// Where the credential is, never what it is.
 fn credential(profile: &Profile) -> String {
     match (&profile.token, &profile.token_env) {
+        (Some(_), _) if profile.login.is_some() => "logged in".to_owned(),
         (Some(_), _) => "kept here".to_owned(),
         (None, Some(variable)) => format!("in {variable}"),
         (None, None) => "none".to_owned(),

@@ -61,6 +61,7 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
         .version(env!("CARGO_PKG_VERSION"))
         .allowed_hosts(server.allowed_hosts)
         .allowed_origins(server.allowed_origins)
+        .url(server.url)
         .requests_max(server.requests_max)
         .sockets_max(server.sockets_max)
         .drain(server.drain.0)

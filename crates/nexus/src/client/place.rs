@@ -7,6 +7,7 @@ use nexus_kernel::error::Error;
 use rustls::pki_types::CertificateDer;
 
 use crate::cli::Global;
+use crate::login::Login;
 use crate::outbound::tls;
 use crate::profile::{LOCAL, Profiles, Secret};
 
@@ -30,12 +31,14 @@ pub struct Server {
     pub ca: Option<Ca>,
     /// What named it, for people.
     pub because: String,
+    /// The profile whose token it is and how that was got, when somebody logged in for it.
+    pub login: Option<(String, Login)>,
 }
 
 impl Server {
     /// The server that serves the project.
     pub fn own(url: String) -> Server {
-        Server { url, token: None, ca: None, because: "the project's own server".to_owned() }
+        Server { url, token: None, ca: None, because: "the project's own server".to_owned(), login: None }
     }
 }
 
@@ -84,7 +87,7 @@ pub fn place(
     let named = |url: String, because: &str| {
         let token = env("NEXUS_TOKEN").map(|token| Secret::new(&token));
         let ca = Ca::named(global, env);
-        Ok(Place::Server(Server { url, token, ca, because: because.to_owned() }))
+        Ok(Place::Server(Server { url, token, ca, because: because.to_owned(), login: None }))
     };
     if let Some(url) = &global.server {
         return named(url.clone(), "--server");
@@ -131,7 +134,8 @@ fn of_profile(
     let own = |file: PathBuf| Ca { file, because: format!("profile {name}") };
     let ca = flag.or_else(|| profile.ca.clone().map(own));
     let because = format!("profile {name} of {because}");
-    Ok(Place::Server(Server { url: profile.url.clone(), token, ca, because }))
+    let login = profile.login.clone().map(|login| (name.to_owned(), login));
+    Ok(Place::Server(Server { url: profile.url.clone(), token, ca, because, login }))
 }
 
 #[cfg(test)]
@@ -159,6 +163,7 @@ mod tests {
             token: token.map(Secret::new),
             token_env: token_env.map(ToOwned::to_owned),
             ca: token.map(|_| "prod.pem".into()),
+            login: None,
         };
         let all = [
             ("prod".to_owned(), of("https://prod", Some("prod-token"), None)),

@@ -166,6 +166,11 @@ impl Remote {
         .help("check the URL, and what stands between you and the server")
     }
 
+    /// Where a token for the server is to be had (RFC 9728).
+    pub async fn metadata(&self) -> Result<Json, Error> {
+        self.send(self.http.get(self.url(&[".well-known", "oauth-protected-resource"], &[]))).await
+    }
+
     /// What the server offers.
     pub async fn operations(&self) -> Result<Vec<Operation>, Error> {
         let listed = self.send(self.http.get(self.url(&["v1", "operations"], &[]))).await?;

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nexus_gateway::policy::{RoleSpec, Roles};
+use nexus_kernel::access::Entitlement;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
 use serde::Deserialize;
+
+use super::issuer::{CertificateConfig, IssuerConfig};
 
 /// The whole section.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -16,6 +19,10 @@ pub struct AuthConfig {
     pub enabled: bool,
     /// Roles beside those that are always there.
     pub roles: BTreeMap<String, RoleConfig>,
+    /// Identity providers whose tokens are accepted.
+    pub issuers: BTreeMap<String, IssuerConfig>,
+    /// Who has which certificate, by the names in them: `spiffe://...`, or a host name.
+    pub certificates: BTreeMap<String, CertificateConfig>,
 }
 
 /// `[auth.roles.NAME]`.
@@ -31,6 +38,21 @@ pub struct RoleConfig {
 }
 
 impl AuthConfig {
+    /// Whether all of it can be what is meant.
+    pub fn check(&self, secrets: &[&str]) -> Result<(), Error> {
+        let roles = self.roles()?;
+        self.issuers.iter().try_for_each(|(name, issuer)| issuer.check(name, &roles, secrets))?;
+        self.certificates(&roles).map(drop)
+    }
+
+    /// What those may do who are known by certificates.
+    pub fn certificates(&self, roles: &Roles) -> Result<BTreeMap<String, Entitlement>, Error> {
+        let one = |(name, config): (&String, &CertificateConfig)| {
+            Ok((name.clone(), config.entitlement(name, roles)?))
+        };
+        self.certificates.iter().map(one).collect()
+    }
+
     /// The roles.
     pub fn roles(&self) -> Result<Roles, Error> {
         let specs = self.roles.iter().map(|(name, role)| Ok((name.clone(), role.spec()?)));

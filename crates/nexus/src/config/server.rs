@@ -6,7 +6,7 @@ use std::time::Duration;
 use nexus_gateway::limits::{
     BODY_SECONDS_MAX, DRAIN_SECONDS_MAX, HEADER_SECONDS_MAX, REQUESTS_MAX, SOCKETS_MAX,
 };
-use nexus_gateway::tls::Tls;
+use nexus_gateway::tls::{Clients, Tls};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::time::parse_duration;
@@ -23,6 +23,9 @@ pub struct ServerConfig {
     /// A socket in the file system to listen at as well, relative to the project's folder. Only the owner of the process
     /// can connect to it.
     pub socket: Option<PathBuf>,
+    /// Where clients reach it, when that is another address than it listens at: `https://nexus.example.com`. Clients that
+    /// look for its identity provider are told this one.
+    pub url: Option<String>,
     /// Encrypts what goes over the port.
     pub tls: Option<TlsConfig>,
     /// Names in the `Host` header to accept beside this machine's own.
@@ -47,6 +50,7 @@ impl Default for ServerConfig {
             host: "127.0.0.1".to_owned(),
             port: 8000,
             socket: None,
+            url: None,
             tls: None,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
@@ -67,13 +71,22 @@ pub struct TlsConfig {
     pub certificate: PathBuf,
     /// The private key.
     pub key: PathBuf,
+    /// Certificates of the authorities that vouch for clients. With them clients are asked for certificates, and
+    /// `[auth.certificates]` says who has which. Changing the file takes a restart.
+    pub client_ca: Option<PathBuf>,
+    /// Whether clients without such a certificate are turned away in the handshake already.
+    #[serde(default)]
+    pub client_required: bool,
 }
 
 impl TlsConfig {
     /// What the server is to show.
     pub fn load(&self, root: &Path) -> Result<Tls, Error> {
         let (chain, key) = self.read(root)?;
-        Tls::new(&chain, &key)
+        let clients = self.client_ca.as_ref().map(|path| -> Result<Clients, Error> {
+            Ok(Clients { authorities: read(root, path)?, is_required: self.client_required })
+        });
+        Tls::new(&chain, &key, clients.transpose()?.as_ref())
     }
 
     /// Shows what the files hold now.
@@ -83,15 +96,15 @@ impl TlsConfig {
     }
 
     fn read(&self, root: &Path) -> Result<(Vec<u8>, Vec<u8>), Error> {
-        let read = |path: &Path| {
-            std::fs::read(root.join(path)).map_err(|error| {
-                Error::new(&code::CONFIG_INVALID, format!("{} cannot be read: {error}", path.display())).help(
-                    "[server.tls] names files of the project's folder, or anywhere by their whole paths",
-                )
-            })
-        };
-        Ok((read(&self.certificate)?, read(&self.key)?))
+        Ok((read(root, &self.certificate)?, read(root, &self.key)?))
     }
+}
+
+fn read(root: &Path, path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(root.join(path)).map_err(|error| {
+        Error::new(&code::CONFIG_INVALID, format!("{} cannot be read: {error}", path.display()))
+            .help("[server.tls] names files of the project's folder, or anywhere by their whole paths")
+    })
 }
 
 /// A length of time such as `10s`.

@@ -1,7 +1,7 @@
 //! HTTP activities over `https`, with authorities and services of the tests' own.
 
 mod cli;
-mod service;
+pub(crate) mod service;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;

@@ -50,5 +50,6 @@ mod subscriptions;
 mod support;
 mod test;
 mod tidy;
+mod tokens;
 mod versions;
 mod waiting;

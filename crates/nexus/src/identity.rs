@@ -1,0 +1,223 @@
+//! Who may come in, as the project's files say: identity providers with their keys, and certificates.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use nexus_gateway::identity::ApiKeys;
+use nexus_gateway::identity::token::{
+    Algorithm, DecodingKey, Fetch, Fetched, IssuerSpec, KeySet, KeysAt, Tokens,
+};
+use nexus_gateway::identity::{Auth, Certificates, Proofs};
+use nexus_gateway::policy::LiveRoles;
+use nexus_kernel::access::Entitlement;
+use nexus_kernel::error::Error;
+use nexus_kernel::id::Namespace;
+use nexus_kernel::port::blob::Hash;
+use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::port::secret::Secrets as _;
+use nexus_kernel::{BoxFuture, code, json};
+use reqwest::{Client, Response};
+
+use crate::activities::secrets::ProjectSecrets;
+use crate::config::issuer::{IssuerConfig, is_private};
+use crate::outbound::tls::{self, Fault};
+use crate::project::Project;
+
+/// The largest document of an identity provider, in bytes.
+const DOCUMENT_BYTES_MAX: usize = 512 * 1024;
+
+/// How long an identity provider may take to answer, in seconds.
+const ANSWER_SECONDS_MAX: u64 = 5;
+
+/// Secrets that tokens are signed with have at least as many bytes as the shortest hash (RFC 7518, 3.2).
+const SECRET_BYTES_MIN: usize = 32;
+
+/// What lets callers in, and follows the project's files. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    pub(crate) keys: ApiKeys,
+    pub(crate) roles: LiveRoles,
+    tokens: Tokens,
+    certificates: Certificates,
+}
+
+/// What a project says of callers, read and found to be right.
+pub(crate) struct Wanted {
+    roles: nexus_gateway::policy::Roles,
+    issuers: Vec<IssuerSpec>,
+    certificates: BTreeMap<String, Entitlement>,
+}
+
+impl Identity {
+    /// With these keys, and nobody else until the project's files are followed.
+    pub(crate) fn new(keys: ApiKeys, roles: LiveRoles, project: &Project, clock: &SharedClock) -> Identity {
+        let fetch = Arc::new(Providers::new(project, clock));
+        let tokens = Tokens::new(fetch, Arc::clone(clock), roles.clone());
+        Identity { keys, roles, tokens, certificates: Certificates::default() }
+    }
+
+    /// What decides who calls, with the owner's credential where there is one.
+    pub(crate) fn auth(&self, owner: Option<&str>, clock: &SharedClock) -> Auth {
+        let proofs = Proofs {
+            keys: self.keys.clone(),
+            tokens: self.tokens.clone(),
+            certificates: self.certificates.clone(),
+            owner: owner.map(|owner| Hash::of(owner.as_bytes())),
+            roles: self.roles.clone(),
+        };
+        Auth::new(proofs, Arc::clone(clock))
+    }
+
+    /// Lets in whom the files name, from now on and nobody else.
+    pub(crate) fn follow(&self, wanted: Wanted) {
+        self.roles.replace(wanted.roles);
+        self.keys.follow();
+        self.tokens.follow(wanted.issuers);
+        self.certificates.follow(&wanted.certificates, &self.roles);
+    }
+}
+
+impl Wanted {
+    /// Reads what the files of a project say, those of keys among them.
+    pub(crate) async fn read(project: &Project) -> Result<Wanted, Error> {
+        let auth = &project.config.auth;
+        let roles = auth.roles()?;
+        let mut issuers = Vec::new();
+        for (name, config) in &auth.issuers {
+            let keys = keys(project, name, config).await?;
+            issuers.push(IssuerSpec {
+                name: name.clone(),
+                issuer: config.issuer.clone(),
+                audiences: config.audiences.clone(),
+                algorithms: config.algorithms().map_err(|why| wrong(name, &why))?,
+                skew: config.skew(),
+                age_max: config.max_age.map(|length| length.0),
+                mapping: config.mapping()?,
+                keys,
+                client_id: config.client_id.clone(),
+            });
+        }
+        let certificates = auth.certificates(&roles)?;
+        Ok(Wanted { roles, issuers, certificates })
+    }
+}
+
+/// Where the keys of an issuer are; those that are here are read.
+async fn keys(project: &Project, name: &str, config: &IssuerConfig) -> Result<KeysAt, Error> {
+    if let Some(secret) = &config.secret {
+        let secrets = ProjectSecrets::new(&project.root, &project.config.secrets);
+        let secret = secrets.secret(&Namespace::system(), secret).await?;
+        if secret.reveal().len() < SECRET_BYTES_MIN {
+            return Err(wrong(name, &format!("its secret has fewer than {SECRET_BYTES_MIN} bytes")));
+        }
+        return Ok(KeysAt::Here(KeySet::of(DecodingKey::from_secret(secret.reveal().as_bytes()))));
+    }
+    if let Some(file) = &config.keys_file {
+        let algorithms = config.algorithms().map_err(|why| wrong(name, &why))?;
+        return keys_in(&project.root.join(file), &algorithms)
+            .map(KeysAt::Here)
+            .map_err(|why| wrong(name, &format!("{file}: {why}")));
+    }
+    Ok(config.jwks_url.clone().map_or(KeysAt::Discovered, KeysAt::Url))
+}
+
+/// The keys of a file: a JWK set, or one public key as PEM.
+fn keys_in(path: &Path, algorithms: &[Algorithm]) -> Result<KeySet, String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("it cannot be read: {error}"))?;
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        let document = json::read(&bytes).map_err(|error| format!("it is no JSON: {error}"))?;
+        return KeySet::parse(&document);
+    }
+    let readers = [DecodingKey::from_ec_pem, DecodingKey::from_ed_pem, DecodingKey::from_rsa_pem];
+    let key = readers
+        .iter()
+        .find_map(|read| read(&bytes).ok())
+        .ok_or("it is neither a JWK set nor a public key as PEM")?;
+    let fits = algorithms.iter().any(|algorithm| key.family().algorithms().contains(algorithm));
+    fits.then(|| KeySet::of(key)).ok_or_else(|| "none of `algorithms` goes with this key".to_owned())
+}
+
+fn wrong(name: &str, why: &str) -> Error {
+    let at = format!("auth.issuers.{name}");
+    Error::new(&code::CONFIG_INVALID, format!("[{at}]: {why}"))
+        .fault(format!("nexus.toml: {at}"), why)
+        .help("`docs/access.md` shows an issuer with each kind of key")
+}
+
+/// The way to identity providers: public documents over connections that nobody reads along.
+struct Providers {
+    ca_file: Option<PathBuf>,
+    secure: OnceLock<Result<Client, Fault>>,
+    plain: OnceLock<Result<Client, Fault>>,
+    clock: SharedClock,
+}
+
+impl Providers {
+    fn new(project: &Project, clock: &SharedClock) -> Providers {
+        let ca_file = project.config.http.ca_path(&project.root);
+        Providers { ca_file, secure: OnceLock::new(), plain: OnceLock::new(), clock: Arc::clone(clock) }
+    }
+
+    /// The client for an address. The authorities of the system are read when they are needed first.
+    fn client(&self, url: &str) -> Result<&Client, String> {
+        let builder = || {
+            Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .user_agent(concat!("nexus/", env!("CARGO_PKG_VERSION")))
+        };
+        let client = if url.starts_with("https:") {
+            self.secure.get_or_init(|| tls::secure(builder(), self.ca_file.as_deref()))
+        } else {
+            self.plain.get_or_init(|| tls::plain(builder()))
+        };
+        client.as_ref().map_err(Fault::advice)
+    }
+}
+
+impl Fetch for Providers {
+    fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Fetched, String>> {
+        Box::pin(async move {
+            if !is_private(url) {
+                return Err(format!("{url} is no secure address"));
+            }
+            let client = self.client(url)?;
+            let limit =
+                self.clock.sleep_until(self.clock.now().plus(Duration::from_secs(ANSWER_SECONDS_MAX)));
+            tokio::select! {
+                biased;
+                answer = get(client, url) => answer,
+                () = limit => Err(format!("{url} did not answer within {ANSWER_SECONDS_MAX} s")),
+            }
+        })
+    }
+}
+
+async fn get(client: &Client, url: &str) -> Result<Fetched, String> {
+    let unanswered = |error: reqwest::Error| match tls::fault(&error) {
+        Some(fault) => format!("{url}: {}", fault.advice()),
+        None => format!("{url} cannot be reached"),
+    };
+    let mut response =
+        client.get(url).header("accept", "application/json").send().await.map_err(unanswered)?;
+    if !response.status().is_success() {
+        return Err(format!("{url} answered {}", response.status().as_u16()));
+    }
+    let fresh = fresh(&response);
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|_| format!("{url} broke off"))? {
+        if body.len() + chunk.len() > DOCUMENT_BYTES_MAX {
+            return Err(format!("{url} sent more than {DOCUMENT_BYTES_MAX} bytes"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Fetched { body, fresh })
+}
+
+/// How long an answer may be kept (RFC 9111, 5.2.2.1).
+fn fresh(response: &Response) -> Option<Duration> {
+    let text = response.headers().get(reqwest::header::CACHE_CONTROL)?.to_str().ok()?;
+    let seconds = text.split(',').find_map(|part| part.trim().strip_prefix("max-age="))?;
+    seconds.trim_matches('"').parse().ok().map(Duration::from_secs)
+}
