@@ -1,0 +1,155 @@
+//! Redaction: an input as it may be shown to others than its caller, by what its schema says.
+//!
+//! The schema decides, never a guess at names: what it marks `x-sensitive` (or `writeOnly`, or `format: password`) is not
+//! shown, and neither is what it does not describe, because nobody has said what that holds.
+
+use serde_json::Map;
+
+use crate::Json;
+
+/// Stands for what the schema marks as sensitive.
+pub const SENSITIVE: &str = "[sensitive]";
+
+/// Stands for what the schema does not describe.
+pub const UNDESCRIBED: &str = "[not described]";
+
+/// Schemas that are looked at for one place; of one that refers to more, nothing is shown.
+const SCHEMAS_MAX: usize = 64;
+
+/// A value with everything left out that its schema does not let others see.
+pub fn redact(schema: &Json, value: &Json) -> Json {
+    Redaction { root: schema }.value(&[schema], value)
+}
+
+/// Whether a schema marks what it describes as sensitive.
+pub fn is_sensitive(schema: &Json) -> bool {
+    let is = |name: &str| schema.get(name).and_then(Json::as_bool) == Some(true);
+    is("x-sensitive") || is("writeOnly") || schema.get("format").and_then(Json::as_str) == Some("password")
+}
+
+struct Redaction<'a> {
+    root: &'a Json,
+}
+
+impl<'a> Redaction<'a> {
+    fn value(&self, schemas: &[&'a Json], value: &Json) -> Json {
+        let Some(all) = self.all(schemas) else { return UNDESCRIBED.into() };
+        if all.iter().any(|schema| is_sensitive(schema)) {
+            return SENSITIVE.into();
+        }
+        match value {
+            Json::Null => Json::Null,
+            Json::Object(fields) => Json::Object(self.fields(&all, fields)),
+            Json::Array(items) => {
+                let item = |(index, item): (usize, &Json)| self.value(&items_of(&all, index), item);
+                Json::Array(items.iter().enumerate().map(item).collect())
+            }
+            scalar if all.iter().any(|schema| describes(schema)) => scalar.clone(),
+            _ => UNDESCRIBED.into(),
+        }
+    }
+
+    fn fields(&self, all: &[&'a Json], fields: &Map<String, Json>) -> Map<String, Json> {
+        let of = |(name, value): (&String, &Json)| (name.clone(), self.value(&field_of(all, name), value));
+        fields.iter().map(of).collect()
+    }
+
+    /// These schemas and all that they refer to and consist of; nothing when there are none, or too many.
+    fn all(&self, schemas: &[&'a Json]) -> Option<Vec<&'a Json>> {
+        let mut all = schemas.to_vec();
+        let mut next = 0;
+        while let Some(schema) = all.get(next).copied() {
+            next += 1;
+            let referred = schema.get("$ref").and_then(Json::as_str).map(|place| self.find(place));
+            if let Some(referred) = referred {
+                all.push(referred?);
+            }
+            let parts = ["allOf", "anyOf", "oneOf"].iter().filter_map(|name| schema.get(name)?.as_array());
+            all.extend(parts.flatten());
+            all.extend(["if", "then", "else"].iter().filter_map(|name| schema.get(name)));
+            if all.len() > SCHEMAS_MAX {
+                return None;
+            }
+        }
+        (!all.is_empty()).then_some(all)
+    }
+
+    fn find(&self, place: &str) -> Option<&'a Json> {
+        self.root.pointer(place.strip_prefix('#')?)
+    }
+}
+
+/// Whether a schema says what a text, a number or a truth value at its place is.
+fn describes(schema: &Json) -> bool {
+    ["type", "enum", "const"].iter().any(|name| schema.get(name).is_some())
+}
+
+fn field_of<'a>(all: &[&'a Json], name: &str) -> Vec<&'a Json> {
+    let of = |schema: &&'a Json| {
+        let named = schema.get("properties").and_then(|fields| fields.get(name));
+        named.or_else(|| schema.get("additionalProperties"))
+    };
+    all.iter().filter_map(of).collect()
+}
+
+fn items_of<'a>(all: &[&'a Json], index: usize) -> Vec<&'a Json> {
+    let of = |schema: &&'a Json| {
+        let placed = schema.get("prefixItems").and_then(|items| items.get(index));
+        placed.or_else(|| schema.get("items"))
+    };
+    all.iter().filter_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_marked_is_left_out_wherever_it_is() {
+        let schema = json!({
+            "properties": {
+                "order": { "type": "string" },
+                "card": { "$ref": "#/$defs/Card" },
+                "cards": { "type": "array", "items": { "anyOf": [{ "$ref": "#/$defs/Card" }, { "type": "null" }] } },
+                "by": { "additionalProperties": { "type": "string", "format": "password" } },
+                "all": { "type": "object", "x-sensitive": true },
+            },
+            "$defs": { "Card": { "properties": {
+                "number": { "type": "string", "x-sensitive": true }, "month": { "type": "integer" },
+            } } },
+        });
+        let card = json!({ "number": "4111", "month": 3 });
+        let value = json!({ "order": "o-1", "card": card, "cards": [card, null], "by": { "ada": "x" }, "all": { "a": 1 } });
+        let shown = json!({ "number": SENSITIVE, "month": 3 });
+        let expected = json!({
+            "order": "o-1", "card": shown, "cards": [shown, null], "by": { "ada": SENSITIVE }, "all": SENSITIVE,
+        });
+        assert_eq!(redact(&schema, &value), expected);
+    }
+
+    #[test]
+    fn what_nobody_described_is_not_shown() {
+        let schema = json!({ "type": "object", "properties": {
+            "any": {}, "free": { "type": "object" }, "list": { "type": "array" }, "truth": true,
+        } });
+        let value = json!({ "any": "a", "free": { "b": 1 }, "list": ["c"], "truth": "d", "mistyped": "e", "none": null });
+        let shown = redact(&schema, &value).to_string();
+        for secret in ["\"a\"", "1", "\"c\"", "\"d\"", "\"e\""] {
+            assert!(!shown.contains(secret), "{secret} in {shown}");
+        }
+    }
+
+    #[test]
+    fn a_schema_that_refers_to_itself_ends() {
+        let schema = json!({ "$ref": "#/$defs/A", "$defs": { "A": { "allOf": [{ "$ref": "#/$defs/A" }] } } });
+        assert_eq!(redact(&schema, &json!("x")), UNDESCRIBED);
+        let list = json!({
+            "$ref": "#/$defs/List",
+            "$defs": { "List": { "properties": { "head": { "type": "integer" }, "rest": { "$ref": "#/$defs/List" } } } },
+        });
+        let value = json!({ "head": 1, "rest": { "head": 2, "rest": { "head": 3 } } });
+        assert_eq!(redact(&list, &value), value);
+    }
+}
