@@ -240,7 +240,7 @@ pub const AUDIT_SWEEP_MINUTES: u64 = 60;
 /// Lines of the audit log that one request looks at; the next page goes on.
 pub const AUDIT_SCANNED_MAX: usize = 100_000;
 
-/// The limits of sessions and of `/ws`, as `nexus config limits` shows them.
+/// The limits of the audit log, of sessions and of `/ws`, as `nexus config limits` shows them.
 pub const ALL: &[Limit] = &[
     (
         "audit_queue_lines",

@@ -79,6 +79,50 @@ impl<'a> Redaction<'a> {
     }
 }
 
+/// Marks a place as sensitive, in the schema of what it is in: `/card/number`, with `*` for every item of a list or every field
+/// of a map. Where a schema refers to a type, the field of that type is marked, wherever the type is used. Errors: there is no
+/// such place; the part of it that is not there.
+pub fn mark<'a>(schema: &mut Json, place: &'a str) -> Result<(), &'a str> {
+    let Some(steps) = place.strip_prefix('/') else { return Err(place) };
+    let mut at = String::new();
+    for step in steps.split('/') {
+        at = next(schema, &at, step, 0).ok_or(step)?;
+    }
+    match schema.pointer_mut(&at) {
+        Some(Json::Object(found)) => {
+            found.insert("x-sensitive".into(), true.into());
+        }
+        Some(found) => *found = serde_json::json!({ "x-sensitive": true }),
+        None => return Err(place),
+    }
+    Ok(())
+}
+
+/// The schema of one field or item of what a schema describes, both as places in the whole.
+fn next(root: &Json, at: &str, step: &str, depth: usize) -> Option<String> {
+    let schema = root.pointer(at).filter(|_| depth < SCHEMAS_MAX)?;
+    if schema.get("properties").is_some_and(|fields| fields.get(unescaped(step)).is_some()) {
+        return Some(format!("{at}/properties/{step}"));
+    }
+    let all = ["items", "additionalProperties"].into_iter().find(|name| schema.get(name).is_some_and(|it| it != false));
+    if let Some(all) = all.filter(|_| step == "*") {
+        return Some(format!("{at}/{all}"));
+    }
+    let referred = schema.get("$ref").and_then(Json::as_str).and_then(|place| place.strip_prefix('#'));
+    if let Some(found) = referred.and_then(|place| next(root, place, step, depth + 1)) {
+        return Some(found);
+    }
+    ["allOf", "anyOf", "oneOf"].iter().find_map(|name| {
+        let count = schema.get(name)?.as_array()?.len();
+        (0..count).find_map(|index| next(root, &format!("{at}/{name}/{index}"), step, depth + 1))
+    })
+}
+
+/// A step of a JSON pointer as the name that it stands for.
+fn unescaped(step: &str) -> String {
+    step.replace("~1", "/").replace("~0", "~")
+}
+
 /// Whether a schema says what a text, a number or a truth value at its place is.
 fn describes(schema: &Json) -> bool {
     ["type", "enum", "const"].iter().any(|name| schema.get(name).is_some())
@@ -125,6 +169,32 @@ mod tests {
         let shown = json!({ "number": SENSITIVE, "month": 3 });
         let expected = json!({
             "order": "o-1", "card": shown, "cards": [shown, null], "by": { "ada": SENSITIVE }, "all": SENSITIVE,
+        });
+        assert_eq!(redact(&schema, &value), expected);
+    }
+
+    #[test]
+    fn a_place_is_marked_wherever_its_type_is() {
+        let mut schema = json!({
+            "properties": {
+                "card": { "anyOf": [{ "$ref": "#/$defs/Card" }, { "type": "null" }] },
+                "cards": { "type": "array", "items": { "$ref": "#/$defs/Card" } },
+                "by/name": { "additionalProperties": { "type": "string" } },
+                "loop": { "$ref": "#/$defs/Loop" },
+            },
+            "$defs": {
+                "Card": { "properties": { "number": { "type": "string" }, "month": { "type": "integer" } } },
+                "Loop": { "$ref": "#/$defs/Loop" },
+            },
+        });
+        for (place, missing) in [("card", "card"), ("/crd", "crd"), ("/cards/number", "number"), ("/loop/a", "a")] {
+            assert_eq!(mark(&mut schema, place), Err(missing));
+        }
+        mark(&mut schema, "/cards/*/number").unwrap();
+        mark(&mut schema, "/by~1name/*").unwrap();
+        let value = json!({ "card": { "number": "1" }, "cards": [{ "number": "2", "month": 3 }], "by/name": { "a": "b" } });
+        let expected = json!({
+            "card": { "number": SENSITIVE }, "cards": [{ "number": SENSITIVE, "month": 3 }], "by/name": { "a": SENSITIVE },
         });
         assert_eq!(redact(&schema, &value), expected);
     }

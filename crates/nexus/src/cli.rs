@@ -1,6 +1,7 @@
 //! The command line: nouns, then verbs, and the short forms that people type most.
 
 pub mod activity;
+pub mod audit;
 pub mod batch;
 pub mod bench;
 pub mod call;
@@ -207,6 +208,12 @@ pub enum Command {
         #[command(subcommand)]
         verb: key::KeyVerb,
     },
+    /// The audit log: who called what; list, verify and export it
+    Audit {
+        /// What to do.
+        #[command(subcommand)]
+        verb: audit::AuditVerb,
+    },
     /// Sessions: make, show, change, list and end them
     Session {
         /// What to do.
@@ -247,6 +254,7 @@ impl Cli {
             | Command::Queue { .. }
             | Command::Event { .. }
             | Command::Key { .. }
+            | Command::Audit { .. }
             | Command::Session { .. }
             | Command::Activity { .. }
             | Command::Function { .. }
@@ -275,6 +283,7 @@ async fn noun(global: &Global, command: Command, output: Output) -> Result<(), E
         Command::Batch { verb } => batch::batch(global, verb, output).await,
         Command::Queue { verb } => queue::queue(global, verb, output).await,
         Command::Event { verb } => event::event(global, *verb, output).await,
+        Command::Audit { verb } => audit::audit(global, verb, output).await,
         Command::Key { verb } => key::key(global, verb, output).await,
         Command::Session { verb } => session::session(global, verb, output).await,
         Command::Activity { verb } => activity::activity(global, verb, output).await,

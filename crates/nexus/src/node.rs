@@ -29,6 +29,7 @@ use nexus_store::SqliteStore;
 use tokio::task::JoinHandle;
 
 use crate::activities::{self, ScriptActivities};
+use crate::audit::Audit;
 use crate::built::{Report, build};
 use crate::changes::Changes;
 use crate::config::Config;
@@ -100,7 +101,8 @@ impl Node {
         }
         let sessions = Sessions::new(Arc::clone(&kept), Arc::clone(&clock), Arc::clone(&rng));
         let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
-        let pipeline = pipeline.remembering(keys).with_sessions(sessions.clone());
+        let audit = Audit::open(&project, purpose, Arc::clone(&kept), &clock).await?;
+        let pipeline = audit.around(pipeline.remembering(keys).with_sessions(sessions.clone()));
         let auth = &project.config.auth;
         let keys =
             ApiKeys::open(Arc::clone(&kept), Arc::clone(&clock), Arc::clone(&rng), auth.roles()?).await?;
@@ -136,7 +138,7 @@ impl Node {
             running: None,
             database,
             contracts: Arc::default(),
-            beside: Beside { sessions: sessions.clone(), subscriptions, keys },
+            beside: Beside { sessions: sessions.clone(), subscriptions, keys, audit },
             inbound: Inbound::default(),
         };
         if let Some(shelf) = shelf {
@@ -226,6 +228,10 @@ impl Node {
             )
             .help("restart the server: whoever is connected would otherwise keep what they may do"));
         }
+        if project.config.audit != self.project.config.audit {
+            return Err(Error::new(&code::AUDIT_INVALID, "[audit] cannot change while the server runs")
+                .help("restart the server: the log says then that it was closed and opened"));
+        }
         let roles = project.config.auth.roles()?;
         self.project = project;
         self.deploy(Purpose::Serve, output).await?;
@@ -297,6 +303,11 @@ impl Node {
         Check { name: "store".to_owned(), checking: Arc::new(look) }
     }
 
+    /// Looks whether the audit log can be written, for `/health`; nothing where there is none.
+    pub fn audit_check(&self) -> Option<Check> {
+        self.beside.audit.check()
+    }
+
     /// The switch that stops the node.
     pub fn shutdown(&self) -> &Shutdown {
         &self.shutdown
@@ -311,6 +322,7 @@ impl Node {
             None => Ok(()),
         };
         self.activities.disconnect();
+        self.beside.audit.close().await;
         if let Some(database) = &self.database {
             database.close();
         }
@@ -328,6 +340,7 @@ fn all_operations(
     all.extend(beside.sessions.operations());
     all.extend(beside.subscriptions.operations());
     all.extend(beside.keys.operations());
+    all.extend(beside.audit.operations());
     Ok(all)
 }
 
@@ -337,6 +350,7 @@ struct Beside {
     sessions: Sessions,
     subscriptions: Subscriptions,
     keys: ApiKeys,
+    audit: Audit,
 }
 
 /// A store, for its several users.
