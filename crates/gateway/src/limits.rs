@@ -248,8 +248,16 @@ pub const ALL: &[Limit] = &[
         "further lines of the audit log are counted, and calls that wait for theirs are refused",
     ),
     ("audit_input_bytes", AUDIT_INPUT_BYTES_MAX as u64, "a larger input is left out of the audit log"),
-    ("audit_refused", AUDIT_REFUSED_MAX as u64, "refusals of further callers within a second are counted together"),
-    ("audit_scanned", AUDIT_SCANNED_MAX as u64, "a page of the audit log ends, and says where the next begins"),
+    (
+        "audit_refused",
+        AUDIT_REFUSED_MAX as u64,
+        "refusals of further callers within a second are counted together",
+    ),
+    (
+        "audit_scanned",
+        AUDIT_SCANNED_MAX as u64,
+        "a page of the audit log ends, and says where the next begins",
+    ),
     ("session_state_bytes", SESSION_STATE_BYTES_MAX as u64, "a larger state of a session is refused"),
     ("session_depth", SESSION_DEPTH_MAX as u64, "a state that is nested deeper is refused"),
     ("sessions", SESSIONS_PER_CALLER_MAX as u64, "further sessions of one principal are refused"),

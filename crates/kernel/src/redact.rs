@@ -104,7 +104,9 @@ fn next(root: &Json, at: &str, step: &str, depth: usize) -> Option<String> {
     if schema.get("properties").is_some_and(|fields| fields.get(unescaped(step)).is_some()) {
         return Some(format!("{at}/properties/{step}"));
     }
-    let all = ["items", "additionalProperties"].into_iter().find(|name| schema.get(name).is_some_and(|it| it != false));
+    let all = ["items", "additionalProperties"]
+        .into_iter()
+        .find(|name| schema.get(name).is_some_and(|it| it != false));
     if let Some(all) = all.filter(|_| step == "*") {
         return Some(format!("{at}/{all}"));
     }
@@ -187,7 +189,9 @@ mod tests {
                 "Loop": { "$ref": "#/$defs/Loop" },
             },
         });
-        for (place, missing) in [("card", "card"), ("/crd", "crd"), ("/cards/number", "number"), ("/loop/a", "a")] {
+        for (place, missing) in
+            [("card", "card"), ("/crd", "crd"), ("/cards/number", "number"), ("/loop/a", "a")]
+        {
             assert_eq!(mark(&mut schema, place), Err(missing));
         }
         mark(&mut schema, "/cards/*/number").unwrap();

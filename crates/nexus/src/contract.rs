@@ -123,8 +123,11 @@ fn check_route(route: &Route, input: &Json) -> Result<(), Error> {
 }
 
 fn no_place(place: &str, step: &str) -> Error {
-    Error::new(&code::CONFIG_INVALID, format!("sensitive: the input has no place {place:?}: there is no {step:?}"))
-        .help("write a place like \"/card/number\", with \"*\" for every item of a list")
+    Error::new(
+        &code::CONFIG_INVALID,
+        format!("sensitive: the input has no place {place:?}: there is no {step:?}"),
+    )
+    .help("write a place like \"/card/number\", with \"*\" for every item of a list")
 }
 
 fn no_field(field: &str, input: &Json) -> Error {

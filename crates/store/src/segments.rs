@@ -69,7 +69,8 @@ impl Inner {
         for entry in entries {
             let entry = entry?;
             let name = entry.file_name();
-            let number = name.to_str().and_then(|name| name.strip_suffix(SUFFIX)).and_then(|it| it.parse().ok());
+            let number =
+                name.to_str().and_then(|name| name.strip_suffix(SUFFIX)).and_then(|it| it.parse().ok());
             if let Some(number) = number {
                 found.push(Segment { number, bytes: entry.metadata()?.len() });
             }
@@ -110,7 +111,8 @@ impl Inner {
         if is_new && at > 0 {
             return Err(io::Error::other(format!("segment {number} is gone")));
         }
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
         let length = file.metadata()?.len();
         if length < at {
             return Err(io::Error::other(format!("segment {number} is shorter than {at}")));
@@ -147,12 +149,7 @@ impl Segments for FileSegments {
         self.blocking(move |inner| inner.read(number, from, most))
     }
 
-    fn segment_write(
-        &self,
-        number: u64,
-        at: u64,
-        bytes: Vec<u8>,
-    ) -> BoxFuture<'_, Result<(), SegmentError>> {
+    fn segment_write(&self, number: u64, at: u64, bytes: Vec<u8>) -> BoxFuture<'_, Result<(), SegmentError>> {
         self.blocking(move |inner| inner.write(number, at, &bytes))
     }
 

@@ -1,6 +1,6 @@
 //! The chain: a line with the hash of the one before and its own, which anybody can work out again.
 //!
-//! The hash of a line is SHA-256 over its text up to `,"hash":`, so nothing has to be written in one canonical way to check
+//! The hash of a line is SHA-256 over its text up to the last `,"hash":`, so nothing has to be written in one canonical way to check
 //! it: the bytes that are there are the canonical form.
 
 use std::fmt::Write as _;

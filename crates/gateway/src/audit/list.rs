@@ -30,9 +30,12 @@ pub(super) struct Wanted {
 
 impl Wanted {
     fn has(&self, line: &Line) -> bool {
-        let (since, until) = (self.since.is_none_or(|it| line.at >= it), self.until.is_none_or(|it| line.at < it));
+        let (since, until) =
+            (self.since.is_none_or(|it| line.at >= it), self.until.is_none_or(|it| line.at < it));
         let call = line.what.call();
-        let is = |wanted: &Option<String>, found: Option<&str>| wanted.as_deref().is_none_or(|it| Some(it) == found);
+        let is = |wanted: &Option<String>, found: Option<&str>| {
+            wanted.as_deref().is_none_or(|it| Some(it) == found)
+        };
         since
             && until
             && is(&self.caller, call.map(|it| it.caller.as_str()))
@@ -65,7 +68,9 @@ impl Sight {
 
     fn sees(&self, line: &Line) -> bool {
         match line.what.call().and_then(|call| call.namespace.as_deref()) {
-            Some(namespace) => Namespace::new(namespace).is_ok_and(|namespace| self.reach.sees_all(&namespace)),
+            Some(namespace) => {
+                Namespace::new(namespace).is_ok_and(|namespace| self.reach.sees_all(&namespace))
+            }
             None => self.has_server,
         }
     }
@@ -86,7 +91,8 @@ pub(super) async fn newest(
 ) -> Result<Page<(Line, String)>, SegmentError> {
     let (mut page, mut scanned) = (Page { lines: Vec::new(), next: None }, 0);
     let below = |number: u64| wanted.beyond.is_none_or(|beyond| number < beyond);
-    let too_early = wanted.since.map(|since| since.millis().saturating_sub(1_000 * DISORDER_SECONDS.cast_signed()));
+    let too_early =
+        wanted.since.map(|since| since.millis().saturating_sub(1_000 * DISORDER_SECONDS.cast_signed()));
     for segment in segments.segments().await?.into_iter().rev().filter(|it| below(it.number)) {
         let bytes = segments.segment_read(segment.number, 0, usize::MAX).await?;
         for line in bytes.split(|byte| *byte == b'\n').rev() {

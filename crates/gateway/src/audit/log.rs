@@ -117,7 +117,10 @@ impl AuditLog {
         }));
         for note in opened.notes {
             if matches!(note, What::Broken { .. } | What::Missing { .. }) {
-                tracing::error!(?note, "the audit log is not as it was written; `nexus audit verify` says more");
+                tracing::error!(
+                    ?note,
+                    "the audit log is not as it was written; `nexus audit verify` says more"
+                );
             }
             log.0.shared.queue.push(log.0.clock.now(), note);
         }
@@ -141,7 +144,8 @@ impl AuditLog {
 
     /// A line that is durable when this answers. Errors: it is not.
     pub(crate) async fn durably(&self, what: What) -> Result<(), Error> {
-        let durable = self.0.shared.queue.push_awaited(self.0.clock.now(), what).map_err(|why| failed(&why))?;
+        let durable =
+            self.0.shared.queue.push_awaited(self.0.clock.now(), what).map_err(|why| failed(&why))?;
         match durable.await {
             Ok(written) => written.map_err(|why| failed(&why)),
             Err(_) => Err(failed("the server is stopping")),

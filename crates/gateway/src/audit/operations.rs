@@ -57,9 +57,9 @@ impl Reader {
 
     async fn verify(&self, known: Option<Head>) -> Result<Verdict, Error> {
         self.ready().await?;
-        // Lines that are being written are not looked at.
-        let until = self.live.as_ref().and_then(|live| live.head()).map(|head| head.next);
         let noted = anchor(&*self.store).await?;
+        // Lines that are being written are not looked at. What the store knows of was written before.
+        let until = self.live.as_ref().and_then(|live| live.head()).map(|head| head.next);
         // The end that somebody brings is looked for; the one in the store as well, when it holds so far.
         let verdict = verify(&*self.segments, noted, until).await.map_err(unreadable)?;
         match known.filter(|_| verdict.fault.is_none()) {

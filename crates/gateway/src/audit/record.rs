@@ -5,7 +5,7 @@ use nexus_kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The version of the form below.
-pub const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 
 /// One line, without its own hash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -203,7 +203,11 @@ mod tests {
             What::Closed,
             What::Begin(CallLine { status: None, micros: None, replayed: false, ..call() }),
             What::End(call()),
-            What::Refused(CallLine { request_id: "r-2".into(), status: Some("NX-2014".into()), ..CallLine::default() }),
+            What::Refused(CallLine {
+                request_id: "r-2".into(),
+                status: Some("NX-2014".into()),
+                ..CallLine::default()
+            }),
             What::RefusedAgain {
                 address: Some("10.0.0.1".into()),
                 caller: Some("anonymous".into()),
@@ -216,7 +220,8 @@ mod tests {
             What::Retired { from: 0, through: 99, hash: "aa".into() },
             What::Lost { count: 2, since: at, why: "no space left on device".into() },
         ];
-        let lines = all.into_iter().zip(0..).map(|(what, seq)| Line { v: VERSION, seq, at, what, prev: "bb".into() });
+        let lines =
+            all.into_iter().zip(0..).map(|(what, seq)| Line { v: VERSION, seq, at, what, prev: "bb".into() });
         let texts: Vec<String> = lines
             .map(|line| {
                 let text = serde_json::to_string(&line).unwrap();

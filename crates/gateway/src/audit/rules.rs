@@ -102,7 +102,8 @@ mod tests {
             let rules = Rules { recorded, on_failure: OnFailure::Continue, ..Rules::default() };
             assert_eq!(rules.of(&operation("run.list", Effect::Read)).is_recorded, read);
             assert_eq!(rules.of(&operation("run.signal", Effect::Write)).is_recorded, write);
-            for (name, _) in VERBS.iter().filter(|(name, _)| name.starts_with("key.") && *name != "key.list") {
+            for (name, _) in VERBS.iter().filter(|(name, _)| name.starts_with("key.") && *name != "key.list")
+            {
                 let treatment = rules.of(&operation(name, Effect::Write));
                 assert!(treatment.is_recorded && treatment.has_input && !treatment.is_awaited, "{name}");
             }

@@ -137,10 +137,15 @@ async fn a_full_disk_refuses_changes_and_is_told_of_afterwards() {
         log.close().await;
         assert_eq!(world.verify().await.fault, None, "{room}");
         let lines = world.lines();
-        let has = |id: &String| lines.iter().any(|line| line.what.call().is_some_and(|call| call.request_id == *id));
+        let has = |id: &String| {
+            lines.iter().any(|line| line.what.call().is_some_and(|call| call.request_id == *id))
+        };
         assert!(promised.iter().all(has), "{room}");
-        let lost: u64 = lines.iter().map(|line| if let What::Lost { count, .. } = line.what { count } else { 0 }).sum();
-        let ordinary = |line: &&Line| line.what.call().is_some_and(|it| it.request_id.len() == 3 && it.request_id != "r-9");
+        let lost: u64 =
+            lines.iter().map(|line| if let What::Lost { count, .. } = line.what { count } else { 0 }).sum();
+        let ordinary = |line: &&Line| {
+            line.what.call().is_some_and(|it| it.request_id.len() == 3 && it.request_id != "r-9")
+        };
         assert_eq!(lines.iter().filter(ordinary).count() as u64 + lost, 8, "{room}");
     }
 }

@@ -106,7 +106,10 @@ impl Chain {
             Some(_) | None => {}
         }
         let removed = self.removed.as_ref()?;
-        Some(format!("lines 0 to {} are missing, and nothing says that they were removed in order", removed.next - 1))
+        Some(format!(
+            "lines 0 to {} are missing, and nothing says that they were removed in order",
+            removed.next - 1
+        ))
     }
 }
 

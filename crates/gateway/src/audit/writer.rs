@@ -54,7 +54,10 @@ impl Writer {
                 batch.entries.push(Entry { at: now, what: What::Closed });
             }
             let has_begun_file = self.commit(batch, now).await;
-            if is_last || has_begun_file || now.since(self.anchored) >= Duration::from_secs(AUDIT_ANCHOR_SECONDS) {
+            if is_last
+                || has_begun_file
+                || now.since(self.anchored) >= Duration::from_secs(AUDIT_ANCHOR_SECONDS)
+            {
                 self.note_head(now).await;
             }
             if is_last {
@@ -116,8 +119,7 @@ impl Writer {
 
     async fn write(&mut self, lines: impl Iterator<Item = Entry>, now: Timestamp) -> Result<bool, String> {
         let age = Duration::from_hours(AUDIT_SEGMENT_HOURS_MAX);
-        let is_full =
-            |place: &Place| place.at >= self.options.segment_bytes || now.since(place.begun) >= age;
+        let is_full = |place: &Place| place.at >= self.options.segment_bytes || now.since(place.begun) >= age;
         let (mut head, mut text) = (self.head.clone(), Vec::new());
         let place = self.place.clone().filter(|place| !is_full(place));
         let is_new = place.is_none();

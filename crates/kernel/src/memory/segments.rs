@@ -33,7 +33,10 @@ fn place(at: u64) -> usize {
 impl Segments for MemorySegments {
     fn segments(&self) -> BoxFuture<'_, Result<Vec<Segment>, SegmentError>> {
         let all = self.lock();
-        ready(Ok(all.iter().map(|(number, held)| Segment { number: *number, bytes: held.len() as u64 }).collect()))
+        ready(Ok(all
+            .iter()
+            .map(|(number, held)| Segment { number: *number, bytes: held.len() as u64 })
+            .collect()))
     }
 
     fn segment_read(
@@ -49,12 +52,7 @@ impl Segments for MemorySegments {
         ready(found.ok_or_else(|| SegmentError(format!("there is no segment {number}"))))
     }
 
-    fn segment_write(
-        &self,
-        number: u64,
-        at: u64,
-        bytes: Vec<u8>,
-    ) -> BoxFuture<'_, Result<(), SegmentError>> {
+    fn segment_write(&self, number: u64, at: u64, bytes: Vec<u8>) -> BoxFuture<'_, Result<(), SegmentError>> {
         let mut all = self.lock();
         let is_there = all.get(&number).map_or(0, Vec::len) >= place(at);
         if is_there {
@@ -62,7 +60,11 @@ impl Segments for MemorySegments {
             held.truncate(place(at));
             held.extend_from_slice(&bytes);
         }
-        ready(is_there.then_some(()).ok_or_else(|| SegmentError(format!("segment {number} is shorter than {at}"))))
+        ready(
+            is_there
+                .then_some(())
+                .ok_or_else(|| SegmentError(format!("segment {number} is shorter than {at}"))),
+        )
     }
 
     fn segment_remove(&self, number: u64) -> BoxFuture<'_, Result<(), SegmentError>> {

@@ -36,12 +36,7 @@ pub trait Segments: Send + Sync {
 
     /// Writes at a place of a segment, which is made when it is not there, and cuts off what lay behind. Durable when it is
     /// answered. After an error everything before the place is as it was.
-    fn segment_write(
-        &self,
-        number: u64,
-        at: u64,
-        bytes: Vec<u8>,
-    ) -> BoxFuture<'_, Result<(), SegmentError>>;
+    fn segment_write(&self, number: u64, at: u64, bytes: Vec<u8>) -> BoxFuture<'_, Result<(), SegmentError>>;
 
     /// Removes a segment, durably; one that is not there is no error.
     fn segment_remove(&self, number: u64) -> BoxFuture<'_, Result<(), SegmentError>>;

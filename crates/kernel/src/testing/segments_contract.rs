@@ -91,7 +91,12 @@ impl Segments for FullSegments {
         self.held.segments()
     }
 
-    fn segment_read(&self, number: u64, from: u64, most: usize) -> BoxFuture<'_, Result<Vec<u8>, SegmentError>> {
+    fn segment_read(
+        &self,
+        number: u64,
+        from: u64,
+        most: usize,
+    ) -> BoxFuture<'_, Result<Vec<u8>, SegmentError>> {
         self.held.segment_read(number, from, most)
     }
 
@@ -99,7 +104,11 @@ impl Segments for FullSegments {
         Box::pin(async move {
             let taken = self.take(bytes.len());
             self.held.segment_write(number, at, bytes.get(..taken).unwrap_or_default().to_vec()).await?;
-            if taken == bytes.len() { Ok(()) } else { Err(SegmentError("no space left on device".to_owned())) }
+            if taken == bytes.len() {
+                Ok(())
+            } else {
+                Err(SegmentError("no space left on device".to_owned()))
+            }
         })
     }
 

@@ -17,8 +17,22 @@ use crate::output::Output;
 
 /// Columns of a table for spreadsheets.
 const COLUMNS: &[&str] = &[
-    "seq", "at", "kind", "caller", "proof", "address", "channel", "namespace", "operation", "workflow_id", "run_id",
-    "session", "status", "micros", "request_id", "hash",
+    "seq",
+    "at",
+    "kind",
+    "caller",
+    "proof",
+    "address",
+    "channel",
+    "namespace",
+    "operation",
+    "workflow_id",
+    "run_id",
+    "session",
+    "status",
+    "micros",
+    "request_id",
+    "hash",
 ];
 
 /// What can be done with the audit log.
@@ -181,7 +195,9 @@ fn told(verdict: &Json, output: Output) -> Result<(), Error> {
         output.text(&format!("{lines} lines in {files} files hold, up to {head}"));
     }
     if let Some(torn) = verdict.get("torn_bytes").and_then(Json::as_u64).filter(|bytes| *bytes > 0) {
-        output.note(&format!("{torn} bytes behind the last line were left by a crash; the next start cuts them off"));
+        output.note(&format!(
+            "{torn} bytes behind the last line were left by a crash; the next start cuts them off"
+        ));
     }
     let Some(fault) = verdict.get("fault").filter(|fault| !fault.is_null()) else { return Ok(()) };
     let [file, line, why] = ["file", "line", "why"].map(|name| cell(fault, name, "-"));
@@ -206,7 +222,8 @@ async fn export(
     }
     loop {
         let page = client.verb("audit.export", Json::Object(input.clone())).await?;
-        for line in page.get("lines").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
+        for line in page.get("lines").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str)
+        {
             if csv { output.text(&row(line)) } else { output.text(line) }
         }
         let Some(next) = page.get("next").and_then(Json::as_u64) else { return Ok(()) };

@@ -78,7 +78,11 @@ impl AuditConfig {
             return Err(wrong("segment_mib", &why, "leave it out: a file has 16 MiB then"));
         }
         if self.retention.0.is_some_and(|kept| kept < RETENTION_MIN) {
-            return Err(wrong("retention", "lines are kept for a day at least", "write it like \"90d\", or \"forever\""));
+            return Err(wrong(
+                "retention",
+                "lines are kept for a day at least",
+                "write it like \"90d\", or \"forever\"",
+            ));
         }
         Ok(())
     }
