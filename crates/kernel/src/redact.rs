@@ -44,7 +44,7 @@ impl<'a> Redaction<'a> {
                 let item = |(index, item): (usize, &Json)| self.value(&items_of(&all, index), item);
                 Json::Array(items.iter().enumerate().map(item).collect())
             }
-            scalar if all.iter().any(|schema| describes(schema)) => scalar.clone(),
+            scalar if all.iter().any(|schema| describes(schema, scalar)) => scalar.clone(),
             _ => UNDESCRIBED.into(),
         }
     }
@@ -125,9 +125,20 @@ fn unescaped(step: &str) -> String {
     step.replace("~1", "/").replace("~0", "~")
 }
 
-/// Whether a schema says what a text, a number or a truth value at its place is.
-fn describes(schema: &Json) -> bool {
-    ["type", "enum", "const"].iter().any(|name| schema.get(name).is_some())
+/// Whether a schema says what a text, a number or a truth value at its place is, and this is one of that kind.
+fn describes(schema: &Json, value: &Json) -> bool {
+    let kind = match value {
+        Json::String(_) => "string",
+        Json::Bool(_) => "boolean",
+        _ => "number",
+    };
+    let is = |name: &Json| name == kind || (kind == "number" && name == "integer");
+    let has_kind = schema.get("type").is_some_and(|kinds| match kinds {
+        Json::Array(kinds) => kinds.iter().any(is),
+        one => is(one),
+    });
+    let is_listed = schema.get("enum").and_then(Json::as_array).is_some_and(|all| all.contains(value));
+    has_kind || is_listed || schema.get("const") == Some(value)
 }
 
 fn field_of<'a>(all: &[&'a Json], name: &str) -> Vec<&'a Json> {
@@ -207,12 +218,17 @@ mod tests {
     fn what_nobody_described_is_not_shown() {
         let schema = json!({ "type": "object", "properties": {
             "any": {}, "free": { "type": "object" }, "list": { "type": "array" }, "truth": true,
+            "month": { "type": ["integer", "null"] }, "size": { "enum": ["s", "l"] }, "year": { "type": "integer" },
         } });
-        let value = json!({ "any": "a", "free": { "b": 1 }, "list": ["c"], "truth": "d", "mistyped": "e", "none": null });
+        let value = json!({
+            "any": "a", "free": { "b": 1 }, "list": ["c"], "truth": "d", "mistyped": "e", "none": null, "month": "f", "size": "xl",
+            "year": 1999,
+        });
         let shown = redact(&schema, &value).to_string();
-        for secret in ["\"a\"", "1", "\"c\"", "\"d\"", "\"e\""] {
+        for secret in ["\"a\"", "1,", "\"c\"", "\"d\"", "\"e\"", "\"f\"", "xl"] {
             assert!(!shown.contains(secret), "{secret} in {shown}");
         }
+        assert!(shown.contains("1999"), "{shown}");
     }
 
     #[test]

@@ -113,21 +113,20 @@ impl Node {
             }
             _ => pipeline,
         };
-        let feed = Arc::new(EngineFeed(engine.handle()));
-        let subscriptions = Subscriptions::new(kept, Arc::clone(&clock), feed);
+        let subscriptions =
+            Subscriptions::new(kept, Arc::clone(&clock), Arc::new(EngineFeed(engine.handle())));
         let shelf = match (&database, purpose) {
             (Some(_), Purpose::Execute | Purpose::Serve) => {
                 activities::Shelf::open(functions, &project.data_dir(), &rng, &shutdown).await
             }
             _ => None,
         };
-        let handle = engine.handle();
-        activities.connect(&pipeline, &handle);
+        activities.connect(&pipeline, &engine.handle());
         let mcp = mcp::shelf(&project.data_dir(), purpose, &*rng)?;
         let mut node = Node {
             project,
             inputs: Vec::new(),
-            engine: handle,
+            engine: engine.handle(),
             activities,
             sandbox,
             pipeline,
