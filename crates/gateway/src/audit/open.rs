@@ -61,7 +61,7 @@ fn go_on(last: Segment, bytes: &[u8], anchor: Option<Head>, mut notes: Vec<What>
     let head = chain.head().cloned().unwrap_or_else(Head::start);
     if let Some(fault) = found.fault {
         // No number that may have been given is given again.
-        let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n').count() as u64;
         let known = anchor.filter(|anchor| anchor.next > head.next).unwrap_or_else(|| head.clone());
         let next = known.next.max(last.number.saturating_add(lines));
         notes.push(What::Broken { segment: fault.segment, line: fault.line, why: fault.why });

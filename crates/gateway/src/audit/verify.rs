@@ -61,7 +61,6 @@ impl Chain {
         match &self.head {
             None if line.seq > 0 => self.removed = Some(Head { next: line.seq, hash: line.prev.clone() }),
             None if line.prev != Head::start().hash => return Err("it is not the first line".to_owned()),
-            None => {}
             Some(head) if line.seq > head.next => {
                 return Err(format!("lines {} to {} are missing before it", head.next, line.seq - 1));
             }
@@ -71,7 +70,7 @@ impl Chain {
             Some(head) if line.prev != head.hash => {
                 return Err("it follows another line than the one before it".to_owned());
             }
-            Some(_) => {}
+            None | Some(_) => {}
         }
         let head = Head { next: line.seq + 1, hash };
         if let Some(anchor) = self.anchor.as_ref().filter(|anchor| anchor.next == head.next) {

@@ -90,7 +90,9 @@ impl Writer {
     async fn commit(&mut self, batch: Batch, now: Timestamp) -> bool {
         let Batch { lost, entries, waiting, awaited, .. } = batch;
         if lost.is_none() && entries.is_empty() {
-            waiting.into_iter().for_each(|waiting| drop(waiting.send(Ok(()))));
+            for waiting in waiting {
+                let _ = waiting.send(Ok(())); // whoever has gone away is told nothing
+            }
             return false;
         }
         let (unawaited, first) =
@@ -123,7 +125,7 @@ impl Writer {
         let (mut head, mut text) = (self.head.clone(), Vec::new());
         let place = self.place.clone().filter(|place| !is_full(place));
         let is_new = place.is_none();
-        let mut place = place.unwrap_or_else(|| Place { segment: head.next, at: 0, begun: now });
+        let mut place = place.unwrap_or(Place { segment: head.next, at: 0, begun: now });
         if is_new {
             seal(&mut head, now, What::Segment, &mut text)?;
         }

@@ -79,9 +79,10 @@ impl Witness {
         match &operation.namespace {
             Some(namespace) => seen.line.namespace = Some(namespace.as_str().to_owned()),
             None => {
-                seen.line.namespace = text("namespace").map(bounded).or(seen.line.namespace.take());
+                seen.line.namespace = text("namespace").map(bounded).or_else(|| seen.line.namespace.take());
                 seen.line.run_id = text("run_id").map(bounded);
-                seen.line.workflow_id = text("workflow_id").map(bounded).or(seen.line.workflow_id.take());
+                seen.line.workflow_id =
+                    text("workflow_id").map(bounded).or_else(|| seen.line.workflow_id.take());
             }
         }
         let mut line = seen.line.clone();
@@ -135,7 +136,7 @@ impl Drop for Seen {
 pub(crate) fn turned_away(log: &AuditLog, address: Option<IpAddr>, request_id: &str, error: &Error) {
     let caller = Caller::anonymous().at(address);
     let mut line = line_of(&caller, Channel::Rest, request_id);
-    line.channel = "http".to_owned();
+    "http".clone_into(&mut line.channel);
     line.status = Some(error.code().id.to_owned());
     log.refused(address, error.code().id, line);
 }
@@ -149,8 +150,8 @@ fn line_of(caller: &Caller, channel: Channel, request_id: &str) -> CallLine {
 
 impl CallLine {
     fn tell_caller(&mut self, caller: &Caller) {
-        self.caller = caller.identity.as_ref().to_owned();
-        self.proof = proof(&caller.proof).to_owned();
+        caller.identity.as_ref().clone_into(&mut self.caller);
+        proof(&caller.proof).clone_into(&mut self.proof);
         self.address = caller.address.map(|address| address.to_string());
     }
 
@@ -165,7 +166,8 @@ impl CallLine {
                 }
             }
             Err(error) => {
-                self.run_id = error.run_id().map(RunId::as_str).map(ToOwned::to_owned).or(self.run_id.take());
+                self.run_id =
+                    error.run_id().map(RunId::as_str).map(ToOwned::to_owned).or_else(|| self.run_id.take());
             }
         }
     }

@@ -77,8 +77,8 @@ impl Segments for MemorySegments {
 mod tests {
     use super::*;
 
-    fn fresh() -> Box<MemorySegments> {
-        Box::default()
+    fn fresh() -> Arc<MemorySegments> {
+        Arc::default()
     }
 
     crate::segments_contract!(fresh);
