@@ -417,6 +417,9 @@ proptest! {
         let holding = change.make(&mut lines);
         let verdict = judge(&lines);
         prop_assert!(verdict.fault.is_some(), "{:?}", change);
-        prop_assert_eq!(verdict.lines, holding as u64, "{:?} {:?}", change, verdict.fault);
+        // A log may begin later than it once did, where its first files are retired: that nothing says so shows at its end.
+        if holding > 0 {
+            prop_assert_eq!(verdict.lines, holding as u64, "{:?} {:?}", change, verdict.fault);
+        }
     }
 }
