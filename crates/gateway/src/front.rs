@@ -33,6 +33,7 @@ use crate::identity::{Credentials, Shown};
 use crate::pipeline::Pipeline;
 use crate::problem::{self, Problem};
 use crate::request_id::RequestId;
+use crate::stage::audit;
 use crate::stage::authorise::unauthenticated;
 
 /// The other end of the connection that a request came over: an address, or nothing for the socket in the file system,
@@ -129,7 +130,13 @@ impl Front {
         }
         match self.identify(&request).await {
             Ok(caller) => request.extensions_mut().insert(caller),
-            Err(error) => return Problem::from(error).into_response(),
+            Err(error) => {
+                if let Some(log) = self.pipeline.audit() {
+                    let peer = request.extensions().get::<Peer>().and_then(|peer| peer.address);
+                    audit::turned_away(log, peer, id.as_str(), &error);
+                }
+                return Problem::from(error).into_response();
+            }
         };
         request.extensions_mut().insert(id.clone());
         let Ok(response) = self.router.call(request.map(Body::new)).await;

@@ -4,6 +4,7 @@
 //! [`nexus_kernel::call::CallContext`], hands them to the one [`pipeline::Pipeline`], and turns what comes back into
 //! its own bytes. What is not in the catalogue cannot be called; what is in it can be called through every channel.
 
+pub mod audit;
 mod channel;
 mod cors;
 mod envelope;

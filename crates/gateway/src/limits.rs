@@ -204,8 +204,63 @@ pub const TOKENS_KEPT_MAX: usize = 20_000;
 /// Most API keys of a server, revoked ones among them.
 pub const KEYS_MAX: usize = 10_000;
 
-/// The limits of sessions and of `/ws`, as `nexus config limits` shows them.
+/// Most lines of the audit log that wait to be written; further ones are counted instead.
+pub const AUDIT_QUEUE_LINES_MAX: usize = 8_192;
+
+/// How long a line of the audit log that nobody waits for may wait for others, in milliseconds.
+pub const AUDIT_LINGER_MILLIS: u64 = 100;
+
+/// With so many lines waiting the audit log is written at once.
+pub const AUDIT_BATCH_LINES: usize = 2_048;
+
+/// Largest redacted input that is written to the audit log, in bytes of JSON.
+pub const AUDIT_INPUT_BYTES_MAX: usize = 8 * 1024;
+
+/// Longest name or id that a caller gave, as the audit log repeats it, in bytes.
+pub const AUDIT_TEXT_BYTES_MAX: usize = 256;
+
+/// Callers whose refusals are told apart within a second; those of all others are counted together.
+pub const AUDIT_REFUSED_MAX: usize = 32;
+
+/// How long further refusals of a caller are only counted, in milliseconds.
+pub const AUDIT_REFUSED_MILLIS: u64 = 1_000;
+
+/// Size at which the audit log goes on in a new file, in MiB, unless a project says otherwise.
+pub const AUDIT_SEGMENT_MIB: u64 = 16;
+
+/// Age at which it does so as well, in hours: whole files are what is removed.
+pub const AUDIT_SEGMENT_HOURS_MAX: u64 = 24;
+
+/// How long lines of the audit log are kept, in days, unless a project says otherwise.
+pub const AUDIT_RETENTION_DAYS: u64 = 90;
+
+/// How often the end of the audit log is noted in the store while lines are written, in seconds.
+pub const AUDIT_ANCHOR_SECONDS: u64 = 60;
+
+/// How often old files of the audit log are looked for, in minutes.
+pub const AUDIT_SWEEP_MINUTES: u64 = 60;
+
+/// Lines of the audit log that one request looks at; the next page goes on.
+pub const AUDIT_SCANNED_MAX: usize = 100_000;
+
+/// The limits of the audit log, of sessions and of `/ws`, as `nexus config limits` shows them.
 pub const ALL: &[Limit] = &[
+    (
+        "audit_queue_lines",
+        AUDIT_QUEUE_LINES_MAX as u64,
+        "further lines of the audit log are counted, and calls that wait for theirs are refused",
+    ),
+    ("audit_input_bytes", AUDIT_INPUT_BYTES_MAX as u64, "a larger input is left out of the audit log"),
+    (
+        "audit_refused",
+        AUDIT_REFUSED_MAX as u64,
+        "refusals of further callers within a second are counted together",
+    ),
+    (
+        "audit_scanned",
+        AUDIT_SCANNED_MAX as u64,
+        "a page of the audit log ends, and says where the next begins",
+    ),
     ("session_state_bytes", SESSION_STATE_BYTES_MAX as u64, "a larger state of a session is refused"),
     ("session_depth", SESSION_DEPTH_MAX as u64, "a state that is nested deeper is refused"),
     ("sessions", SESSIONS_PER_CALLER_MAX as u64, "further sessions of one principal are refused"),

@@ -1,5 +1,5 @@
-//! The request path, as a list one can read aloud: identify → find → authorise → admit → validate → join → once →
-//! execute → record.
+//! The request path, as a list one can read aloud: identify → find → authorise → admit → validate → join → audit →
+//! once → execute → record.
 //!
 //! Every channel and every embedded caller comes through [`Pipeline::call`]. A channel differs in how it spells a
 //! request and an answer, never in what is checked or done.
@@ -18,10 +18,12 @@ use nexus_kernel::operation::Operation;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::rng::SharedRng;
 
+use crate::audit::AuditLog;
 use crate::identity::Auth;
 use crate::request_id::RequestIds;
 use crate::session::{self, Sessions};
 use crate::stage::admit;
+use crate::stage::audit::Witness;
 use crate::stage::authorise;
 use crate::stage::once::{Keys, Turn};
 use crate::stage::record::Record;
@@ -55,6 +57,7 @@ pub struct Pipeline {
     keys: Option<Keys>,
     sessions: Option<Sessions>,
     auth: Option<Auth>,
+    audit: Option<AuditLog>,
     secret: Arc<[u8; 32]>,
 }
 
@@ -66,7 +69,17 @@ impl Pipeline {
         rng.fill(&mut secret);
         let secret = Arc::new(secret);
         let validators = Arc::default();
-        Pipeline { catalogue, clock, request_ids, validators, keys: None, sessions: None, auth: None, secret }
+        Pipeline {
+            catalogue,
+            clock,
+            request_ids,
+            validators,
+            keys: None,
+            sessions: None,
+            auth: None,
+            audit: None,
+            secret,
+        }
     }
 
     /// The same pipeline, which remembers the idempotency keys that were used. Without it a key is told to the operation
@@ -83,6 +96,16 @@ impl Pipeline {
     /// The same pipeline, which minds who calls. Without authentication everybody may do everything.
     pub fn guarded(self, auth: Auth) -> Pipeline {
         Pipeline { auth: Some(auth), ..self }
+    }
+
+    /// The same pipeline, whose calls leave lines in an audit log.
+    pub fn audited(self, audit: AuditLog) -> Pipeline {
+        Pipeline { audit: Some(audit), ..self }
+    }
+
+    /// The log that calls leave lines in.
+    pub fn audit(&self) -> Option<&AuditLog> {
+        self.audit.as_ref()
     }
 
     /// What decides who somebody is, when that matters.
@@ -131,9 +154,13 @@ impl Pipeline {
 
     /// Carries out one call.
     pub async fn call(&self, target: Target<'_>, input: Json, context: CallContext) -> Result<Answer, Error> {
-        let record = Record::begin(target, &context, self.clock.now());
-        let result = self.carry_out(target, input, context).await;
-        record.end(&result, self.clock.now());
+        let now = self.clock.now();
+        let record = Record::begin(target, &context, now);
+        let mut witness = Witness::of(self.audit.as_ref(), target, &input, &context, now);
+        let result = self.carry_out(target, input, context, &mut witness).await;
+        let now = self.clock.now();
+        witness.ends(&result, now);
+        record.end(&result, now);
         result
     }
 
@@ -142,6 +169,7 @@ impl Pipeline {
         target: Target<'_>,
         mut input: Json,
         mut context: CallContext,
+        witness: &mut Witness,
     ) -> Result<Answer, Error> {
         context.caller = self.identify(context.caller)?;
         let operation = self.find(target, &context.caller)?;
@@ -152,6 +180,7 @@ impl Pipeline {
         self.validators.check(&operation, &input)?;
         context.idempotency_key = context.idempotency_key.map(|key| context.caller.own(&key));
         let context = self.join(context).await?;
+        witness.begins(&operation, &input, &context, &self.catalogue).await?;
         let Some(keys) = &self.keys else { return execute(&operation, input, context).await };
         match keys.claim(&operation, &input, &context).await? {
             Turn::Free => execute(&operation, input, context).await,

@@ -1,6 +1,7 @@
 //! The stages of the pipeline that are more than a line.
 
 pub(crate) mod admit;
+pub(crate) mod audit;
 pub(crate) mod authorise;
 pub(crate) mod faults;
 pub(crate) mod once;

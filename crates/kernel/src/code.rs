@@ -67,6 +67,8 @@ codes! {
     PERMISSION_INVALID = "NX-1201", "a permission cannot be read", 422, Usage;
     /// Roles do not make sense.
     ROLE_INVALID = "NX-1202", "a role is wrong", 422, Usage;
+    /// `[audit]` makes no sense.
+    AUDIT_INVALID = "NX-1204", "the audit log is configured wrongly", 422, Usage;
     /// Input does not fit the schema.
     INPUT_INVALID = "NX-2001", "the input does not fit", 422, Usage;
     /// No such workflow.
@@ -141,6 +143,12 @@ codes! {
     QUEUE_UNKNOWN = "NX-2061", "there is no such task queue", 404, NotFound;
     /// Too many batches are not over.
     BATCHES_FULL = "NX-2062", "too many batches are not over", 429, Unavailable;
+    /// A line of the audit log could not be made durable, and the call has to leave one.
+    AUDIT_FAILED = "NX-2081", "the audit log cannot be written", 503, Unavailable;
+    /// The audit log is not as it was written.
+    AUDIT_BROKEN = "NX-2082", "the audit log does not hold", 409, Failed;
+    /// There is no audit log here.
+    AUDIT_OFF = "NX-2083", "there is no audit log", 404, NotFound;
     /// No such schedule.
     SCHEDULE_UNKNOWN = "NX-2101", "there is no such schedule", 404, NotFound;
     /// A schedule does not make sense, or would never act.

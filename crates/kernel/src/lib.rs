@@ -20,6 +20,7 @@ pub mod limits;
 pub mod memory;
 pub mod operation;
 pub mod port;
+pub mod redact;
 pub mod retry;
 pub mod route;
 pub mod suggest;

@@ -4,4 +4,5 @@ pub mod clock;
 mod event;
 mod object;
 pub mod rng;
+pub mod segments;
 pub mod store;

@@ -13,6 +13,7 @@ pub mod parked;
 pub mod rng;
 pub mod runs;
 pub mod secret;
+pub mod segments;
 pub mod session;
 pub mod workflows;
 

@@ -7,5 +7,6 @@ pub mod event_contract;
 pub mod faults;
 pub mod function_store_contract;
 pub mod pace;
+pub mod segments_contract;
 pub mod store_contract;
 pub mod visibility_contract;

@@ -1,6 +1,7 @@
 //! The command line: nouns, then verbs, and the short forms that people type most.
 
 pub mod activity;
+pub mod audit;
 pub mod auth;
 pub mod batch;
 pub mod bench;
@@ -219,6 +220,12 @@ pub enum Command {
         #[command(subcommand)]
         verb: key::KeyVerb,
     },
+    /// The audit log: who called what; list, verify and export it
+    Audit {
+        /// What to do.
+        #[command(subcommand)]
+        verb: audit::AuditVerb,
+    },
     /// Sessions: make, show, change, list and end them
     Session {
         /// What to do.
@@ -260,6 +267,7 @@ impl Cli {
             | Command::Event { .. }
             | Command::Auth { .. }
             | Command::Key { .. }
+            | Command::Audit { .. }
             | Command::Session { .. }
             | Command::Activity { .. }
             | Command::Function { .. }
@@ -291,6 +299,7 @@ async fn noun(global: &Global, command: Command, output: Output) -> Result<(), E
         Command::Queue { verb } => queue::queue(global, verb, output).await,
         Command::Event { verb } => event::event(global, *verb, output).await,
         Command::Auth { verb } => auth::auth(global, verb, output).await,
+        Command::Audit { verb } => audit::audit(global, verb, output).await,
         Command::Key { verb } => key::key(global, verb, output).await,
         Command::Session { verb } => session::session(global, verb, output).await,
         Command::Activity { verb } => activity::activity(global, verb, output).await,

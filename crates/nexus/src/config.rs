@@ -1,6 +1,7 @@
 //! `nexus.toml`: everything in it has a default, and nothing in it goes unnoticed.
 
 pub mod activity;
+pub mod audit;
 pub mod auth;
 pub mod events;
 pub mod http;
@@ -28,6 +29,7 @@ use nexus_kernel::visibility::{AttributeType, Schema};
 use serde::Deserialize;
 
 use activity::ActivityConfig;
+use audit::AuditConfig;
 use auth::AuthConfig;
 use events::EventsConfig;
 use http::HttpConfig;
@@ -54,6 +56,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Who may call what.
     pub auth: AuthConfig,
+    /// What is kept of who called what.
+    pub audit: AuditConfig,
     /// How runs are executed.
     pub engine: EngineConfig,
     /// Which events are kept.
@@ -205,6 +209,7 @@ impl Config {
         config.workflows.iter().try_for_each(|(name, workflow)| workflow.check(name))?;
         config.mcp.check()?;
         config.auth.check(&secrets)?;
+        config.audit.check()?;
         Ok(config)
     }
 }

@@ -7,6 +7,7 @@ use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::operation::Operation;
+use nexus_kernel::redact;
 use nexus_kernel::route::Route;
 use nexus_kernel::suggest;
 
@@ -87,6 +88,9 @@ fn complete(operation: &mut Operation, section: &WorkflowConfig) -> Result<(), E
         }
         own.extend(keywords.clone());
     }
+    for place in &section.sensitive {
+        redact::mark(&mut operation.input, place).map_err(|step| no_place(place, step))?;
+    }
     schema::check(&operation.input)?;
     operation.contract = section.contract()?;
     for route in &operation.contract.routes {
@@ -116,6 +120,14 @@ fn check_route(route: &Route, input: &Json) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+fn no_place(place: &str, step: &str) -> Error {
+    Error::new(
+        &code::CONFIG_INVALID,
+        format!("sensitive: the input has no place {place:?}: there is no {step:?}"),
+    )
+    .help("write a place like \"/card/number\", with \"*\" for every item of a list")
 }
 
 fn no_field(field: &str, input: &Json) -> Error {

@@ -5,24 +5,30 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use nexus_gateway::identity::ApiKeys;
+use nexus_gateway::Pipeline;
 use nexus_gateway::identity::token::{
     Algorithm, DecodingKey, Fetch, Fetched, IssuerSpec, KeySet, KeysAt, Tokens,
 };
-use nexus_gateway::identity::{Auth, Certificates, Proofs};
+use nexus_gateway::identity::{ApiKeys, Auth, Certificates, Explainer, Proofs};
 use nexus_gateway::policy::LiveRoles;
 use nexus_kernel::access::Entitlement;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
+use nexus_kernel::operation::Operation;
 use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::port::kv::Kv;
+use nexus_kernel::port::rng::{Rng, SharedRng};
 use nexus_kernel::port::secret::Secrets as _;
 use nexus_kernel::{BoxFuture, code, json};
 use reqwest::{Client, Response};
 
 use crate::activities::secrets::ProjectSecrets;
 use crate::config::issuer::{IssuerConfig, is_private};
+use crate::node::Purpose;
 use crate::outbound::tls::{self, Fault};
+use crate::owner;
+use crate::profile::Secret;
 use crate::project::Project;
 
 /// The largest document of an identity provider, in bytes.
@@ -37,10 +43,13 @@ const SECRET_BYTES_MIN: usize = 32;
 /// What lets callers in, and follows the project's files. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Identity {
-    pub(crate) keys: ApiKeys,
-    pub(crate) roles: LiveRoles,
+    keys: ApiKeys,
+    roles: LiveRoles,
     tokens: Tokens,
     certificates: Certificates,
+    clock: SharedClock,
+    /// Set with the pipeline, whose operations it tells of.
+    explainer: Arc<OnceLock<Explainer>>,
 }
 
 /// What a project says of callers, read and found to be right.
@@ -51,15 +60,45 @@ pub(crate) struct Wanted {
 }
 
 impl Identity {
-    /// With these keys, and nobody else until the project's files are followed.
-    pub(crate) fn new(keys: ApiKeys, roles: LiveRoles, project: &Project, clock: &SharedClock) -> Identity {
+    /// With the keys of a store, and nobody else until the project's files are followed.
+    pub(crate) async fn open(
+        project: &Project,
+        store: &Arc<dyn Kv>,
+        clock: &SharedClock,
+        rng: &SharedRng,
+    ) -> Result<Identity, Error> {
+        let roles = LiveRoles::new(project.config.auth.roles()?);
+        let (store, rng) = (Arc::clone(store), Arc::clone(rng));
+        let keys = ApiKeys::open(store, Arc::clone(clock), rng, roles.clone()).await?;
         let fetch = Arc::new(Providers::new(project, clock));
         let tokens = Tokens::new(fetch, Arc::clone(clock), roles.clone());
-        Identity { keys, roles, tokens, certificates: Certificates::default() }
+        let (certificates, explainer) = (Certificates::default(), Arc::default());
+        Ok(Identity { keys, roles, tokens, certificates, clock: Arc::clone(clock), explainer })
+    }
+
+    /// The pipeline that minds who calls, when a project that wants that is served.
+    pub(crate) async fn guard(
+        &self,
+        pipeline: Pipeline,
+        project: &Project,
+        purpose: Purpose,
+        rng: &dyn Rng,
+    ) -> Result<Pipeline, Error> {
+        let is_enabled = project.config.auth.enabled;
+        let owner = if is_enabled && purpose == Purpose::Serve {
+            self.follow(Wanted::read(project).await?);
+            Some(owner::renew(&project.root, rng)?)
+        } else {
+            None
+        };
+        let auth = self.auth(owner.as_ref().map(Secret::reveal));
+        let explainer = Explainer::new(auth.clone(), pipeline.catalogue().downgrade(), is_enabled);
+        self.explainer.get_or_init(|| explainer);
+        Ok(if owner.is_some() { pipeline.guarded(auth) } else { pipeline })
     }
 
     /// What decides who calls, with the owner's credential where there is one.
-    pub(crate) fn auth(&self, owner: Option<&str>, clock: &SharedClock) -> Auth {
+    fn auth(&self, owner: Option<&str>) -> Auth {
         let proofs = Proofs {
             keys: self.keys.clone(),
             tokens: self.tokens.clone(),
@@ -67,7 +106,13 @@ impl Identity {
             owner: owner.map(|owner| Hash::of(owner.as_bytes())),
             roles: self.roles.clone(),
         };
-        Auth::new(proofs, Arc::clone(clock))
+        Auth::new(proofs, Arc::clone(&self.clock))
+    }
+
+    /// The verbs, for the catalogue.
+    pub(crate) fn operations(&self) -> Vec<Operation> {
+        let told = self.explainer.get().map(Explainer::operations).unwrap_or_default();
+        self.keys.operations().into_iter().chain(told).collect()
     }
 
     /// Lets in whom the files name, from now on and nobody else.

@@ -6,6 +6,7 @@
 
 pub mod activities;
 pub mod address;
+pub mod audit;
 pub mod built;
 pub mod changes;
 pub mod cli;

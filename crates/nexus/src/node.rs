@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use nexus_engine::version::{Deployed, Deployment, Followed, Ramp};
 use nexus_engine::{Definition, Engine, EngineHandle, Options, Ports, operations};
-use nexus_gateway::identity::{ApiKeys, Explainer};
-use nexus_gateway::policy::LiveRoles;
 use nexus_gateway::subscription::Subscriptions;
 use nexus_gateway::webhook::Inbound;
 use nexus_gateway::{Check, Keys, McpShelf, Pipeline, Sessions};
@@ -30,6 +28,7 @@ use nexus_store::SqliteStore;
 use tokio::task::JoinHandle;
 
 use crate::activities::{self, ScriptActivities};
+use crate::audit::Audit;
 use crate::built::{Report, build};
 use crate::changes::Changes;
 use crate::config::Config;
@@ -38,7 +37,6 @@ use crate::disk;
 use crate::identity::{Identity, Wanted};
 use crate::mcp;
 use crate::output::Output;
-use crate::owner;
 use crate::project::Project;
 use crate::subscriptions::{self, EngineFeed};
 
@@ -102,36 +100,24 @@ impl Node {
         }
         let sessions = Sessions::new(Arc::clone(&kept), Arc::clone(&clock), Arc::clone(&rng));
         let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
-        let pipeline = pipeline.remembering(keys).with_sessions(sessions.clone());
-        let roles = LiveRoles::new(project.config.auth.roles()?);
-        let keys =
-            ApiKeys::open(Arc::clone(&kept), Arc::clone(&clock), Arc::clone(&rng), roles.clone()).await?;
-        let identity = Identity::new(keys, roles, &project, &clock);
-        let is_guarded = project.config.auth.enabled;
-        let (pipeline, auth) = if purpose == Purpose::Serve && is_guarded {
-            let owner = owner::renew(&project.root, &*rng)?;
-            identity.follow(Wanted::read(&project).await?);
-            let auth = identity.auth(Some(owner.reveal()), &clock);
-            (pipeline.guarded(auth.clone()), auth)
-        } else {
-            (pipeline, identity.auth(None, &clock))
-        };
-        let explainer = Explainer::new(auth, pipeline.catalogue().downgrade(), is_guarded);
-        let feed = Arc::new(EngineFeed(engine.handle()));
-        let subscriptions = Subscriptions::new(kept, Arc::clone(&clock), feed);
+        let audit = Audit::open(&project, purpose, Arc::clone(&kept), &clock).await?;
+        let pipeline = audit.around(pipeline.remembering(keys).with_sessions(sessions.clone()));
+        let identity = Identity::open(&project, &kept, &clock, &rng).await?;
+        let pipeline = identity.guard(pipeline, &project, purpose, &*rng).await?;
+        let subscriptions =
+            Subscriptions::new(kept, Arc::clone(&clock), Arc::new(EngineFeed(engine.handle())));
         let shelf = match (&database, purpose) {
             (Some(_), Purpose::Execute | Purpose::Serve) => {
                 activities::Shelf::open(functions, &project.data_dir(), &rng, &shutdown).await
             }
             _ => None,
         };
-        let handle = engine.handle();
-        activities.connect(&pipeline, &handle);
+        activities.connect(&pipeline, &engine.handle());
         let mcp = mcp::shelf(&project.data_dir(), purpose, &*rng)?;
         let mut node = Node {
             project,
             inputs: Vec::new(),
-            engine: handle,
+            engine: engine.handle(),
             activities,
             sandbox,
             pipeline,
@@ -142,7 +128,7 @@ impl Node {
             running: None,
             database,
             contracts: Arc::default(),
-            beside: Beside { sessions: sessions.clone(), subscriptions, identity, explainer },
+            beside: Beside { sessions: sessions.clone(), subscriptions, identity, audit },
             inbound: Inbound::default(),
         };
         if let Some(shelf) = shelf {
@@ -232,6 +218,10 @@ impl Node {
             )
             .help("restart the server: whoever is connected would otherwise keep what they may do"));
         }
+        if project.config.audit != self.project.config.audit {
+            return Err(Error::new(&code::AUDIT_INVALID, "[audit] cannot change while the server runs")
+                .help("restart the server: the log says then that it was closed and opened"));
+        }
         let wanted = Wanted::read(&project).await?;
         self.project = project;
         self.deploy(Purpose::Serve, output).await?;
@@ -303,6 +293,11 @@ impl Node {
         Check { name: "store".to_owned(), checking: Arc::new(look) }
     }
 
+    /// Looks whether the audit log can be written, for `/health`; nothing where there is none.
+    pub fn audit_check(&self) -> Option<Check> {
+        self.beside.audit.check()
+    }
+
     /// The switch that stops the node.
     pub fn shutdown(&self) -> &Shutdown {
         &self.shutdown
@@ -317,6 +312,7 @@ impl Node {
             None => Ok(()),
         };
         self.activities.disconnect();
+        self.beside.audit.close().await;
         if let Some(database) = &self.database {
             database.close();
         }
@@ -333,8 +329,8 @@ fn all_operations(
     let mut all = operations::operations(engine, definition)?;
     all.extend(beside.sessions.operations());
     all.extend(beside.subscriptions.operations());
-    all.extend(beside.identity.keys.operations());
-    all.extend(beside.explainer.operations());
+    all.extend(beside.identity.operations());
+    all.extend(beside.audit.operations());
     Ok(all)
 }
 
@@ -344,7 +340,7 @@ struct Beside {
     sessions: Sessions,
     subscriptions: Subscriptions,
     identity: Identity,
-    explainer: Explainer,
+    audit: Audit,
 }
 
 /// A store, for its several users.

@@ -72,6 +72,9 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
         .inbound(node.inbound().clone())
         .pages(pages::page)
         .mcp(node.mcp().clone());
+    if let Some(check) = node.audit_check() {
+        options = options.check(check);
+    }
     if let Some(socket) = socket {
         options = options.listener(Listener::unix(socket));
     }

@@ -52,6 +52,8 @@ pub struct WorkflowConfig {
     pub http: Vec<RouteConfig>,
     /// Inputs worth trying.
     pub examples: Vec<ExampleConfig>,
+    /// Places of the input that nobody but the workflow is to see: `/card/number`, `*` for every item.
+    pub sensitive: Vec<String>,
     /// Keywords of JSON Schema by input field.
     pub fields: BTreeMap<String, Map<String, Json>>,
 }

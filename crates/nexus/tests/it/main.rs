@@ -9,6 +9,7 @@
 )]
 
 mod activities;
+mod audit;
 mod auth;
 mod bad;
 mod batch;
