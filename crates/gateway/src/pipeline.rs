@@ -24,7 +24,7 @@ use crate::request_id::RequestIds;
 use crate::session::{self, Sessions};
 use crate::stage::admit;
 use crate::stage::audit::Witness;
-use crate::stage::authorise;
+use crate::stage::authorise::{self, Asking};
 use crate::stage::once::{Keys, Turn};
 use crate::stage::record::Record;
 use crate::stage::validate::Validators;
@@ -173,7 +173,8 @@ impl Pipeline {
     ) -> Result<Answer, Error> {
         context.caller = self.identify(context.caller)?;
         let operation = self.find(target, &context.caller)?;
-        context.reach = authorise::authorise(&operation, &mut input, &context.caller)
+        let asking = Asking { caller: &context.caller, channel: context.channel, now: self.clock.now() };
+        context.reach = authorise::authorise(&operation, &mut input, asking)
             .map_err(|error| self.hidden(&operation, &input, &context.caller).unwrap_or(error))?;
         context.on_disconnect.get_or_insert(operation.contract.on_disconnect);
         admit::payload(&input, operation.input_bytes_max)?;
@@ -198,7 +199,8 @@ impl Pipeline {
         mut context: CallContext,
     ) -> Result<Json, Error> {
         context.caller = self.identify(context.caller)?;
-        context.reach = authorise::authorise(operation, &mut input, &context.caller)?;
+        let asking = Asking { caller: &context.caller, channel: context.channel, now: self.clock.now() };
+        context.reach = authorise::authorise(operation, &mut input, asking)?;
         Ok(execute(operation, input, context).await?.output)
     }
 

@@ -1,5 +1,6 @@
 //! Policy: roles, and whom they belong to.
 
+mod condition;
 mod live;
 mod role;
 

@@ -281,6 +281,7 @@ async fn lines_of_other_namespaces_are_not_seen() {
             pattern: Pattern::parse(pattern).unwrap(),
             places: Places::one(Namespace::new(namespace).unwrap()),
             source: "a test".into(),
+            condition: None,
         };
         let grants = Grants::new(permissions.iter().map(grant).collect());
         let reach = grants.reach(Act { resource: "audit", action: Action::Read });

@@ -8,6 +8,7 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::time::Timestamp;
 use subtle::ConstantTimeEq as _;
 
 use super::certificate::Certificates;
@@ -50,6 +51,11 @@ impl Auth {
     /// The tokens that are accepted.
     pub fn tokens(&self) -> &Tokens {
         &self.0.proofs.tokens
+    }
+
+    /// The time, as calls are judged by it.
+    pub(super) fn now(&self) -> Timestamp {
+        self.0.clock.now()
     }
 
     /// Who has the key of this id.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, json};
 
 use super::auth::Auth;
-use crate::stage::authorise::{authorise, sight};
+use crate::stage::authorise::{Asking, authorise, holding, sight};
 
 /// The verbs that tell of callers and their grants. Cheap to clone.
 #[derive(Clone)]
@@ -73,6 +73,7 @@ struct Question {
     token: Option<String>,
     namespace: Option<String>,
     name: Option<String>,
+    input: Option<Json>,
 }
 
 fn explain_verb() -> Verb {
@@ -87,6 +88,7 @@ fn explain_verb() -> Verb {
         "caller": text("whom it is about: key:ID, role:NAME, certificate:NAME or anonymous; yourself when absent"),
         "token": token,
         "namespace": text("where; the default namespace, or the only one that the caller reaches, when absent"),
+        "input": { "description": "the input of the workflow, where conditions ask about it" },
         "name": text("the workflow, schedule or queue that it would be done to; all of them when absent"),
     });
     Verb {
@@ -115,7 +117,10 @@ async fn explain(explainer: Explainer, question: Question, context: CallContext)
     let operation = explainer.operation(&question.operation, question.namespace.as_deref())?;
     let caller = explainer.subject(&question, &context.caller).await?;
     let (need, mut input) = (need(&operation), input(&operation, &question));
-    let allowed = !explainer.is_enabled || authorise(&operation, &mut input, &caller).is_ok();
+    let asking = Asking { caller: &caller, channel: context.channel, now: explainer.auth.now() };
+    let held = holding(&operation, &input, asking);
+    let allowed = !explainer.is_enabled || authorise(&operation, &mut input, asking).is_ok();
+    let holding = held.as_ref().unwrap_or(&caller);
     let place = place(&operation, &input)?;
     let name = operation.namespace.as_ref().map(|_| operation.name.as_str()).or(question.name.as_deref());
     let because =
@@ -155,7 +160,11 @@ fn need(operation: &Operation) -> Need {
 /// An input that is about what the question is about.
 fn input(operation: &Operation, question: &Question) -> Json {
     let mut input = Map::new();
+    if let (Some(_), Some(given)) = (&operation.namespace, &question.input) {
+        return given.clone();
+    }
     if operation.namespace.is_none() {
+        input.extend(question.input.clone().map(|given| ("input".to_owned(), given)));
         input.extend(question.namespace.clone().map(|namespace| ("namespace".to_owned(), namespace.into())));
         if let (Subject::Named(field), Some(name)) = (needed(&operation.name).subject, &question.name) {
             input.insert(field.to_owned(), name.clone().into());

@@ -231,6 +231,7 @@ impl Known {
             roles: record.roles.clone(),
             permissions: record.permissions.iter().filter_map(|text| Pattern::parse(text).ok()).collect(),
             places: record.namespaces.clone().map_or(Places::All, Places::Only),
+            attributes: Json::Null,
             source: format!("key {PREFIX}{}", record.id).into(),
         };
         let caller = Arc::new(Caller {

@@ -47,6 +47,7 @@ impl Roles {
             pattern: pattern.clone(),
             places: Places::All,
             source: Arc::clone(&given.source),
+            condition: None,
         });
         grants.extend(Grants::new(own.collect()).within(&given.places).iter().cloned());
         Arc::new(Grants::new(grants))

@@ -9,6 +9,8 @@ use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::suggest;
 
+use super::condition::condition;
+
 /// Roles that are there without a word of configuration, with their permissions.
 const GIVEN: &[(&str, &[&str])] = &[
     ("admin", &["admin:*"]),
@@ -29,6 +31,8 @@ pub struct RoleSpec {
     pub permissions: Vec<String>,
     /// Where they hold; in all namespaces of whoever has the role when absent.
     pub namespaces: Option<BTreeSet<Namespace>>,
+    /// When all of that holds, also what it has taken over; always when absent.
+    pub when: Option<String>,
 }
 
 /// All roles of a server, with what each comes to.
@@ -100,7 +104,13 @@ impl Roles {
             grants.extend(self.grants(parent)?.within(&places(spec)).iter().cloned());
         }
         path.pop();
-        self.grants.insert(name.to_owned(), Grants::new(grants));
+        let grants = Grants::new(grants);
+        let condition = spec.when.as_deref().map(condition).transpose();
+        let condition = condition.map_err(|error| {
+            wrong(name, error.message()).help(error.help_text().unwrap_or_default().to_owned())
+        })?;
+        let grants = condition.map_or_else(|| grants.clone(), |condition| grants.when(&condition));
+        self.grants.insert(name.to_owned(), grants);
         Ok(())
     }
 }
@@ -115,7 +125,7 @@ fn own_grants(name: &str, spec: &RoleSpec) -> Result<Vec<Grant>, Error> {
         let pattern = Pattern::parse(text).map_err(|error| {
             wrong(name, error.message()).help(error.help_text().unwrap_or_default().to_owned())
         })?;
-        Ok(Grant { pattern, places: Places::All, source: Arc::clone(&source) })
+        Ok(Grant { pattern, places: Places::All, source: Arc::clone(&source), condition: None })
     };
     let all = spec.permissions.iter().map(grant).collect::<Result<Vec<_>, Error>>()?;
     Ok(Grants::new(all).within(&places(spec)).iter().cloned().collect())
@@ -142,8 +152,8 @@ mod tests {
     fn specs(given: &[(&str, &[&str], &[&str])]) -> BTreeMap<String, RoleSpec> {
         let texts = |some: &[&str]| some.iter().map(|it| (*it).to_owned()).collect();
         let one = |(name, inherits, permissions): &(&str, &[&str], &[&str])| {
-            let spec =
-                RoleSpec { inherits: texts(inherits), permissions: texts(permissions), namespaces: None };
+            let (inherits, permissions) = (texts(inherits), texts(permissions));
+            let spec = RoleSpec { inherits, permissions, ..RoleSpec::default() };
             ((*name).to_owned(), spec)
         };
         given.iter().map(one).collect()

@@ -7,16 +7,72 @@ use std::sync::Arc;
 
 use nexus_kernel::Json;
 use nexus_kernel::access::{Act, Action, Need, Reach, Subject, needed};
-use nexus_kernel::call::{Caller, Proof};
+use nexus_kernel::call::{Caller, Channel, Proof};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::operation::Operation;
+use nexus_kernel::time::Timestamp;
+use serde_json::json;
 
 const EXECUTE: Act<'static> = Act { resource: "workflow", action: Action::Execute };
 
+/// Who asks, how, and when.
+#[derive(Clone, Copy)]
+pub(crate) struct Asking<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) channel: Channel,
+    pub(crate) now: Timestamp,
+}
+
 /// How far the caller reaches for this operation. Errors: it is refused.
-pub(crate) fn authorise(operation: &Operation, input: &mut Json, caller: &Caller) -> Result<Reach, Error> {
+pub(crate) fn authorise(operation: &Operation, input: &mut Json, asking: Asking<'_>) -> Result<Reach, Error> {
+    match holding(operation, input, asking) {
+        Some(holding) => decide(operation, input, &holding),
+        None => decide(operation, input, asking.caller),
+    }
+}
+
+/// The caller with those of their grants whose conditions hold in this call, when any has a condition.
+pub(crate) fn holding(operation: &Operation, input: &Json, asking: Asking<'_>) -> Option<Caller> {
+    let grants = asking.caller.grants.holding(|| facts(operation, input, asking))?;
+    Some(Caller { grants: Arc::new(grants), ..asking.caller.clone() })
+}
+
+/// What conditions may ask about. What starts a workflow is about that workflow and its input, however it is started.
+fn facts(operation: &Operation, input: &Json, asking: Asking<'_>) -> Json {
+    let seconds = asking.now.millis().div_euclid(1_000);
+    let claims = match &asking.caller.proof {
+        Proof::Token { entitled, .. } => entitled.given.attributes.clone(),
+        _ => json!({}),
+    };
+    let started = workflow_of(operation, input).filter(|_| needed(&operation.name).act == EXECUTE);
+    let (about, input) = match (started, scheduled(operation, input)) {
+        (Some(workflow), _) => (workflow, input.get("input")),
+        (None, Some(workflow)) => (workflow.to_owned(), input.pointer("/action/input")),
+        (None, None) => (operation.id(), Some(input)),
+    };
+    let namespace = operation.namespace.as_ref().map(Namespace::as_str);
+    json!({
+        "caller": {
+            "name": &*asking.caller.identity,
+            "address": asking.caller.address.map(|address| address.to_string()),
+            "claims": claims,
+        },
+        "channel": asking.channel.to_string(),
+        "operation": about,
+        "namespace": namespace.or_else(|| input.and_then(|input| input.get("namespace")?.as_str())),
+        "input": input,
+        "time": {
+            "unix": seconds,
+            "hour": seconds.div_euclid(3_600).rem_euclid(24),
+            // 1970-01-01 was a Thursday; Monday is 1.
+            "weekday": (seconds.div_euclid(86_400) + 3).rem_euclid(7) + 1,
+        },
+    })
+}
+
+fn decide(operation: &Operation, input: &mut Json, caller: &Caller) -> Result<Reach, Error> {
     if let Some(namespace) = &operation.namespace {
         let reach = caller.grants.reach(EXECUTE);
         return if reach.sees(namespace, &operation.name) {

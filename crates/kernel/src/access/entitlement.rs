@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::grants::Places;
 use super::pattern::Pattern;
+use crate::Json;
 
 /// Roles and permissions as whoever vouches for a caller names them. Roles that are not there give nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Entitlement {
     pub permissions: Vec<Pattern>,
     /// Where all of it holds.
     pub places: Places,
+    /// What else is said of them, for conditions: the claims of a token.
+    pub attributes: Json,
     /// Who vouches for it, for people who ask why: `key nxk_…`, `token of acme`.
     pub source: Arc<str>,
 }

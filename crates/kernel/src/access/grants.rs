@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use super::condition::Condition;
 use super::pattern::{Act, Pattern};
 use super::reach::Reach;
+use crate::Json;
 use crate::id::Namespace;
 
 /// Namespaces that a grant holds in.
@@ -61,6 +63,8 @@ pub struct Grant {
     pub places: Places,
     /// Where it comes from, for people who ask why: `role clerk`, `key nxk_…`.
     pub source: Arc<str>,
+    /// When, where that is not always.
+    pub condition: Option<Condition>,
 }
 
 impl fmt::Display for Grant {
@@ -70,7 +74,8 @@ impl fmt::Display for Grant {
             let names: Vec<_> = some.iter().map(Namespace::as_str).collect();
             write!(f, " in {}", names.join(", "))?;
         }
-        write!(f, " ({})", self.source)
+        write!(f, " ({})", self.source)?;
+        self.condition.iter().try_for_each(|condition| write!(f, " when {condition}"))
     }
 }
 
@@ -87,15 +92,16 @@ impl Grants {
     /// Everything: for callers in this process, and for everybody while authentication is off.
     pub fn everything(source: &str) -> Grants {
         let everything = Pattern::parse("admin:*").ok();
-        let grant = |pattern| Grant { pattern, places: Places::All, source: source.into() };
+        let grant = |pattern| Grant { pattern, places: Places::All, source: source.into(), condition: None };
         Grants(everything.into_iter().map(grant).collect())
     }
 
     /// Events may be published in one namespace, and nothing else.
     pub fn publishing(namespace: &Namespace, source: &str) -> Grants {
         let pattern = Pattern::parse("event:write").ok();
+        let places = Places::one(namespace.clone());
         let grant =
-            |pattern| Grant { pattern, places: Places::one(namespace.clone()), source: source.into() };
+            |pattern| Grant { pattern, places: places.clone(), source: source.into(), condition: None };
         Grants(pattern.into_iter().map(grant).collect())
     }
 
@@ -123,7 +129,28 @@ impl Grants {
     /// Whether one of them is at least as much as this.
     pub fn cover(&self, grant: &Grant) -> bool {
         let as_wide = |own: &Grant| own.pattern.is_admin() || own.places.cover(&grant.places);
-        self.0.iter().any(|own| own.pattern.covers(&grant.pattern) && as_wide(own))
+        let as_often = |own: &Grant| own.condition.is_none() || own.condition == grant.condition;
+        self.0.iter().any(|own| own.pattern.covers(&grant.pattern) && as_wide(own) && as_often(own))
+    }
+
+    /// Those that hold in a call of which these are the facts. `None` when all of them always do.
+    pub fn holding(&self, facts: impl FnOnce() -> Json) -> Option<Grants> {
+        if self.0.iter().all(|grant| grant.condition.is_none()) {
+            return None;
+        }
+        let facts = facts();
+        let holds = |grant: &&Grant| grant.condition.as_ref().is_none_or(|it| it.holds(&facts));
+        Some(Grants(self.0.iter().filter(holds).cloned().collect()))
+    }
+
+    /// The same grants, only while this holds as well.
+    #[must_use]
+    pub fn when(&self, condition: &Condition) -> Grants {
+        let narrowed = self.0.iter().map(|grant| {
+            let both = grant.condition.as_ref().map_or_else(|| condition.clone(), |own| own.and(condition));
+            Grant { condition: Some(both), ..grant.clone() }
+        });
+        Grants(narrowed.collect())
     }
 
     /// The same grants in these namespaces only. Those for what belongs to no namespace are lost, unless the namespaces
@@ -139,7 +166,7 @@ impl Grants {
                 pattern if pattern.allows_server() => return None,
                 pattern => pattern.clone(),
             };
-            Some(Grant { pattern, places: grant.places.both(places), source: Arc::clone(&grant.source) })
+            Some(Grant { pattern, places: grant.places.both(places), ..grant.clone() })
         });
         Grants(narrowed.collect())
     }

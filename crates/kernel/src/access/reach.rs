@@ -122,6 +122,7 @@ mod tests {
                 some => Places::Only(some.iter().map(|name| namespace(name)).collect()),
             },
             source: "a test".into(),
+            condition: None,
         };
         Grants::new(pairs.iter().map(one).collect())
     }

@@ -35,6 +35,8 @@ pub struct RoleConfig {
     pub permissions: Vec<String>,
     /// Where they hold; in all namespaces of whoever has the role when absent.
     pub namespaces: Option<Vec<String>>,
+    /// When all of that holds, as an expression about the caller and the call; always when absent.
+    pub when: Option<String>,
 }
 
 impl AuthConfig {
@@ -72,6 +74,7 @@ impl RoleConfig {
             inherits: self.inherits.clone(),
             permissions: self.permissions.clone(),
             namespaces: self.namespaces.as_ref().map(named).transpose()?,
+            when: self.when.clone(),
         })
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nexus_gateway::identity::token::{Algorithm, Mapping, Namespaces};
 use nexus_gateway::policy::Roles;
+use nexus_kernel::Json;
 use nexus_kernel::access::{Entitlement, Pattern, Places};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -200,6 +201,7 @@ impl CertificateConfig {
             roles: self.roles.clone(),
             permissions: permissions.map_err(|error| within(&at, &error))?,
             places: places(self.namespaces.as_deref()).map_err(|error| within(&at, &error))?,
+            attributes: Json::Null,
             source: format!("certificate {name}").into(),
         })
     }

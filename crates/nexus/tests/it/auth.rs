@@ -417,3 +417,30 @@ fn every_verb_is_in_the_table_of_what_verbs_need() {
     let known: Vec<&str> = nexus_kernel::access::VERBS.iter().map(|(name, _)| *name).collect();
     assert_eq!(verbs.iter().map(String::as_str).filter(|name| name.contains('.')).collect::<Vec<_>>(), known);
 }
+
+#[test]
+fn a_condition_is_over_every_way_to_start_something() {
+    let project = Project::with(&[("workflows/a.twf", WORKFLOWS)]);
+    let role = "[auth]\nenabled = true\n[auth.roles.small]\npermissions = [\"workflow:Double:execute\", \"schedule:*\"]\n\
+                when = \"operation == 'schedule.list' || input.n < 10\"\n";
+    project.write("nexus.toml", role);
+    let server = project.serve();
+    let small = key(&project, &["--role", "small", "--namespace", "shop"]);
+    for channel in CHANNELS {
+        let mut doors = Doors::served(&project, &server).showing(Shown::Bearer(small.clone()));
+        assert_eq!(outcome(&mut doors, channel), "ok 8", "{channel:?}");
+        let mut doors = Doors::served(&project, &server).showing(Shown::Bearer(small.clone()));
+        let told = doors.input(channel, DOUBLE, br#"{"n":40}"#).err().map(|told| told.code);
+        assert_eq!(told.as_deref(), Some("NX-2016"), "{channel:?}");
+    }
+    let caller = Caller::new(&server, &small);
+    let start = |n: i64| json!({ "workflow": "Double", "workflow_id": format!("w-{n}"), "input": { "n": n } });
+    assert_eq!((caller.code("run.start", &start(4)), caller.code("run.start", &start(40))), ("202".into(), "NX-2016".into()));
+    let schedule = |n: i64| {
+        let action = json!({ "workflow": "Double", "input": { "n": n } });
+        json!({ "schedule_id": format!("s-{n}"), "spec": { "intervals": [{ "every": "1h" }] }, "action": action })
+    };
+    assert_eq!(caller.code("schedule.create", &schedule(40)), "NX-2016");
+    let explained = project.nexus(&["auth", "explain", "role:small", "shop/Double"]).ok().stdout();
+    assert!(explained.starts_with("refused with NX-2016") && explained.contains("when operation =="), "{explained}");
+}

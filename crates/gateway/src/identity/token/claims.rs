@@ -112,7 +112,8 @@ impl Mapping {
         }
         let permissions = self.permissions.iter().flat_map(|at| words(claim(claims, at)));
         let permissions = permissions.filter_map(|text| Pattern::parse(text).ok()).collect();
-        Entitlement { roles, permissions, places: self.places(claims), source }
+        let attributes = Json::Object(claims.clone());
+        Entitlement { roles, permissions, places: self.places(claims), attributes, source }
     }
 
     fn places(&self, claims: &Map<String, Value>) -> Places {
