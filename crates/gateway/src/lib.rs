@@ -4,6 +4,7 @@
 //! [`nexus_kernel::call::CallContext`], hands them to the one [`pipeline::Pipeline`], and turns what comes back into
 //! its own bytes. What is not in the catalogue cannot be called; what is in it can be called through every channel.
 
+pub mod breaker;
 mod channel;
 mod cors;
 mod envelope;
@@ -12,6 +13,7 @@ mod front;
 pub mod guard;
 mod harden;
 pub mod identity;
+pub mod limit;
 pub mod limits;
 pub mod listener;
 mod openapi;

@@ -2,7 +2,9 @@
 
 pub(crate) mod admit;
 pub(crate) mod authorise;
+pub(crate) mod breaker;
 pub(crate) mod faults;
+pub(crate) mod limit;
 pub(crate) mod once;
 pub(crate) mod record;
 pub(crate) mod validate;

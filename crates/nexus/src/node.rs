@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use nexus_engine::version::{Deployed, Deployment, Followed, Ramp};
 use nexus_engine::{Definition, Engine, EngineHandle, Options, Ports, operations};
-use nexus_gateway::identity::{ApiKeys, Explainer};
+use nexus_gateway::breaker::Breakers;
+use nexus_gateway::identity::{ApiKeys, Auth, Explainer};
 use nexus_gateway::policy::LiveRoles;
 use nexus_gateway::subscription::Subscriptions;
 use nexus_gateway::webhook::Inbound;
@@ -36,9 +37,12 @@ use crate::config::Config;
 use crate::contract;
 use crate::disk;
 use crate::identity::{Identity, Wanted};
+use crate::limits::Limits;
 use crate::mcp;
+use crate::namespaces::Namespaces;
 use crate::output::Output;
 use crate::owner;
+use crate::profile::Secret;
 use crate::project::Project;
 use crate::subscriptions::{self, EngineFeed};
 
@@ -107,15 +111,11 @@ impl Node {
         let keys =
             ApiKeys::open(Arc::clone(&kept), Arc::clone(&clock), Arc::clone(&rng), roles.clone()).await?;
         let identity = Identity::new(keys, roles, &project, &clock);
+        let limits = Limits::of(&project, pipeline.catalogue(), (&clock, &*rng))?;
+        let pipeline = served(pipeline, purpose, &limits, &activities);
         let is_guarded = project.config.auth.enabled;
-        let (pipeline, auth) = if purpose == Purpose::Serve && is_guarded {
-            let owner = owner::renew(&project.root, &*rng)?;
-            identity.follow(Wanted::read(&project).await?);
-            let auth = identity.auth(Some(owner.reveal()), &clock);
-            (pipeline.guarded(auth.clone()), auth)
-        } else {
-            (pipeline, identity.auth(None, &clock))
-        };
+        let owner = (purpose == Purpose::Serve && is_guarded).then(|| owner::renew(&project.root, &*rng));
+        let (pipeline, auth) = guarded(pipeline, &identity, &project, owner.transpose()?).await?;
         let explainer = Explainer::new(auth, pipeline.catalogue().downgrade(), is_guarded);
         let feed = Arc::new(EngineFeed(engine.handle()));
         let subscriptions = Subscriptions::new(kept, Arc::clone(&clock), feed);
@@ -142,7 +142,7 @@ impl Node {
             running: None,
             database,
             contracts: Arc::default(),
-            beside: Beside { sessions: sessions.clone(), subscriptions, identity, explainer },
+            beside: Beside { sessions: sessions.clone(), subscriptions, identity, explainer, limits },
             inbound: Inbound::default(),
         };
         if let Some(shelf) = shelf {
@@ -236,6 +236,7 @@ impl Node {
         self.project = project;
         self.deploy(Purpose::Serve, output).await?;
         self.beside.identity.follow(wanted);
+        self.beside.limits.follow(&self.project)?;
         let changes = Changes::between(&before, &self.pipeline.catalogue().snapshot());
         if !changes.is_empty() {
             let told = self.engine.announce(&Namespace::default(), RELOADED, changes.to_json()).await;
@@ -273,6 +274,11 @@ impl Node {
             Box::pin(async move { disk::check(&folder) })
         };
         Check { name: "disk".to_owned(), checking: Arc::new(look) }
+    }
+
+    /// Looks whether calls are held back from anything, for `/health`.
+    pub fn breakers(&self) -> &Breakers {
+        self.beside.limits.breakers()
     }
 
     /// Webhooks that others may send.
@@ -324,6 +330,29 @@ impl Node {
     }
 }
 
+/// A pipeline with what decides who somebody is, which minds that where there is an owner's credential.
+async fn guarded(
+    pipeline: Pipeline,
+    identity: &Identity,
+    project: &Project,
+    owner: Option<Secret>,
+) -> Result<(Pipeline, Auth), Error> {
+    let clock = Arc::clone(pipeline.clock());
+    let Some(owner) = owner else { return Ok((pipeline, identity.auth(None, &clock))) };
+    identity.follow(Wanted::read(project).await?);
+    let auth = identity.auth(Some(owner.reveal()), &clock);
+    Ok((pipeline.guarded(auth.clone()), auth))
+}
+
+/// The pipeline of a server, which minds its limits. Who calls without one is limited by nothing.
+fn served(pipeline: Pipeline, purpose: Purpose, limits: &Limits, activities: &ScriptActivities) -> Pipeline {
+    if purpose != Purpose::Serve {
+        return pipeline;
+    }
+    activities.mind(limits.breakers().clone());
+    limits.mind(pipeline)
+}
+
 /// What can be called: what the engine brings along, and the verbs of sessions and subscriptions.
 fn all_operations(
     engine: &EngineHandle,
@@ -335,6 +364,8 @@ fn all_operations(
     all.extend(beside.subscriptions.operations());
     all.extend(beside.identity.keys.operations());
     all.extend(beside.explainer.operations());
+    all.extend(beside.limits.breakers().operations());
+    all.extend(Namespaces::new(engine.clone(), beside.limits.clone()).operations());
     Ok(all)
 }
 
@@ -345,6 +376,7 @@ struct Beside {
     subscriptions: Subscriptions,
     identity: Identity,
     explainer: Explainer,
+    limits: Limits,
 }
 
 /// A store, for its several users.
