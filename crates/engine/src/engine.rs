@@ -35,6 +35,7 @@ use crate::input::{Input, Reply, Start};
 use crate::namespaces::{Namespaces, Settings};
 use crate::playback;
 use crate::queue::settings::QueueSettings;
+use crate::quota::Opening;
 use crate::record::StartOptions;
 use crate::recovery;
 use crate::shard::{Mail, Message, Outcome, Router, Shard, Shared};
@@ -236,7 +237,7 @@ impl EngineHandle {
     /// Starts a run. It is durable when this returns.
     pub async fn start(&self, request: StartRequest) -> Result<Started, Error> {
         let (key, start) = self.start_input(request)?;
-        let _admitted = self.admitted().await?;
+        let _admitted = self.admitted(&key.namespace).await?;
         let (message, reply) = Message::ask(key.clone(), Input::Start(Box::new(start)));
         let (message, end) = message.watched();
         self.shared.router.send(message);
@@ -277,9 +278,10 @@ impl EngineHandle {
         }
     }
 
-    /// A place among the starts that wait for their commit.
-    async fn admitted(&self) -> Result<SemaphorePermit<'_>, Error> {
-        self.admission.acquire().await.map_err(|_| stopping())
+    /// A place among the starts that wait for their commit, and one among the open runs of the namespace.
+    async fn admitted(&self, namespace: &Namespace) -> Result<(SemaphorePermit<'_>, Option<Opening>), Error> {
+        let permit = self.admission.acquire().await.map_err(|_| stopping())?;
+        Ok((permit, self.room(namespace).await?))
     }
 
     /// An id for work that its caller has not named: the same for the same idempotency key.
@@ -343,6 +345,9 @@ impl EngineHandle {
 
     /// Puts what a project declares for its namespaces into force.
     pub fn configure(&self, settings: Settings) {
+        let caps = settings.namespaces.iter();
+        let caps = caps.filter_map(|(name, own)| Some((name.clone(), own.activities_max?))).collect();
+        self.shared.workers.slots().cap(caps);
         self.shared.namespaces.configure(settings);
     }
 

@@ -40,6 +40,7 @@ mod failures;
 mod interpret;
 mod playback;
 mod query;
+mod quota;
 mod recovery;
 mod retention;
 mod slots;

@@ -13,6 +13,8 @@ use nexus_kernel::visibility::value::check_limits;
 use nexus_kernel::visibility::{AttributeType, AttributeValue, Attributes, Schema};
 use tokio::sync::Notify;
 
+use crate::quota::Openings;
+
 /// The attribute under which a run says what is wrong with it, so that such runs can be searched for.
 pub(crate) const PROBLEMS: &str = "TemporalReportedProblems";
 
@@ -25,6 +27,10 @@ pub struct NamespaceSettings {
     pub retention: Option<Duration>,
     /// Which events are kept.
     pub events: EventKeep,
+    /// How many of its runs may be open.
+    pub runs_max: Option<u64>,
+    /// How many attempts of its activities may run at the same time.
+    pub activities_max: Option<usize>,
 }
 
 /// Which events of a namespace are kept.
@@ -68,6 +74,7 @@ impl Settings {
 pub(crate) struct Namespaces {
     inner: Arc<RwLock<Inner>>,
     configured: Arc<Notify>,
+    openings: Openings,
 }
 
 #[derive(Debug, Default)]
@@ -96,7 +103,7 @@ impl Namespaces {
         for (namespace, name, kind) in store.attribute_types().await? {
             inner.used.entry(namespace).or_default().insert(name, kind);
         }
-        Ok(Namespaces { inner: Arc::new(RwLock::new(inner)), configured: Arc::default() })
+        Ok(Namespaces { inner: Arc::new(RwLock::new(inner)), ..Namespaces::default() })
     }
 
     /// Puts other settings into force.
@@ -113,6 +120,16 @@ impl Namespaces {
     /// The settings in force.
     pub(crate) fn settings(&self) -> Settings {
         self.inner.read().unwrap_or_else(PoisonError::into_inner).settings.clone()
+    }
+
+    /// The settings of one namespace.
+    pub(crate) fn settings_of(&self, namespace: &Namespace) -> NamespaceSettings {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).settings.of(namespace).clone()
+    }
+
+    /// Starts that are under way.
+    pub(crate) fn openings(&self) -> &Openings {
+        &self.openings
     }
 
     /// What runs of a namespace can be searched by; without one, what those of any can.

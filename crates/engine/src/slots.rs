@@ -70,6 +70,17 @@ impl Slots {
         self.look();
     }
 
+    /// So many attempts of these namespaces may run at the same time.
+    pub(crate) fn cap(&self, caps: HashMap<Namespace, usize>) {
+        self.state().queues.cap(caps);
+        self.look();
+    }
+
+    /// How many attempts of a namespace run.
+    pub(crate) fn running(&self, namespace: &Namespace) -> usize {
+        self.state().queues.running(namespace)
+    }
+
     /// Another program is in force, which says this of queues.
     pub(crate) fn declare(&self, declared: HashMap<QueueName, Declared>) {
         self.state().queues.declare(declared);

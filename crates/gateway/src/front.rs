@@ -16,6 +16,8 @@ use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use nexus_kernel::BoxFuture;
+use nexus_kernel::address::UNKNOWN;
+use nexus_kernel::allowance::Toll;
 use nexus_kernel::call::{Caller, Proof};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -30,6 +32,7 @@ use crate::etag;
 use crate::guard::Guard;
 use crate::harden::harden;
 use crate::identity::{Credentials, Shown};
+use crate::limit::{self, Entry, Proxies};
 use crate::pipeline::Pipeline;
 use crate::problem::{self, Problem};
 use crate::request_id::RequestId;
@@ -51,6 +54,7 @@ pub(crate) struct Front {
     pub(crate) pipeline: Pipeline,
     pub(crate) router: TowerToHyperService<Router>,
     pub(crate) admitted: Arc<Semaphore>,
+    pub(crate) proxies: Proxies,
     pub(crate) version: HeaderValue,
     /// Where clients reach the server; the name that they call it by when absent.
     pub(crate) url: Option<PublicUrl>,
@@ -128,45 +132,118 @@ impl Front {
         if mcp::is_meant(request.uri().path(), request.headers()) {
             *request.uri_mut() = Uri::from_static("/mcp");
         }
-        match self.identify(&request).await {
-            Ok(caller) => request.extensions_mut().insert(caller),
+        let (sender, toll) = (self.sender(&request), Toll::default());
+        request.extensions_mut().insert(id.clone());
+        request.extensions_mut().insert(toll.clone());
+        let mut response = match self.enter(&request, sender, &toll).await {
+            Ok(caller) => {
+                let is_webhook = first_of(request.uri().path()) == "webhooks";
+                request.extensions_mut().insert(caller);
+                let Ok(response) = self.router.call(request.map(Body::new)).await;
+                if is_webhook { self.judge(response, sender).await } else { response }
+            }
             Err(error) => {
                 if let Some(log) = self.pipeline.audit() {
-                    let peer = request.extensions().get::<Peer>().and_then(|peer| peer.address);
-                    audit::turned_away(log, peer, id.as_str(), &error);
+                    audit::turned_away(log, sender, id.as_str(), &error);
                 }
-                return Problem::from(error).into_response();
+                Problem::from(error).into_response()
             }
         };
-        request.extensions_mut().insert(id.clone());
-        let Ok(response) = self.router.call(request.map(Body::new)).await;
+        limit::tell(response.headers_mut(), toll.paid().unwrap_or_default(), self.pipeline.clock().now());
         response
     }
 }
 
 impl Front {
-    /// Who sent a request. Whoever shows nothing gets no further than what is open to everybody.
-    async fn identify(&self, request: &Request<Incoming>) -> Result<Caller, Error> {
-        let peer = request.extensions().get::<Peer>();
-        let address = peer.and_then(|peer| peer.address);
-        let Some(auth) = self.pipeline.auth() else { return Ok(Caller::local().at(address)) };
-        // A request of which nobody knows where it comes from is nobody's, least of all the owner's.
-        let is_owner = peer.is_some_and(|peer| peer.address.is_none());
-        let certified = peer.map(|peer| Arc::clone(&peer.certified)).unwrap_or_default();
-        let shown = Shown::of(request.headers())?;
-        let caller = auth.identify(&Credentials { shown, is_owner, address, certified }).await?;
-        if caller.proof == Proof::Nothing && !is_open(request.uri().path()) {
-            return Err(unauthenticated());
+    /// The address that a request comes from, where it came over the network.
+    fn sender(&self, request: &Request<Incoming>) -> Option<IpAddr> {
+        match request.extensions().get::<Peer>() {
+            Some(peer) => peer.address.map(|address| self.proxies.client(address, request.headers())),
+            None => Some(UNKNOWN),
+        }
+    }
+
+    /// Who sent a request, once it may come in from where it comes and does not come too early.
+    async fn enter(
+        &self,
+        request: &Request<Incoming>,
+        sender: Option<IpAddr>,
+        toll: &Toll,
+    ) -> Result<Caller, Error> {
+        if !self.pipeline.borders().let_in(sender) {
+            return Err(Error::new(&code::ADDRESS_REFUSED, "requests from this address are not taken")
+                .help("whoever runs the server says in allow_addresses where callers may be"));
+        }
+        let caller = match self.identify(request, sender).await {
+            Err(error) if error.code() == &code::CREDENTIAL_INVALID => {
+                return Err(self.failed(error, sender).await);
+            }
+            found => found?,
+        };
+        if caller.proof == Proof::Nothing {
+            self.knock(request.uri().path(), sender, toll).await?;
+            if !is_open(request.uri().path()) {
+                return Err(unauthenticated());
+            }
         }
         Ok(caller)
     }
+
+    /// Who sent a request. Whoever shows nothing is nobody.
+    async fn identify(&self, request: &Request<Incoming>, sender: Option<IpAddr>) -> Result<Caller, Error> {
+        let peer = request.extensions().get::<Peer>();
+        let Some(auth) = self.pipeline.auth() else { return Ok(Caller::local().at(sender)) };
+        // A request of which nobody knows where it comes from is nobody's, least of all the owner's. The owner is known by
+        // the connection itself, whatever a proxy says.
+        let is_owner = peer.is_some_and(|peer| peer.address.is_none());
+        let certified = peer.map(|peer| Arc::clone(&peer.certified)).unwrap_or_default();
+        let peer = peer.and_then(|peer| peer.address);
+        let shown = Shown::of(request.headers())?;
+        // What is looked up in memory is looked up all the same: a right key is not kept out by those who show wrong ones.
+        let costs_work = !shown.is_cheap();
+        if let (Some(limiter), Some(sender), true) = (self.pipeline.limiter(), sender, costs_work) {
+            limiter.check_failures(sender).await?;
+        }
+        auth.identify(&Credentials { shown, is_owner, peer, address: sender, certified }).await
+    }
+
+    /// Counts a request that shows nothing. Probes are not counted: whoever balances the load would take the server for
+    /// dead. Webhooks have proofs of their own.
+    async fn knock(&self, path: &str, sender: Option<IpAddr>, toll: &Toll) -> Result<(), Error> {
+        let is_free = matches!(first_of(path), "health" | "healthz" | "readyz" | "startup" | "webhooks");
+        let (Some(limiter), Some(sender), false) = (self.pipeline.limiter(), sender, is_free) else {
+            return Ok(());
+        };
+        let Entry { allowances, outcome } = limiter.knock(sender).await;
+        toll.pay(allowances);
+        outcome
+    }
+
+    /// What somebody is told who has shown a wrong credential: what is wrong, or that there were too many.
+    async fn failed(&self, error: Error, sender: Option<IpAddr>) -> Error {
+        let (Some(limiter), Some(sender)) = (self.pipeline.limiter(), sender) else { return error };
+        limiter.failed(sender).await.err().unwrap_or(error)
+    }
+
+    /// Counts the wrong signature of a webhook like a wrong credential.
+    async fn judge(&self, response: Response, sender: Option<IpAddr>) -> Response {
+        let problem = response.extensions().get::<Problem>();
+        match problem.map(Problem::error).filter(|error| error.code() == &code::SIGNATURE_INVALID) {
+            Some(error) => Problem::from(self.failed(error.clone(), sender).await).into_response(),
+            None => response,
+        }
+    }
+}
+
+/// The first part of a path.
+fn first_of(path: &str) -> &str {
+    path.trim_start_matches('/').split('/').next().unwrap_or_default()
 }
 
 /// Whether a path says nothing about anybody's work, or checks a proof of its own. All others are closed.
 fn is_open(path: &str) -> bool {
-    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
     matches!(
-        first,
+        first_of(path),
         "" | "health" | "healthz" | "readyz" | "startup" | "docs" | "errors" | "webhooks" | ".well-known"
     )
 }

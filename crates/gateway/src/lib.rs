@@ -5,6 +5,7 @@
 //! its own bytes. What is not in the catalogue cannot be called; what is in it can be called through every channel.
 
 pub mod audit;
+pub mod breaker;
 mod channel;
 mod cors;
 mod envelope;
@@ -13,6 +14,7 @@ mod front;
 pub mod guard;
 mod harden;
 pub mod identity;
+pub mod limit;
 pub mod limits;
 pub mod listener;
 mod openapi;

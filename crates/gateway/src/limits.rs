@@ -204,6 +204,22 @@ pub const TOKENS_KEPT_MAX: usize = 20_000;
 /// Most API keys of a server, revoked ones among them.
 pub const KEYS_MAX: usize = 10_000;
 
+/// Shards of the table of each kind of limit, with a lock each.
+pub const LIMIT_SHARDS: usize = 80;
+
+/// Most entries of such a shard: what a table of 16,384 slots holds before it doubles. All shards of a kind together hold
+/// 1,146,880 callers.
+pub const LIMIT_ENTRIES_PER_SHARD_MAX: usize = 14_336;
+
+/// How long a full shard is not searched for entries at rest again, in microseconds.
+pub const LIMIT_SWEEP_MICROS: i64 = 250_000;
+
+/// Wrong credentials that one address may show in a minute, unless the project says otherwise.
+pub const FAILED_AUTH_PER_MINUTE_DEFAULT: u32 = 60;
+
+/// Most circuit breakers that are remembered. What would be one more is called as if it had none.
+pub const BREAKERS_MAX: usize = 10_000;
+
 /// Most lines of the audit log that wait to be written; further ones are counted instead.
 pub const AUDIT_QUEUE_LINES_MAX: usize = 8_192;
 
@@ -265,6 +281,17 @@ pub const ALL: &[Limit] = &[
     ("session_depth", SESSION_DEPTH_MAX as u64, "a state that is nested deeper is refused"),
     ("sessions", SESSIONS_PER_CALLER_MAX as u64, "further sessions of one principal are refused"),
     ("session_ttl_seconds", SESSION_TTL_SECONDS_MAX, "a longer time to live is refused"),
+    (
+        "limit_entries",
+        (LIMIT_SHARDS * LIMIT_ENTRIES_PER_SHARD_MAX) as u64,
+        "further callers share one allowance until others have rested",
+    ),
+    (
+        "failed_auth_per_minute",
+        FAILED_AUTH_PER_MINUTE_DEFAULT as u64,
+        "further wrong credentials of an address are refused unseen, unless [limits] says otherwise",
+    ),
+    ("breakers", BREAKERS_MAX as u64, "what would have one more circuit breaker is called without"),
     ("api_keys", KEYS_MAX as u64, "further API keys are not made"),
     ("sockets", SOCKETS_MAX as u64, "further WebSockets are closed with 4013"),
     (

@@ -1,5 +1,5 @@
-//! The request path, as a list one can read aloud: identify → find → authorise → admit → validate → join → audit →
-//! once → execute → record.
+//! The request path, as a list one can read aloud: identify → find → authorise → limit → break → admit → validate →
+//! join → audit → once → execute → record.
 //!
 //! Every channel and every embedded caller comes through [`Pipeline::call`]. A channel differs in how it spells a
 //! request and an answer, never in what is checked or done.
@@ -19,12 +19,17 @@ use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::rng::SharedRng;
 
 use crate::audit::AuditLog;
+use crate::breaker::{Breakers, Pass};
 use crate::identity::Auth;
+use crate::limit::{Limiter, Seat};
+use crate::policy::Borders;
 use crate::request_id::RequestIds;
 use crate::session::{self, Sessions};
 use crate::stage::admit;
 use crate::stage::audit::Witness;
 use crate::stage::authorise::{self, Asking};
+use crate::stage::breaker;
+use crate::stage::limit;
 use crate::stage::once::{Keys, Turn};
 use crate::stage::record::Record;
 use crate::stage::validate::Validators;
@@ -58,6 +63,9 @@ pub struct Pipeline {
     sessions: Option<Sessions>,
     auth: Option<Auth>,
     audit: Option<AuditLog>,
+    limiter: Option<Limiter>,
+    breakers: Option<Breakers>,
+    borders: Borders,
     secret: Arc<[u8; 32]>,
 }
 
@@ -78,6 +86,9 @@ impl Pipeline {
             sessions: None,
             auth: None,
             audit: None,
+            limiter: None,
+            breakers: None,
+            borders: Borders::default(),
             secret,
         }
     }
@@ -108,6 +119,36 @@ impl Pipeline {
         self.audit.as_ref()
     }
 
+    /// The same pipeline, which minds how often somebody calls.
+    pub fn limited(self, limiter: Limiter) -> Pipeline {
+        Pipeline { limiter: Some(limiter), ..self }
+    }
+
+    /// The same pipeline, which calls nothing for a while that has failed too often.
+    pub fn breaking(self, breakers: Breakers) -> Pipeline {
+        Pipeline { breakers: Some(breakers), ..self }
+    }
+
+    /// The same pipeline, which minds where callers are.
+    pub fn bordered(self, borders: Borders) -> Pipeline {
+        Pipeline { borders, ..self }
+    }
+
+    /// What decides whether somebody calls too often, when that matters.
+    pub(crate) fn limiter(&self) -> Option<&Limiter> {
+        self.limiter.as_ref()
+    }
+
+    /// What is left alone for a while because it fails, when that matters.
+    pub fn breakers(&self) -> Option<&Breakers> {
+        self.breakers.as_ref()
+    }
+
+    /// Where callers may be.
+    pub(crate) fn borders(&self) -> &Borders {
+        &self.borders
+    }
+
     /// What decides who somebody is, when that matters.
     pub fn auth(&self) -> Option<&Auth> {
         self.auth.as_ref()
@@ -115,9 +156,11 @@ impl Pipeline {
 
     /// The operations that a caller may know of.
     pub fn seen_by(&self, caller: &Caller) -> Arc<Vec<Arc<Operation>>> {
-        match &self.auth {
-            None => self.catalogue.snapshot(),
-            Some(_) => authorise::seen(&self.catalogue.snapshot(), caller),
+        let snapshot = self.catalogue.snapshot();
+        match self.narrowed(caller) {
+            Some(caller) => authorise::seen(&snapshot, &caller),
+            None if self.auth.is_some() => authorise::seen(&snapshot, caller),
+            None => snapshot,
         }
     }
 
@@ -172,22 +215,87 @@ impl Pipeline {
         witness: &mut Witness,
     ) -> Result<Answer, Error> {
         context.caller = self.identify(context.caller)?;
-        let operation = self.find(target, &context.caller)?;
-        let asking = Asking { caller: &context.caller, channel: context.channel, now: self.clock.now() };
-        context.reach = authorise::authorise(&operation, &mut input, asking)
-            .map_err(|error| self.hidden(&operation, &input, &context.caller).unwrap_or(error))?;
+        let found = self.find_allowed(target, &mut input, &mut context);
+        // Whoever asks for what is not there, or not for them, is counted as well.
+        let _seats = self.limit(found.as_deref().ok(), &input, &context).await?;
+        let operation = found?;
+        let Some(pass) = self.pass(&operation, &input)? else {
+            return self.perform(&operation, input, context, witness).await;
+        };
+        let result = self.perform(&operation, input, context, witness).await;
+        let outcome = breaker::outcome(&result, pass.counted);
+        pass.report(outcome);
+        result
+    }
+
+    /// Carries out a call that may be, as far as its input is right and it was not carried out before.
+    async fn perform(
+        &self,
+        operation: &Arc<Operation>,
+        input: Json,
+        mut context: CallContext,
+        witness: &mut Witness,
+    ) -> Result<Answer, Error> {
         context.on_disconnect.get_or_insert(operation.contract.on_disconnect);
         admit::payload(&input, operation.input_bytes_max)?;
-        self.validators.check(&operation, &input)?;
+        self.validators.check(operation, &input)?;
         context.idempotency_key = context.idempotency_key.map(|key| context.caller.own(&key));
         let context = self.join(context).await?;
-        witness.begins(&operation, &input, &context, &self.catalogue).await?;
-        let Some(keys) = &self.keys else { return execute(&operation, input, context).await };
-        match keys.claim(&operation, &input, &context).await? {
-            Turn::Free => execute(&operation, input, context).await,
-            Turn::Ours(claim) => keys.finish(claim, execute(&operation, input, context).await).await,
+        witness.begins(operation, &input, &context, &self.catalogue).await?;
+        let Some(keys) = &self.keys else { return execute(operation, input, context).await };
+        match keys.claim(operation, &input, &context).await? {
+            Turn::Free => execute(operation, input, context).await,
+            Turn::Ours(claim) => keys.finish(claim, execute(operation, input, context).await).await,
             Turn::Done(answer) => Ok(*answer),
         }
+    }
+
+    /// The operation that a target names, once it is sure that the caller may have it done.
+    fn find_allowed(
+        &self,
+        target: Target<'_>,
+        input: &mut Json,
+        context: &mut CallContext,
+    ) -> Result<Arc<Operation>, Error> {
+        let operation = self.find(target, &context.caller)?;
+        let asking = Asking { caller: &context.caller, channel: context.channel, now: self.clock.now() };
+        context.reach = authorise::authorise(&operation, input, asking)
+            .map_err(|error| self.hidden(&operation, input, &context.caller).unwrap_or(error))?;
+        Ok(operation)
+    }
+
+    /// Counts a call, where calls are limited. The places it takes are to be held until it has ended.
+    async fn limit(
+        &self,
+        operation: Option<&Operation>,
+        input: &Json,
+        context: &CallContext,
+    ) -> Result<Vec<Seat>, Error> {
+        let counted = self.limiter.as_ref().filter(|limiter| limit::is_counted(limiter, context));
+        let Some(limiter) = counted else { return Ok(Vec::new()) };
+        let mut subject = limit::of_caller(&context.caller, self.auth.is_some());
+        if let Some(operation) = operation {
+            let started = self.started(operation, input);
+            subject = limit::of_call(subject, operation, input, started.as_deref());
+        }
+        limit::admit(limiter, &subject, context).await
+    }
+
+    /// The workflow that a verb is to start.
+    fn started(&self, operation: &Operation, input: &Json) -> Option<Arc<Operation>> {
+        let name = limit::started(operation, input)?;
+        self.find_workflow(&name, &Reach::everything()).ok()
+    }
+
+    /// Passes the breaker of the workflow that is called, or that a verb is to start; nothing where there is none.
+    fn pass(&self, operation: &Operation, input: &Json) -> Result<Option<Pass>, Error> {
+        let Some(breakers) = self.breakers.as_ref().filter(|breakers| breakers.mind_workflows()) else {
+            return Ok(None);
+        };
+        if operation.is_workflow() {
+            return breaker::admit(breakers, operation);
+        }
+        self.started(operation, input).map_or(Ok(None), |workflow| breaker::admit(breakers, &workflow))
     }
 
     /// One more page of what a call has begun to follow. It minds who asks as every call does - keys are revoked while
@@ -216,10 +324,16 @@ impl Pipeline {
     /// Says who calls: whoever the channel found out, if that still holds. While authentication is off it is somebody on
     /// this machine, whatever a channel believes.
     fn identify(&self, caller: Caller) -> Result<Caller, Error> {
-        match &self.auth {
-            None => Ok(Caller::local().at(caller.address)),
-            Some(auth) => auth.confirm(caller),
-        }
+        let caller = match &self.auth {
+            None => Caller::local().at(caller.address),
+            Some(auth) => auth.confirm(caller)?,
+        };
+        Ok(self.narrowed(&caller).unwrap_or(caller))
+    }
+
+    /// The same caller without the namespaces that are closed to where they are. Nothing when none is.
+    fn narrowed(&self, caller: &Caller) -> Option<Caller> {
+        self.borders.narrow(caller, &self.catalogue)
     }
 
     /// The operation that a target names now, among those that the caller may know of.
@@ -239,9 +353,10 @@ impl Pipeline {
 
     /// The workflows that a caller may know of.
     fn sight(&self, caller: &Caller) -> Reach {
-        match &self.auth {
+        match self.narrowed(caller) {
+            Some(caller) => authorise::sight(&caller),
+            None if self.auth.is_some() => authorise::sight(caller),
             None => Reach::everything(),
-            Some(_) => authorise::sight(caller),
         }
     }
 

@@ -1,8 +1,10 @@
-//! Policy: roles, and whom they belong to.
+//! Policy: roles, whom they belong to, and where callers may be.
 
+mod borders;
 mod condition;
 mod live;
 mod role;
 
+pub use borders::{Borders, Lists};
 pub use live::LiveRoles;
 pub use role::{RoleSpec, Roles};

@@ -1,5 +1,7 @@
 //! Problems: the only place where an [`Error`] becomes an HTTP answer, as RFC 9457 problem details.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -88,8 +90,9 @@ fn write(response: &mut Response, problem: &Problem, id: &RequestId) {
     // The router has measured the empty body.
     headers.remove(header::CONTENT_LENGTH);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-    if problem.status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    let usual = || (problem.status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
+    if let Some(seconds) = problem.error.retry_seconds().or_else(usual) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     *response.body_mut() = Body::from(body);
 }
@@ -132,6 +135,9 @@ pub fn details(error: &Error, status: u16, request_id: &str) -> Map<String, Json
         // A failure holds plain data, which always has a JSON form.
         members.insert("failure".into(), serde_json::to_value(failure).unwrap_or_default());
     }
+    if let Some(seconds) = error.retry_seconds() {
+        members.insert("retry_after".into(), seconds.into());
+    }
     members.insert("request_id".into(), request_id.into());
     members
 }
@@ -153,6 +159,9 @@ pub fn read(details: &Json) -> Option<Error> {
     if let Some(failure) = details.get("failure").and_then(|f| serde_json::from_value(f.clone()).ok()) {
         error = error.failure(failure);
     }
+    if let Some(seconds) = details.get("retry_after").and_then(Json::as_u64) {
+        error = error.retry_after(Duration::from_secs(seconds));
+    }
     Some(error)
 }
 
@@ -168,6 +177,7 @@ mod tests {
             .help("`nexus run history run_0688ab1tdpv3h9m5x7cq2wnk4e` shows what happened")
             .fault("/amount", "is required")
             .failure(failure.caused_by(cause))
+            .retry_after(Duration::from_secs(7))
             .run(RunId::parse("run_0688ab1tdpv3h9m5x7cq2wnk4e").unwrap())
     }
 
@@ -199,6 +209,7 @@ mod tests {
               "non_retryable": true
             }
           },
+          "retry_after": 7,
           "request_id": "req_1"
         }
         "#);

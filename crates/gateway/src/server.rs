@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tower_http::compression::Compression;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
+use crate::breaker::Breakers;
 use crate::channel::mcp::content::McpShelf;
 use crate::channel::mcp::{McpServer, http as mcp};
 use crate::channel::rest::custom::Routes;
@@ -29,6 +30,7 @@ use crate::channel::rest::{self, Rest};
 use crate::channel::socket::Sockets;
 use crate::front::{Front, FrontService, Peer};
 use crate::guard::Guard;
+use crate::limit::Proxies;
 use crate::limits::{
     ACCEPT_RETRY_MILLIS, BODY_SECONDS_MAX, COMPRESSED_BYTES_MIN, CONNECTIONS_MAX, DRAIN_SECONDS_MAX,
     HEADER_BYTES_MAX, HEADER_SECONDS_MAX, REQUESTS_MAX, SOCKETS_MAX, STREAMS_MAX,
@@ -54,6 +56,8 @@ pub struct Options {
     requests_max: usize,
     sockets_max: usize,
     inbound: Inbound,
+    proxies: Proxies,
+    breakers: Option<Breakers>,
 }
 
 impl Options {
@@ -75,6 +79,8 @@ impl Options {
             requests_max: REQUESTS_MAX,
             sockets_max: SOCKETS_MAX,
             inbound: Inbound::default(),
+            proxies: Proxies::default(),
+            breakers: None,
         }
     }
 
@@ -87,6 +93,16 @@ impl Options {
     /// Webhooks that others may send.
     pub fn inbound(self, inbound: Inbound) -> Options {
         Options { inbound, ..self }
+    }
+
+    /// Circuit breakers that `/health` tells of.
+    pub fn breakers(self, breakers: Breakers) -> Options {
+        Options { breakers: Some(breakers), ..self }
+    }
+
+    /// Proxies that are believed about where requests come from.
+    pub fn proxies(self, proxies: Proxies) -> Options {
+        Options { proxies, ..self }
     }
 
     /// How many requests may be at hand at a time; further ones are refused.
@@ -184,6 +200,7 @@ impl Gateway {
             pages,
             routes: Routes::default(),
             sockets: sockets.clone(),
+            breakers: options.breakers,
             inbound: options.inbound,
         })
         .merge(mcp);
@@ -199,6 +216,7 @@ impl Gateway {
                 pipeline: pipeline.clone(),
                 router: TowerToHyperService::new(router.clone()),
                 admitted: Arc::clone(&admitted),
+                proxies: options.proxies.clone(),
                 version: told.clone(),
                 url: options.url.as_deref().map(|url| PublicUrl(url.trim_end_matches('/').into())),
                 is_encrypted: listener.is_encrypted(),

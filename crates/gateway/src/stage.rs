@@ -3,7 +3,9 @@
 pub(crate) mod admit;
 pub(crate) mod audit;
 pub(crate) mod authorise;
+pub(crate) mod breaker;
 pub(crate) mod faults;
+pub(crate) mod limit;
 pub(crate) mod once;
 pub(crate) mod record;
 pub(crate) mod validate;

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::Json;
 use crate::access::{Entitled, Grants, Reach};
+use crate::allowance::Toll;
 use crate::code;
 use crate::error::Error;
 use crate::failure::Failure;
@@ -177,6 +178,8 @@ pub struct CallContext {
     pub idempotency_key: Option<String>,
     /// Where the operation notes the run that it has started, for whoever cannot wait for the answer.
     pub started: RunNote,
+    /// Whether the request that the call belongs to was counted already, and how its caller stands.
+    pub toll: Toll,
 }
 
 impl CallContext {
@@ -194,6 +197,7 @@ impl CallContext {
             session_namespace: None,
             idempotency_key: None,
             started: RunNote::default(),
+            toll: Toll::default(),
         }
     }
 

@@ -67,6 +67,8 @@ codes! {
     PERMISSION_INVALID = "NX-1201", "a permission cannot be read", 422, Usage;
     /// Roles do not make sense.
     ROLE_INVALID = "NX-1202", "a role is wrong", 422, Usage;
+    /// A limit in `nexus.toml` is none.
+    LIMIT_INVALID = "NX-1203", "a limit cannot be read", 422, Usage;
     /// `[audit]` makes no sense.
     AUDIT_INVALID = "NX-1204", "the audit log is configured wrongly", 422, Usage;
     /// Input does not fit the schema.
@@ -143,6 +145,18 @@ codes! {
     QUEUE_UNKNOWN = "NX-2061", "there is no such task queue", 404, NotFound;
     /// Too many batches are not over.
     BATCHES_FULL = "NX-2062", "too many batches are not over", 429, Unavailable;
+    /// Somebody calls more often than they may.
+    RATE_LIMITED = "NX-2071", "too many requests", 429, Unavailable;
+    /// Somebody has more calls under way than they may.
+    CONCURRENCY_LIMITED = "NX-2072", "too many calls at a time", 429, Unavailable;
+    /// A namespace has as many runs as it may.
+    QUOTA_REACHED = "NX-2073", "a quota of the namespace is used up", 429, Unavailable;
+    /// What is called has failed too often lately.
+    BREAKER_OPEN = "NX-2075", "the operation is taking a rest", 503, Unavailable;
+    /// A server or a key takes requests from some addresses only.
+    ADDRESS_REFUSED = "NX-2076", "requests from this address are not taken", 403, Auth;
+    /// An address has shown too many wrong credentials.
+    AUTH_LIMITED = "NX-2077", "too many wrong credentials", 429, Unavailable;
     /// A line of the audit log could not be made durable, and the call has to leave one.
     AUDIT_FAILED = "NX-2081", "the audit log cannot be written", 503, Unavailable;
     /// The audit log is not as it was written.

@@ -1,6 +1,7 @@
 //! The one error type that crosses parts: a code with a page, a message, a place, a suggestion.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::code::{self, Exit};
 use crate::failure::Failure;
@@ -42,13 +43,23 @@ struct Parts {
     faults: Vec<Fault>,
     failure: Option<Failure>,
     run: Option<RunId>,
+    retry_after: Option<Duration>,
 }
 
 impl Error {
     /// An error; messages are lower-case without a full stop.
     pub fn new(code: &'static Code, message: impl Into<String>) -> Error {
         let message = bounded(message.into());
-        Error(Box::new(Parts { code, message, help: None, faults: Vec::new(), failure: None, run: None }))
+        let parts = Parts {
+            code,
+            message,
+            help: None,
+            faults: Vec::new(),
+            failure: None,
+            run: None,
+            retry_after: None,
+        };
+        Error(Box::new(parts))
     }
 
     /// A fault of ours: something that the code around it rules out.
@@ -80,6 +91,12 @@ impl Error {
         self
     }
 
+    /// Adds how long to wait before it is worth trying again.
+    pub fn retry_after(mut self, wait: Duration) -> Error {
+        self.0.retry_after = Some(wait);
+        self
+    }
+
     /// Its code.
     pub fn code(&self) -> &'static Code {
         self.0.code
@@ -103,6 +120,11 @@ impl Error {
     /// The failure of the work, when the work failed.
     pub fn failure_ref(&self) -> Option<&Failure> {
         self.0.failure.as_ref()
+    }
+
+    /// How long to wait before it is worth trying again, in whole seconds: rounded up, so that nobody comes too early.
+    pub fn retry_seconds(&self) -> Option<u64> {
+        self.0.retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
     }
 
     /// The run it is about.
@@ -161,5 +183,14 @@ mod tests {
             );
         }
         assert_eq!(Error::new(&code::INPUT_INVALID, "short").message(), "short");
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up_to_seconds() {
+        let after = |wait| Error::new(&code::OVERLOADED, "busy").retry_after(wait).retry_seconds();
+        assert_eq!(after(Duration::from_micros(1)), Some(1));
+        assert_eq!(after(Duration::from_secs(2)), Some(2));
+        assert_eq!(after(Duration::from_millis(2_001)), Some(3));
+        assert_eq!(Error::new(&code::OVERLOADED, "busy").retry_seconds(), None);
     }
 }

@@ -7,6 +7,8 @@
 
 pub mod access;
 pub mod activity;
+pub mod address;
+pub mod allowance;
 pub mod call;
 pub mod catalogue;
 pub mod code;

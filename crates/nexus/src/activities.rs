@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use nexus_engine::EngineHandle;
 use nexus_gateway::Pipeline;
+use nexus_gateway::breaker::Breakers;
 use nexus_kernel::activity::{ActivityTask, Completion};
 use nexus_kernel::code;
 use nexus_kernel::doer::Doer;
@@ -149,6 +150,7 @@ pub struct ScriptActivities {
     standing: Arc<Standing>,
     runs: Runs,
     shelf: OnceLock<Shelf>,
+    breakers: OnceLock<Breakers>,
 }
 
 impl ScriptActivities {
@@ -160,7 +162,13 @@ impl ScriptActivities {
             standing: Arc::default(),
             runs: Runs::default(),
             shelf: OnceLock::new(),
+            breakers: OnceLock::new(),
         }
+    }
+
+    /// Leaves hosts alone that fail, from now on.
+    pub(crate) fn mind(&self, breakers: Breakers) {
+        let _ = self.breakers.set(breakers); // a node has these
     }
 
     /// Keeps functions that wait for long beyond this process, from now on.
@@ -280,7 +288,8 @@ impl Activities for ScriptActivities {
         let generation = self.standing.generation();
         let bindings = self.bindings();
         if let Some(other) = bindings.others.get(&task.activity) {
-            return other.execute(task, progress, Arc::clone(&self.clock));
+            let breakers = self.breakers.get().cloned();
+            return other.execute(task, progress, (Arc::clone(&self.clock), breakers));
         }
         let Some(function) = bindings.functions.get(&task.activity) else {
             let message = format!("nobody implements activity {}", task.activity);
@@ -317,13 +326,15 @@ impl Other {
         &self,
         mut task: ActivityTask,
         progress: SharedProgress,
-        clock: SharedClock,
+        (clock, breakers): (SharedClock, Option<Breakers>),
     ) -> BoxFuture<'static, Result<Completion, Failure>> {
         let parameters = task.parameters.take();
         let parameters = parameters.as_deref().unwrap_or(&self.parameters);
         let input = argument(parameters, std::mem::take(&mut task.input));
         match self.executor.clone() {
-            Executor::Http(http) => Box::pin(async move { http.execute(task, input, &clock).await }),
+            Executor::Http(http) => {
+                Box::pin(async move { http.execute(task, input, (&clock, breakers.as_ref())).await })
+            }
             Executor::Process(process) => {
                 Box::pin(async move { process.execute(task, input, (progress, &clock)).await })
             }

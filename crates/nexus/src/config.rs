@@ -3,11 +3,15 @@
 pub mod activity;
 pub mod audit;
 pub mod auth;
+pub mod breaker;
 pub mod events;
 pub mod http;
 pub mod issuer;
+pub mod limiting;
 pub mod limits;
 pub mod mcp;
+pub mod namespace;
+pub mod rate;
 pub mod sandbox;
 pub mod secret;
 pub mod server;
@@ -25,15 +29,18 @@ use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::suggest;
 use nexus_kernel::time::parse_duration;
-use nexus_kernel::visibility::{AttributeType, Schema};
+use nexus_kernel::visibility::Schema;
 use serde::Deserialize;
 
 use activity::ActivityConfig;
 use audit::AuditConfig;
 use auth::AuthConfig;
+use breaker::BreakerConfig;
 use events::EventsConfig;
 use http::HttpConfig;
+use limiting::LimitingConfig;
 use mcp::McpConfig;
+use namespace::{NamespaceConfig, QuotasConfig};
 use sandbox::SandboxConfig;
 use secret::SecretConfig;
 use server::ServerConfig;
@@ -58,6 +65,10 @@ pub struct Config {
     pub auth: AuthConfig,
     /// What is kept of who called what.
     pub audit: AuditConfig,
+    /// How often.
+    pub limits: LimitingConfig,
+    /// When workflows that fail are left alone for a while; never when absent.
+    pub breaker: Option<BreakerConfig>,
     /// How runs are executed.
     pub engine: EngineConfig,
     /// Which events are kept.
@@ -109,18 +120,6 @@ impl Default for EngineConfig {
     fn default() -> EngineConfig {
         EngineConfig { shards: 1, resident_runs_max: RESIDENT_KEYS_MAX, retention: None }
     }
-}
-
-/// `[namespaces.NAME]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct NamespaceConfig {
-    /// How long its closed runs are kept.
-    pub retention: Option<Retention>,
-    /// Which of its events are kept.
-    pub events: EventsConfig,
-    /// Types of its search attributes, by name.
-    pub search_attributes: BTreeMap<String, AttributeType>,
 }
 
 /// How long closed runs or events are kept: a length of time such as `30d`, or `forever`.
@@ -182,7 +181,9 @@ impl Config {
             let retention = config.retention.or(self.engine.retention).and_then(|it| it.0);
             let search_attributes = config.search_attributes.clone();
             let events = config.events.over(events);
-            settings.namespaces.insert(namespace, NamespaceSettings { search_attributes, retention, events });
+            let QuotasConfig { runs: runs_max, activities: activities_max, .. } = config.quotas;
+            let own = NamespaceSettings { search_attributes, retention, events, runs_max, activities_max };
+            settings.namespaces.insert(namespace, own);
         }
         Ok(settings)
     }
@@ -203,6 +204,10 @@ impl Config {
         config.sandbox.check()?;
         config.secrets.iter().try_for_each(|(name, secret)| secret.check(name))?;
         config.http.ranges()?;
+        config.server.proxies()?;
+        config.borders()?;
+        config.limiting()?;
+        config.breakers()?;
         let secrets: Vec<&str> = config.secrets.keys().map(String::as_str).collect();
         let (on, webhooks, inbound) = (&config.on, &config.webhooks, &config.inbound);
         Sections { on, webhooks, inbound, secrets: &secrets }.check()?;
@@ -233,6 +238,8 @@ fn unknown_key(message: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use nexus_kernel::visibility::AttributeType;
+
     use super::*;
 
     #[test]

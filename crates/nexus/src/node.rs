@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nexus_engine::version::{Deployed, Deployment, Followed, Ramp};
 use nexus_engine::{Definition, Engine, EngineHandle, Options, Ports, operations};
+use nexus_gateway::breaker::Breakers;
 use nexus_gateway::subscription::Subscriptions;
 use nexus_gateway::webhook::Inbound;
 use nexus_gateway::{Check, Keys, McpShelf, Pipeline, Sessions};
@@ -35,7 +36,9 @@ use crate::config::Config;
 use crate::contract;
 use crate::disk;
 use crate::identity::{Identity, Wanted};
+use crate::limits::Limits;
 use crate::mcp;
+use crate::namespaces::Namespaces;
 use crate::output::Output;
 use crate::project::Project;
 use crate::subscriptions::{self, EngineFeed};
@@ -102,6 +105,8 @@ impl Node {
         let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
         let audit = Audit::open(&project, purpose, Arc::clone(&kept), &clock).await?;
         let pipeline = audit.around(pipeline.remembering(keys).with_sessions(sessions.clone()));
+        let limits = Limits::of(&project, pipeline.catalogue(), (&clock, &*rng))?;
+        let pipeline = served(pipeline, purpose, &limits, &activities);
         let identity = Identity::open(&project, &kept, &clock, &rng).await?;
         let pipeline = identity.guard(pipeline, &project, purpose, &*rng).await?;
         let subscriptions =
@@ -128,7 +133,7 @@ impl Node {
             running: None,
             database,
             contracts: Arc::default(),
-            beside: Beside { sessions: sessions.clone(), subscriptions, identity, audit },
+            beside: Beside { sessions: sessions.clone(), subscriptions, identity, audit, limits },
             inbound: Inbound::default(),
         };
         if let Some(shelf) = shelf {
@@ -226,6 +231,7 @@ impl Node {
         self.project = project;
         self.deploy(Purpose::Serve, output).await?;
         self.beside.identity.follow(wanted);
+        self.beside.limits.follow(&self.project)?;
         let changes = Changes::between(&before, &self.pipeline.catalogue().snapshot());
         if !changes.is_empty() {
             let told = self.engine.announce(&Namespace::default(), RELOADED, changes.to_json()).await;
@@ -263,6 +269,11 @@ impl Node {
             Box::pin(async move { disk::check(&folder) })
         };
         Check { name: "disk".to_owned(), checking: Arc::new(look) }
+    }
+
+    /// Looks whether calls are held back from anything, for `/health`.
+    pub fn breakers(&self) -> &Breakers {
+        self.beside.limits.breakers()
     }
 
     /// Webhooks that others may send.
@@ -320,6 +331,15 @@ impl Node {
     }
 }
 
+/// The pipeline of a server, which minds its limits. Who calls without one is limited by nothing.
+fn served(pipeline: Pipeline, purpose: Purpose, limits: &Limits, activities: &ScriptActivities) -> Pipeline {
+    if purpose != Purpose::Serve {
+        return pipeline;
+    }
+    activities.mind(limits.breakers().clone());
+    limits.mind(pipeline)
+}
+
 /// What can be called: what the engine brings along, and the verbs of sessions and subscriptions.
 fn all_operations(
     engine: &EngineHandle,
@@ -331,6 +351,8 @@ fn all_operations(
     all.extend(beside.subscriptions.operations());
     all.extend(beside.identity.operations());
     all.extend(beside.audit.operations());
+    all.extend(beside.limits.breakers().operations());
+    all.extend(Namespaces::new(engine.clone(), beside.limits.clone()).operations());
     Ok(all)
 }
 
@@ -341,6 +363,7 @@ struct Beside {
     subscriptions: Subscriptions,
     identity: Identity,
     audit: Audit,
+    limits: Limits,
 }
 
 /// A store, for its several users.

@@ -2,6 +2,7 @@
 
 pub(crate) mod address;
 pub(crate) mod fetch;
+pub(crate) mod host;
 pub(crate) mod request;
 pub(crate) mod resolve;
 pub(crate) mod response;

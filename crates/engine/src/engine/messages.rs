@@ -167,7 +167,7 @@ impl EngineHandle {
         signal: Signal,
     ) -> Result<(Key, RunId, bool), Error> {
         let (key, start) = self.start_input(request)?;
-        let _admitted = self.admitted().await?;
+        let _admitted = self.admitted(&key.namespace).await?;
         let input = Input::SignalWithStart(Box::new(start), signal);
         match self.shared.router.ask(key.clone(), input).await {
             Some(Reply::Started { run, existing }) => Ok((key, run, !existing)),
@@ -182,7 +182,7 @@ impl EngineHandle {
         update: Update,
     ) -> Result<(Key, Accepted, impl Future<Output = Result<UpdateOutcome, Error>> + use<>), Error> {
         let (key, start) = self.start_input(request)?;
-        let _admitted = self.admitted().await?;
+        let _admitted = self.admitted(&key.namespace).await?;
         let id = update.id.clone();
         let input = Input::UpdateWithStart(Box::new(start), update);
         let (accepted, outcome) = self.send_update(key.clone(), input, id).await?;

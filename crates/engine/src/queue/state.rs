@@ -43,6 +43,9 @@ pub(crate) struct Queues {
     turns: u64,
     /// How many queues make it worth looking for idle ones.
     crowded: usize,
+    /// Places that each namespace has taken, and the most that some may.
+    taken: HashMap<Namespace, usize>,
+    caps: HashMap<Namespace, usize>,
 }
 
 impl Queues {
@@ -58,6 +61,8 @@ impl Queues {
             served: HashMap::new(),
             turns: 0,
             crowded: QUEUES_MIN,
+            taken: HashMap::new(),
+            caps: HashMap::new(),
         }
     }
 
@@ -98,6 +103,12 @@ impl Queues {
     /// A place is free again.
     pub(crate) fn done(&mut self, name: &QueueName) {
         self.free += 1;
+        if let Some(taken) = self.taken.get_mut(&name.namespace) {
+            *taken -= 1;
+            if *taken == 0 {
+                self.taken.remove(&name.namespace);
+            }
+        }
         if let Some(queue) = self.backlogs.get_mut(name) {
             queue.done();
         }
@@ -109,11 +120,15 @@ impl Queues {
             return None;
         }
         let candidate = |name: &QueueName| {
+            if self.is_full(&name.namespace) {
+                return None;
+            }
             let (priority, id) = self.backlogs.get(name)?.next(now)?;
             Some((priority, self.served.get(name).copied().unwrap_or(0), id, name.clone()))
         };
         let (.., id, name) = self.busy.iter().filter_map(candidate).min()?;
         self.free -= 1;
+        *self.taken.entry(name.namespace.clone()).or_insert(0) += 1;
         self.tasks.remove(&id);
         if let Some(queue) = self.backlogs.get_mut(&name) {
             queue.serve(id, now);
@@ -129,7 +144,23 @@ impl Queues {
         if self.free == 0 {
             return None;
         }
-        self.busy.iter().filter_map(|name| self.backlogs.get(name)?.wake(now)).min()
+        let open = self.busy.iter().filter(|name| !self.is_full(&name.namespace));
+        open.filter_map(|name| self.backlogs.get(name)?.wake(now)).min()
+    }
+
+    /// So many places these namespaces may take; others as many as there are.
+    pub(crate) fn cap(&mut self, caps: HashMap<Namespace, usize>) {
+        self.caps = caps;
+    }
+
+    /// How many places a namespace has taken.
+    pub(crate) fn running(&self, namespace: &Namespace) -> usize {
+        self.taken.get(namespace).copied().unwrap_or(0)
+    }
+
+    /// Whether a namespace has all that it may. A place that becomes free is looked at anew by whoever gives it back.
+    fn is_full(&self, namespace: &Namespace) -> bool {
+        self.caps.get(namespace).is_some_and(|most| self.running(namespace) >= *most)
     }
 
     /// Settles something for a queue.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 
+use nexus_engine::StartRequest;
 use nexus_engine::engine::Started;
+use nexus_engine::namespaces::{NamespaceSettings, Settings};
 use nexus_engine::queue::{Paused, QueueConfig, QueueName, RateLimit};
 use nexus_kernel::id::Namespace;
 use nexus_kernel::memory::clock::SimClock;
@@ -240,4 +242,25 @@ namespace default:
     assert_eq!(world.clock.now().since(began).as_secs(), 2, "two at once, and then two a second");
     let shown = world.call("queue.describe", json!({ "task_queue": "slow" })).await.unwrap();
     assert_eq!(shown["program"], json!({ "rate_per_second": 2.0, "running_max": 3 }), "{shown}");
+}
+
+#[tokio::test]
+async fn a_namespace_has_no_more_open_runs_than_its_quota() {
+    let (store, clock, times) = memory();
+    let world = world(&store, &clock, &times).await;
+    let mut settings = Settings::default();
+    let own = NamespaceSettings { runs_max: Some(2), ..NamespaceSettings::default() };
+    settings.namespaces.insert(Namespace::default(), own);
+    world.engine.configure(settings);
+    pause(&world, "default", true).await;
+    let first = world.start("Fan", json!({ "n": 1 })).await;
+    world.start("Fan", json!({ "n": 1 })).await;
+    let request = StartRequest::new(Namespace::default(), "Fan", json!({ "n": 1 }));
+    let refused = world.engine.start(request.clone()).await.err().unwrap();
+    assert_eq!((refused.code().id, refused.retry_seconds()), ("NX-2073", Some(1)));
+    assert_eq!(world.engine.open_runs(&Namespace::default()).await.unwrap(), 2);
+    pause(&world, "default", false).await;
+    world.until(world.engine.end(first)).await.unwrap();
+    assert!(world.engine.start(request).await.is_ok(), "a run that has ended makes room");
+    world.stop().await;
 }

@@ -31,6 +31,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::{HeaderMap, request};
 use nexus_kernel::Json;
+use nexus_kernel::allowance::Toll;
 use nexus_kernel::call::{CallContext, Caller, Channel, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -81,13 +82,15 @@ pub(crate) struct McpServer {
 pub(crate) struct Asker {
     pub(crate) caller: Caller,
     pub(crate) request_id: String,
+    /// A message is counted once, whatever it takes to answer it, and by itself, whatever came with it.
+    pub(crate) toll: Toll,
 }
 
 impl Asker {
     /// What the pipeline is told of a call of theirs.
     pub(crate) fn context(&self, wait: Wait) -> CallContext {
         let context = CallContext::new(Channel::Mcp, self.request_id.as_str());
-        CallContext { wait, caller: self.caller.clone(), ..context }
+        CallContext { wait, caller: self.caller.clone(), toll: self.toll.clone(), ..context }
     }
 }
 
@@ -138,7 +141,8 @@ impl McpServer {
         let parts = extensions.get::<request::Parts>();
         let found = parts.and_then(|parts| parts.extensions.get::<Caller>());
         let caller = found.cloned().unwrap_or_else(|| self.own_caller());
-        Asker { caller, request_id }
+        let around = parts.and_then(|parts| parts.extensions.get::<Toll>());
+        Asker { caller, request_id, toll: around.map(Toll::inside).unwrap_or_default() }
     }
 
     fn pipeline(&self) -> &Pipeline {

@@ -38,6 +38,7 @@ use nexus_kernel::error::Error;
 use nexus_kernel::suggest;
 use serde::Serialize;
 
+use crate::breaker::Breakers;
 use crate::channel::rest::custom::Routes;
 use crate::channel::rest::health::{Checks, Pages};
 use crate::channel::socket::{self, Sockets};
@@ -48,6 +49,7 @@ use crate::webhook::Inbound;
 /// What the routes share.
 pub(crate) struct Rest {
     /// The way to the operations.
+    pub(crate) breakers: Option<Breakers>,
     pub(crate) pipeline: Pipeline,
     /// The version of this server.
     pub(crate) version: String,

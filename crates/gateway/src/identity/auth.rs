@@ -86,21 +86,23 @@ impl Auth {
             Shown::Nothing => {
                 proofs.certificates.caller(&credentials.certified).unwrap_or_else(Caller::anonymous)
             }
-            Shown::Key(text) => proofs.keys.caller(text).await?,
-            Shown::Bearer(text) if text.starts_with(PREFIX) => proofs.keys.caller(text).await?,
-            Shown::Bearer(text) if self.is_owner(text, credentials.address) => Caller::local(),
+            Shown::Key(text) => proofs.keys.caller(text, credentials.address).await?,
+            Shown::Bearer(text) if text.starts_with(PREFIX) => {
+                proofs.keys.caller(text, credentials.address).await?
+            }
+            Shown::Bearer(text) if self.is_owner(text, credentials.peer) => Caller::local(),
             Shown::Bearer(text) => proofs.tokens.caller(text).await?,
         };
         Ok(caller.at(credentials.address))
     }
 
     /// Whether it is the owner's credential, shown on the owner's own machine.
-    fn is_owner(&self, text: &str, address: Option<IpAddr>) -> bool {
+    fn is_owner(&self, text: &str, peer: Option<IpAddr>) -> bool {
         let Some(owner) = self.0.proofs.owner.as_ref().filter(|_| text.starts_with(OWNER_PREFIX)) else {
             return false;
         };
         let hash = Hash::of(text.as_bytes());
-        let is_near = address.is_some_and(|address| address.is_loopback());
+        let is_near = peer.is_some_and(|peer| peer.is_loopback());
         bool::from(hash.as_str().as_bytes().ct_eq(owner.as_str().as_bytes())) && is_near
     }
 
@@ -109,7 +111,7 @@ impl Auth {
     pub fn confirm(&self, mut caller: Caller) -> Result<Caller, Error> {
         let proofs = &self.0.proofs;
         let confirmed = match &mut caller.proof {
-            Proof::Key(id) => proofs.keys.caller_of(id).map(|now| now.at(caller.address)),
+            Proof::Key(id) => proofs.keys.caller_at(id, caller.address),
             Proof::Certificate(name) => proofs.certificates.caller_of(name).map(|now| now.at(caller.address)),
             Proof::Token { expires, entitled } => {
                 if let Some((grants, renewed)) = proofs.roles.renew(entitled) {

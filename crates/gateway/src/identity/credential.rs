@@ -8,6 +8,8 @@ use axum::http::{HeaderMap, header};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 
+use super::key::{OWNER_PREFIX, PREFIX};
+
 /// The longest credential that is looked at, in bytes.
 const CREDENTIAL_BYTES_MAX: usize = 16 * 1024;
 
@@ -43,13 +45,23 @@ pub struct Credentials {
     pub shown: Shown,
     /// Whether it came over a way that only the owner of the server can take.
     pub is_owner: bool,
-    /// Where it comes from, when it came over the network.
+    /// The other end of the connection, when it came over the network.
+    pub peer: Option<IpAddr>,
+    /// Where it comes from, when it came over the network: the same, or what a trusted proxy says.
     pub address: Option<IpAddr>,
     /// The names in the certificate that its connection was made with.
     pub certified: Arc<[String]>,
 }
 
 impl Shown {
+    /// Whether it is looked up in memory, or is nothing. Tokens take work, and sometimes a request to their issuer.
+    pub(crate) fn is_cheap(&self) -> bool {
+        match self {
+            Shown::Nothing | Shown::Key(_) => true,
+            Shown::Bearer(text) => text.starts_with(PREFIX) || text.starts_with(OWNER_PREFIX),
+        }
+    }
+
     /// What the head of a request shows. Errors: a header that is there twice, is no text, or is of another scheme.
     pub fn of(headers: &HeaderMap) -> Result<Shown, Error> {
         if let Some(value) = only(headers, header::AUTHORIZATION.as_str())? {

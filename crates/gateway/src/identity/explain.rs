@@ -124,7 +124,7 @@ async fn explain(explainer: Explainer, question: Question, context: CallContext)
     let place = place(&operation, &input)?;
     let name = operation.namespace.as_ref().map(|_| operation.name.as_str()).or(question.name.as_deref());
     let because =
-        caller.grants.why(need.act, place.as_ref(), name).filter(|_| allowed).map(ToString::to_string);
+        holding.grants.why(need.act, place.as_ref(), name).filter(|_| allowed).map(ToString::to_string);
     let explanation = if !explainer.is_enabled {
         "everybody may: [auth] is not enabled".to_owned()
     } else if let Some(grant) = &because {

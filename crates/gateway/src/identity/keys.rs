@@ -4,11 +4,13 @@
 //! seen by the next call after that. When a key was used is written down once a minute at most.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use nexus_kernel::Json;
 use nexus_kernel::access::{Entitlement, Pattern, Places};
+use nexus_kernel::address::AddressRange;
 use nexus_kernel::call::{Caller, Proof};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -52,6 +54,8 @@ struct Known {
     record: Arc<KeyRecord>,
     version: u64,
     caller: Arc<Caller>,
+    /// Where it is good; everywhere when empty.
+    addresses: Arc<[AddressRange]>,
 }
 
 /// What a new key is to be.
@@ -65,6 +69,8 @@ pub struct Wanted {
     pub permissions: Vec<String>,
     /// Where they hold; everywhere when empty.
     pub namespaces: Vec<Namespace>,
+    /// Where its caller may be; anywhere when empty.
+    pub addresses: Vec<AddressRange>,
     /// How long it is good; for ever when absent.
     pub lifetime: Option<Duration>,
 }
@@ -103,22 +109,28 @@ impl ApiKeys {
         }
     }
 
-    /// Who a presented key proves its caller to be.
-    pub async fn caller(&self, text: &str) -> Result<Caller, Error> {
+    /// Who a presented key proves its caller to be, at this address.
+    pub async fn caller(&self, text: &str, address: Option<IpAddr>) -> Result<Caller, Error> {
         let now = self.0.clock.now();
         let given = ApiKey::parse(text).ok_or_else(refused)?;
-        let known =
-            self.find(given.id()).filter(|known| known.record.fits(&given, now)).ok_or_else(refused)?;
+        let fits = |known: &Known| known.record.fits(&given, now) && known.is_good_at(address);
+        let known = self.find(given.id()).filter(fits).ok_or_else(refused)?;
         if known.record.used.is_none_or(|used| now.since(used) >= USED) {
             self.touch(given.id()).await;
         }
-        Ok((*known.caller).clone())
+        Ok((*known.caller).clone().at(address))
     }
 
     /// Whoever has the key of this id, while it is good.
     pub fn caller_of(&self, id: &str) -> Option<Caller> {
         let known = self.find(id).filter(|known| known.record.is_live(self.0.clock.now()))?;
         Some((*known.caller).clone())
+    }
+
+    /// The same, when they are where the key is good.
+    pub fn caller_at(&self, id: &str, address: Option<IpAddr>) -> Option<Caller> {
+        self.find(id).filter(|known| known.is_good_at(address))?;
+        self.caller_of(id).map(|caller| caller.at(address))
     }
 
     fn find(&self, id: &str) -> Option<Known> {
@@ -152,6 +164,7 @@ impl ApiKeys {
             roles: wanted.roles,
             permissions: wanted.permissions,
             namespaces: (!wanted.namespaces.is_empty()).then(|| wanted.namespaces.into_iter().collect()),
+            addresses: wanted.addresses.iter().map(AddressRange::to_string).collect(),
             created: now,
             created_by: maker.identity.to_string(),
             expires: wanted.lifetime.map(|lifetime| now.plus(lifetime)),
@@ -240,7 +253,19 @@ impl Known {
             proof: Proof::Key(record.id.as_str().into()),
             address: None,
         });
-        Known { record: Arc::new(record), version, caller }
+        // What cannot be read any more opens nothing: the list is then not empty and holds no address.
+        let read = |text: &String| text.parse().unwrap_or(AddressRange::v4(0, 0, 0, 32));
+        let addresses = record.addresses.iter().map(read).collect();
+        Known { record: Arc::new(record), version, caller, addresses }
+    }
+
+    /// Whether its caller may be there. Who comes over no network is at no address.
+    fn is_good_at(&self, address: Option<IpAddr>) -> bool {
+        let is_in = |address: IpAddr| {
+            let address = address.to_canonical();
+            self.addresses.iter().any(|range| range.contains(address))
+        };
+        self.addresses.is_empty() || address.is_some_and(is_in)
     }
 }
 
@@ -279,6 +304,7 @@ pub(super) fn to_json(record: &KeyRecord) -> Json {
         "roles": record.roles,
         "permissions": record.permissions,
         "namespaces": record.namespaces,
+        "addresses": record.addresses,
         "created_at": record.created.to_string(),
         "created_by": record.created_by,
         "expires_at": time(record.expires),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nexus_kernel::Json;
+use nexus_kernel::address::AddressRange;
 use nexus_kernel::call::CallContext;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -44,6 +45,7 @@ fn key_schema(has_secret: bool) -> Json {
         "roles": texts,
         "permissions": texts,
         "namespaces": { "type": ["array", "null"], "items": { "type": "string" }, "description": "everywhere when null" },
+        "addresses": texts,
         "created_at": time("when it was made"),
         "created_by": { "type": "string", "description": "who made it" },
         "expires_at": time("from when on it is good for nothing"),
@@ -85,6 +87,8 @@ struct CreateInput {
     permissions: Vec<String>,
     #[serde(default)]
     namespaces: Vec<String>,
+    #[serde(default)]
+    addresses: Vec<String>,
     expires_in: Option<String>,
 }
 
@@ -103,6 +107,7 @@ fn create_verb() -> Verb {
         "roles": texts("roles of whoever has it, such as caller or viewer"),
         "permissions": texts("permissions beside those of the roles, such as workflow:Checkout:execute"),
         "namespaces": texts("where they hold; everywhere when absent"),
+        "addresses": texts("ranges of addresses that its caller may be at, such as 10.1.0.0/16; anywhere when absent"),
         "expires_in": { "type": "string", "minLength": 1, "description": "how long it is good, such as 90d; for ever when absent" },
     });
     Verb {
@@ -123,7 +128,10 @@ async fn create(keys: ApiKeys, input: CreateInput, context: CallContext) -> Resu
     }
     let namespaces =
         input.namespaces.iter().map(|name| Namespace::new(name)).collect::<Result<Vec<_>, _>>()?;
+    let addresses =
+        input.addresses.iter().enumerate().map(|(at, text)| range(at, text)).collect::<Result<_, _>>()?;
     let wanted = Wanted {
+        addresses,
         name: input.name,
         roles: input.roles,
         permissions: input.permissions,
@@ -132,6 +140,14 @@ async fn create(keys: ApiKeys, input: CreateInput, context: CallContext) -> Resu
     };
     let (key, record) = keys.create(wanted, &context.caller).await?;
     Ok(shown_once(&key, &record))
+}
+
+fn range(at: usize, text: &str) -> Result<AddressRange, Error> {
+    text.parse().map_err(|why: String| {
+        Error::new(&code::INPUT_INVALID, "the key would be good nowhere")
+            .fault(format!("/addresses/{at}"), why)
+            .help("write ranges like 10.1.0.0/16, and single addresses as they are")
+    })
 }
 
 #[derive(Deserialize)]

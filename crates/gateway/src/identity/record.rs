@@ -28,6 +28,9 @@ pub struct KeyRecord {
     pub permissions: Vec<String>,
     /// Where they hold; everywhere when absent.
     pub namespaces: Option<BTreeSet<Namespace>>,
+    /// Where its caller may be, as ranges of addresses; anywhere when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<String>,
     /// When it was made, and by whom.
     pub created: Timestamp,
     /// Who made it.
@@ -80,6 +83,7 @@ mod tests {
             roles: Vec::new(),
             permissions: Vec::new(),
             namespaces: None,
+            addresses: Vec::new(),
             created: NOW,
             created_by: "local".to_owned(),
             expires: None,

@@ -14,6 +14,7 @@ mod client;
 mod custom;
 mod doors;
 mod drain;
+mod limits;
 mod mcp;
 mod once;
 mod openapi;

@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexus_gateway::breaker::{Breakers, Rules};
+use nexus_gateway::limit::policy::Policy;
+use nexus_gateway::limit::{Limiter, MemoryCounters, Proxies};
 use nexus_gateway::{Check, Gateway, Keys, Options, Pipeline, Sessions, bind};
 use nexus_kernel::call::{Answer, CallContext, RunAnswer, Wait};
 use nexus_kernel::catalogue::Catalogue;
@@ -49,6 +52,16 @@ impl World {
     }
 
     pub(crate) async fn with(change: impl FnOnce(Options) -> Options) -> World {
+        World::made(Policy::default(), change).await
+    }
+
+    /// A world with limits.
+    pub(crate) async fn limited(policy: Policy) -> World {
+        World::made(policy, |options| options.proxies(Proxies::new(vec!["127.0.0.0/8".parse().unwrap()])))
+            .await
+    }
+
+    async fn made(policy: Policy, change: impl FnOnce(Options) -> Options) -> World {
         let (gate, begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let catalogue = Catalogue::new();
         let clock = SimClock::at(Timestamp::from_millis(1_800_000_000_000));
@@ -58,10 +71,13 @@ impl World {
         let verbs = operations(&gate, &begun).into_iter().chain(sessions.operations());
         catalogue.replace(verbs.collect()).unwrap();
         let keys = Keys::new(store.clone(), time.clone());
+        let limiter = Limiter::new(Arc::new(MemoryCounters::default()), policy, time.clone(), &*rng);
         let pipeline = Pipeline::new(catalogue.clone(), time, rng);
-        let pipeline = pipeline.remembering(keys.clone()).with_sessions(sessions);
+        let pipeline = pipeline.remembering(keys.clone()).with_sessions(sessions).limited(limiter);
+        let breakers = Breakers::new(Rules::default(), Arc::new(clock.clone()));
+        let pipeline = pipeline.breaking(breakers.clone());
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), false).await.unwrap();
-        let options = change(Options::new(listener, pipeline.clone()).version("9.9.9"));
+        let options = change(Options::new(listener, pipeline.clone()).breakers(breakers).version("9.9.9"));
         let gateway = Gateway::new(options).unwrap();
         let (address, shutdown) = (gateway.address().unwrap(), Shutdown::new());
         let running = nexus_kernel::task::spawn(gateway.run(shutdown.clone()));

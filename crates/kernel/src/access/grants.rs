@@ -42,6 +42,16 @@ impl Places {
         }
     }
 
+    /// Those of them that are not among others. Of all there are, only the known ones can be named.
+    #[must_use]
+    fn without(&self, others: &BTreeSet<Namespace>, known: &BTreeSet<Namespace>) -> Places {
+        let own = match self {
+            Places::All => known,
+            Places::Only(own) => own,
+        };
+        Places::Only(own.difference(others).cloned().collect())
+    }
+
     /// What both have.
     #[must_use]
     pub fn both(&self, other: &Places) -> Places {
@@ -160,13 +170,24 @@ impl Grants {
         if *places == Places::All {
             return self.clone();
         }
+        self.narrowed(|own| own.both(places))
+    }
+
+    /// The same grants without some namespaces, of those that are known. Those for what belongs to no namespace are lost:
+    /// it touches all of them.
+    #[must_use]
+    pub fn without(&self, namespaces: &BTreeSet<Namespace>, known: &BTreeSet<Namespace>) -> Grants {
+        self.narrowed(|own| own.without(namespaces, known))
+    }
+
+    fn narrowed(&self, narrow: impl Fn(&Places) -> Places) -> Grants {
         let narrowed = self.0.iter().filter_map(|grant| {
             let pattern = match &grant.pattern {
                 pattern if pattern.is_admin() => Pattern::parse("namespace:*").ok()?,
                 pattern if pattern.allows_server() => return None,
                 pattern => pattern.clone(),
             };
-            Some(Grant { pattern, places: grant.places.both(places), ..grant.clone() })
+            Some(Grant { pattern, places: narrow(&grant.places), ..grant.clone() })
         });
         Grants(narrowed.collect())
     }

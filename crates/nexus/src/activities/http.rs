@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nexus_gateway::breaker::{Breakers, Outcome};
 use nexus_kernel::Json;
 use nexus_kernel::activity::{ActivityTask, Completion};
 use nexus_kernel::failure::{Failure, FailureKind};
@@ -13,6 +14,7 @@ use reqwest::{Client, Response, StatusCode};
 
 use crate::activities::message::{Told, request};
 use crate::config::activity::{ActivityConfig, expand};
+use crate::outbound::host;
 use crate::outbound::tls::{self, Fault};
 use crate::project::Project;
 
@@ -57,24 +59,41 @@ impl HttpActivity {
         made.inspect_err(|fault| tracing::warn!(code = fault.code.id, "{}", fault.advice()))
     }
 
-    /// One attempt.
+    /// One attempt. A host that fails too often is not asked: the next attempt comes when its breaker lets it.
     pub(crate) async fn execute(
         &self,
         task: ActivityTask,
         input: Json,
-        clock: &SharedClock,
+        (clock, breakers): (&SharedClock, Option<&Breakers>),
     ) -> Result<Completion, Failure> {
+        let pass = match breakers {
+            Some(breakers) => breakers.admit(host::target(&self.url)).map_err(resting)?,
+            None => None,
+        };
+        let (done, outcome) = self.ask(task, input, clock).await;
+        if let Some(pass) = pass {
+            pass.report(outcome);
+        }
+        done
+    }
+
+    /// The answer, and what it says about the host.
+    async fn ask(
+        &self,
+        task: ActivityTask,
+        input: Json,
+        clock: &SharedClock,
+    ) -> (Result<Completion, Failure>, Outcome) {
         let work = self.post(&task, input, clock);
         let Some(timeout) = self.timeout_ms else { return work.await };
         let limit = clock.now().plus(Duration::from_millis(timeout));
         tokio::select! {
             biased;
             done = work => done,
-            () = clock.sleep_until(limit) => Err(Failure::new(
-                FailureKind::Timeout,
-                Failure::START_TO_CLOSE,
-                format!("the service did not answer within {timeout} ms"),
-            )),
+            () = clock.sleep_until(limit) => {
+                let message = format!("the service did not answer within {timeout} ms");
+                (Err(Failure::new(FailureKind::Timeout, Failure::START_TO_CLOSE, message)), Outcome::Failure)
+            }
         }
     }
 
@@ -83,11 +102,24 @@ impl HttpActivity {
         task: &ActivityTask,
         input: Json,
         clock: &SharedClock,
-    ) -> Result<Completion, Failure> {
+    ) -> (Result<Completion, Failure>, Outcome) {
+        match self.send(task, input).await {
+            Ok(response) => {
+                let outcome = judge(response.status());
+                (self.read(response, clock).await, outcome)
+            }
+            Err(failure) => (Err(failure), Outcome::Failure),
+        }
+    }
+
+    async fn send(&self, task: &ActivityTask, input: Json) -> Result<Response, Failure> {
         let client = self.client.as_ref().map_err(Fault::failure)?;
         let call = client.post(&self.url).headers(self.headers.clone());
         let call = call.header("idempotency-key", task.idempotency_key()).json(&request(task, input));
-        let response = call.send().await.map_err(|error| unreachable(&error))?;
+        call.send().await.map_err(|error| unreachable(&error))
+    }
+
+    async fn read(&self, response: Response, clock: &SharedClock) -> Result<Completion, Failure> {
         let status = response.status();
         let asked = retry_after(response.headers(), clock.now());
         let body = body(response).await?;
@@ -104,6 +136,24 @@ impl HttpActivity {
             Failure::application("InvalidResponse", format!("the service's answer is not JSON: {error}"))
         })
     }
+}
+
+/// What an answer says about the host: whoever refuses a request is there, and whoever asks for patience is not broken.
+fn judge(status: StatusCode) -> Outcome {
+    if status.is_server_error() {
+        Outcome::Failure
+    } else if status == StatusCode::TOO_MANY_REQUESTS {
+        Outcome::Unknown
+    } else {
+        Outcome::Success
+    }
+}
+
+/// The host is not asked. The attempt is spent, and the next one waits until the host may be asked again.
+fn resting(wait: Duration) -> Failure {
+    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+    Failure::application("ServiceResting", "the service has failed too often and is left alone for a while")
+        .retry_in_ms(Some(wait_ms))
 }
 
 /// The request did not get through; another one may.

@@ -26,6 +26,9 @@ pub enum KeyVerb {
         /// Where it holds; everywhere without it
         #[arg(long = "namespace", value_name = "NAMESPACE")]
         namespaces: Vec<String>,
+        /// Where its caller may be, as a range such as 10.1.0.0/16; anywhere without it
+        #[arg(long = "address", value_name = "RANGE")]
+        addresses: Vec<String>,
         /// How long it is good, such as 90d; for ever without it
         #[arg(long, value_name = "DURATION")]
         expires_in: Option<String>,
@@ -63,12 +66,16 @@ pub async fn key(global: &Global, verb: KeyVerb, output: Output) -> Result<(), E
 
 async fn carry_out(client: &Client, verb: KeyVerb, output: Output) -> Result<(), Error> {
     match verb {
-        KeyVerb::Create { name, roles, permissions, namespaces, expires_in, bootstrap } => {
+        KeyVerb::Create { name, roles, permissions, namespaces, addresses, expires_in, bootstrap } => {
             let roles = if bootstrap { vec!["admin".to_owned()] } else { roles };
             let mut input = Map::new();
             input.insert("name".into(), name.into());
-            for (field, given) in [("roles", roles), ("permissions", permissions), ("namespaces", namespaces)]
-            {
+            for (field, given) in [
+                ("roles", roles),
+                ("permissions", permissions),
+                ("namespaces", namespaces),
+                ("addresses", addresses),
+            ] {
                 if !given.is_empty() {
                     input.insert(field.into(), given.into());
                 }

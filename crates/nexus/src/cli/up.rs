@@ -47,6 +47,7 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
     let listen = listen_address(&args, &project)?;
     let listener = nexus_gateway::bind(listen, args.insecure || project.config.auth.enabled).await?;
     let server = project.config.server.clone();
+    let proxies = server.proxies()?;
     let tls = server.tls.as_ref().map(|files| files.load(&root)).transpose()?;
     let at = listener.local_addr().map_err(|error| Error::internal(error.to_string()))?;
     let listener = match &tls {
@@ -62,6 +63,7 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
         .allowed_hosts(server.allowed_hosts)
         .allowed_origins(server.allowed_origins)
         .url(server.url)
+        .proxies(proxies)
         .requests_max(server.requests_max)
         .sockets_max(server.sockets_max)
         .drain(server.drain.0)
@@ -69,6 +71,7 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
         .body_time_max(server.body_timeout.0)
         .check(node.store_check())
         .check(node.disk_check())
+        .breakers(node.breakers().clone())
         .inbound(node.inbound().clone())
         .pages(pages::page)
         .mcp(node.mcp().clone());

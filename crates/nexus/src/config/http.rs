@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use nexus_kernel::code;
+use nexus_kernel::address::AddressRange;
 use nexus_kernel::error::Error;
 use serde::Deserialize;
 
-use crate::outbound::address::Range;
+use super::breaker::BreakerConfig;
+use super::namespace::ranges;
 use crate::outbound::tls;
 
 /// The section.
@@ -19,6 +20,8 @@ pub struct HttpConfig {
     /// Addresses that are not public and that requests of functions may go to all the same, as ranges. Activities with
     /// the binding `http` need none: the project names their addresses itself.
     pub allow_addresses: Vec<String>,
+    /// When a host that fails is left alone for a while; never when absent.
+    pub breaker: Option<BreakerConfig>,
 }
 
 impl HttpConfig {
@@ -28,13 +31,8 @@ impl HttpConfig {
     }
 
     /// The addresses that are allowed.
-    pub(crate) fn ranges(&self) -> Result<Vec<Range>, Error> {
-        let read = self.allow_addresses.iter().map(|text| text.parse());
-        read.collect::<Result<_, String>>().map_err(|why| {
-            Error::new(&code::CONFIG_INVALID, format!("http.allow_addresses: {why}"))
-                .fault("nexus.toml: http.allow_addresses", why)
-                .help("for example [\"10.1.0.0/16\", \"127.0.0.1\"]")
-        })
+    pub(crate) fn ranges(&self) -> Result<Vec<AddressRange>, Error> {
+        ranges(&self.allow_addresses, "http.allow_addresses")
     }
 
     /// Whether the files that it names can be used.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nexus_gateway::limit::Proxies;
 use nexus_gateway::limits::{
     BODY_SECONDS_MAX, DRAIN_SECONDS_MAX, HEADER_SECONDS_MAX, REQUESTS_MAX, SOCKETS_MAX,
 };
@@ -11,6 +12,8 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::time::parse_duration;
 use serde::Deserialize;
+
+use super::namespace::ranges;
 
 /// The whole section.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -32,6 +35,10 @@ pub struct ServerConfig {
     pub allowed_hosts: Vec<String>,
     /// Web pages, by origin, whose scripts may call.
     pub allowed_origins: Vec<String>,
+    /// Proxies that are believed about where requests come from, as ranges of addresses.
+    pub trusted_proxies: Vec<String>,
+    /// Where callers may be, as ranges of addresses; anywhere when absent.
+    pub allow_addresses: Option<Vec<String>>,
     /// Most requests at hand at a time; further ones are refused.
     pub requests_max: usize,
     /// Most connections of `/ws` at a time; further ones are closed as soon as they are open.
@@ -54,12 +61,21 @@ impl Default for ServerConfig {
             tls: None,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            allow_addresses: None,
             requests_max: REQUESTS_MAX,
             sockets_max: SOCKETS_MAX,
             drain: Length(Duration::from_secs(DRAIN_SECONDS_MAX)),
             head_timeout: Length(Duration::from_secs(HEADER_SECONDS_MAX)),
             body_timeout: Length(Duration::from_secs(BODY_SECONDS_MAX)),
         }
+    }
+}
+
+impl ServerConfig {
+    /// The proxies that are believed.
+    pub fn proxies(&self) -> Result<Proxies, Error> {
+        ranges(&self.trusted_proxies, "server.trusted_proxies").map(Proxies::new)
     }
 }
 

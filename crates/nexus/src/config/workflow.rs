@@ -12,6 +12,8 @@ use nexus_kernel::suggest;
 use serde::Deserialize;
 use serde_json::Map;
 
+use super::breaker::BreakerConfig;
+
 /// Keywords of JSON Schema that may be added to an input field. Each of them narrows or describes; none can allow what the
 /// workflow's own type refuses.
 pub const KEYWORDS: &[&str] = &[
@@ -54,6 +56,8 @@ pub struct WorkflowConfig {
     pub examples: Vec<ExampleConfig>,
     /// Places of the input that nobody but the workflow is to see: `/card/number`, `*` for every item.
     pub sensitive: Vec<String>,
+    /// When it is left alone for a while because it fails.
+    pub breaker: Option<BreakerConfig>,
     /// Keywords of JSON Schema by input field.
     pub fields: BTreeMap<String, Map<String, Json>>,
 }

@@ -51,7 +51,7 @@ fn place(at: &str) -> &str {
 pub(super) fn json(error: &Error) -> Json {
     let faults: Vec<_> =
         error.faults().iter().map(|fault| json!({ "at": fault.at, "message": fault.message })).collect();
-    json!({
+    let mut told = json!({
         "error": {
             "code": error.code().id,
             "title": error.code().title,
@@ -61,7 +61,13 @@ pub(super) fn json(error: &Error) -> Json {
             "failure": error.failure_ref(),
             "run_id": error.run_id(),
         }
-    })
+    });
+    if let (Some(seconds), Some(fields)) =
+        (error.retry_seconds(), told.pointer_mut("/error").and_then(Json::as_object_mut))
+    {
+        fields.insert("retry_after".into(), seconds.into());
+    }
+    told
 }
 
 #[cfg(test)]

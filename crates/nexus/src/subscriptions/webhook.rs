@@ -4,6 +4,8 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexus_gateway::Pipeline;
+use nexus_gateway::breaker::{Breakers, Outcome};
 use nexus_gateway::subscription::{Deliver, Undelivered, event_json};
 use nexus_gateway::webhook::sign;
 use nexus_kernel::code;
@@ -18,6 +20,7 @@ use reqwest::{Client, RequestBuilder, Response, Url};
 use serde_json::json;
 
 use crate::config::subscription::WebhookConfig;
+use crate::outbound::host;
 use crate::outbound::tls;
 use crate::project::Project;
 
@@ -32,6 +35,7 @@ pub(super) struct Webhook {
     secret: String,
     secrets: Arc<dyn Secrets>,
     clock: SharedClock,
+    breakers: Option<Breakers>,
 }
 
 impl Webhook {
@@ -39,7 +43,7 @@ impl Webhook {
     pub(super) fn new(
         config: &WebhookConfig,
         project: &Project,
-        (secrets, clock): (Arc<dyn Secrets>, SharedClock),
+        (secrets, pipeline): (Arc<dyn Secrets>, &Pipeline),
     ) -> Result<Webhook, Error> {
         let wrong = |message: String| Error::new(&code::CONFIG_INVALID, message);
         let url = Url::parse(&config.url).map_err(|error| wrong(format!("{}: {error}", config.url)))?;
@@ -60,7 +64,8 @@ impl Webhook {
                 .map_err(|_| wrong(format!("{value:?} is no value of a header")))?;
             headers.insert(name, value);
         }
-        Ok(Webhook { client, url, headers, secret: config.secret.clone(), secrets, clock })
+        let (clock, breakers) = (pipeline.clock().clone(), pipeline.breakers().cloned());
+        Ok(Webhook { client, url, headers, secret: config.secret.clone(), secrets, clock, breakers })
     }
 }
 
@@ -70,7 +75,12 @@ impl Deliver for Webhook {
         let request = self.client.post(self.url.clone()).headers(self.headers.clone());
         let secret = self.secrets.secret(namespace, &self.secret);
         let (clock, id) = (self.clock.clone(), event.fact.id.clone());
+        let host = host::target(self.url.as_str());
+        let breakers = self.breakers.clone();
         Box::pin(async move {
+            let resting =
+                |wait| again("the target has failed too often and is left alone".to_owned(), Some(wait));
+            let pass = breakers.map_or(Ok(None), |breakers| breakers.admit(host)).map_err(resting)?;
             let secret = secret.await.map_err(|error| again(error.message().to_owned(), None))?;
             let signed = sign(secret.reveal(), &id, clock.now(), body.as_bytes());
             let request = request
@@ -80,11 +90,15 @@ impl Deliver for Webhook {
                 .header("webhook-signature", signed.signature)
                 .body(body);
             let limit = clock.sleep_until(clock.now().plus(Duration::from_secs(ANSWER_SECONDS_MAX)));
-            tokio::select! {
+            let answer = tokio::select! {
                 biased;
                 answer = send(request) => answer,
                 () = limit => Err(again(format!("no answer within {ANSWER_SECONDS_MAX} s"), None)),
+            };
+            if let Some(pass) = pass {
+                pass.report(outcome(&answer));
             }
+            answer
         })
     }
 
@@ -94,6 +108,15 @@ impl Deliver for Webhook {
         shown.set_query(None);
         let _ = shown.set_password(None); // a URL that has none is what is wanted
         json!({ "kind": "webhook", "url": shown.as_str() })
+    }
+}
+
+/// What a delivery says about the host: whoever refuses an event, or asks for patience, is there.
+fn outcome(answer: &Result<(), Undelivered>) -> Outcome {
+    match answer {
+        Err(Undelivered { is_final: false, retry_after: None, .. }) => Outcome::Failure,
+        Err(Undelivered { is_final: false, .. }) => Outcome::Unknown,
+        _ => Outcome::Success,
     }
 }
 

@@ -9,16 +9,16 @@ use serde_json::{Value as Json, json};
 use crate::support::{Project, Server, http, root};
 
 /// What a service answers: status, headers, body.
-type Reply = (u16, &'static str, String);
+pub(crate) type Reply = (u16, &'static str, String);
 
 /// A service on the loopback, and the requests it got.
-struct Service {
-    url: String,
-    seen: Arc<Mutex<Vec<(String, Json)>>>,
+pub(crate) struct Service {
+    pub(crate) url: String,
+    pub(crate) seen: Arc<Mutex<Vec<(String, Json)>>>,
 }
 
 impl Service {
-    fn start(answer: impl Fn(&str, &Json) -> Reply + Send + 'static) -> Service {
+    pub(crate) fn start(answer: impl Fn(&str, &Json) -> Reply + Send + 'static) -> Service {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));

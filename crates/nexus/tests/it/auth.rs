@@ -434,13 +434,20 @@ fn a_condition_is_over_every_way_to_start_something() {
         assert_eq!(told.as_deref(), Some("NX-2016"), "{channel:?}");
     }
     let caller = Caller::new(&server, &small);
-    let start = |n: i64| json!({ "workflow": "Double", "workflow_id": format!("w-{n}"), "input": { "n": n } });
-    assert_eq!((caller.code("run.start", &start(4)), caller.code("run.start", &start(40))), ("202".into(), "NX-2016".into()));
+    let start =
+        |n: i64| json!({ "workflow": "Double", "workflow_id": format!("w-{n}"), "input": { "n": n } });
+    assert_eq!(
+        (caller.code("run.start", &start(4)), caller.code("run.start", &start(40))),
+        ("202".into(), "NX-2016".into())
+    );
     let schedule = |n: i64| {
         let action = json!({ "workflow": "Double", "input": { "n": n } });
         json!({ "schedule_id": format!("s-{n}"), "spec": { "intervals": [{ "every": "1h" }] }, "action": action })
     };
     assert_eq!(caller.code("schedule.create", &schedule(40)), "NX-2016");
     let explained = project.nexus(&["auth", "explain", "role:small", "shop/Double"]).ok().stdout();
-    assert!(explained.starts_with("refused with NX-2016") && explained.contains("when operation =="), "{explained}");
+    assert!(
+        explained.starts_with("refused with NX-2016") && explained.contains("when operation =="),
+        "{explained}"
+    );
 }

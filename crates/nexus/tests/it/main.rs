@@ -31,6 +31,7 @@ mod hostile;
 mod https;
 mod kill;
 mod kill_loop;
+mod limits;
 mod lsp;
 mod mcp;
 mod messages;

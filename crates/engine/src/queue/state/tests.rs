@@ -44,6 +44,31 @@ fn a_paused_queue_keeps_its_tasks_and_others_go_on() {
 }
 
 #[test]
+fn a_namespace_takes_no_more_places_than_it_may() {
+    let mut queues = Queues::new(10);
+    let of = |namespace: &str| QueueName {
+        namespace: Namespace::new(namespace).unwrap(),
+        task_queue: "a".to_owned(),
+    };
+    queues.cap(HashMap::from([(Namespace::new("small").unwrap(), 2)]));
+    let mut enter = |name: QueueName| {
+        let id = queues.enter(Task { queue: name, priority: Priority::default(), since: at(0) }, at(0));
+        queues.bind(id);
+        id
+    };
+    let small: Vec<_> = (0..4).map(|_| enter(of("small"))).collect();
+    let large: Vec<_> = (0..4).map(|_| enter(of("large"))).collect();
+    let mut begun = granted(&mut queues, at(0));
+    begun.sort_unstable();
+    assert_eq!(begun, [small[0], small[1], large[0], large[1], large[2], large[3]]);
+    assert_eq!((queues.running(&Namespace::new("small").unwrap()), queues.wake(at(0))), (2, None));
+    queues.done(&of("small"));
+    assert_eq!(granted(&mut queues, at(0)), small[2..3]);
+    queues.cap(HashMap::new());
+    assert_eq!(granted(&mut queues, at(0)), small[3..]);
+}
+
+#[test]
 fn a_limited_queue_gives_one_at_a_time_and_says_when() {
     let mut queues = Queues::new(10);
     queues.configure(&name("a"), limited(4.0, 2));

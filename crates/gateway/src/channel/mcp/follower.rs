@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nexus_kernel::Json;
+use nexus_kernel::allowance::Toll;
 use nexus_kernel::call::Caller;
 use nexus_kernel::error::Error;
 use serde_json::json;
@@ -22,6 +23,8 @@ pub(super) struct Follower {
     server: McpServer,
     caller: Caller,
     address: Address,
+    /// Following was counted when it began.
+    toll: Toll,
     /// The last event that is known, once one is.
     seen: Option<u64>,
 }
@@ -29,7 +32,9 @@ pub(super) struct Follower {
 impl Follower {
     /// Follows a resource from now on.
     pub(super) fn new(server: &McpServer, caller: Caller, address: Address) -> Follower {
-        Follower { server: server.of_caller(caller.clone()), caller, address, seen: None }
+        let toll = Toll::default();
+        toll.pay(Vec::new());
+        Follower { server: server.of_caller(caller.clone()), caller, address, toll, seen: None }
     }
 
     /// Resolves when the resource has changed. Never for what cannot change any more.
@@ -101,7 +106,7 @@ impl Follower {
 
     async fn verb(&self, name: &str, input: Json) -> Result<Json, Error> {
         let request_id = self.server.pipeline().request_ids().generate().as_str().to_owned();
-        let asker = Asker { caller: self.caller.clone(), request_id };
+        let asker = Asker { caller: self.caller.clone(), request_id, toll: self.toll.clone() };
         Reader { server: &self.server, asker }.verb(name, input).await
     }
 

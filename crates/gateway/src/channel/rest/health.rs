@@ -14,6 +14,7 @@ use nexus_kernel::{BoxFuture, Json};
 use serde_json::{Map, json};
 use tokio::sync::Mutex;
 
+use crate::breaker::Breakers;
 use crate::channel::rest::request::RestRequest;
 use crate::channel::rest::wire::Health;
 use crate::channel::rest::{self, Rest};
@@ -66,7 +67,7 @@ impl Checks {
     }
 }
 
-/// `GET /health`: 200 when every check passes, 503 otherwise.
+/// `GET /health`: 200 when every check passes, 503 otherwise. Circuit breakers that hold calls back make it degraded.
 pub(crate) async fn show(State(rest): State<Arc<Rest>>, request: RestRequest) -> Result<Response, Problem> {
     request.query.finish()?;
     let results = rest.checks.results(rest.pipeline.clock()).await;
@@ -75,7 +76,16 @@ pub(crate) async fn show(State(rest): State<Arc<Rest>>, request: RestRequest) ->
     for (check, result) in rest.checks.all.iter().zip(results) {
         checks.insert(check.name.clone(), described(result));
     }
-    let status = if healthy { "healthy" } else { "unhealthy" };
+    let complaint = rest.breakers.as_ref().and_then(Breakers::complaint);
+    let status = match (healthy, &complaint) {
+        (false, _) => "unhealthy",
+        (true, Some(_)) => "degraded",
+        (true, None) => "healthy",
+    };
+    if let Some(reason) = complaint {
+        // Who is in front of what fails is served all the same.
+        checks.insert("breakers".to_owned(), json!({ "status": "degraded", "reason": reason }));
+    }
     let body = Health { status, name: "nexus", version: &rest.version, checks };
     let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     Ok(rest::json(status, &body))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::{HeaderMap, Method};
 use nexus_kernel::Json;
+use nexus_kernel::allowance::Toll;
 use nexus_kernel::call::{CallContext, Caller, Channel, OnDisconnect, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -25,6 +26,7 @@ pub(crate) struct RestRequest {
     headers: HeaderMap,
     body: Vec<u8>,
     shutdown: Option<Shutdown>,
+    toll: Toll,
     /// Who sent it, as the door has found out.
     pub(crate) caller: Caller,
     /// What was after the `?`.
@@ -54,7 +56,8 @@ impl FromRequest<Arc<Rest>> for RestRequest {
         let id = parts.extensions.remove::<RequestId>();
         let shutdown = parts.extensions.remove::<Shutdown>();
         let caller = parts.extensions.remove::<Caller>().unwrap_or_else(Caller::anonymous);
-        Ok(RestRequest { id, path, headers: parts.headers, body, shutdown, caller, query })
+        let toll = parts.extensions.remove::<Toll>().unwrap_or_default();
+        Ok(RestRequest { id, path, headers: parts.headers, body, shutdown, toll, caller, query })
     }
 }
 
@@ -117,6 +120,7 @@ impl RestRequest {
             session,
             idempotency_key,
             caller: self.caller.clone(),
+            toll: self.toll.clone(),
             ..CallContext::new(channel, id)
         })
     }
