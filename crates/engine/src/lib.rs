@@ -38,12 +38,14 @@ mod divergence;
 mod endpoint;
 mod failures;
 mod interpret;
+pub mod meters;
 mod playback;
 mod query;
 mod recovery;
 mod retention;
 mod slots;
 mod timers;
+mod trace;
 mod worker;
 
 pub use definition::Definition;

@@ -14,6 +14,7 @@ mod harden;
 pub mod identity;
 pub mod limits;
 pub mod listener;
+pub mod metrics;
 mod openapi;
 pub mod pipeline;
 pub mod policy;

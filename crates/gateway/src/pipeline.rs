@@ -14,17 +14,23 @@ use nexus_kernel::call::{Answer, CallContext, Caller, Channel};
 use nexus_kernel::catalogue::Catalogue;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_kernel::id::Namespace;
 use nexus_kernel::operation::Operation;
 use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::port::event::Event;
 use nexus_kernel::port::rng::SharedRng;
+use nexus_kernel::port::span::SharedSpans;
+use nexus_kernel::trace::TraceContext;
 
 use crate::identity::Auth;
+use crate::metrics::Metrics;
 use crate::request_id::RequestIds;
 use crate::session::{self, Sessions};
 use crate::stage::admit;
 use crate::stage::authorise;
 use crate::stage::once::{Keys, Turn};
-use crate::stage::record::Record;
+use crate::stage::record::{Record, Told};
+use crate::stage::trace::Traces;
 use crate::stage::validate::Validators;
 
 /// What is to be called.
@@ -55,6 +61,8 @@ pub struct Pipeline {
     keys: Option<Keys>,
     sessions: Option<Sessions>,
     auth: Option<Auth>,
+    metrics: Metrics,
+    traces: Traces,
     secret: Arc<[u8; 32]>,
 }
 
@@ -65,8 +73,9 @@ impl Pipeline {
         let mut secret = [0; 32];
         rng.fill(&mut secret);
         let secret = Arc::new(secret);
-        let validators = Arc::default();
-        Pipeline { catalogue, clock, request_ids, validators, keys: None, sessions: None, auth: None, secret }
+        let (validators, metrics, traces) = (Arc::default(), Metrics::default(), Traces::new(&*rng));
+        let (keys, sessions, auth) = (None, None, None);
+        Pipeline { catalogue, clock, request_ids, validators, keys, sessions, auth, metrics, traces, secret }
     }
 
     /// The same pipeline, which remembers the idempotency keys that were used. Without it a key is told to the operation
@@ -85,9 +94,30 @@ impl Pipeline {
         Pipeline { auth: Some(auth), ..self }
     }
 
+    /// The same pipeline, which tells of every call that is traced.
+    pub fn traced(self, spans: SharedSpans) -> Pipeline {
+        Pipeline { traces: self.traces.to(spans), ..self }
+    }
+
+    /// The trace of what an event sets going, when spans are kept: the same for all who follow it, however often.
+    pub fn trace_of_event(&self, namespace: &Namespace, event: &Event) -> Option<TraceContext> {
+        let name = format!("event:{namespace}/{}", event.fact.id);
+        self.traces.of_name(&name)
+    }
+
+    /// Where spans go.
+    pub fn spans(&self) -> &SharedSpans {
+        &self.traces.spans
+    }
+
     /// What decides who somebody is, when that matters.
     pub fn auth(&self) -> Option<&Auth> {
         self.auth.as_ref()
+    }
+
+    /// What is counted of calls, and of everything else that is shown with it.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// The operations that a caller may know of.
@@ -130,10 +160,18 @@ impl Pipeline {
     }
 
     /// Carries out one call.
-    pub async fn call(&self, target: Target<'_>, input: Json, context: CallContext) -> Result<Answer, Error> {
-        let record = Record::begin(target, &context, self.clock.now());
-        let result = self.carry_out(target, input, context).await;
-        record.end(&result, self.clock.now());
+    pub async fn call(
+        &self,
+        target: Target<'_>,
+        input: Json,
+        mut context: CallContext,
+    ) -> Result<Answer, Error> {
+        let (trace, parent) = self.traces.begin(context.trace.take());
+        context.trace = trace;
+        let told = Told { metrics: self.metrics.clone(), spans: Arc::clone(&self.traces.spans) };
+        let mut record = Record::begin(target, &context, parent, (told, Arc::clone(&self.clock)));
+        let result = self.carry_out(target, input, context, &mut record).await;
+        record.end(&result);
         result
     }
 
@@ -142,9 +180,11 @@ impl Pipeline {
         target: Target<'_>,
         mut input: Json,
         mut context: CallContext,
+        record: &mut Record,
     ) -> Result<Answer, Error> {
         context.caller = self.identify(context.caller)?;
         let operation = self.find(target, &context.caller)?;
+        record.found(&operation);
         context.reach = authorise::authorise(&operation, &mut input, &context.caller)
             .map_err(|error| self.hidden(&operation, &input, &context.caller).unwrap_or(error))?;
         context.on_disconnect.get_or_insert(operation.contract.on_disconnect);

@@ -5,4 +5,5 @@ pub(crate) mod authorise;
 pub(crate) mod faults;
 pub(crate) mod once;
 pub(crate) mod record;
+pub(crate) mod trace;
 pub(crate) mod validate;

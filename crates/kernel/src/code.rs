@@ -67,6 +67,8 @@ codes! {
     PERMISSION_INVALID = "NX-1201", "a permission cannot be read", 422, Usage;
     /// Roles do not make sense.
     ROLE_INVALID = "NX-1202", "a role is wrong", 422, Usage;
+    /// A setting of the log, the metrics or the traces.
+    TELEMETRY_INVALID = "NX-1205", "a setting of the telemetry cannot be used", 422, Usage;
     /// Input does not fit the schema.
     INPUT_INVALID = "NX-2001", "the input does not fit", 422, Usage;
     /// No such workflow.

@@ -18,6 +18,7 @@ pub mod id;
 pub mod json;
 pub mod limits;
 pub mod memory;
+pub mod meter;
 pub mod operation;
 pub mod port;
 pub mod retry;
@@ -27,6 +28,7 @@ pub mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
+pub mod trace;
 pub mod verb;
 pub mod visibility;
 

@@ -14,6 +14,7 @@ pub mod rng;
 pub mod runs;
 pub mod secret;
 pub mod session;
+pub mod span;
 pub mod workflows;
 
 use std::sync::Arc;

@@ -6,11 +6,13 @@ pub mod events;
 pub mod http;
 pub mod issuer;
 pub mod limits;
+pub mod log;
 pub mod mcp;
 pub mod sandbox;
 pub mod secret;
 pub mod server;
 pub mod subscription;
+pub mod telemetry;
 pub mod workflow;
 
 use std::collections::BTreeMap;
@@ -31,11 +33,13 @@ use activity::ActivityConfig;
 use auth::AuthConfig;
 use events::EventsConfig;
 use http::HttpConfig;
+use log::LogConfig;
 use mcp::McpConfig;
 use sandbox::SandboxConfig;
 use secret::SecretConfig;
 use server::ServerConfig;
 use subscription::{InboundConfig, OnConfig, Sections, WebhookConfig};
+use telemetry::TelemetryConfig;
 use workflow::WorkflowConfig;
 
 /// The shortest time that closed runs may be kept for: whoever waits for a result must be able to ask for it.
@@ -52,6 +56,10 @@ pub struct Config {
     pub project: ProjectConfig,
     /// Where it is served.
     pub server: ServerConfig,
+    /// What a server tells of itself.
+    pub log: LogConfig,
+    /// Where traces are sent.
+    pub telemetry: TelemetryConfig,
     /// Who may call what.
     pub auth: AuthConfig,
     /// How runs are executed.
@@ -205,6 +213,8 @@ impl Config {
         config.workflows.iter().try_for_each(|(name, workflow)| workflow.check(name))?;
         config.mcp.check()?;
         config.auth.check(&secrets)?;
+        config.log.check()?;
+        config.telemetry.check()?;
         Ok(config)
     }
 }

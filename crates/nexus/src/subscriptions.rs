@@ -69,7 +69,7 @@ pub(crate) fn of(project: &Project, pipeline: &Pipeline) -> Result<Vec<Subscript
     let mut all: Vec<Subscription> =
         project.config.on.iter().map(|config| trigger(config, pipeline)).collect();
     for (name, config) in &project.config.webhooks {
-        let target = Webhook::new(config, project, (Arc::clone(&secrets), pipeline.clock().clone()))?;
+        let target = Webhook::new(config, project, (Arc::clone(&secrets), pipeline))?;
         all.push(sent(name, config, Arc::new(target)));
     }
     Ok(all)

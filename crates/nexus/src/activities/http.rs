@@ -14,6 +14,7 @@ use reqwest::{Client, Response, StatusCode};
 use crate::activities::message::{Told, request};
 use crate::config::activity::{ActivityConfig, expand};
 use crate::outbound::tls::{self, Fault};
+use crate::outbound::trace;
 use crate::project::Project;
 
 /// Longest wait that a service can ask for, in seconds: a week.
@@ -87,6 +88,10 @@ impl HttpActivity {
         let client = self.client.as_ref().map_err(Fault::failure)?;
         let call = client.post(&self.url).headers(self.headers.clone());
         let call = call.header("idempotency-key", task.idempotency_key()).json(&request(task, input));
+        let call = match &task.trace {
+            Some(trace) => trace::onto(call, trace),
+            None => call,
+        };
         let response = call.send().await.map_err(|error| unreachable(&error))?;
         let status = response.status();
         let asked = retry_after(response.headers(), clock.now());

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexus_gateway::Pipeline;
 use nexus_gateway::subscription::{Deliver, Undelivered, event_json};
 use nexus_gateway::webhook::sign;
 use nexus_kernel::code;
@@ -12,13 +13,16 @@ use nexus_kernel::id::Namespace;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::event::Event;
 use nexus_kernel::port::secret::Secrets;
+use nexus_kernel::port::span::{Span, SpanKind};
+use nexus_kernel::time::Timestamp;
+use nexus_kernel::trace::{SpanId, TraceContext};
 use nexus_kernel::{BoxFuture, Json};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, Url};
 use serde_json::json;
 
 use crate::config::subscription::WebhookConfig;
-use crate::outbound::tls;
+use crate::outbound::{tls, trace};
 use crate::project::Project;
 
 /// How long a target may take to answer, in seconds.
@@ -32,6 +36,7 @@ pub(super) struct Webhook {
     secret: String,
     secrets: Arc<dyn Secrets>,
     clock: SharedClock,
+    pipeline: Pipeline,
 }
 
 impl Webhook {
@@ -39,7 +44,7 @@ impl Webhook {
     pub(super) fn new(
         config: &WebhookConfig,
         project: &Project,
-        (secrets, clock): (Arc<dyn Secrets>, SharedClock),
+        (secrets, pipeline): (Arc<dyn Secrets>, &Pipeline),
     ) -> Result<Webhook, Error> {
         let wrong = |message: String| Error::new(&code::CONFIG_INVALID, message);
         let url = Url::parse(&config.url).map_err(|error| wrong(format!("{}: {error}", config.url)))?;
@@ -60,7 +65,8 @@ impl Webhook {
                 .map_err(|_| wrong(format!("{value:?} is no value of a header")))?;
             headers.insert(name, value);
         }
-        Ok(Webhook { client, url, headers, secret: config.secret.clone(), secrets, clock })
+        let (clock, pipeline) = (pipeline.clock().clone(), pipeline.clone());
+        Ok(Webhook { client, url, headers, secret: config.secret.clone(), secrets, clock, pipeline })
     }
 }
 
@@ -70,6 +76,14 @@ impl Deliver for Webhook {
         let request = self.client.post(self.url.clone()).headers(self.headers.clone());
         let secret = self.secrets.secret(namespace, &self.secret);
         let (clock, id) = (self.clock.clone(), event.fact.id.clone());
+        // Every attempt is a span of its own in the trace of the event.
+        let attempt = SpanId::of(&format!("{} {}", clock.now().micros(), self.url));
+        let trace = self.pipeline.trace_of_event(namespace, event).map(|trace| trace.within(attempt));
+        let pipeline = self.pipeline.clone();
+        let request = match &trace {
+            Some(trace) => trace::onto(request, trace),
+            None => request,
+        };
         Box::pin(async move {
             let secret = secret.await.map_err(|error| again(error.message().to_owned(), None))?;
             let signed = sign(secret.reveal(), &id, clock.now(), body.as_bytes());
@@ -80,11 +94,16 @@ impl Deliver for Webhook {
                 .header("webhook-signature", signed.signature)
                 .body(body);
             let limit = clock.sleep_until(clock.now().plus(Duration::from_secs(ANSWER_SECONDS_MAX)));
-            tokio::select! {
+            let begun = clock.now();
+            let answer = tokio::select! {
                 biased;
                 answer = send(request) => answer,
                 () = limit => Err(again(format!("no answer within {ANSWER_SECONDS_MAX} s"), None)),
+            };
+            if let Some(trace) = trace.filter(|trace| trace.is_sampled) {
+                pipeline.spans().record(span(trace, (begun, clock.now()), answer.is_err()));
             }
+            answer
         })
     }
 
@@ -94,6 +113,20 @@ impl Deliver for Webhook {
         shown.set_query(None);
         let _ = shown.set_password(None); // a URL that has none is what is wanted
         json!({ "kind": "webhook", "url": shown.as_str() })
+    }
+}
+
+/// The span of an attempt. Attempts of one event are in one trace, whoever it goes to.
+fn span(context: TraceContext, (started, ended): (Timestamp, Timestamp), has_failed: bool) -> Span {
+    Span {
+        name: "webhook delivery".to_owned(),
+        kind: SpanKind::Producer,
+        context,
+        parent: None,
+        started,
+        ended,
+        attributes: Vec::new(),
+        failed: has_failed.then(|| "undelivered".to_owned()),
     }
 }
 

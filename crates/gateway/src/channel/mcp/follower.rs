@@ -101,7 +101,7 @@ impl Follower {
 
     async fn verb(&self, name: &str, input: Json) -> Result<Json, Error> {
         let request_id = self.server.pipeline().request_ids().generate().as_str().to_owned();
-        let asker = Asker { caller: self.caller.clone(), request_id };
+        let asker = Asker { caller: self.caller.clone(), request_id, trace: None };
         Reader { server: &self.server, asker }.verb(name, input).await
     }
 
