@@ -94,20 +94,16 @@ impl Node {
         let kept: Arc<dyn Kv> = store.clone();
         let ports =
             Ports { store, clock: Arc::clone(&clock), rng: Arc::clone(&rng), activities: activities.clone() };
-        let config = &project.config.engine;
-        let owner = format!("pid {}", std::process::id());
-        let options = Options { shards: config.shards, owner, resident_keys_max: config.resident_runs_max };
-        let engine = Engine::open(options, ports).await?;
+        let engine = Engine::open(engine_options(&project), ports).await?;
         let exporter = if purpose == Purpose::Read { None } else { Exporter::open(&project, &clock)? };
         let shutdown = Shutdown::new();
         let keys = Keys::new(Arc::clone(&kept), Arc::clone(&clock));
-        if purpose == Purpose::Serve {
-            drop(task::spawn(keys.clone().sweep(shutdown.clone())));
-        }
+        let sweeping = (purpose == Purpose::Serve).then(|| keys.clone().sweep(shutdown.clone()));
+        sweeping.into_iter().for_each(|sweeping| drop(task::spawn(sweeping)));
         let sessions = Sessions::new(Arc::clone(&kept), Arc::clone(&clock), Arc::clone(&rng));
         let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
-        let pipeline = pipeline.remembering(keys).with_sessions(sessions.clone());
         let pipeline = tell_traces(exporter.as_ref(), &engine.handle(), pipeline);
+        let pipeline = pipeline.remembering(keys).with_sessions(sessions.clone());
         let roles = LiveRoles::new(project.config.auth.roles()?);
         let keys =
             ApiKeys::open(Arc::clone(&kept), Arc::clone(&clock), Arc::clone(&rng), roles.clone()).await?;
@@ -352,6 +348,13 @@ impl Node {
         }
         result
     }
+}
+
+/// How a project wants its engine.
+fn engine_options(project: &Project) -> Options {
+    let config = &project.config.engine;
+    let owner = format!("pid {}", std::process::id());
+    Options { shards: config.shards, owner, resident_keys_max: config.resident_runs_max }
 }
 
 /// Sends the traces of calls and runs on their way, where there is a way.
