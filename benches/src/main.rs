@@ -1,6 +1,6 @@
 //! Measurements that print their figures; nothing here passes or fails.
 //!
-//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine durable sandbox fairness rest audit limits streams process`) only
+//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine durable sandbox fairness rest audit limits streams process telemetry`) only
 //! those; `job` does what `benches/peers` do; `sandbox soak [SECONDS]` runs functions, one in ten of them hostile, and compares what the process holds
 //! before and after; `sandbox million` does so with a million good ones; `sandbox fuzz [SECONDS [TARGET]]` runs each target of the sandbox that long; `sandbox scripts [COUNT [SEED]]` prints scripts and their results for
 //! `benches/peers/sandbox/differ`; `soak --minutes N` puts the real server under a steady mix of everything for so long and fails when it grows or answers
@@ -23,6 +23,7 @@ mod soak;
 mod store;
 mod streams;
 mod table;
+mod telemetry;
 mod visibility;
 
 use std::io::Write;
@@ -34,7 +35,7 @@ fn out(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}"); // a reader that has gone away wants no more lines
 }
 
-const ALL: [&str; 13] = [
+const ALL: [&str; 14] = [
     "lang",
     "lsp",
     "store",
@@ -48,6 +49,7 @@ const ALL: [&str; 13] = [
     "limits",
     "streams",
     "process",
+    "telemetry",
 ];
 
 fn main() -> Result<()> {
@@ -98,6 +100,7 @@ fn main() -> Result<()> {
             "limits" => limits::run()?,
             "streams" => streams::run()?,
             "process" => process::run()?,
+            "telemetry" => telemetry::run()?,
             other => anyhow::bail!("there is no measurement {other:?}; there are {}", ALL.join(", ")),
         }
     }

@@ -90,7 +90,7 @@ async fn gateway() -> Result<Started> {
     Ok((address, Box::pin(serving)))
 }
 
-fn noop() -> Operation {
+pub(crate) fn noop() -> Operation {
     let handler = |_: Json, _: CallContext| -> BoxFuture<'static, Result<Answer, Error>> {
         Box::pin(std::future::ready(Ok(Answer::of(json!({})))))
     };

@@ -73,6 +73,7 @@ pub(crate) fn child_options(given: &machine::ChildOptions) -> StartOptions {
             priority: given.priority.as_ref().map(priority),
             summary: given.summary.clone(),
             session: None,
+            trace: None,
         },
         memo: facts(&given.memo),
         search_attributes: facts(&given.search_attributes),

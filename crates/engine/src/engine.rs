@@ -32,6 +32,7 @@ use crate::bells::Bells;
 use crate::definition::Definition;
 use crate::endpoint;
 use crate::input::{Input, Reply, Start};
+use crate::meters::Meters;
 use crate::namespaces::{Namespaces, Settings};
 use crate::playback;
 use crate::queue::settings::QueueSettings;
@@ -101,7 +102,8 @@ impl Engine {
         let epoch = ports.store.acquire(0..Partition::COUNT, &options.owner).await?;
         let (senders, mailboxes) = (0..options.shards.max(1)).map(|_| mpsc::unbounded_channel()).unzip();
         let queues = QueueSettings::load(&ports.store).await?;
-        let workers = Workers::new(ports.activities, Arc::clone(&ports.clock));
+        let meters = Arc::new(Meters::default());
+        let workers = Workers::new(ports.activities, Arc::clone(&ports.clock), Arc::clone(&meters));
         for (name, config) in queues.all().await {
             workers.slots().configure(&name, config);
         }
@@ -113,6 +115,7 @@ impl Engine {
             news: Arc::new(Bells::new(NAMESPACE_BELLS)),
             changes: Arc::new(Bells::new(RUN_BELLS)),
             workers,
+            meters,
             router: Router::new(senders),
             store: ports.store,
             clock: ports.clock,

@@ -21,7 +21,9 @@ use crate::convert::{
 use crate::decide::limits;
 use crate::definition::Definition;
 use crate::divergence::{diverged, is_command, message_lost, same_command};
-use crate::record::{ActivityOptions, Event, OriginKind, Priority, Record, StartOptions, Started};
+use crate::record::{
+    ActivityOptions, Event, OriginKind, Priority, Record, StartOptions, Started, TraceRecord,
+};
 use crate::state::RunState;
 
 /// A program before its first task: its input, and the messages that the run before it left.
@@ -487,7 +489,7 @@ impl Translate<'_> {
                         .map(|ms| self.at.plus(Duration::from_millis(positive(ms)))),
                     detached: *detached,
                     abandon: options.cancellation_type.as_deref() == Some("abandon"),
-                    options: Box::new(nexus_options(options)),
+                    options: Box::new(self.nexus_options(options)),
                     at,
                 }
             }
@@ -549,7 +551,20 @@ impl Translate<'_> {
         let mut options = child_options(given);
         options.run.priority = self.inherited(options.run.priority.take());
         options.run.session.clone_from(&self.run.started.options.session);
+        options.run.trace = self.trace();
         options
+    }
+
+    fn nexus_options(&self, given: &machine::NexusOptions) -> StartOptions {
+        let mut options = nexus_options(given);
+        options.run.trace = self.trace();
+        options
+    }
+
+    /// Where what this run starts stands: below the run.
+    fn trace(&self) -> Option<TraceRecord> {
+        let own = self.run.started.options.trace_of(&self.run.run_id);
+        own.as_ref().map(TraceRecord::of)
     }
 
     fn activity_options(&self, given: &machine::ActivityOptions) -> ActivityOptions {

@@ -38,6 +38,7 @@ mod divergence;
 mod endpoint;
 mod failures;
 mod interpret;
+pub mod meters;
 mod playback;
 mod query;
 mod quota;
@@ -45,6 +46,7 @@ mod recovery;
 mod retention;
 mod slots;
 mod timers;
+mod trace;
 mod worker;
 
 pub use definition::Definition;

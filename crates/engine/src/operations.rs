@@ -36,6 +36,7 @@ use serde_json::json;
 
 use crate::definition::Definition;
 use crate::engine::{EngineHandle, StartRequest};
+use crate::record::TraceRecord;
 use crate::shard::Outcome;
 use crate::view::handlers::of as handlers_of;
 use address::{Addressed, addressed};
@@ -253,6 +254,7 @@ impl Handler for StartWorkflow {
         Box::pin(async move {
             let mut request = StartRequest::new(namespace, workflow, input);
             request.options.run.session = context.session_in(&request.namespace)?;
+            request.options.run.trace = context.trace.as_ref().map(TraceRecord::of);
             request.workflow_id.clone_from(&context.workflow_id);
             request.idempotency_key.clone_from(&context.idempotency_key);
             run_to(&engine, request, &context).await

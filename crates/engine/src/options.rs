@@ -3,4 +3,4 @@
 mod record;
 
 pub(crate) use record::is_default;
-pub use record::{IdConflictPolicy, IdReusePolicy, Priority, RunOptions, StartOptions};
+pub use record::{IdConflictPolicy, IdReusePolicy, Priority, RunOptions, StartOptions, TraceRecord};

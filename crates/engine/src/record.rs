@@ -5,7 +5,7 @@
 //! is written. That event ends a batch: replay hands the machine the same batches.
 
 pub(crate) use crate::options::is_default;
-pub use crate::options::{IdConflictPolicy, IdReusePolicy, Priority, RunOptions, StartOptions};
+pub use crate::options::{IdConflictPolicy, IdReusePolicy, Priority, RunOptions, StartOptions, TraceRecord};
 
 use nexus_kernel::Json;
 use nexus_kernel::failure::Failure;

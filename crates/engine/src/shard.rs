@@ -38,12 +38,14 @@ use crate::decide::{self, Context, Transition};
 use crate::deliver;
 use crate::effect::Effect;
 use crate::input::{Input, Reply};
+use crate::meters::Meters;
 use crate::namespaces::Namespaces;
 use crate::queue::settings::QueueSettings;
 use crate::record::{Record, RunPart};
 use crate::schedule::{self, Schedule};
 use crate::state::{KeyState, RunState, changes_row, note_changes_row};
 use crate::timers::Timers;
+use crate::trace;
 use crate::version::{Candidate, Definitions};
 use crate::worker::Workers;
 
@@ -224,6 +226,7 @@ pub struct Shared {
     /// Rings for keys whose runs have new history.
     pub(crate) changes: Arc<Bells>,
     pub(crate) workers: Workers,
+    pub(crate) meters: Arc<Meters>,
     pub(crate) router: Router,
     pub(crate) epoch: Epoch,
     /// Keys that one shard keeps in memory although they could rest.
@@ -385,6 +388,8 @@ impl Shard {
         self.follow_runs().await?;
         self.between_batches().await?;
         self.rest();
+        self.shared.meters.resident.set(self.keys.len());
+        self.shared.meters.timers.set(self.timers.len());
         Ok(())
     }
 
@@ -500,7 +505,8 @@ impl Shard {
                 appends.push(append);
             }
         }
-        let results = if appends.is_empty() { Vec::new() } else { self.shared.store.append(appends).await? };
+        self.shared.meters.inputs.add(u64::try_from(pending.len()).unwrap_or(u64::MAX));
+        let results = if appends.is_empty() { Vec::new() } else { self.append(appends).await? };
         let mut touched = Vec::with_capacity(pending.len());
         for decided in pending {
             touched.push(decided.key.clone());
@@ -508,6 +514,7 @@ impl Shard {
                 None => self.act(decided),
                 Some(Ok(_)) => {
                     self.shared.changes.ring(&decided.key);
+                    self.told(&decided);
                     self.act(decided);
                 }
                 Some(Err(Refused::Conflict { .. })) => self.retry(decided)?,
@@ -519,6 +526,24 @@ impl Shard {
             self.forget_settled(&key);
         }
         Ok(())
+    }
+
+    /// Counts a transition that is durable, and tells of the runs that it closed.
+    fn told(&self, decided: &Pending) {
+        let Some(record) = &decided.transition.record else { return };
+        self.shared.meters.recorded(record);
+        if let Some(state) = self.keys.get(&decided.key) {
+            trace::closed(&self.shared.meters, &decided.key, state, record);
+        }
+    }
+
+    /// Makes a batch durable.
+    async fn append(&self, appends: Vec<Append>) -> Result<Vec<Result<u64, Refused>>, Error> {
+        let (clock, meters) = (&self.shared.clock, &self.shared.meters);
+        let begun = clock.now();
+        let results = self.shared.store.append(appends).await?;
+        meters.commits.note(clock.now().since(begun));
+        Ok(results)
     }
 
     fn append_of(&mut self, key: &Key, record: &Record) -> Option<Append> {
@@ -588,6 +613,7 @@ impl Shard {
             }
             Effect::Arm(at, run, due) => self.timers.arm(at, key.clone(), run, due),
             Effect::Deliver(run, id, intent) => {
+                self.shared.meters.deliveries.one();
                 if let Some(run) = self.keys.get(key).and_then(|state| state.run(&run)) {
                     deliver::deliver(&self.shared, key, run, id, intent);
                 }

@@ -22,6 +22,11 @@ impl Timers {
         self.entries.insert((at, key, run, due));
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// The next time, if there is one.
     pub(crate) fn next(&self) -> Option<Timestamp> {
         self.entries.first().map(|entry| entry.0)

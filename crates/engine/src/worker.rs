@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use nexus_kernel::activity::{BeatAnswer, Completion};
 use nexus_kernel::error::Error;
-use nexus_kernel::failure::Failure;
+use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::id::{Key, RunId};
 use nexus_kernel::port::activity::{Progress, SharedActivities};
 use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::port::span::Span;
 use nexus_kernel::time::Timestamp;
 use nexus_kernel::{BoxFuture, Json, task};
 use tokio::sync::watch;
@@ -24,9 +25,11 @@ use crate::effect::Dispatch;
 use crate::engine::stopping;
 use crate::failures;
 use crate::input::{Input, Limit, Reply};
+use crate::meters::{Attempts, Meters};
 use crate::queue::{QueueName, Task};
 use crate::shard::{Message, Router};
 use crate::slots::{Slot, Slots, Waiting};
+use crate::trace;
 
 /// Attempts that run at the same time; more wait in order of priority.
 pub(crate) const ACTIVITIES_IN_FLIGHT_MAX: usize = 512;
@@ -44,6 +47,7 @@ struct Inner {
     activities: SharedActivities,
     clock: SharedClock,
     slots: Slots,
+    meters: Arc<Meters>,
     /// Changes whenever activities may have got an implementation.
     bindings: watch::Sender<()>,
     state: Mutex<HashMap<RunId, HashMap<Attempt, Flight>>>,
@@ -59,10 +63,10 @@ struct Flight {
 
 impl Workers {
     /// Workers that hand attempts to `activities`.
-    pub(crate) fn new(activities: SharedActivities, clock: SharedClock) -> Workers {
+    pub(crate) fn new(activities: SharedActivities, clock: SharedClock, meters: Arc<Meters>) -> Workers {
         let slots = Slots::new(ACTIVITIES_IN_FLIGHT_MAX, Arc::clone(&clock));
         let (bindings, state) = (watch::Sender::new(()), Mutex::default());
-        Workers { inner: Arc::new(Inner { activities, clock, slots, bindings, state }) }
+        Workers { inner: Arc::new(Inner { activities, clock, slots, meters, bindings, state }) }
     }
 
     /// Takes an attempt. One that is in flight already is not started twice.
@@ -160,6 +164,11 @@ async fn carry_out(workers: Workers, (dispatch, waiting): (Dispatch, Waiting), r
     let started_at = clock.now();
     let task = &dispatch.task;
     let (key, run, attempt) = (task.key.clone(), task.run_id.clone(), (task.activity_id, task.ticket));
+    let watch = Stopwatch {
+        meters: Arc::clone(&workers.inner.meters),
+        activity: task.activity.clone(),
+        span: trace::attempt(&workers.inner.meters, task, started_at),
+    };
     let ended = |outcome| Input::ActivityEnded {
         run: run.clone(),
         seq: attempt.0,
@@ -168,11 +177,16 @@ async fn carry_out(workers: Workers, (dispatch, waiting): (Dispatch, Waiting), r
         outcome,
     };
     let input = match slot {
-        Err(limit) => ended(Err(failures::timeout(limit))),
+        Err(limit) => {
+            watch.attempts().timed_out.one();
+            ended(Err(failures::timeout(limit)))
+        }
         Ok(_) if !workers.begin(&run, attempt, started_at) => return,
         Ok(slot) => {
+            watch.meters.waits.note(started_at.since(dispatch.since));
             let outcome = execute(&workers.inner, dispatch, started_at, &router).await;
             drop(slot);
+            watch.ended(&outcome, started_at, clock.now());
             match outcome {
                 Ok(Completion::Done(result)) => ended(Ok(result)),
                 Ok(Completion::Later) => {
@@ -186,6 +200,34 @@ async fn carry_out(workers: Workers, (dispatch, waiting): (Dispatch, Waiting), r
     // The shard learns of the outcome before the attempt is forgotten, so that it is never handed out again between.
     router.send(Message::input(key, input));
     workers.forget(&run, attempt);
+}
+
+/// Counts the attempts of an activity.
+struct Stopwatch {
+    meters: Arc<Meters>,
+    activity: String,
+    span: Option<Box<Span>>,
+}
+
+impl Stopwatch {
+    fn attempts(&self) -> Arc<Attempts> {
+        self.meters.attempts.of(self.activity.as_str())
+    }
+
+    fn ended(self, outcome: &Result<Completion, Failure>, started: Timestamp, ended: Timestamp) {
+        let attempts = self.attempts();
+        attempts.times.note(ended.since(started));
+        if let (Some(span), Some(spans)) = (self.span, self.meters.spans()) {
+            let failed = outcome.as_ref().err().map(|failure| failure.type_name.clone());
+            spans.record(Span { ended, failed, ..*span });
+        }
+        match outcome {
+            Ok(Completion::Done(_)) => attempts.completed.one(),
+            Ok(Completion::Later) => attempts.handed_over.one(),
+            Err(failure) if failure.kind == FailureKind::Timeout => attempts.timed_out.one(),
+            Err(_) => attempts.failed.one(),
+        }
+    }
 }
 
 /// Waits until somebody implements the activity and its queue lets it begin, or until that has taken too long.

@@ -83,6 +83,7 @@ impl Front {
         } else if is_get {
             response = etag::apply(response, if_none_match.as_ref()).await;
         }
+        self.pipeline.metrics().doors().answered(response.status().as_u16());
         harden(response.headers_mut(), self.is_encrypted);
         problem::finish(response, &id, &self.version, metadata.as_deref())
     }

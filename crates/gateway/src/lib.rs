@@ -17,6 +17,7 @@ pub mod identity;
 pub mod limit;
 pub mod limits;
 pub mod listener;
+pub mod metrics;
 mod openapi;
 pub mod pipeline;
 pub mod policy;

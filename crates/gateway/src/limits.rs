@@ -159,6 +159,12 @@ pub const MCP_SEARCH_BYTES_MAX: usize = 1_000;
 /// Longest id that is given back to whoever sent an MCP message that cannot be read, in bytes.
 pub const MCP_ID_BYTES_MAX: usize = 128;
 
+/// Most workflows and operations that are counted under names of their own; others are counted together.
+pub const METRIC_OPERATIONS_MAX: usize = 500;
+
+/// Most namespaces that are counted under names of their own; others are counted together.
+pub const METRIC_NAMESPACES_MAX: usize = 100;
+
 /// Most connections of `/ws` at a time.
 pub const SOCKETS_MAX: usize = 10_000;
 
@@ -293,6 +299,12 @@ pub const ALL: &[Limit] = &[
     ),
     ("breakers", BREAKERS_MAX as u64, "what would have one more circuit breaker is called without"),
     ("api_keys", KEYS_MAX as u64, "further API keys are not made"),
+    (
+        "metric_operations",
+        METRIC_OPERATIONS_MAX as u64,
+        "further workflows and operations are counted together, as _other",
+    ),
+    ("metric_namespaces", METRIC_NAMESPACES_MAX as u64, "further namespaces are counted together, as _other"),
     ("sockets", SOCKETS_MAX as u64, "further WebSockets are closed with 4013"),
     (
         "socket_message_bytes",

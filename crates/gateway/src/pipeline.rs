@@ -14,14 +14,19 @@ use nexus_kernel::call::{Answer, CallContext, Caller, Channel};
 use nexus_kernel::catalogue::Catalogue;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_kernel::id::Namespace;
 use nexus_kernel::operation::Operation;
 use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::port::event::Event;
 use nexus_kernel::port::rng::SharedRng;
+use nexus_kernel::port::span::SharedSpans;
+use nexus_kernel::trace::TraceContext;
 
 use crate::audit::AuditLog;
 use crate::breaker::{Breakers, Pass};
 use crate::identity::Auth;
 use crate::limit::{Limiter, Seat};
+use crate::metrics::Metrics;
 use crate::policy::Borders;
 use crate::request_id::RequestIds;
 use crate::session::{self, Sessions};
@@ -31,7 +36,8 @@ use crate::stage::authorise::{self, Asking};
 use crate::stage::breaker;
 use crate::stage::limit;
 use crate::stage::once::{Keys, Turn};
-use crate::stage::record::Record;
+use crate::stage::record::{Record, Told};
+use crate::stage::trace::Traces;
 use crate::stage::validate::Validators;
 
 /// What is to be called.
@@ -66,6 +72,8 @@ pub struct Pipeline {
     limiter: Option<Limiter>,
     breakers: Option<Breakers>,
     borders: Borders,
+    metrics: Metrics,
+    traces: Traces,
     secret: Arc<[u8; 32]>,
 }
 
@@ -76,7 +84,7 @@ impl Pipeline {
         let mut secret = [0; 32];
         rng.fill(&mut secret);
         let secret = Arc::new(secret);
-        let validators = Arc::default();
+        let (validators, metrics, traces) = (Arc::default(), Metrics::default(), Traces::new(&*rng));
         Pipeline {
             catalogue,
             clock,
@@ -89,6 +97,8 @@ impl Pipeline {
             limiter: None,
             breakers: None,
             borders: Borders::default(),
+            metrics,
+            traces,
             secret,
         }
     }
@@ -149,9 +159,30 @@ impl Pipeline {
         &self.borders
     }
 
+    /// The same pipeline, which tells of every call that is traced.
+    pub fn traced(self, spans: SharedSpans) -> Pipeline {
+        Pipeline { traces: self.traces.to(spans), ..self }
+    }
+
+    /// The trace of what an event sets going, when spans are kept: the same for all who follow it, however often.
+    pub fn trace_of_event(&self, namespace: &Namespace, event: &Event) -> Option<TraceContext> {
+        let name = format!("event:{namespace}/{}", event.fact.id);
+        self.traces.of_name(&name)
+    }
+
+    /// Where spans go.
+    pub fn spans(&self) -> &SharedSpans {
+        &self.traces.spans
+    }
+
     /// What decides who somebody is, when that matters.
     pub fn auth(&self) -> Option<&Auth> {
         self.auth.as_ref()
+    }
+
+    /// What is counted of calls, and of everything else that is shown with it.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// The operations that a caller may know of.
@@ -196,14 +227,21 @@ impl Pipeline {
     }
 
     /// Carries out one call.
-    pub async fn call(&self, target: Target<'_>, input: Json, context: CallContext) -> Result<Answer, Error> {
-        let now = self.clock.now();
-        let record = Record::begin(target, &context, now);
-        let mut witness = Witness::of(self.audit.as_ref(), target, &input, &context, now);
-        let result = self.carry_out(target, input, context, &mut witness).await;
-        let now = self.clock.now();
-        witness.ends(&result, now);
-        record.end(&result, now);
+    pub async fn call(
+        &self,
+        target: Target<'_>,
+        input: Json,
+        mut context: CallContext,
+    ) -> Result<Answer, Error> {
+        let (trace, parent) = self.traces.begin(context.trace.take());
+        context.trace = trace;
+        let told = Told { metrics: self.metrics.clone(), spans: Arc::clone(&self.traces.spans) };
+        let mut record = Record::begin(target, &context, parent, (told, Arc::clone(&self.clock)));
+        let begun = self.clock.now();
+        let mut witness = Witness::of(self.audit.as_ref(), target, &input, &context, begun);
+        let result = self.carry_out(target, input, context, (&mut record, &mut witness)).await;
+        witness.ends(&result, self.clock.now());
+        record.end(&result);
         result
     }
 
@@ -212,10 +250,10 @@ impl Pipeline {
         target: Target<'_>,
         mut input: Json,
         mut context: CallContext,
-        witness: &mut Witness,
+        (record, witness): (&mut Record, &mut Witness),
     ) -> Result<Answer, Error> {
         context.caller = self.identify(context.caller)?;
-        let found = self.find_allowed(target, &mut input, &mut context);
+        let found = self.find_allowed(target, &mut input, &mut context, record);
         // Whoever asks for what is not there, or not for them, is counted as well.
         let _seats = self.limit(found.as_deref().ok(), &input, &context).await?;
         let operation = found?;
@@ -256,8 +294,10 @@ impl Pipeline {
         target: Target<'_>,
         input: &mut Json,
         context: &mut CallContext,
+        record: &mut Record,
     ) -> Result<Arc<Operation>, Error> {
         let operation = self.find(target, &context.caller)?;
+        record.found(&operation);
         let asking = Asking { caller: &context.caller, channel: context.channel, now: self.clock.now() };
         context.reach = authorise::authorise(&operation, input, asking)
             .map_err(|error| self.hidden(&operation, input, &context.caller).unwrap_or(error))?;

@@ -321,6 +321,7 @@ impl Visit {
     async fn serve(self, accepted: Accepted, shutdown: Shutdown) {
         let Visit { permit, front, clock, head_time_max } = self;
         let _permit = permit;
+        let _open = front.pipeline.metrics().doors().connections.hold();
         let address = accepted.peer();
         let Some(Opened { stream, certified }) = accepted.open(&clock).await else { return };
         let peer = Peer { address, certified };

@@ -32,6 +32,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use crate::limits::{SESSION_SWEEP_SECONDS, SESSIONS_PER_CALLER_MAX};
+use crate::metrics::declared::ACTIVE_SESSIONS;
+use crate::metrics::{Page, Source};
 pub(crate) use crate::session::decide::unknown;
 use crate::session::record::{Card, Content, card_key, cards_of, content_key, owner};
 
@@ -69,6 +71,13 @@ struct Versioned<T> {
 }
 
 impl nexus_kernel::verb::Part for Sessions {}
+
+impl Source for Sessions {
+    fn show<'a>(&'a self, page: &'a mut Page) -> BoxFuture<'a, ()> {
+        page.number(&ACTIVE_SESSIONS, &[], self.count());
+        Box::pin(std::future::ready(()))
+    }
+}
 
 impl Sessions {
     /// The sessions that are kept in this store.

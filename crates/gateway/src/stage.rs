@@ -8,4 +8,5 @@ pub(crate) mod faults;
 pub(crate) mod limit;
 pub(crate) mod once;
 pub(crate) mod record;
+pub(crate) mod trace;
 pub(crate) mod validate;

@@ -5,6 +5,7 @@
 //! its own subscription and nobody else's.
 
 mod dead;
+mod figures;
 mod operations;
 mod record;
 mod trigger;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
+use nexus_kernel::meter::{Bounded, Counter, Histogram};
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::event::{Event, EventPage, EventQuery, TypeFilter};
 use nexus_kernel::port::kv::{Kv, KvWrite};
@@ -26,6 +28,9 @@ use nexus_kernel::{BoxFuture, Json};
 
 use crate::limits::{DELIVERY_RETRY_SECONDS_MAX, SUBSCRIPTION_PAGE_EVENTS, SUBSCRIPTION_WAIT_SECONDS};
 use record::Cursor;
+
+/// Kinds of targets that are counted apart.
+const TARGET_KINDS_MAX: usize = 8;
 
 /// Why an event was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +90,23 @@ struct Parts {
     clock: SharedClock,
     feed: Arc<dyn Feed>,
     running: Mutex<BTreeMap<String, Running>>,
+    meters: Meters,
+}
+
+/// What is counted of deliveries.
+struct Meters {
+    /// How old events were when they were delivered.
+    ages: Histogram,
+    /// Attempts by kind of target.
+    attempts: Bounded<String, Attempts>,
+}
+
+/// Attempts to deliver to targets of one kind.
+#[derive(Default)]
+struct Attempts {
+    delivered: Counter,
+    failed: Counter,
+    dead: Counter,
 }
 
 /// A subscription that is served, and how it does.
@@ -107,7 +129,8 @@ impl nexus_kernel::verb::Part for Subscriptions {}
 impl Subscriptions {
     /// Subscriptions that keep their cursors in this store.
     pub fn new(store: Arc<dyn Kv>, clock: SharedClock, feed: Arc<dyn Feed>) -> Subscriptions {
-        Subscriptions { parts: Arc::new(Parts { store, clock, feed, running: Mutex::default() }) }
+        let meters = Meters { ages: Histogram::default(), attempts: Bounded::new(TARGET_KINDS_MAX) };
+        Subscriptions { parts: Arc::new(Parts { store, clock, feed, running: Mutex::default(), meters }) }
     }
 
     /// Serves these from now on, and no others. A subscription of a name that was served before goes on where it was.
@@ -204,11 +227,14 @@ impl Subscriptions {
 
     /// Delivers an event, or keeps it as a dead letter.
     async fn settle(&self, subscription: &Subscription, event: &Event) -> Result<(), Error> {
-        let clock = &self.parts.clock;
+        let (clock, meters) = (&self.parts.clock, &self.parts.meters);
+        let attempts = meters.attempts.of(kind_of(&*subscription.target).as_str());
         let mut attempt = 1;
         loop {
             let undelivered = match subscription.target.deliver(&subscription.namespace, event).await {
                 Ok(()) => {
+                    attempts.delivered.one();
+                    meters.ages.note(clock.now().since(event.fact.time));
                     self.tell(&subscription.name, |progress| {
                         (progress.attempt, progress.failure) = (0, None);
                     });
@@ -216,6 +242,7 @@ impl Subscriptions {
                 }
                 Err(undelivered) => undelivered,
             };
+            attempts.failed.one();
             let message = undelivered.message.clone();
             self.tell(&subscription.name, |progress| {
                 (progress.attempt, progress.failure) = (attempt, Some(message));
@@ -228,12 +255,18 @@ impl Subscriptions {
                     reason = undelivered.message,
                     "an event was given up and kept as a dead letter"
                 );
+                attempts.dead.one();
                 return self.bury(subscription, event, (attempt, undelivered.message)).await;
             };
             clock.sleep_until(next).await;
             attempt += 1;
         }
     }
+}
+
+/// The kind of a target, as lists name it.
+fn kind_of(target: &dyn Deliver) -> String {
+    target.describe().get("kind").and_then(Json::as_str).unwrap_or_default().to_owned()
 }
 
 /// When to try again: after a second, then twice as long each time; never when it would be in vain or was tried enough.

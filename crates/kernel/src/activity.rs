@@ -6,6 +6,7 @@ use crate::Json;
 use crate::code;
 use crate::error::Error;
 use crate::id::{Key, RunId, SessionId};
+use crate::trace::TraceContext;
 
 /// One attempt, as an executor gets it.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct ActivityTask {
     pub heartbeat_details: Json,
     /// The session that the run carries.
     pub session: Option<SessionId>,
+    /// Where the attempt stands in a trace, when its run is traced.
+    pub trace: Option<TraceContext>,
     /// A key that the program chose in place of the usual one.
     pub own_idempotency_key: Option<String>,
 }

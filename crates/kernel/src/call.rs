@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::id::{Namespace, RunId, SessionId, WorkflowId};
 use crate::port::runs::RunStatus;
 use crate::time::Timestamp;
+use crate::trace::TraceContext;
 
 /// Who calls. Built from credentials by the pipeline, never from the body of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,6 +177,8 @@ pub struct CallContext {
     pub session_namespace: Option<Namespace>,
     /// Equal keys of one caller start the work once. Never guessed from the input.
     pub idempotency_key: Option<String>,
+    /// Where the call stands in a trace, when it is traced: what the caller sent, and from the pipeline on the call itself.
+    pub trace: Option<TraceContext>,
     /// Where the operation notes the run that it has started, for whoever cannot wait for the answer.
     pub started: RunNote,
     /// Whether the request that the call belongs to was counted already, and how its caller stands.
@@ -196,6 +199,7 @@ impl CallContext {
             session: None,
             session_namespace: None,
             idempotency_key: None,
+            trace: None,
             started: RunNote::default(),
             toll: Toll::default(),
         }

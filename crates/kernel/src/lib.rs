@@ -20,6 +20,7 @@ pub mod id;
 pub mod json;
 pub mod limits;
 pub mod memory;
+pub mod meter;
 pub mod operation;
 pub mod port;
 pub mod redact;
@@ -30,6 +31,7 @@ pub mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
+pub mod trace;
 pub mod verb;
 pub mod visibility;
 

@@ -15,6 +15,7 @@ pub mod runs;
 pub mod secret;
 pub mod segments;
 pub mod session;
+pub mod span;
 pub mod workflows;
 
 use std::sync::Arc;

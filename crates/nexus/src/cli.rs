@@ -34,6 +34,7 @@ pub mod shell;
 pub mod short;
 pub mod symbols;
 pub mod test;
+pub mod top;
 pub mod types;
 pub mod up;
 pub mod workflow;
@@ -129,6 +130,8 @@ pub enum Command {
     Validate(Box<short::ValidateArgs>),
     /// Start many runs and measure: runs a second, latencies, failures
     Bench(Box<bench::BenchArgs>),
+    /// Watch what a server is doing: requests, errors, times, runs, queues, memory
+    Top(top::TopArgs),
     /// Take one line after the other, with history and completion; from a pipe, a script
     Shell(shell::ShellArgs),
     /// Check a project, or a single .twf file, without running anything
@@ -284,6 +287,7 @@ impl Cli {
             | Command::Schema(_)
             | Command::Validate(_)
             | Command::Bench(_)
+            | Command::Top(_)
             | Command::Shell(_) => operation(&global, command, output).await,
             command => files(&global, command, output).await,
         }
@@ -327,6 +331,7 @@ async fn operation(global: &Global, command: Command, output: Output) -> Result<
         Command::Schema(args) => short::schema(global, &args, output).await,
         Command::Validate(args) => short::validate(global, &args, output).await,
         Command::Bench(args) => bench::bench(global, &args, output).await,
+        Command::Top(args) => top::top(global, &args, output).await,
         Command::Shell(args) => shell::shell(global, &args, output).await,
         _ => Ok(()),
     }

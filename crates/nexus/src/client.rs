@@ -4,7 +4,7 @@
 
 pub mod described;
 pub mod place;
-mod remote;
+pub(crate) mod remote;
 
 use nexus_gateway::Target;
 use nexus_kernel::Json;
@@ -15,6 +15,7 @@ use nexus_kernel::id::{SessionId, WorkflowId};
 use nexus_kernel::operation::Operation;
 use nexus_kernel::port::clock::{Clock as _, SystemClock};
 use nexus_kernel::port::runs::RunStatus;
+use nexus_kernel::trace::TraceContext;
 use serde_json::Map;
 
 use crate::address;
@@ -47,8 +48,13 @@ pub struct Local {
 impl Local {
     fn context(&self) -> CallContext {
         let context = self.node.pipeline().context(Channel::Cli);
-        CallContext { session: self.session.clone(), ..context }
+        CallContext { session: self.session.clone(), trace: trace_of_caller(), ..context }
     }
+}
+
+/// The trace that whoever has started this command says it is part of (`TRACEPARENT`, `TRACESTATE`).
+fn trace_of_caller() -> Option<TraceContext> {
+    TraceContext::parse(&place::env("TRACEPARENT")?, place::env("TRACESTATE").as_deref())
 }
 
 /// The start of a run.

@@ -9,6 +9,7 @@ pub mod http;
 pub mod issuer;
 pub mod limiting;
 pub mod limits;
+pub mod log;
 pub mod mcp;
 pub mod namespace;
 pub mod rate;
@@ -16,6 +17,7 @@ pub mod sandbox;
 pub mod secret;
 pub mod server;
 pub mod subscription;
+pub mod telemetry;
 pub mod workflow;
 
 use std::collections::BTreeMap;
@@ -39,12 +41,14 @@ use breaker::BreakerConfig;
 use events::EventsConfig;
 use http::HttpConfig;
 use limiting::LimitingConfig;
+use log::LogConfig;
 use mcp::McpConfig;
 use namespace::{NamespaceConfig, QuotasConfig};
 use sandbox::SandboxConfig;
 use secret::SecretConfig;
 use server::ServerConfig;
 use subscription::{InboundConfig, OnConfig, Sections, WebhookConfig};
+use telemetry::TelemetryConfig;
 use workflow::WorkflowConfig;
 
 /// The shortest time that closed runs may be kept for: whoever waits for a result must be able to ask for it.
@@ -61,6 +65,10 @@ pub struct Config {
     pub project: ProjectConfig,
     /// Where it is served.
     pub server: ServerConfig,
+    /// What a server tells of itself.
+    pub log: LogConfig,
+    /// Where traces are sent.
+    pub telemetry: TelemetryConfig,
     /// Who may call what.
     pub auth: AuthConfig,
     /// What is kept of who called what.
@@ -215,6 +223,8 @@ impl Config {
         config.mcp.check()?;
         config.auth.check(&secrets)?;
         config.audit.check()?;
+        config.log.check()?;
+        config.telemetry.check()?;
         Ok(config)
     }
 }

@@ -7,11 +7,11 @@ use clap::ValueEnum as _;
 use nexus::cli::complete;
 use nexus::cli::line::{self, Refused};
 use nexus::cli::{Cli, Command, Format, exit_code};
+use nexus::log;
 use nexus::output::{self, Output};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use tokio::runtime::Runtime;
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
@@ -31,8 +31,10 @@ fn main() -> ExitCode {
 }
 
 fn carry_out(cli: Cli) -> ExitCode {
-    log_to_stderr(&cli);
     let format = cli.global.format;
+    if let Err(error) = log::begin(&cli) {
+        return failed(format, &error);
+    }
     let is_server = matches!(cli.command, Command::Up(_));
     let ended = runtime().and_then(|runtime| {
         let ended = runtime.block_on(async {
@@ -61,21 +63,4 @@ fn runtime() -> Result<Runtime, Error> {
         Error::new(&code::STOPPING, format!("the system gives no threads: {error}"))
             .help("end other programs, or raise the limit of processes")
     })
-}
-
-/// A server tells of each request; other commands only of trouble. `NEXUS_LOG` and `--verbose` say otherwise.
-fn log_to_stderr(cli: &Cli) {
-    let level = match (&cli.command, cli.global.verbose) {
-        (_, true) => {
-            "nexus=debug,nexus_engine=debug,nexus_gateway=debug,nexus_sandbox=debug,nexus_store=debug,info,rmcp=error"
-        }
-        // What clients get wrong is told to them; the library of the protocol would tell the log as well.
-        (Command::Up(_), false) => "info,rmcp=error",
-        // Attempts that fail are what many scenarios are about.
-        (Command::Test(_), false) => "error",
-        _ => "warn,rmcp=error",
-    };
-    let filter = EnvFilter::try_from_env("NEXUS_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let color = Output::new(cli.global.format).has_color();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(color).init();
 }

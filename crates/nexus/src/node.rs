@@ -35,6 +35,7 @@ use crate::changes::Changes;
 use crate::config::Config;
 use crate::contract;
 use crate::disk;
+use crate::figures::Figures;
 use crate::identity::{Identity, Wanted};
 use crate::limits::Limits;
 use crate::mcp;
@@ -42,6 +43,7 @@ use crate::namespaces::Namespaces;
 use crate::output::Output;
 use crate::project::Project;
 use crate::subscriptions::{self, EngineFeed};
+use crate::telemetry::Exporter;
 
 /// How long a reload waits to say how many open runs follow.
 const FOLLOWING: Duration = Duration::from_secs(2);
@@ -80,6 +82,7 @@ pub struct Node {
     contracts: Arc<RwLock<Arc<Config>>>,
     beside: Beside,
     inbound: Inbound,
+    exporter: Option<Arc<Exporter>>,
 }
 
 impl Node {
@@ -92,17 +95,15 @@ impl Node {
         let kept: Arc<dyn Kv> = store.clone();
         let ports =
             Ports { store, clock: Arc::clone(&clock), rng: Arc::clone(&rng), activities: activities.clone() };
-        let config = &project.config.engine;
-        let owner = format!("pid {}", std::process::id());
-        let options = Options { shards: config.shards, owner, resident_keys_max: config.resident_runs_max };
-        let engine = Engine::open(options, ports).await?;
+        let engine = Engine::open(engine_options(&project), ports).await?;
+        let exporter = if purpose == Purpose::Read { None } else { Exporter::open(&project, &clock)? };
         let shutdown = Shutdown::new();
         let keys = Keys::new(Arc::clone(&kept), Arc::clone(&clock));
-        if purpose == Purpose::Serve {
-            drop(task::spawn(keys.clone().sweep(shutdown.clone())));
-        }
+        let sweeping = (purpose == Purpose::Serve).then(|| keys.clone().sweep(shutdown.clone()));
+        sweeping.into_iter().for_each(|sweeping| drop(task::spawn(sweeping)));
         let sessions = Sessions::new(Arc::clone(&kept), Arc::clone(&clock), Arc::clone(&rng));
         let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
+        let pipeline = tell_traces(exporter.as_ref(), &engine.handle(), pipeline);
         let audit = Audit::open(&project, purpose, Arc::clone(&kept), &clock).await?;
         let pipeline = audit.around(pipeline.remembering(keys).with_sessions(sessions.clone()));
         let limits = Limits::of(&project, pipeline.catalogue(), (&clock, &*rng))?;
@@ -135,11 +136,9 @@ impl Node {
             contracts: Arc::default(),
             beside: Beside { sessions: sessions.clone(), subscriptions, identity, audit, limits },
             inbound: Inbound::default(),
+            exporter,
         };
-        if let Some(shelf) = shelf {
-            node.activities.keep_on(shelf.clone());
-            drop(task::spawn(shelf.sweep(node.engine.clone())));
-        }
+        node.keep_on(shelf);
         node.follow_promotions();
         node.deploy(purpose, output).await?;
         if purpose != Purpose::Read {
@@ -147,6 +146,29 @@ impl Node {
             node.running = Some(task::spawn(engine.run(node.shutdown.clone())));
         }
         Ok(node)
+    }
+
+    /// Shows what its parts count, and keeps functions that wait for long on this shelf, where there is one.
+    fn keep_on(&self, shelf: Option<activities::Shelf>) {
+        self.count();
+        let Some(shelf) = shelf else { return };
+        self.activities.keep_on(shelf.clone());
+        drop(task::spawn(shelf.sweep(self.engine.clone())));
+    }
+
+    /// Has everything shown that its parts count.
+    fn count(&self) {
+        let metrics = self.pipeline.metrics();
+        metrics.add(Arc::new(self.beside.sessions.clone()));
+        metrics.add(Arc::new(self.beside.subscriptions.clone()));
+        metrics.add(Arc::new(Figures {
+            engine: self.engine.clone(),
+            sandbox: self.sandbox.clone(),
+            database: self.database.clone(),
+            folder: self.project.data_dir(),
+            catalogue: self.pipeline.catalogue().downgrade(),
+            begun: self.clock.now(),
+        }));
     }
 
     /// Builds the project as it is read now and makes it what is served: as a whole, or not at all.
@@ -324,6 +346,10 @@ impl Node {
         };
         self.activities.disconnect();
         self.beside.audit.close().await;
+        self.pipeline.metrics().clear();
+        if let Some(exporter) = &self.exporter {
+            exporter.close().await;
+        }
         if let Some(database) = &self.database {
             database.close();
         }
@@ -338,6 +364,21 @@ fn served(pipeline: Pipeline, purpose: Purpose, limits: &Limits, activities: &Sc
     }
     activities.mind(limits.breakers().clone());
     limits.mind(pipeline)
+}
+
+/// How a project wants its engine.
+fn engine_options(project: &Project) -> Options {
+    let config = &project.config.engine;
+    let owner = format!("pid {}", std::process::id());
+    Options { shards: config.shards, owner, resident_keys_max: config.resident_runs_max }
+}
+
+/// Sends the traces of calls and runs on their way, where there is a way.
+fn tell_traces(exporter: Option<&Arc<Exporter>>, engine: &EngineHandle, pipeline: Pipeline) -> Pipeline {
+    let Some(exporter) = exporter else { return pipeline };
+    engine.trace_to(exporter.clone());
+    pipeline.metrics().add(exporter.clone());
+    pipeline.traced(exporter.clone())
 }
 
 /// What can be called: what the engine brings along, and the verbs of sessions and subscriptions.

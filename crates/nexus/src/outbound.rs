@@ -7,3 +7,4 @@ pub(crate) mod request;
 pub(crate) mod resolve;
 pub(crate) mod response;
 pub(crate) mod tls;
+pub(crate) mod trace;

@@ -32,6 +32,7 @@ mod limit_kind;
 mod limits;
 mod mem;
 mod meter;
+mod meters;
 mod op;
 mod outcome;
 mod parked;
@@ -64,6 +65,7 @@ pub use limits::{
     OPERATIONS_MAX, PASSED_BYTES_MAX, QUEUED_MAX, QUEUED_PER_OWNER_MAX, REPLY_BYTES_MAX, RESIDENT_MAX,
     RESULT_BYTES_MAX, SOURCE_BYTES_MAX, SPILLED_BYTES_MAX, STACK_BYTES_MAX, SUSPENDED_MS_MAX, WALL_MS_MAX,
 };
+pub use meters::Meters;
 pub use op::{HostFunctions, OpError};
 pub use outcome::{LogLevel, LogLine, Outcome, Stats};
 pub use parked::{Keep, Keeper, ParkKey};

@@ -27,6 +27,7 @@ use crate::limits::{
     RESIDENT_MAX, SPILLED_BYTES_MAX,
 };
 use crate::meter::Ticker;
+use crate::meters::Meters;
 use crate::op::Scope;
 use crate::outcome::Outcome;
 use crate::parked::Opened;
@@ -114,6 +115,7 @@ pub(crate) struct Shared {
     components: Components,
     cache: Option<Arc<Cache>>,
     scripts: Scripts,
+    meters: Meters,
 }
 
 impl Sandbox {
@@ -146,6 +148,7 @@ impl Sandbox {
             components: Components::default(),
             cache,
             scripts,
+            meters: Meters::default(),
         });
         Ok(Sandbox(shared))
     }
@@ -198,11 +201,17 @@ impl Sandbox {
         // A call that waits costs little more than what it waits with: the large parts lie beside it.
         let (shared, invocation) = (self.0.clone(), Box::new(invocation));
         async move {
-            match invocation.module.component() {
+            let ended = match invocation.module.component() {
                 Some(code) => Box::pin(component::call(&shared, *invocation, code)).await,
                 None => call::call(&shared, invocation).await,
-            }
+            };
+            shared.meters.ended(&ended);
+            ended
         }
+    }
+
+    pub(crate) fn own(&self) -> &Shared {
+        &self.0
     }
 
     #[cfg(any(test, feature = "testing"))]
@@ -217,6 +226,14 @@ impl Sandbox {
 }
 
 impl Shared {
+    pub(crate) fn meters(&self) -> &Meters {
+        &self.meters
+    }
+
+    pub(crate) fn instances(&self) -> usize {
+        self.seats.taken()
+    }
+
     pub(crate) fn options(&self) -> &Options {
         &self.options
     }

@@ -1,8 +1,9 @@
 //! What follows from what happened to an activity.
 
-use nexus_kernel::activity::ActivityTask;
+use nexus_kernel::activity::{ActivityTask, ActivityToken};
 use nexus_kernel::id::{Key, RunId};
 use nexus_kernel::time::Timestamp;
+use nexus_kernel::trace::{SpanId, TraceContext};
 
 use crate::activity::record::ActivityNote;
 use crate::activity::state::Activity;
@@ -28,6 +29,7 @@ pub(crate) fn dispatch(key: &Key, run: &RunState, seq: u64) -> Option<Effect> {
         heartbeat_ms: options.heartbeat_ms,
         heartbeat_details: activity.details(),
         session: run.started.options.session.clone(),
+        trace: trace_of(run, seq, activity.ticket),
         own_idempotency_key: options.idempotency_key.clone(),
     };
     Some(Effect::Dispatch(Box::new(Dispatch {
@@ -38,6 +40,13 @@ pub(crate) fn dispatch(key: &Key, run: &RunState, seq: u64) -> Option<Effect> {
         start_before: activity.start_before(),
         close_before: activity.close_before(),
     })))
+}
+
+/// Where an attempt stands in the trace of its run. Its span follows from its name, so that it is the same after a restart.
+fn trace_of(run: &RunState, seq: u64, ticket: u32) -> Option<TraceContext> {
+    let trace = run.started.options.trace_of(&run.run_id)?;
+    let token = ActivityToken { run_id: run.run_id.clone(), activity_id: seq, ticket };
+    Some(trace.within(SpanId::of(&token.to_string())))
 }
 
 /// The effects of a change that history does not show.

@@ -17,6 +17,7 @@ use super::options::{self, OptionFields};
 use super::{Verb, object, unknown_workflow};
 use crate::engine::{Accepted, EngineHandle, StartRequest};
 use crate::input::{Signal, Update};
+use crate::record::TraceRecord;
 use crate::shard::UpdateOutcome;
 
 /// How long an update is waited for unless the caller says otherwise, in milliseconds.
@@ -229,6 +230,7 @@ impl StartFields {
         };
         let mut options = self.options.options()?;
         options.run.session = context.session_in(&namespace)?;
+        options.run.trace = context.trace.as_ref().map(TraceRecord::of);
         Ok(StartRequest {
             namespace,
             workflow,

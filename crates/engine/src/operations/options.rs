@@ -47,6 +47,7 @@ impl OptionFields {
                 priority: self.priority,
                 summary: self.summary,
                 session: None,
+                trace: None,
             },
             memo: self.memo,
             search_attributes: self.search_attributes,

@@ -2,8 +2,9 @@
 
 use nexus_kernel::Json;
 use nexus_kernel::failure::Failure;
-use nexus_kernel::id::SessionId;
+use nexus_kernel::id::{RunId, SessionId};
 use nexus_kernel::retry::RetryPolicy;
+use nexus_kernel::trace::{SpanId, TraceContext};
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
@@ -31,6 +32,38 @@ pub struct RunOptions {
     /// The session of the call that started it. Runs that continue it and its children carry it as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
+    /// Where it stands in a trace: below what has started it. Runs that continue it stand there as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceRecord>,
+}
+
+/// A place in a trace, as the headers of the W3C have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceRecord {
+    /// `traceparent`.
+    pub parent: String,
+    /// `tracestate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+}
+
+impl TraceRecord {
+    /// What is kept of a context.
+    pub fn of(context: &TraceContext) -> TraceRecord {
+        TraceRecord { parent: context.parent(), state: context.state.as_deref().map(str::to_owned) }
+    }
+
+    /// The context, when it is one.
+    pub fn context(&self) -> Option<TraceContext> {
+        TraceContext::parse(&self.parent, self.state.as_deref())
+    }
+}
+
+impl RunOptions {
+    /// Where a run with these options stands: its own span, in the trace of what has started it.
+    pub fn trace_of(&self, run: &RunId) -> Option<TraceContext> {
+        Some(self.trace.as_ref()?.context()?.within(SpanId::of(run.as_str())))
+    }
 }
 
 /// Order among tasks of one queue.

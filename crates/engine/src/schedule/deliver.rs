@@ -1,9 +1,16 @@
 //! Errands of schedules: runs are started and stopped, in the background. What comes of it is told to the schedule.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use nexus_kernel::code;
 use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::id::{Key, RunId, WorkflowId};
+use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::port::span::root;
 use nexus_kernel::task;
+use nexus_kernel::time::Timestamp;
+use nexus_kernel::trace::TraceContext;
 
 use super::record::Schedule;
 use super::spec::duration;
@@ -11,8 +18,10 @@ use super::step::{Errand, Happening};
 use crate::deliver::failure_of;
 use crate::endpoint;
 use crate::input::{Input, Reply, Start};
-use crate::record::{Origin, OriginKind, RunOptions, StartOptions};
+use crate::meters::Meters;
+use crate::record::{Origin, OriginKind, RunOptions, StartOptions, TraceRecord};
 use crate::shard::{Message, Router, Shared};
+use crate::trace;
 use crate::version::Definitions;
 
 /// Sends an errand on its way.
@@ -20,8 +29,12 @@ pub(crate) fn deliver(shared: &Shared, key: &Key, schedule: &Schedule, errand: E
     let (router, key) = (shared.router.clone(), key.clone());
     match errand {
         Errand::Start { seq, workflow_id } => {
-            let target = target(&shared.definitions, &key, schedule, (seq, &workflow_id));
-            task::spawn(start(router, key, seq, target));
+            let mut target = target(&shared.definitions, &key, schedule, (seq, &workflow_id));
+            let watch = Watch::begin(shared, schedule, seq);
+            if let (Ok((_, start)), Some(trace)) = (&mut target, &watch.trace) {
+                start.options.run.trace = Some(TraceRecord::of(trace));
+            }
+            task::spawn(start(router, (key, seq), target, watch));
         }
         Errand::Stop { seq, run, terminate } => {
             task::spawn(stop(router, key, (seq, run, terminate)));
@@ -68,7 +81,46 @@ fn target(
     Ok((target, start))
 }
 
-async fn start(router: Router, key: Key, seq: u64, target: Result<(Key, Start), Failure>) {
+/// Counts what schedules start, and tells of it.
+struct Watch {
+    meters: Arc<Meters>,
+    late: Option<Duration>,
+    trace: Option<TraceContext>,
+    begun: Timestamp,
+    clock: SharedClock,
+}
+
+impl Watch {
+    /// Begins with the start of a run. The trace that begins with it is the same when it is tried again.
+    fn begin(shared: &Shared, schedule: &Schedule, seq: u64) -> Watch {
+        let begun = shared.clock.now();
+        let nominal = schedule.running.iter().find(|it| it.seq == seq).map(|it| it.nominal);
+        let name = format!("schedule:{}/{seq}", schedule.instance);
+        Watch {
+            meters: Arc::clone(&shared.meters),
+            late: nominal.map(|nominal| begun.since(nominal)),
+            trace: shared.meters.spans().and_then(|spans| root(&**spans, &name)),
+            begun,
+            clock: Arc::clone(&shared.clock),
+        }
+    }
+
+    fn started<T>(self, key: &Key, outcome: &Result<T, Failure>) {
+        match outcome {
+            Ok(_) => self.meters.schedule_starts.one(),
+            Err(_) => self.meters.schedule_failures.one(),
+        }
+        if let Some(late) = self.late {
+            self.meters.schedule_lag.note(late);
+        }
+        if let (Some(trace), Some(spans)) = (self.trace, self.meters.spans()) {
+            let times = (self.begun, self.clock.now());
+            trace::scheduled(&**spans, (key, trace), times, outcome.as_ref().err());
+        }
+    }
+}
+
+async fn start(router: Router, (key, seq): (Key, u64), target: Result<(Key, Start), Failure>, watch: Watch) {
     let outcome = match target {
         Err(failure) => Err(failure),
         Ok((target, start)) => match router.ask(target.clone(), Input::Start(Box::new(start))).await {
@@ -78,6 +130,7 @@ async fn start(router: Router, key: Key, seq: u64, target: Result<(Key, Start), 
             _ => return,
         },
     };
+    watch.started(&key, &outcome);
     router.send(Message::input(key, Input::Schedule(Box::new(Happening::Started { seq, outcome }))));
 }
 

@@ -47,6 +47,7 @@ pub(super) fn about(shared: &Shared, run: &RunState, key: &KeyState) -> Map<Stri
         ("retry_policy", options.retry.as_ref().map(|retry| json!(retry))),
         ("priority", options.priority.as_ref().map(|priority| json!(priority))),
         ("session_id", options.session.as_ref().map(|session| json!(session))),
+        ("traceparent", options.trace.as_ref().map(|trace| json!(trace.parent))),
         ("summary", options.summary.as_ref().map(|summary| json!(summary))),
         ("details", run.details.as_ref().map(|details| json!(details))),
         ("last_result", Some(started.last_result.clone()).filter(|it| !it.is_null())),

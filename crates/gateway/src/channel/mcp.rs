@@ -36,6 +36,7 @@ use nexus_kernel::call::{CallContext, Caller, Channel, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::suggest;
+use nexus_kernel::trace::TraceContext;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
     CompleteResult, CustomRequest, CustomResult, Extensions, GetPromptRequestParams, GetPromptResponse,
@@ -55,6 +56,7 @@ use crate::channel::mcp::watch::Followed;
 use crate::limits::{MCP_LIST_MILLIS, TOOL_SETS_MAX};
 use crate::pipeline::Pipeline;
 use crate::request_id::RequestId;
+use crate::stage::trace;
 
 /// Whether a request is for this channel, whatever its path says: clients of other servers post to paths of their own and
 /// name the protocol in a header.
@@ -84,13 +86,16 @@ pub(crate) struct Asker {
     pub(crate) request_id: String,
     /// A message is counted once, whatever it takes to answer it, and by itself, whatever came with it.
     pub(crate) toll: Toll,
+    /// The trace that they say it is part of.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl Asker {
     /// What the pipeline is told of a call of theirs.
     pub(crate) fn context(&self, wait: Wait) -> CallContext {
         let context = CallContext::new(Channel::Mcp, self.request_id.as_str());
-        CallContext { wait, caller: self.caller.clone(), toll: self.toll.clone(), ..context }
+        let (caller, toll, trace) = (self.caller.clone(), self.toll.clone(), self.trace.clone());
+        CallContext { wait, caller, toll, trace, ..context }
     }
 }
 
@@ -129,7 +134,11 @@ impl McpServer {
 
     /// Who sent a request. The door has found that out; without a door around it it is the one client there is.
     fn asker(&self, context: &RequestContext<RoleServer>) -> Asker {
-        self.asker_of(&context.extensions, request_id(context))
+        let said = |name: &str| context.meta.get(name).and_then(Json::as_str);
+        let in_message =
+            said("traceparent").and_then(|parent| TraceContext::parse(parent, said("tracestate")));
+        let asker = self.asker_of(&context.extensions, request_id(context));
+        Asker { trace: in_message.or(asker.trace), ..asker }
     }
 
     /// Who calls when there is no request to tell.
@@ -142,7 +151,9 @@ impl McpServer {
         let found = parts.and_then(|parts| parts.extensions.get::<Caller>());
         let caller = found.cloned().unwrap_or_else(|| self.own_caller());
         let around = parts.and_then(|parts| parts.extensions.get::<Toll>());
-        Asker { caller, request_id, toll: around.map(Toll::inside).unwrap_or_default() }
+        let toll = around.map(Toll::inside).unwrap_or_default();
+        let trace = parts.and_then(|parts| trace::of_headers(&parts.headers));
+        Asker { caller, request_id, toll, trace }
     }
 
     fn pipeline(&self) -> &Pipeline {

@@ -16,6 +16,7 @@ pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod identity;
 pub(crate) mod messages;
+pub(crate) mod metrics;
 pub(crate) mod prefer;
 pub(crate) mod query;
 pub(crate) mod request;
@@ -74,6 +75,7 @@ pub const PATHS: &[&str] = &[
     "/healthz",
     "/readyz",
     "/startup",
+    "/metrics",
     "/openapi.json",
     "/docs",
     "/errors/{code}",
@@ -115,6 +117,7 @@ pub(crate) fn router(rest: Rest) -> Router {
         .route("/startup", get(health::started))
         .route(identity::METADATA, get(identity::metadata))
         .route(&format!("{}/mcp", identity::METADATA), get(identity::metadata))
+        .route("/metrics", get(metrics::show))
         .route("/openapi.json", get(docs::openapi))
         .route("/docs", get(docs::page))
         .route("/docs/page.js", get(docs::script))

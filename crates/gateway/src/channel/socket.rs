@@ -115,6 +115,7 @@ async fn serve(
         let _ = socket.send(Message::Close(Some(frame))).await; // it may have gone already
         return;
     };
+    let _open = rest.pipeline.metrics().doors().sockets.hold();
     Connection::new(rest, who, shutdown).run(socket).await;
 }
 

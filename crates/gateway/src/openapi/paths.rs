@@ -194,8 +194,26 @@ pub(super) fn fixed() -> Vec<(String, Json)> {
         ("/healthz".to_owned(), health("Whether the process answers", "healthz")),
         ("/readyz".to_owned(), health("Whether requests may be sent here", "readyz")),
         ("/startup".to_owned(), health("Whether the project is served", "startup")),
+        ("/metrics".to_owned(), metrics()),
         ("/v1/runs/{id}/events".to_owned(), stream()),
     ]
+}
+
+fn metrics() -> Json {
+    let text = json!({ "schema": { "type": "string" } });
+    json!({ "get": {
+        "operationId": "metrics",
+        "summary": "What the server counts, for Prometheus",
+        "description": "OpenMetrics 1.0, or Prometheus text 0.0.4 for who accepts `text/plain`.",
+        "tags": ["server"],
+        "responses": {
+            "200": { "description": "Metrics.", "content": {
+                "application/openmetrics-text": text,
+                "text/plain": text,
+            } },
+            "default": { "$ref": "#/components/responses/Problem" },
+        },
+    } })
 }
 
 fn stream() -> Json {

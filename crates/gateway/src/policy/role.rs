@@ -19,6 +19,7 @@ const GIVEN: &[(&str, &[&str])] = &[
         "caller",
         &["workflow:*:read", "workflow:*:execute", "workflow:*:signal", "workflow:*:cancel", "session:*"],
     ),
+    ("monitor", &["metrics:read"]),
     ("viewer", &["workflow:read", "activity:read", "event:read", "queue:read", "schedule:read", "session:*"]),
 ];
 

@@ -40,6 +40,7 @@ impl Deliver for Trigger {
             wait: Wait::Accepted,
             workflow_id: WorkflowId::new(&format!("{}-{}", self.name, identity.short())).ok(),
             idempotency_key: Some(format!("event:{identity}")),
+            trace: self.pipeline.trace_of_event(namespace, event),
             ..self.pipeline.context(Channel::Embedded)
         };
         let (pipeline, name) = (self.pipeline.clone(), self.workflow.clone());

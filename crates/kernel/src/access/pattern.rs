@@ -10,8 +10,18 @@ use crate::suggest;
 const PERMISSION_BYTES_MAX: usize = 256;
 
 /// Resources whose permissions hold for the whole server, and those of one namespace.
-const RESOURCES: &[&str] =
-    &["admin", "namespace", "workflow", "activity", "event", "queue", "schedule", "session", "audit"];
+const RESOURCES: &[&str] = &[
+    "admin",
+    "namespace",
+    "workflow",
+    "activity",
+    "event",
+    "queue",
+    "schedule",
+    "session",
+    "audit",
+    "metrics",
+];
 
 /// What is done to something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -133,7 +143,8 @@ impl Pattern {
 
     /// Whether it allows this act to things of some names.
     pub fn allows(&self, act: Act<'_>) -> bool {
-        let kind = self.resource == act.resource || (self.resource == "namespace" && act.resource != "admin");
+        let kind = self.resource == act.resource
+            || (self.resource == "namespace" && !matches!(act.resource, "admin" | "metrics"));
         self.is_admin() || (kind && self.action.is_none_or(|action| action == act.action))
     }
 

@@ -16,6 +16,7 @@ use crate::activities::message::{Told, request};
 use crate::config::activity::{ActivityConfig, expand};
 use crate::outbound::host;
 use crate::outbound::tls::{self, Fault};
+use crate::outbound::trace;
 use crate::project::Project;
 
 /// Longest wait that a service can ask for, in seconds: a week.
@@ -116,6 +117,10 @@ impl HttpActivity {
         let client = self.client.as_ref().map_err(Fault::failure)?;
         let call = client.post(&self.url).headers(self.headers.clone());
         let call = call.header("idempotency-key", task.idempotency_key()).json(&request(task, input));
+        let call = match &task.trace {
+            Some(trace) => trace::onto(call, trace),
+            None => call,
+        };
         call.send().await.map_err(|error| unreachable(&error))
     }
 

@@ -136,6 +136,7 @@ impl Local {
             heartbeat_ms: None,
             heartbeat_details: Json::Null,
             session: None,
+            trace: None,
             own_idempotency_key: None,
         })
     }

@@ -24,6 +24,7 @@ pub(crate) fn request(task: &ActivityTask, input: Json) -> Json {
             "workflow_id": task.key.workflow_id,
             "run_id": task.run_id,
             "session_id": task.session,
+            "traceparent": task.trace.as_ref().map(nexus_kernel::trace::TraceContext::parent),
         },
     })
 }

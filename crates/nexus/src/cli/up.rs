@@ -13,6 +13,7 @@ use nexus_kernel::task;
 use crate::address;
 use crate::changes::Changes;
 use crate::cli::Global;
+use crate::config::log::LogFormat;
 use crate::node::{Node, Purpose};
 use crate::output::{Output, plural};
 use crate::owner;
@@ -38,11 +39,29 @@ pub struct UpArgs {
     /// Allow an address beyond this machine although nothing is protected
     #[arg(long)]
     insecure: bool,
+    /// What a line of the log is (or `NEXUS_LOG_FORMAT`)
+    #[arg(long, value_enum)]
+    log_format: Option<LogFormat>,
+    /// How much is logged: error, warn, info, debug, trace, or levels of parts like info,nexus_engine=debug (or `NEXUS_LOG`)
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+impl UpArgs {
+    /// The project's folder.
+    pub(crate) fn root<'a>(&'a self, global: &'a Global) -> &'a Path {
+        self.dir.as_deref().unwrap_or(&global.project)
+    }
+
+    /// What the flags say of the log.
+    pub(crate) fn log(&self) -> (Option<LogFormat>, Option<String>) {
+        (self.log_format, self.log_level.clone())
+    }
 }
 
 /// Serves until the process is asked to stop, or the store fails.
 pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Error> {
-    let root = args.dir.clone().unwrap_or_else(|| global.project.clone());
+    let root = args.root(global).to_owned();
     let project = Project::read(&root)?;
     let listen = listen_address(&args, &project)?;
     let listener = nexus_gateway::bind(listen, args.insecure || project.config.auth.enabled).await?;

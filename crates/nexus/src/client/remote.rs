@@ -127,22 +127,9 @@ impl Remote {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Json, Error> {
-        let unreachable = |error: &reqwest::Error| {
-            if let Some(fault) = tls::fault(error) {
-                return Error::new(fault.code, format!("no answer from {}: {}", self.shown, fault.message))
-                    .help(TRUST);
-            }
-            let why = if error.is_connect() { "nobody listens there" } else { "the connection broke" };
-            Error::new(&code::SERVER_UNREACHABLE, format!("no answer from {}: {why}", self.shown)).help(
-                format!(
-                    "{} names it; start it with `nexus up`, or name another with --server or --profile",
-                    self.because
-                ),
-            )
-        };
-        let response = request.send().await.map_err(|error| unreachable(&error))?;
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
-        let body = response.bytes().await.map_err(|error| unreachable(&error))?;
+        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
         let value: Option<Json> = serde_json::from_slice(&body).ok();
         match value {
             Some(value) if status.is_success() => Ok(value),
@@ -169,6 +156,37 @@ impl Remote {
     /// Where a token for the server is to be had (RFC 9728).
     pub async fn metadata(&self) -> Result<Json, Error> {
         self.send(self.http.get(self.url(&[".well-known", "oauth-protected-resource"], &[]))).await
+    }
+
+    /// The server as people know it.
+    pub(crate) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Everything that the server counts, as text.
+    pub(crate) async fn metrics(&self) -> Result<String, Error> {
+        let request =
+            self.http.get(self.url(&["metrics"], &[])).header("accept", "application/openmetrics-text");
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let text = response.text().await.map_err(|error| self.unreachable(&error))?;
+        if status.is_success() {
+            return Ok(text);
+        }
+        let told = serde_json::from_str(&text).ok().and_then(|value| problem::read(&value));
+        Err(told.unwrap_or_else(|| self.not_nexus(status.as_u16())))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Error {
+        if let Some(fault) = tls::fault(error) {
+            return Error::new(fault.code, format!("no answer from {}: {}", self.shown, fault.message))
+                .help(TRUST);
+        }
+        let why = if error.is_connect() { "nobody listens there" } else { "the connection broke" };
+        Error::new(&code::SERVER_UNREACHABLE, format!("no answer from {}: {why}", self.shown)).help(format!(
+            "{} names it; start it with `nexus up`, or name another with --server or --profile",
+            self.because
+        ))
     }
 
     /// What the server offers.
@@ -226,6 +244,14 @@ fn headers(token: Option<&Secret>, session: Option<&SessionId>) -> Result<Header
     headers.insert(CLI_HEADER, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
     if let Some(session) = session.and_then(|id| HeaderValue::from_str(id.as_str()).ok()) {
         headers.insert(SESSION_HEADER, session);
+    }
+    if let Some(trace) = client::trace_of_caller() {
+        let state = trace.state.as_deref().map(str::to_owned);
+        let said = [("traceparent", Some(trace.parent())), ("tracestate", state)];
+        for (name, value) in said {
+            let value = value.and_then(|value| HeaderValue::from_str(&value).ok());
+            value.into_iter().for_each(|value| drop(headers.insert(name, value)));
+        }
     }
     if let Some(token) = token {
         let value = HeaderValue::from_str(&format!("Bearer {}", token.reveal())).map_err(|_| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexus_gateway::Pipeline;
-use nexus_gateway::breaker::{Breakers, Outcome};
+use nexus_gateway::breaker::Outcome;
 use nexus_gateway::subscription::{Deliver, Undelivered, event_json};
 use nexus_gateway::webhook::sign;
 use nexus_kernel::code;
@@ -14,14 +14,16 @@ use nexus_kernel::id::Namespace;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::event::Event;
 use nexus_kernel::port::secret::Secrets;
+use nexus_kernel::port::span::{Span, SpanKind};
+use nexus_kernel::time::Timestamp;
+use nexus_kernel::trace::{SpanId, TraceContext};
 use nexus_kernel::{BoxFuture, Json};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, Url};
 use serde_json::json;
 
 use crate::config::subscription::WebhookConfig;
-use crate::outbound::host;
-use crate::outbound::tls;
+use crate::outbound::{host, tls, trace};
 use crate::project::Project;
 
 /// How long a target may take to answer, in seconds.
@@ -35,7 +37,7 @@ pub(super) struct Webhook {
     secret: String,
     secrets: Arc<dyn Secrets>,
     clock: SharedClock,
-    breakers: Option<Breakers>,
+    pipeline: Pipeline,
 }
 
 impl Webhook {
@@ -64,8 +66,8 @@ impl Webhook {
                 .map_err(|_| wrong(format!("{value:?} is no value of a header")))?;
             headers.insert(name, value);
         }
-        let (clock, breakers) = (pipeline.clock().clone(), pipeline.breakers().cloned());
-        Ok(Webhook { client, url, headers, secret: config.secret.clone(), secrets, clock, breakers })
+        let (clock, pipeline) = (pipeline.clock().clone(), pipeline.clone());
+        Ok(Webhook { client, url, headers, secret: config.secret.clone(), secrets, clock, pipeline })
     }
 }
 
@@ -76,7 +78,15 @@ impl Deliver for Webhook {
         let secret = self.secrets.secret(namespace, &self.secret);
         let (clock, id) = (self.clock.clone(), event.fact.id.clone());
         let host = host::target(self.url.as_str());
-        let breakers = self.breakers.clone();
+        let breakers = self.pipeline.breakers().cloned();
+        // Every attempt is a span of its own in the trace of the event.
+        let attempt = SpanId::of(&format!("{} {}", clock.now().micros(), self.url));
+        let trace = self.pipeline.trace_of_event(namespace, event).map(|trace| trace.within(attempt));
+        let pipeline = self.pipeline.clone();
+        let request = match &trace {
+            Some(trace) => trace::onto(request, trace),
+            None => request,
+        };
         Box::pin(async move {
             let resting =
                 |wait| again("the target has failed too often and is left alone".to_owned(), Some(wait));
@@ -90,6 +100,7 @@ impl Deliver for Webhook {
                 .header("webhook-signature", signed.signature)
                 .body(body);
             let limit = clock.sleep_until(clock.now().plus(Duration::from_secs(ANSWER_SECONDS_MAX)));
+            let begun = clock.now();
             let answer = tokio::select! {
                 biased;
                 answer = send(request) => answer,
@@ -97,6 +108,9 @@ impl Deliver for Webhook {
             };
             if let Some(pass) = pass {
                 pass.report(outcome(&answer));
+            }
+            if let Some(trace) = trace.filter(|trace| trace.is_sampled) {
+                pipeline.spans().record(span(trace, (begun, clock.now()), answer.is_err()));
             }
             answer
         })
@@ -117,6 +131,20 @@ fn outcome(answer: &Result<(), Undelivered>) -> Outcome {
         Err(Undelivered { is_final: false, retry_after: None, .. }) => Outcome::Failure,
         Err(Undelivered { is_final: false, .. }) => Outcome::Unknown,
         _ => Outcome::Success,
+    }
+}
+
+/// The span of an attempt. Attempts of one event are in one trace, whoever it goes to.
+fn span(context: TraceContext, (started, ended): (Timestamp, Timestamp), has_failed: bool) -> Span {
+    Span {
+        name: "webhook delivery".to_owned(),
+        kind: SpanKind::Producer,
+        context,
+        parent: None,
+        started,
+        ended,
+        attributes: Vec::new(),
+        failed: has_failed.then(|| "undelivered".to_owned()),
     }
 }
 

@@ -50,6 +50,7 @@ mod sessions;
 mod shell;
 mod subscriptions;
 mod support;
+mod telemetry;
 mod test;
 mod tidy;
 mod tokens;

@@ -106,7 +106,8 @@ impl Follower {
 
     async fn verb(&self, name: &str, input: Json) -> Result<Json, Error> {
         let request_id = self.server.pipeline().request_ids().generate().as_str().to_owned();
-        let asker = Asker { caller: self.caller.clone(), request_id, toll: self.toll.clone() };
+        let (caller, toll) = (self.caller.clone(), self.toll.clone());
+        let asker = Asker { caller, request_id, toll, trace: None };
         Reader { server: &self.server, asker }.verb(name, input).await
     }
 

@@ -13,8 +13,8 @@ use axum::extract::{Path, Request, State};
 use axum::http::{Method, request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use nexus_kernel::Json;
 use nexus_kernel::task::{self, Shutdown};
+use nexus_kernel::{BoxFuture, Json};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -24,6 +24,8 @@ use crate::channel::mcp::message::{self, Unreadable, method_of};
 use crate::channel::rest;
 use crate::channel::rest::body::{self, Bounds};
 use crate::limits::{BODY_BYTES_MAX, MCP_SESSION_SECONDS_IDLE_MAX, MCP_SESSIONS_MAX};
+use crate::metrics::declared::MCP_SESSIONS;
+use crate::metrics::{Page, Source};
 use crate::problem::Problem;
 
 /// The header with a session's id.
@@ -47,6 +49,18 @@ struct McpHttp {
     stopping: OnceLock<()>,
 }
 
+/// Open sessions of the protocol, for the metrics.
+struct Open(Arc<LocalSessionManager>);
+
+impl Source for Open {
+    fn show<'a>(&'a self, page: &'a mut Page) -> BoxFuture<'a, ()> {
+        Box::pin(async {
+            let open = self.0.sessions.read().await.len();
+            page.number(&MCP_SESSIONS, &[], open);
+        })
+    }
+}
+
 impl McpHttp {
     /// Serves this server's tools.
     fn new(server: McpServer, body_time_max: Duration) -> McpHttp {
@@ -62,6 +76,7 @@ impl McpHttp {
         let mut manager = LocalSessionManager::default();
         manager.session_config.keep_alive = Some(Duration::from_secs(MCP_SESSION_SECONDS_IDLE_MAX));
         let manager = Arc::new(manager);
+        server.pipeline().metrics().add(Arc::new(Open(Arc::clone(&manager))));
         let (one, other) = (server.clone(), server.clone());
         McpHttp {
             server,

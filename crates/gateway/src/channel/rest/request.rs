@@ -18,6 +18,7 @@ use crate::channel::rest::{Rest, body, sessions};
 use crate::limits::{BODY_BYTES_MAX, ENVELOPE_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
 use crate::problem::Problem;
 use crate::request_id::RequestId;
+use crate::stage::trace;
 
 /// A request.
 pub(crate) struct RestRequest {
@@ -121,6 +122,7 @@ impl RestRequest {
             idempotency_key,
             caller: self.caller.clone(),
             toll: self.toll.clone(),
+            trace: trace::of_headers(&self.headers),
             ..CallContext::new(channel, id)
         })
     }

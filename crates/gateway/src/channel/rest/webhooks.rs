@@ -12,6 +12,7 @@ use crate::channel::rest::{Rest, body, json};
 use crate::limits::BODY_BYTES_MAX;
 use crate::problem::Problem;
 use crate::request_id::RequestId;
+use crate::stage::trace;
 use crate::webhook::Incoming;
 
 /// The route.
@@ -24,7 +25,8 @@ pub(crate) async fn receive(
     let bounds = Bounds { bytes_max: BODY_BYTES_MAX, time_max: rest.body_time_max };
     let bytes = body::read(given, bounds, &**rest.pipeline.clock()).await?;
     let id = parts.extensions.get::<RequestId>().map(RequestId::as_str).unwrap_or_default();
-    let context = CallContext::new(Channel::Rest, id);
+    let trace = trace::of_headers(&parts.headers);
+    let context = CallContext { trace, ..CallContext::new(Channel::Rest, id) };
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let request = Incoming { headers: &parts.headers, body: &bytes, url: &query };
     let answer = rest.inbound.receive(&name, request, &rest.pipeline, context).await?;

@@ -8,6 +8,7 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::{SessionId, WorkflowId};
 use nexus_kernel::task;
+use nexus_kernel::trace::TraceContext;
 use serde::Deserialize;
 use serde_json::{Map, json};
 use tokio::sync::oneshot;
@@ -32,6 +33,8 @@ struct CallParams {
     idempotency_key: Option<String>,
     session: Option<String>,
     on_disconnect: Option<String>,
+    traceparent: Option<String>,
+    tracestate: Option<String>,
 }
 
 /// What `cancel` takes.
@@ -87,7 +90,10 @@ impl Line {
                 bad(format!("{text:?} is nothing to do on a disconnect")).help("say detach or cancel")
             })?,
         };
+        let parent = params.traceparent.as_deref();
+        let trace = parent.and_then(|parent| TraceContext::parse(parent, params.tracestate.as_deref()));
         let context = CallContext {
+            trace,
             // A connection has many calls, and a call may be withdrawn without the connection's end: it is looked after here.
             on_disconnect: Some(OnDisconnect::Detach),
             wait: wait(params.wait.as_deref())?,

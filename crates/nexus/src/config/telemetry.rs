@@ -1,0 +1,35 @@
+//! `[telemetry]`: where traces are sent.
+
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use serde::Deserialize;
+
+/// The whole section.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// The address of a collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318`; without it, and without the
+    /// variables of OpenTelemetry, no traces are sent.
+    pub otlp_endpoint: Option<String>,
+    /// What the server is called in traces; the project's name when absent.
+    pub service_name: Option<String>,
+    /// The part of all traces that is kept, from 0 to 1; of traces that others have begun they say themselves.
+    pub sample_ratio: Option<f64>,
+}
+
+impl TelemetryConfig {
+    /// Whether it can be used.
+    pub fn check(&self) -> Result<(), Error> {
+        if let Some(endpoint) = &self.otlp_endpoint {
+            crate::telemetry::check_url("[telemetry] otlp_endpoint", endpoint)?;
+        }
+        match self.sample_ratio {
+            Some(ratio) if !(0.0..=1.0).contains(&ratio) => Err(Error::new(
+                &code::TELEMETRY_INVALID,
+                format!("[telemetry] sample_ratio: {ratio} is no part of all traces"),
+            )
+            .help("say a number from 0 to 1")),
+            _ => Ok(()),
+        }
+    }
+}
