@@ -46,7 +46,7 @@ pub(crate) async fn run() -> Result<()> {
                 call(pipeline, "run.list").await?;
             }
             if round > 0 {
-                samples.push((process_cpu() - before) / CALLS); // the first round warms up
+                samples.push(process_cpu().saturating_sub(before) / CALLS); // the first round warms up
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use nexus_gateway::metrics::Metrics;
@@ -16,7 +16,7 @@ use nexus_kernel::port::span::{Span, Spans};
 use nexus_kernel::trace::{TraceContext, TraceId};
 use serde_json::json;
 
-use crate::measure::quantile;
+use crate::measure::{Stopwatch, quantile};
 use crate::{out, rest};
 
 const ROUNDS: usize = 9;
@@ -83,7 +83,7 @@ pub(crate) fn run() -> Result<()> {
 fn median(mut round: impl FnMut() -> Result<()>) -> Result<f64> {
     let mut samples = Vec::new();
     for warm in 0..=ROUNDS {
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         round()?;
         if warm > 0 {
             samples.push(begun.elapsed() / CALLS);

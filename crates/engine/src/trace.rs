@@ -19,7 +19,9 @@ pub(crate) fn closed(meters: &Meters, key: &Key, state: &KeyState, record: &Reco
     let Some(spans) = meters.spans() else { return };
     let closing = record.runs.iter().filter(|part| part.events.iter().any(|event| closing(event).is_some()));
     for run in closing.filter_map(|part| state.run(&part.run)) {
-        run_span(key, run).into_iter().for_each(|span| spans.record(span));
+        if let Some(span) = run_span(key, run) {
+            spans.record(span);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::uri::Authority;
 use axum::http::{HeaderValue, Method, Request, Uri, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
@@ -92,7 +93,7 @@ impl Front {
     fn metadata(&self, request: &mut Request<Incoming>) -> Option<String> {
         self.pipeline.auth().filter(|auth| auth.tokens().is_offered())?;
         let named = || {
-            let host = request.uri().authority().map(|host| host.as_str());
+            let host = request.uri().authority().map(Authority::as_str);
             let host = host.or_else(|| request.headers().get(header::HOST)?.to_str().ok())?;
             let scheme = if self.is_encrypted { "https" } else { "http" };
             Some(PublicUrl(format!("{scheme}://{host}").into()))

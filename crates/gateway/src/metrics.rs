@@ -43,7 +43,7 @@ struct Parts {
 pub(crate) struct Doors {
     /// Open connections.
     pub(crate) connections: Gauge,
-    /// Open WebSockets.
+    /// Open sockets of `/ws`.
     pub(crate) sockets: Gauge,
     /// Answers by the hundreds of their status.
     answers: [Counter; 5],

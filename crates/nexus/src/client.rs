@@ -125,7 +125,7 @@ impl Client {
         let profiles =
             || if profile::config_folder().is_some() { profiles() } else { Ok(Profiles::default()) };
         if let Place::Server(server) = place(global, &place::env, profiles)? {
-            return Remote::connect(&renewed(server).await?, session).await.map(Some);
+            return Remote::connect(&renewed(*server).await?, session).await.map(Some);
         }
         match address::read(&global.project) {
             Some(url) => {

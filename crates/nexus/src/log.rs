@@ -9,6 +9,7 @@ use nexus_kernel::error::Error;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command};
+use crate::client::place::env;
 use crate::config::Config;
 use crate::config::log::{LogConfig, LogFormat};
 use crate::output::Output;
@@ -47,11 +48,11 @@ fn configured(cli: &Cli) -> LogConfig {
 }
 
 fn named_format() -> Result<Option<LogFormat>, Error> {
-    match std::env::var("NEXUS_LOG_FORMAT").as_deref() {
-        Err(_) | Ok("") => Ok(None),
-        Ok("pretty") => Ok(Some(LogFormat::Pretty)),
-        Ok("json") => Ok(Some(LogFormat::Json)),
-        Ok(other) => {
+    match env("NEXUS_LOG_FORMAT").as_deref() {
+        None => Ok(None),
+        Some("pretty") => Ok(Some(LogFormat::Pretty)),
+        Some("json") => Ok(Some(LogFormat::Json)),
+        Some(other) => {
             let message = format!("NEXUS_LOG_FORMAT: {other:?} is no format of a log");
             Err(Error::new(&code::TELEMETRY_INVALID, message).help("say pretty or json"))
         }

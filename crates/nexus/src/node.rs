@@ -100,7 +100,7 @@ impl Node {
         let shutdown = Shutdown::new();
         let keys = Keys::new(Arc::clone(&kept), Arc::clone(&clock));
         let sweeping = (purpose == Purpose::Serve).then(|| keys.clone().sweep(shutdown.clone()));
-        sweeping.into_iter().for_each(|sweeping| drop(task::spawn(sweeping)));
+        drop(sweeping.map(task::spawn));
         let sessions = Sessions::new(Arc::clone(&kept), Arc::clone(&clock), Arc::clone(&rng));
         let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
         let pipeline = tell_traces(exporter.as_ref(), &engine.handle(), pipeline);

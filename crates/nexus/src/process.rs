@@ -24,7 +24,9 @@ pub(crate) fn show(page: &mut Page, begun: Timestamp) {
             (&PROCESS_THREADS, number(&status, "Threads")),
         ];
         for (metric, value) in memory {
-            value.into_iter().for_each(|value| page.count(metric, &[], value));
+            if let Some(value) = value {
+                page.count(metric, &[], value);
+            }
         }
     }
     if let Ok(files) = std::fs::read_dir("/proc/self/fd") {

@@ -23,6 +23,7 @@ use reqwest::{Client, StatusCode};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::client::place::env;
 use crate::outbound::tls;
 use crate::project::Project;
 use setting::Setting;
@@ -78,7 +79,7 @@ struct Way {
 impl Exporter {
     /// What a project and the environment want; nothing when they name no collector.
     pub(crate) fn open(project: &Project, clock: &SharedClock) -> Result<Option<Arc<Exporter>>, Error> {
-        let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let environment = |name: &str| env(name);
         let name = project.name();
         let Some(setting) = Setting::of(&project.config.telemetry, &name, &environment)? else {
             return Ok(None);
@@ -128,7 +129,7 @@ impl Spans for Exporter {
 
     fn record(&self, span: Span) {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if !waiting.as_ref().is_some_and(|waiting| waiting.try_send(span).is_ok()) {
+        if waiting.as_ref().is_none_or(|waiting| waiting.try_send(span).is_err()) {
             self.counts.dropped.one();
         }
     }

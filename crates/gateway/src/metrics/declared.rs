@@ -54,7 +54,7 @@ impl Metric {
 macro_rules! metrics {
     ($($constant:ident $kind:ident $name:literal $unit:literal [$($label:literal),*] $help:literal)*) => {
         $(
-            #[doc = $help]
+            #[doc = concat!("`", $name, "`: what it says is in its `help`.")]
             pub static $constant: Metric = Metric {
                 name: $name, kind: Kind::$kind, unit: $unit, labels: &[$($label),*], help: $help,
             };

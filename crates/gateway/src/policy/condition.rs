@@ -30,7 +30,7 @@ pub(super) fn condition(text: &str) -> Result<Condition, Error> {
         let references = program.references();
         if let Some(strange) = references.variables().into_iter().find(|name| !FACTS.contains(name)) {
             let error = wrong(format!("the condition {text:?} asks about {strange:?}, which nobody knows"));
-            return Err(match suggest::nearest(strange, FACTS.into_iter()) {
+            return Err(match suggest::nearest(strange, FACTS) {
                 Some(near) => error.help(format!("did you mean {near}?")),
                 None => error.help(format!("known are {}", FACTS.join(", "))),
             });

@@ -68,7 +68,7 @@ async fn look(remote: &Remote) -> Result<(Sample, Timestamp), Error> {
 async fn watch(remote: &Remote, interval: Duration) -> Result<(), Error> {
     let (mut before, mut at) = look(remote).await?;
     let mut screen = Screen::open()?;
-    screen.show(&Frame::since_start(&before, at).lines(remote.shown()));
+    Screen::show(&Frame::since_start(&before, at).lines(remote.shown()));
     loop {
         tokio::select! {
             biased;
@@ -77,12 +77,12 @@ async fn watch(remote: &Remote, interval: Duration) -> Result<(), Error> {
         }
         match look(remote).await {
             Ok((sample, now)) => {
-                screen.show(&Frame::between(&before, &sample, now.since(at)).lines(remote.shown()));
+                Screen::show(&Frame::between(&before, &sample, now.since(at)).lines(remote.shown()));
                 (before, at) = (sample, now);
             }
             // A server that restarts is there again soon.
             Err(error) => {
-                screen.show(&[format!("{}: {}", remote.shown(), error.message()), "q quits".to_owned()]);
+                Screen::show(&[format!("{}: {}", remote.shown(), error.message()), "q quits".to_owned()]);
                 at = SystemClock.now();
             }
         }

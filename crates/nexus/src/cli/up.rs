@@ -42,7 +42,7 @@ pub struct UpArgs {
     /// What a line of the log is (or `NEXUS_LOG_FORMAT`)
     #[arg(long, value_enum)]
     log_format: Option<LogFormat>,
-    /// How much is logged: error, warn, info, debug, trace, or levels of parts like info,nexus_engine=debug (or `NEXUS_LOG`)
+    /// How much is logged: error, warn, info, debug, trace, or levels of parts like `info,nexus_engine=debug` (or `NEXUS_LOG`)
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
 }

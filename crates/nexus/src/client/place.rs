@@ -15,7 +15,7 @@ use crate::profile::{LOCAL, Profiles, Secret};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// To a server that was named, and must answer.
-    Server(Server),
+    Server(Box<Server>),
     /// To the server that serves the project, or else to this very process.
     Project,
 }
@@ -87,7 +87,7 @@ pub fn place(
     let named = |url: String, because: &str| {
         let token = env("NEXUS_TOKEN").map(|token| Secret::new(&token));
         let ca = Ca::named(global, env);
-        Ok(Place::Server(Server { url, token, ca, because: because.to_owned(), login: None }))
+        Ok(Place::Server(Box::new(Server { url, token, ca, because: because.to_owned(), login: None })))
     };
     if let Some(url) = &global.server {
         return named(url.clone(), "--server");
@@ -135,7 +135,7 @@ fn of_profile(
     let ca = flag.or_else(|| profile.ca.clone().map(own));
     let because = format!("profile {name} of {because}");
     let login = profile.login.clone().map(|login| (name.to_owned(), login));
-    Ok(Place::Server(Server { url: profile.url.clone(), token, ca, because, login }))
+    Ok(Place::Server(Box::new(Server { url: profile.url.clone(), token, ca, because, login })))
 }
 
 #[cfg(test)]

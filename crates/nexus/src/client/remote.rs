@@ -11,7 +11,7 @@ use nexus_kernel::error::Error;
 use nexus_kernel::id::{Namespace, RunId, SessionId, WorkflowId};
 use nexus_kernel::operation::Operation;
 use nexus_kernel::port::runs::RunStatus;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, Url};
 
 use crate::client::place::{Ca, Server};
@@ -250,7 +250,7 @@ fn headers(token: Option<&Secret>, session: Option<&SessionId>) -> Result<Header
         let said = [("traceparent", Some(trace.parent())), ("tracestate", state)];
         for (name, value) in said {
             let value = value.and_then(|value| HeaderValue::from_str(&value).ok());
-            value.into_iter().for_each(|value| drop(headers.insert(name, value)));
+            headers.extend(value.map(|value| (HeaderName::from_static(name), value)));
         }
     }
     if let Some(token) = token {

@@ -2,8 +2,7 @@
 
 mod provider;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use nexus_kernel::port::clock::{Clock as _, SystemClock};
 use serde_json::{Value as Json, json};
 
 use crate::hostile::channels::{Channel, Doors, Shown, Target};
@@ -54,8 +53,7 @@ fn project(provider: &Provider) -> Project {
 
 /// Seconds since 1970, this many from now.
 fn at(seconds: i64) -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    i64::try_from(now).unwrap() + seconds
+    SystemClock.now().millis() / 1_000 + seconds
 }
 
 fn claims(provider: &Provider) -> Json {

@@ -166,7 +166,7 @@ impl KeySource {
         match self.fetch().await {
             Ok((document, keys, fresh)) => self.keep(document, keys, fresh),
             Err(why) => {
-                tracing::warn!(issuer = self.0.issuer, why, "the keys of an issuer of tokens cannot be had")
+                tracing::warn!(issuer = self.0.issuer, why, "the keys of an issuer of tokens cannot be had");
             }
         }
     }

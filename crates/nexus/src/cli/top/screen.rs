@@ -55,7 +55,7 @@ impl Screen {
     }
 
     /// Shows these lines, as far as there is room.
-    pub(super) fn show(&self, lines: &[String]) {
+    pub(super) fn show(lines: &[String]) {
         let size = tcgetwinsize(std::io::stdout()).ok();
         let (rows, columns) =
             size.map_or((24, 80), |size| (usize::from(size.ws_row), usize::from(size.ws_col)));

@@ -37,7 +37,7 @@ impl Collector {
         let (sender, requests) = mpsc::channel();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let request = read(&stream.as_ref().unwrap());
+                let request = read(stream.as_ref().unwrap());
                 let _ = sender.send(request); // the test may be over
                 answer(stream.unwrap());
             }
@@ -62,7 +62,7 @@ impl Collector {
 
     fn take(&mut self) {
         let request = self.requests.recv().unwrap();
-        self.seen.push_str(&format!("{request:?}"));
+        self.seen += &format!("{request:?}");
         if request.path != "/v1/traces" {
             self.calls.push(request);
             return;

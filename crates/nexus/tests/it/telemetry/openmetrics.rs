@@ -114,12 +114,11 @@ impl Reader {
         let kind = family.kind.clone();
         let suffix = name.strip_prefix(&self.current).unwrap_or_else(|| panic!("of another family: {line}"));
         let own = match (kind.as_str(), suffix) {
-            ("counter", "_total") | ("gauge", "") => labels.clone(),
+            ("counter", "_total") | ("gauge", "") | ("histogram", "_count" | "_sum") => labels.clone(),
             ("info", "_info") => {
                 assert!((value - 1.0).abs() < f64::EPSILON, "{line}");
                 labels.clone()
             }
-            ("histogram", "_count" | "_sum") => labels.clone(),
             ("histogram", "_bucket") => self.bucket(&labels, line),
             (kind, suffix) => panic!("a {kind} has no {suffix:?}: {line}"),
         };
