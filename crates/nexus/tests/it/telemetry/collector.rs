@@ -62,7 +62,7 @@ impl Collector {
 
     fn take(&mut self) {
         let request = self.requests.recv().unwrap();
-        self.seen += &format!("{request:?}");
+        self.seen.extend([format!("{request:?}")]);
         if request.path != "/v1/traces" {
             self.calls.push(request);
             return;
