@@ -5,6 +5,7 @@
 //! its own bytes. What is not in the catalogue cannot be called; what is in it can be called through every channel.
 
 pub mod audit;
+pub mod cache;
 mod channel;
 mod cors;
 mod envelope;

@@ -1,5 +1,5 @@
 //! The request path, as a list one can read aloud: identify → find → authorise → admit → validate → join → audit →
-//! once → execute → record.
+//! cache → once → execute → record.
 //!
 //! Every channel and every embedded caller comes through [`Pipeline::call`]. A channel differs in how it spells a
 //! request and an answer, never in what is checked or done.
@@ -19,12 +19,14 @@ use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::rng::SharedRng;
 
 use crate::audit::AuditLog;
+use crate::cache::Cache;
 use crate::identity::Auth;
 use crate::request_id::RequestIds;
 use crate::session::{self, Sessions};
 use crate::stage::admit;
 use crate::stage::audit::Witness;
 use crate::stage::authorise;
+use crate::stage::cache;
 use crate::stage::once::{Keys, Turn};
 use crate::stage::record::Record;
 use crate::stage::validate::Validators;
@@ -58,6 +60,7 @@ pub struct Pipeline {
     sessions: Option<Sessions>,
     auth: Option<Auth>,
     audit: Option<AuditLog>,
+    cache: Option<Cache>,
     secret: Arc<[u8; 32]>,
 }
 
@@ -78,6 +81,7 @@ impl Pipeline {
             sessions: None,
             auth: None,
             audit: None,
+            cache: None,
             secret,
         }
     }
@@ -101,6 +105,11 @@ impl Pipeline {
     /// The same pipeline, whose calls leave lines in an audit log.
     pub fn audited(self, audit: AuditLog) -> Pipeline {
         Pipeline { audit: Some(audit), ..self }
+    }
+
+    /// The same pipeline, which answers from memory what may be. Without it everything is carried out.
+    pub fn caching(self, cache: Cache) -> Pipeline {
+        Pipeline { cache: Some(cache), ..self }
     }
 
     /// The log that calls leave lines in.
@@ -181,10 +190,20 @@ impl Pipeline {
         context.idempotency_key = context.idempotency_key.map(|key| context.caller.own(&key));
         let context = self.join(context).await?;
         witness.begins(&operation, &input, &context, &self.catalogue).await?;
-        let Some(keys) = &self.keys else { return execute(&operation, input, context).await };
-        match keys.claim(&operation, &input, &context).await? {
-            Turn::Free => execute(&operation, input, context).await,
-            Turn::Ours(claim) => keys.finish(claim, execute(&operation, input, context).await).await,
+        if let Some(cache) = &self.cache
+            && let Some(answered) = cache::answer(cache, self, &operation, &input, &context).await
+        {
+            return answered;
+        }
+        self.once(&operation, input, context).await.map(|answer| cache::passed(answer, &operation))
+    }
+
+    /// Carries a call out, unless it repeats one that was.
+    async fn once(&self, operation: &Operation, input: Json, context: CallContext) -> Result<Answer, Error> {
+        let Some(keys) = &self.keys else { return execute(operation, input, context).await };
+        match keys.claim(operation, &input, &context).await? {
+            Turn::Free => execute(operation, input, context).await,
+            Turn::Ours(claim) => keys.finish(claim, execute(operation, input, context).await).await,
             Turn::Done(answer) => Ok(*answer),
         }
     }
@@ -257,7 +276,11 @@ impl Pipeline {
 }
 
 /// Runs the handler. A panic in it is a fault of ours and ends this call only.
-async fn execute(operation: &Operation, input: Json, context: CallContext) -> Result<Answer, Error> {
+pub(crate) async fn execute(
+    operation: &Operation,
+    input: Json,
+    context: CallContext,
+) -> Result<Answer, Error> {
     let work = AssertUnwindSafe(async { operation.handler.call(input, context).await });
     work.catch_unwind().await.unwrap_or_else(|_| {
         Err(Error::internal(format!("the handler of {} stopped unexpectedly", operation.id())))

@@ -3,6 +3,7 @@
 pub(crate) mod admit;
 pub(crate) mod audit;
 pub(crate) mod authorise;
+pub(crate) mod cache;
 pub(crate) mod faults;
 pub(crate) mod once;
 pub(crate) mod record;

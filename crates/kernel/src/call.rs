@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::Json;
 use crate::access::{Entitled, Grants, Reach};
+use crate::cache::{CacheUse, Cached};
 use crate::code;
 use crate::error::Error;
 use crate::failure::Failure;
@@ -175,6 +176,8 @@ pub struct CallContext {
     pub session_namespace: Option<Namespace>,
     /// Equal keys of one caller start the work once. Never guessed from the input.
     pub idempotency_key: Option<String>,
+    /// What the caller wants of answers that were made before.
+    pub cache: CacheUse,
     /// Where the operation notes the run that it has started, for whoever cannot wait for the answer.
     pub started: RunNote,
 }
@@ -193,6 +196,7 @@ impl CallContext {
             session: None,
             session_namespace: None,
             idempotency_key: None,
+            cache: CacheUse::default(),
             started: RunNote::default(),
         }
     }
@@ -274,11 +278,13 @@ pub struct Answer {
     pub run: Option<RunAnswer>,
     /// Whether it answers a repetition: the request was carried out before, under the same idempotency key.
     pub replayed: bool,
+    /// How it came about, where it might have been made before.
+    pub cached: Option<Cached>,
 }
 
 impl Answer {
     /// An answer without a run.
     pub fn of(output: Json) -> Answer {
-        Answer { output, run: None, replayed: false }
+        Answer { output, run: None, replayed: false, cached: None }
     }
 }

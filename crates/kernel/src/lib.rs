@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod activity;
+pub mod cache;
 pub mod call;
 pub mod catalogue;
 pub mod code;

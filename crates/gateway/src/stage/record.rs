@@ -1,5 +1,6 @@
 //! The record of a call: one line in the log for each, at level info.
 
+use nexus_kernel::cache::Cached;
 use nexus_kernel::call::{Answer, CallContext, Channel};
 use nexus_kernel::error::Error;
 use nexus_kernel::time::Timestamp;
@@ -32,6 +33,7 @@ impl Record {
             Ok(answer) => answer.run.as_ref().map(|run| run.run_id.as_str()),
             Err(error) => error.run_id().map(nexus_kernel::id::RunId::as_str),
         };
+        let cached = result.as_ref().ok().and_then(|answer| answer.cached).map(Cached::word);
         tracing::info!(
             channel = %self.channel,
             operation = self.operation,
@@ -39,6 +41,7 @@ impl Record {
             micros = u64::try_from(now.since(self.started).as_micros()).unwrap_or(u64::MAX),
             request_id = self.request_id,
             run,
+            cached,
             "call"
         );
     }

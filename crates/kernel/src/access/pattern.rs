@@ -10,8 +10,18 @@ use crate::suggest;
 const PERMISSION_BYTES_MAX: usize = 256;
 
 /// Resources whose permissions hold for the whole server, and those of one namespace.
-const RESOURCES: &[&str] =
-    &["admin", "namespace", "workflow", "activity", "event", "queue", "schedule", "session", "audit"];
+const RESOURCES: &[&str] = &[
+    "admin",
+    "namespace",
+    "workflow",
+    "activity",
+    "event",
+    "queue",
+    "schedule",
+    "session",
+    "audit",
+    "cache",
+];
 
 /// What is done to something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

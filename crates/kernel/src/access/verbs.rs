@@ -79,6 +79,8 @@ pub const VERBS: &[(&str, Need)] = &[
     ("batch.list", server(Action::Read)),
     ("batch.start", server(Action::Write)),
     ("batch.stop", server(Action::Write)),
+    ("cache.invalidate", need("cache", Action::Write, Subject::Namespace)),
+    ("cache.show", server(Action::Read)),
     ("event.list", need("event", Action::Read, Subject::Namespace)),
     ("event.publish", need("event", Action::Write, Subject::Namespace)),
     ("event.show", need("event", Action::Read, Subject::Namespace)),
