@@ -1,12 +1,13 @@
 //! Measurements that print their figures; nothing here passes or fails.
 //!
-//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine durable sandbox fairness rest audit streams process`) only
+//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine durable sandbox fairness rest audit cache streams process`) only
 //! those; `job` does what `benches/peers` do; `sandbox soak [SECONDS]` runs functions, one in ten of them hostile, and compares what the process holds
 //! before and after; `sandbox million` does so with a million good ones; `sandbox fuzz [SECONDS [TARGET]]` runs each target of the sandbox that long; `sandbox scripts [COUNT [SEED]]` prints scripts and their results for
 //! `benches/peers/sandbox/differ`; `soak --minutes N` puts the real server under a steady mix of everything for so long and fails when it grows or answers
 //! what nobody expected; `simulate COUNT [FROM]` lives through the worlds of that many seeds instead. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
 
 mod audit;
+mod cache;
 mod durable;
 mod engine;
 mod fairness;
@@ -33,7 +34,7 @@ fn out(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}"); // a reader that has gone away wants no more lines
 }
 
-const ALL: [&str; 12] = [
+const ALL: [&str; 13] = [
     "lang",
     "lsp",
     "store",
@@ -44,6 +45,7 @@ const ALL: [&str; 12] = [
     "fairness",
     "rest",
     "audit",
+    "cache",
     "streams",
     "process",
 ];
@@ -93,6 +95,7 @@ fn main() -> Result<()> {
             "fairness" => runtime()?.block_on(fairness::run())?,
             "rest" => rest::run()?,
             "audit" => runtime()?.block_on(audit::run())?,
+            "cache" => runtime()?.block_on(cache::run())?,
             "streams" => streams::run()?,
             "process" => process::run()?,
             other => anyhow::bail!("there is no measurement {other:?}; there are {}", ALL.join(", ")),

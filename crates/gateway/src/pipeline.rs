@@ -190,12 +190,11 @@ impl Pipeline {
         context.idempotency_key = context.idempotency_key.map(|key| context.caller.own(&key));
         let context = self.join(context).await?;
         witness.begins(&operation, &input, &context, &self.catalogue).await?;
-        if let Some(cache) = &self.cache
-            && let Some(answered) = cache::answer(cache, self, &operation, &input, &context).await
-        {
-            return answered;
+        let Some(cache) = &self.cache else { return self.once(&operation, input, context).await };
+        match cache::answer(cache, self, &operation, &input, &context).await {
+            Some(answered) => answered,
+            None => self.once(&operation, input, context).await.map(|it| cache::passed(it, &operation)),
         }
-        self.once(&operation, input, context).await.map(|answer| cache::passed(answer, &operation))
     }
 
     /// Carries a call out, unless it repeats one that was.

@@ -69,6 +69,8 @@ codes! {
     ROLE_INVALID = "NX-1202", "a role is wrong", 422, Usage;
     /// `[audit]` makes no sense.
     AUDIT_INVALID = "NX-1204", "the audit log is configured wrongly", 422, Usage;
+    /// What is said of kept answers makes no sense.
+    CACHE_INVALID = "NX-1206", "the cache is configured wrongly", 422, Usage;
     /// Input does not fit the schema.
     INPUT_INVALID = "NX-2001", "the input does not fit", 422, Usage;
     /// No such workflow.

@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod audit;
 pub mod auth;
+pub mod cache;
 pub mod events;
 pub mod http;
 pub mod issuer;
@@ -31,6 +32,7 @@ use serde::Deserialize;
 use activity::ActivityConfig;
 use audit::AuditConfig;
 use auth::AuthConfig;
+use cache::CacheConfig;
 use events::EventsConfig;
 use http::HttpConfig;
 use mcp::McpConfig;
@@ -58,6 +60,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// What is kept of who called what.
     pub audit: AuditConfig,
+    /// How much room there is for answers that are given again.
+    pub cache: CacheConfig,
     /// How runs are executed.
     pub engine: EngineConfig,
     /// Which events are kept.
@@ -210,6 +214,7 @@ impl Config {
         config.mcp.check()?;
         config.auth.check(&secrets)?;
         config.audit.check()?;
+        config.cache.check()?;
         Ok(config)
     }
 }

@@ -30,6 +30,7 @@ use tokio::task::JoinHandle;
 use crate::activities::{self, ScriptActivities};
 use crate::audit::Audit;
 use crate::built::{Report, build};
+use crate::cache::Answers;
 use crate::changes::Changes;
 use crate::config::Config;
 use crate::contract;
@@ -102,6 +103,8 @@ impl Node {
         let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
         let audit = Audit::open(&project, purpose, Arc::clone(&kept), &clock).await?;
         let pipeline = audit.around(pipeline.remembering(keys).with_sessions(sessions.clone()));
+        let answers = Answers::open(&project, Arc::clone(&kept), &clock);
+        let pipeline = answers.around(pipeline, purpose, &shutdown);
         let identity = Identity::open(&project, &kept, &clock, &rng).await?;
         let pipeline = identity.guard(pipeline, &project, purpose, &*rng).await?;
         let subscriptions =
@@ -128,7 +131,7 @@ impl Node {
             running: None,
             database,
             contracts: Arc::default(),
-            beside: Beside { sessions: sessions.clone(), subscriptions, identity, audit },
+            beside: Beside { sessions: sessions.clone(), subscriptions, identity, audit, answers },
             inbound: Inbound::default(),
         };
         if let Some(shelf) = shelf {
@@ -171,10 +174,14 @@ impl Node {
             tell(&deployment, purpose, output);
         }
         // An operator may have chosen another version than that of the files.
-        if let Some(current) = self.engine.definition().filter(|it| it.hash != built.definition.hash) {
+        let mut definition = built.definition;
+        if let Some(current) = self.engine.definition().filter(|it| it.hash != definition.hash) {
             catalogue = all_operations(&self.engine, &self.beside, &current)?;
             contract::apply_where_it_fits(&self.project.config, &mut catalogue);
+            definition = current;
         }
+        self.beside.answers.follow(&self.project, &report);
+        self.beside.answers.stamp(&mut catalogue, &definition.hash);
         *self.contracts.write().unwrap_or_else(PoisonError::into_inner) =
             Arc::new(self.project.config.clone());
         self.pipeline.catalogue().replace(catalogue)?;
@@ -197,6 +204,7 @@ impl Node {
             let all = all_operations(engine, &beside, current);
             let replaced = all.and_then(|mut all| {
                 contract::apply_where_it_fits(&config, &mut all);
+                beside.answers.stamp(&mut all, &current.hash);
                 catalogue.replace(all)
             });
             mcp.ring();
@@ -217,6 +225,10 @@ impl Node {
                 "[auth] enabled cannot change while the server runs",
             )
             .help("restart the server: whoever is connected would otherwise keep what they may do"));
+        }
+        if project.config.cache != self.project.config.cache {
+            return Err(Error::new(&code::CACHE_INVALID, "[cache] cannot change while the server runs")
+                .help("restart the server: what is kept in the store stays"));
         }
         if project.config.audit != self.project.config.audit {
             return Err(Error::new(&code::AUDIT_INVALID, "[audit] cannot change while the server runs")
@@ -331,6 +343,7 @@ fn all_operations(
     all.extend(beside.subscriptions.operations());
     all.extend(beside.identity.operations());
     all.extend(beside.audit.operations());
+    all.extend(beside.answers.operations());
     Ok(all)
 }
 
@@ -341,6 +354,7 @@ struct Beside {
     subscriptions: Subscriptions,
     identity: Identity,
     audit: Audit,
+    answers: Answers,
 }
 
 /// A store, for its several users.

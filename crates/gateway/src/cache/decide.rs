@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn an_answer_is_fresh_then_stale_then_gone() {
         let seconds = Duration::from_secs;
-        let of = |age| state(at(100), at(100 + age), &rule(10, 5), CacheUse::Any);
+        let of = |age: i64| state(at(100), at(100 + age), &rule(10, 5), CacheUse::Any);
         assert_eq!(of(0), State::Fresh { age: seconds(0), left: seconds(10) });
         assert_eq!(of(9), State::Fresh { age: seconds(9), left: seconds(1) });
         assert_eq!(of(10), State::Stale { age: seconds(10), late: seconds(0) });

@@ -77,7 +77,7 @@ async fn show(cache: Cache, _: Nothing, _: CallContext) -> Result<Json, Error> {
         "level": "memory", "entries": entries, "bytes": bytes, "bytes_max": cache.0.memory.bytes_max(), "failed": 0,
     })];
     if let Some(stored) = &cache.0.stored {
-        let (entries, bytes) = stored.size();
+        let (entries, bytes) = stored.counted().await;
         levels.push(json!({
             "level": "store", "entries": entries, "bytes": bytes, "bytes_max": stored.bytes_max(),
             "failed": stored.failed(),

@@ -26,6 +26,7 @@ pub(super) struct Stored {
     /// What is there, counted anew by every cleaning: between two of them it may be a little off.
     bytes: AtomicI64,
     count: AtomicI64,
+    is_counted: AtomicBool,
     /// Writes and reads that failed.
     failed: AtomicU64,
     is_making_room: AtomicBool,
@@ -46,6 +47,7 @@ impl Stored {
             bytes_max,
             bytes: AtomicI64::new(0),
             count: AtomicI64::new(0),
+            is_counted: AtomicBool::new(false),
             failed: AtomicU64::new(0),
             is_making_room: AtomicBool::new(false),
         }
@@ -165,10 +167,23 @@ impl Stored {
     /// Removes what is over, and counts what is left.
     pub(super) async fn clean(&self, now: Timestamp) {
         while self.note(self.remove_first(CACHE_SWEPT_MAX, Some(now)).await) == Some(CACHE_SWEPT_MAX) {}
+        self.recount().await;
+    }
+
+    async fn recount(&self) {
         if let Some((count, bytes)) = self.note(self.count().await) {
             self.count.store(count, Ordering::Relaxed);
             self.bytes.store(bytes, Ordering::Relaxed);
+            self.is_counted.store(true, Ordering::Release);
         }
+    }
+
+    /// The same as [`Stored::size`], also before the first cleaning.
+    pub(super) async fn counted(&self) -> (u64, u64) {
+        if !self.is_counted.load(Ordering::Acquire) {
+            self.recount().await;
+        }
+        self.size()
     }
 }
 

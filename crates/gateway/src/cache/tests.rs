@@ -477,13 +477,13 @@ async fn other_code_and_a_shorter_time_count_at_once() {
 
 #[tokio::test]
 async fn the_store_is_bounded_and_cleaned() {
-    let options = CacheOptions { store_bytes_max: 10_000, ..OPTIONS };
+    let options = CacheOptions { store_bytes_max: 40_000, ..OPTIONS };
     let world = World::with(rule(), Arc::default(), options);
     for id in 0..100 {
         world.call(json!({ "id": id })).await;
         world.settle().await;
         let (count, bytes) = world.cache.0.stored.as_ref().unwrap().size();
-        assert!(bytes <= 10_000 && count <= 19, "{bytes} {count}");
+        assert!(bytes <= 40_000 && count <= 77, "{bytes} {count}");
     }
     let pairs =
         async || world.store.kv_list(&Namespace::system(), "cache/", None, 10_000).await.unwrap().len();
