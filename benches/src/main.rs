@@ -1,12 +1,13 @@
 //! Measurements that print their figures; nothing here passes or fails.
 //!
-//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine durable sandbox fairness rest audit limits streams process telemetry`) only
+//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine durable sandbox fairness rest audit limits cache streams process telemetry`) only
 //! those; `job` does what `benches/peers` do; `sandbox soak [SECONDS]` runs functions, one in ten of them hostile, and compares what the process holds
 //! before and after; `sandbox million` does so with a million good ones; `sandbox fuzz [SECONDS [TARGET]]` runs each target of the sandbox that long; `sandbox scripts [COUNT [SEED]]` prints scripts and their results for
 //! `benches/peers/sandbox/differ`; `soak --minutes N` puts the real server under a steady mix of everything for so long and fails when it grows or answers
 //! what nobody expected; `simulate COUNT [FROM]` lives through the worlds of that many seeds instead. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
 
 mod audit;
+mod cache;
 mod durable;
 mod engine;
 mod fairness;
@@ -35,7 +36,7 @@ fn out(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}"); // a reader that has gone away wants no more lines
 }
 
-const ALL: [&str; 14] = [
+const ALL: [&str; 15] = [
     "lang",
     "lsp",
     "store",
@@ -47,6 +48,7 @@ const ALL: [&str; 14] = [
     "rest",
     "audit",
     "limits",
+    "cache",
     "streams",
     "process",
     "telemetry",
@@ -98,6 +100,7 @@ fn main() -> Result<()> {
             "rest" => rest::run()?,
             "audit" => runtime()?.block_on(audit::run())?,
             "limits" => limits::run()?,
+            "cache" => runtime()?.block_on(cache::run())?,
             "streams" => streams::run()?,
             "process" => process::run()?,
             "telemetry" => telemetry::run()?,

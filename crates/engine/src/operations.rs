@@ -313,7 +313,7 @@ async fn run_to(
     };
     leaving.stays();
     match outcome {
-        None => Ok(Answer { output: Json::Null, run: Some(run), replayed: false }),
+        None => Ok(Answer { run: Some(run), ..Answer::of(Json::Null) }),
         Some(outcome) => {
             let Outcome { run_id, status, result, failure, .. } = outcome;
             answer_of(RunAnswer { run_id, status, failure, ..run }, result)
@@ -326,7 +326,7 @@ pub fn answer_of(run: RunAnswer, output: Json) -> Result<Answer, Error> {
     let code = match run.status {
         RunStatus::Running if run.failure.is_some() => &code::RUN_BLOCKED,
         RunStatus::Running | RunStatus::Paused | RunStatus::Completed | RunStatus::ContinuedAsNew => {
-            return Ok(Answer { output, run: Some(run), replayed: false });
+            return Ok(Answer { run: Some(run), ..Answer::of(output) });
         }
         RunStatus::Failed => &code::RUN_FAILED,
         RunStatus::Canceled | RunStatus::Terminated | RunStatus::TimedOut => &code::RUN_STOPPED,

@@ -12,14 +12,14 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PATCH, DELETE"
 
 /// What they may say, beside what every page may.
 const HEADERS: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, idempotency-key, if-none-match, last-event-id, mcp-method, mcp-name, \
+    "authorization, cache-control, content-type, idempotency-key, if-none-match, last-event-id, mcp-method, mcp-name, \
      mcp-protocol-version, mcp-session-id, prefer, traceparent, tracestate, x-api-key, x-nexus-session, x-request-id, \
      x-workflow-id",
 );
 
 /// What they may read of an answer, beside what every page may.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "etag, idempotency-replayed, location, mcp-session-id, retry-after, ratelimit, ratelimit-policy, www-authenticate, \
+    "age, cache-status, etag, idempotency-replayed, location, mcp-session-id, retry-after, ratelimit, ratelimit-policy, www-authenticate, \
      x-nexus-session, x-nexus-version, x-request-id",
 );
 

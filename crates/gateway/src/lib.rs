@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod breaker;
+pub mod cache;
 mod channel;
 mod cors;
 mod envelope;

@@ -265,7 +265,49 @@ pub const AUDIT_SWEEP_MINUTES: u64 = 60;
 /// Lines of the audit log that one request looks at; the next page goes on.
 pub const AUDIT_SCANNED_MAX: usize = 100_000;
 
-/// The limits of the audit log, of sessions and of `/ws`, as `nexus config limits` shows them.
+/// Longest time that an answer may be kept, and longest time that it may be given after that, in days each.
+pub const CACHE_DAYS_MAX: u64 = 30;
+
+/// Largest answer that is kept, in bytes of JSON.
+pub const CACHE_ENTRY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Room for answers in memory, in MiB, unless a project says otherwise.
+pub const CACHE_MEMORY_MIB: u64 = 64;
+
+/// Room for answers in the store, in MiB, unless a project says otherwise.
+pub const CACHE_STORE_MIB: u64 = 256;
+
+/// Parts of the memory of answers, each with a lock of its own.
+pub const CACHE_SHARDS: usize = 8;
+
+/// What an answer in memory takes beside its JSON, in bytes: keys, tags, and the places that they are in.
+pub const CACHE_ENTRY_BYTES_MIN: usize = 512;
+
+/// Tags of one workflow.
+pub const CACHE_TAGS_MAX: usize = 8;
+
+/// Tags whose last change is remembered in memory although no answer there needs it; others are looked up again.
+pub const CACHE_TAGS_KNOWN_MAX: usize = 16_384;
+
+/// Longest tag that a caller can name, in bytes.
+pub const CACHE_TAG_BYTES_MAX: usize = 1024;
+
+/// Answers that are on their way into the store at a time; further ones stay in memory only.
+pub const CACHE_WRITES_MAX: usize = 64;
+
+/// How often a call waits for somebody else's work that then fails, before it does its own beside others.
+pub const CACHE_JOINS_MAX: usize = 2;
+
+/// How far an answer may come from the future, in milliseconds, as clocks are set back a little.
+pub const CACHE_SKEW_MILLIS: u64 = 1_000;
+
+/// How often answers and changes of tags whose time is over are removed from the store, in minutes.
+pub const CACHE_SWEEP_MINUTES: u64 = 5;
+
+/// How many are looked at in one step of that.
+pub const CACHE_SWEPT_MAX: usize = 256;
+
+/// The limits of the audit log, of kept answers, of sessions and of `/ws`, as `nexus config limits` shows them.
 pub const ALL: &[Limit] = &[
     (
         "audit_queue_lines",
@@ -283,6 +325,9 @@ pub const ALL: &[Limit] = &[
         AUDIT_SCANNED_MAX as u64,
         "a page of the audit log ends, and says where the next begins",
     ),
+    ("cache_days", CACHE_DAYS_MAX, "a longer time to keep answers of a workflow for is refused"),
+    ("cache_entry_bytes", CACHE_ENTRY_BYTES_MAX as u64, "a larger answer is given and not kept"),
+    ("cache_tags", CACHE_TAGS_MAX as u64, "further tags of a workflow's answers are refused"),
     ("session_state_bytes", SESSION_STATE_BYTES_MAX as u64, "a larger state of a session is refused"),
     ("session_depth", SESSION_DEPTH_MAX as u64, "a state that is nested deeper is refused"),
     ("sessions", SESSIONS_PER_CALLER_MAX as u64, "further sessions of one principal are refused"),

@@ -1,5 +1,5 @@
 //! The request path, as a list one can read aloud: identify → find → authorise → limit → break → admit → validate →
-//! join → audit → once → execute → record.
+//! join → audit → cache → once → execute → record.
 //!
 //! Every channel and every embedded caller comes through [`Pipeline::call`]. A channel differs in how it spells a
 //! request and an answer, never in what is checked or done.
@@ -24,6 +24,7 @@ use nexus_kernel::trace::TraceContext;
 
 use crate::audit::AuditLog;
 use crate::breaker::{Breakers, Pass};
+use crate::cache::Cache;
 use crate::identity::Auth;
 use crate::limit::{Limiter, Seat};
 use crate::metrics::Metrics;
@@ -34,6 +35,7 @@ use crate::stage::admit;
 use crate::stage::audit::Witness;
 use crate::stage::authorise::{self, Asking};
 use crate::stage::breaker;
+use crate::stage::cache;
 use crate::stage::limit;
 use crate::stage::once::{Keys, Turn};
 use crate::stage::record::{Record, Told};
@@ -74,6 +76,7 @@ pub struct Pipeline {
     borders: Borders,
     metrics: Metrics,
     traces: Traces,
+    cache: Option<Cache>,
     secret: Arc<[u8; 32]>,
 }
 
@@ -99,6 +102,7 @@ impl Pipeline {
             borders: Borders::default(),
             metrics,
             traces,
+            cache: None,
             secret,
         }
     }
@@ -122,6 +126,11 @@ impl Pipeline {
     /// The same pipeline, whose calls leave lines in an audit log.
     pub fn audited(self, audit: AuditLog) -> Pipeline {
         Pipeline { audit: Some(audit), ..self }
+    }
+
+    /// The same pipeline, which answers from memory what may be. Without it everything is carried out.
+    pub fn caching(self, cache: Cache) -> Pipeline {
+        Pipeline { cache: Some(cache), ..self }
     }
 
     /// The log that calls leave lines in.
@@ -280,6 +289,20 @@ impl Pipeline {
         context.idempotency_key = context.idempotency_key.map(|key| context.caller.own(&key));
         let context = self.join(context).await?;
         witness.begins(operation, &input, &context, &self.catalogue).await?;
+        let Some(cache) = &self.cache else { return self.once(operation, input, context).await };
+        match cache::answer(cache, self, operation, &input, &context).await {
+            Some(answered) => answered,
+            None => self.once(operation, input, context).await.map(|it| cache::passed(it, operation)),
+        }
+    }
+
+    /// Carries a call out, unless it repeats one that was.
+    async fn once(
+        &self,
+        operation: &Operation,
+        input: Json,
+        context: CallContext,
+    ) -> Result<Answer, Error> {
         let Some(keys) = &self.keys else { return execute(operation, input, context).await };
         match keys.claim(operation, &input, &context).await? {
             Turn::Free => execute(operation, input, context).await,
@@ -414,7 +437,11 @@ impl Pipeline {
 }
 
 /// Runs the handler. A panic in it is a fault of ours and ends this call only.
-async fn execute(operation: &Operation, input: Json, context: CallContext) -> Result<Answer, Error> {
+pub(crate) async fn execute(
+    operation: &Operation,
+    input: Json,
+    context: CallContext,
+) -> Result<Answer, Error> {
     let work = AssertUnwindSafe(async { operation.handler.call(input, context).await });
     work.catch_unwind().await.unwrap_or_else(|_| {
         Err(Error::internal(format!("the handler of {} stopped unexpectedly", operation.id())))

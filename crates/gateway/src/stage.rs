@@ -4,6 +4,7 @@ pub(crate) mod admit;
 pub(crate) mod audit;
 pub(crate) mod authorise;
 pub(crate) mod breaker;
+pub(crate) mod cache;
 pub(crate) mod faults;
 pub(crate) mod limit;
 pub(crate) mod once;

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use crate::Json;
 use crate::access::{Entitled, Grants, Reach};
 use crate::allowance::Toll;
+use crate::cache::{CacheUse, Cached};
 use crate::code;
 use crate::error::Error;
 use crate::failure::Failure;
@@ -179,6 +180,8 @@ pub struct CallContext {
     pub idempotency_key: Option<String>,
     /// Where the call stands in a trace, when it is traced: what the caller sent, and from the pipeline on the call itself.
     pub trace: Option<TraceContext>,
+    /// What the caller wants of answers that were made before.
+    pub cache: CacheUse,
     /// Where the operation notes the run that it has started, for whoever cannot wait for the answer.
     pub started: RunNote,
     /// Whether the request that the call belongs to was counted already, and how its caller stands.
@@ -200,6 +203,7 @@ impl CallContext {
             session_namespace: None,
             idempotency_key: None,
             trace: None,
+            cache: CacheUse::default(),
             started: RunNote::default(),
             toll: Toll::default(),
         }
@@ -282,11 +286,13 @@ pub struct Answer {
     pub run: Option<RunAnswer>,
     /// Whether it answers a repetition: the request was carried out before, under the same idempotency key.
     pub replayed: bool,
+    /// How it came about, where it might have been made before.
+    pub cached: Option<Cached>,
 }
 
 impl Answer {
     /// An answer without a run.
     pub fn of(output: Json) -> Answer {
-        Answer { output, run: None, replayed: false }
+        Answer { output, run: None, replayed: false, cached: None }
     }
 }

@@ -73,6 +73,8 @@ codes! {
     AUDIT_INVALID = "NX-1204", "the audit log is configured wrongly", 422, Usage;
     /// A setting of the log, the metrics or the traces.
     TELEMETRY_INVALID = "NX-1205", "a setting of the telemetry cannot be used", 422, Usage;
+    /// What is said of kept answers makes no sense.
+    CACHE_INVALID = "NX-1206", "the cache is configured wrongly", 422, Usage;
     /// Input does not fit the schema.
     INPUT_INVALID = "NX-2001", "the input does not fit", 422, Usage;
     /// No such workflow.

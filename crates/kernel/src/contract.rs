@@ -1,6 +1,9 @@
 //! Contracts: what an operation promises its callers beside its schemas.
 
+use std::sync::Arc;
+
 use crate::Json;
+use crate::cache::CacheRule;
 use crate::call::OnDisconnect;
 use crate::route::Route;
 
@@ -15,6 +18,8 @@ pub struct Contract {
     pub routes: Vec<Route>,
     /// What becomes of a run when the caller who waits for it goes away, unless the caller says otherwise.
     pub on_disconnect: OnDisconnect,
+    /// How long calls may be answered as equal ones were before; never, unless its author says so.
+    pub cache: Option<Arc<CacheRule>>,
     /// Words that group operations for people.
     pub tags: Vec<String>,
 }

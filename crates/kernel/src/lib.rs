@@ -9,6 +9,7 @@ pub mod access;
 pub mod activity;
 pub mod address;
 pub mod allowance;
+pub mod cache;
 pub mod call;
 pub mod catalogue;
 pub mod code;

@@ -83,11 +83,7 @@ impl<'a> Redaction<'a> {
 /// of a map. Where a schema refers to a type, the field of that type is marked, wherever the type is used. Errors: there is no
 /// such place; the part of it that is not there.
 pub fn mark<'a>(schema: &mut Json, place: &'a str) -> Result<(), &'a str> {
-    let Some(steps) = place.strip_prefix('/') else { return Err(place) };
-    let mut at = String::new();
-    for step in steps.split('/') {
-        at = next(schema, &at, step, 0).ok_or(step)?;
-    }
+    let at = place_of(schema, place)?;
     match schema.pointer_mut(&at) {
         Some(Json::Object(found)) => {
             found.insert("x-sensitive".into(), true.into());
@@ -96,6 +92,17 @@ pub fn mark<'a>(schema: &mut Json, place: &'a str) -> Result<(), &'a str> {
         None => return Err(place),
     }
     Ok(())
+}
+
+/// Where a schema says what is at a place of the values that it describes. Errors: it describes no such place; the part of it
+/// that is not there.
+pub fn place_of<'a>(schema: &Json, place: &'a str) -> Result<String, &'a str> {
+    let Some(steps) = place.strip_prefix('/') else { return Err(place) };
+    let mut at = String::new();
+    for step in steps.split('/') {
+        at = next(schema, &at, step, 0).ok_or(step)?;
+    }
+    Ok(at)
 }
 
 /// The schema of one field or item of what a schema describes, both as places in the whole.

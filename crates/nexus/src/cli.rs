@@ -5,6 +5,7 @@ pub mod audit;
 pub mod auth;
 pub mod batch;
 pub mod bench;
+pub mod cache;
 pub mod call;
 pub mod check;
 pub mod complete;
@@ -229,6 +230,12 @@ pub enum Command {
         #[command(subcommand)]
         verb: audit::AuditVerb,
     },
+    /// Answers that are given again: show how many there are, forget them
+    Cache {
+        /// What to do.
+        #[command(subcommand)]
+        verb: cache::CacheVerb,
+    },
     /// Sessions: make, show, change, list and end them
     Session {
         /// What to do.
@@ -271,6 +278,7 @@ impl Cli {
             | Command::Auth { .. }
             | Command::Key { .. }
             | Command::Audit { .. }
+            | Command::Cache { .. }
             | Command::Session { .. }
             | Command::Activity { .. }
             | Command::Function { .. }
@@ -304,6 +312,7 @@ async fn noun(global: &Global, command: Command, output: Output) -> Result<(), E
         Command::Event { verb } => event::event(global, *verb, output).await,
         Command::Auth { verb } => auth::auth(global, verb, output).await,
         Command::Audit { verb } => audit::audit(global, verb, output).await,
+        Command::Cache { verb } => cache::cache(global, verb, output).await,
         Command::Key { verb } => key::key(global, verb, output).await,
         Command::Session { verb } => session::session(global, verb, output).await,
         Command::Activity { verb } => activity::activity(global, verb, output).await,

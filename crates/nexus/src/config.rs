@@ -4,6 +4,7 @@ pub mod activity;
 pub mod audit;
 pub mod auth;
 pub mod breaker;
+pub mod cache;
 pub mod events;
 pub mod http;
 pub mod issuer;
@@ -38,6 +39,7 @@ use activity::ActivityConfig;
 use audit::AuditConfig;
 use auth::AuthConfig;
 use breaker::BreakerConfig;
+use cache::CacheConfig;
 use events::EventsConfig;
 use http::HttpConfig;
 use limiting::LimitingConfig;
@@ -77,6 +79,8 @@ pub struct Config {
     pub limits: LimitingConfig,
     /// When workflows that fail are left alone for a while; never when absent.
     pub breaker: Option<BreakerConfig>,
+    /// How much room there is for answers that are given again.
+    pub cache: CacheConfig,
     /// How runs are executed.
     pub engine: EngineConfig,
     /// Which events are kept.
@@ -225,6 +229,7 @@ impl Config {
         config.audit.check()?;
         config.log.check()?;
         config.telemetry.check()?;
+        config.cache.check()?;
         Ok(config)
     }
 }

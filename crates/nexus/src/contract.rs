@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use nexus_gateway::schema;
 use nexus_kernel::Json;
+use nexus_kernel::cache::{CacheRule, TagPattern};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::operation::Operation;
@@ -12,6 +13,7 @@ use nexus_kernel::route::Route;
 use nexus_kernel::suggest;
 
 use crate::config::Config;
+use crate::config::cache::wrong;
 use crate::config::workflow::{WorkflowConfig, at};
 
 /// Completes operations by what the configuration says. What fits no workflow, or not the workflow it names, is an error.
@@ -93,6 +95,9 @@ fn complete(operation: &mut Operation, section: &WorkflowConfig) -> Result<(), E
     }
     schema::check(&operation.input)?;
     operation.contract = section.contract()?;
+    if let Some(rule) = &operation.contract.cache {
+        check_cache(rule, &operation.input)?;
+    }
     for route in &operation.contract.routes {
         check_route(route, &operation.input)?;
     }
@@ -117,6 +122,26 @@ fn check_route(route: &Route, input: &Json) -> Result<(), Error> {
         if !seen.insert(field) {
             return Err(Error::new(&code::CONFIG_INVALID, format!("{route}: {field:?} has two places"))
                 .help("take a field from the path, the query or a header"));
+        }
+    }
+    Ok(())
+}
+
+/// Every part of the input that a key or a tag takes is one that the workflow has: one that is never there would be the same
+/// for all calls, and they would get each other's answers.
+fn check_cache(rule: &CacheRule, input: &Json) -> Result<(), Error> {
+    let keys = rule.key.iter().flatten().map(|place| ("key", place.as_str()));
+    let tags = rule.tags.iter().flat_map(TagPattern::places).map(|place| ("tags", place));
+    for (key, place) in keys.chain(tags) {
+        let found = redact::place_of(input, place)
+            .and_then(|at| if place.split('/').any(|step| step == "*") { Err("*") } else { Ok(at) });
+        if let Err(step) = found {
+            let why = format!("the input has no place {place:?}: there is no {step:?}");
+            return Err(wrong(
+                key,
+                &why,
+                "write a place like \"/customer/id\", of a field that the workflow declares",
+            ));
         }
     }
     Ok(())

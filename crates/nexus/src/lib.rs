@@ -8,6 +8,7 @@ pub mod activities;
 pub mod address;
 pub mod audit;
 pub mod built;
+pub mod cache;
 pub mod changes;
 pub mod cli;
 pub mod client;

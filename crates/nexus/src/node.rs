@@ -31,6 +31,7 @@ use tokio::task::JoinHandle;
 use crate::activities::{self, ScriptActivities};
 use crate::audit::Audit;
 use crate::built::{Report, build};
+use crate::cache::Answers;
 use crate::changes::Changes;
 use crate::config::Config;
 use crate::contract;
@@ -108,6 +109,8 @@ impl Node {
         let pipeline = audit.around(pipeline.remembering(keys).with_sessions(sessions.clone()));
         let limits = Limits::of(&project, pipeline.catalogue(), (&clock, &*rng))?;
         let pipeline = served(pipeline, purpose, &limits, &activities);
+        let answers = Answers::open(&project, Arc::clone(&kept), &clock);
+        let pipeline = answers.around(pipeline, purpose, &shutdown);
         let identity = Identity::open(&project, &kept, &clock, &rng).await?;
         let pipeline = identity.guard(pipeline, &project, purpose, &*rng).await?;
         let subscriptions =
@@ -134,7 +137,7 @@ impl Node {
             running: None,
             database,
             contracts: Arc::default(),
-            beside: Beside { sessions: sessions.clone(), subscriptions, identity, audit, limits },
+            beside: Beside { sessions: sessions.clone(), subscriptions, identity, audit, limits, answers },
             inbound: Inbound::default(),
             exporter,
         };
@@ -198,10 +201,14 @@ impl Node {
             tell(&deployment, purpose, output);
         }
         // An operator may have chosen another version than that of the files.
-        if let Some(current) = self.engine.definition().filter(|it| it.hash != built.definition.hash) {
+        let mut definition = built.definition;
+        if let Some(current) = self.engine.definition().filter(|it| it.hash != definition.hash) {
             catalogue = all_operations(&self.engine, &self.beside, &current)?;
             contract::apply_where_it_fits(&self.project.config, &mut catalogue);
+            definition = current;
         }
+        self.beside.answers.follow(&self.project, &report);
+        self.beside.answers.stamp(&mut catalogue, &definition.hash);
         *self.contracts.write().unwrap_or_else(PoisonError::into_inner) =
             Arc::new(self.project.config.clone());
         self.pipeline.catalogue().replace(catalogue)?;
@@ -224,6 +231,7 @@ impl Node {
             let all = all_operations(engine, &beside, current);
             let replaced = all.and_then(|mut all| {
                 contract::apply_where_it_fits(&config, &mut all);
+                beside.answers.stamp(&mut all, &current.hash);
                 catalogue.replace(all)
             });
             mcp.ring();
@@ -244,6 +252,10 @@ impl Node {
                 "[auth] enabled cannot change while the server runs",
             )
             .help("restart the server: whoever is connected would otherwise keep what they may do"));
+        }
+        if project.config.cache != self.project.config.cache {
+            return Err(Error::new(&code::CACHE_INVALID, "[cache] cannot change while the server runs")
+                .help("restart the server: what is kept in the store stays"));
         }
         if project.config.audit != self.project.config.audit {
             return Err(Error::new(&code::AUDIT_INVALID, "[audit] cannot change while the server runs")
@@ -394,6 +406,7 @@ fn all_operations(
     all.extend(beside.audit.operations());
     all.extend(beside.limits.breakers().operations());
     all.extend(Namespaces::new(engine.clone(), beside.limits.clone()).operations());
+    all.extend(beside.answers.operations());
     Ok(all)
 }
 
@@ -405,6 +418,7 @@ struct Beside {
     identity: Identity,
     audit: Audit,
     limits: Limits,
+    answers: Answers,
 }
 
 /// A store, for its several users.

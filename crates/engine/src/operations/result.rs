@@ -56,11 +56,10 @@ async fn result(engine: &EngineHandle, row: RunRow, wait: Wait) -> Result<Answer
         failure: None,
     };
     match ended {
-        None => Ok(Answer {
-            output: Json::Null,
-            run: Some(RunAnswer { status: RunStatus::Running, ..run }),
-            replayed: false,
-        }),
+        None => {
+            let run = Some(RunAnswer { status: RunStatus::Running, ..run });
+            Ok(Answer { run, ..Answer::of(Json::Null) })
+        }
         Some(Outcome { run_id, status, result, failure, .. }) => {
             answer_of(RunAnswer { run_id, status, failure, ..run }, result)
         }

@@ -140,6 +140,9 @@ pub struct CallLine {
     /// Whether it was the answer to a repetition.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replayed: bool,
+    /// How it was answered, where that might have been from memory: `hit`, `stale`, `joined`, `miss`, `passed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<String>,
 }
 
 impl What {
@@ -192,6 +195,7 @@ mod tests {
             status: Some("ok".into()),
             micros: Some(1_250),
             replayed: true,
+            cached: Some("hit".into()),
         }
     }
 
@@ -202,7 +206,7 @@ mod tests {
             What::Segment,
             What::Opened,
             What::Closed,
-            What::Begin(CallLine { status: None, micros: None, replayed: false, ..call() }),
+            What::Begin(CallLine { status: None, micros: None, replayed: false, cached: None, ..call() }),
             What::End(call()),
             What::Refused(CallLine {
                 request_id: "r-2".into(),

@@ -6,7 +6,8 @@
 
 pub(crate) mod activities;
 pub(crate) mod body;
-pub(crate) mod catalogue;
+pub(crate) mod cached;
+mod catalogue;
 pub(crate) mod compat;
 pub(crate) mod custom;
 pub(crate) mod docs;
@@ -34,6 +35,7 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use nexus_kernel::cache::Cached;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::suggest;
@@ -172,6 +174,11 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
 
 /// The header of an answer that repeats an earlier one, because the request repeats an earlier one.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// Tells of an answer whether it repeats one, and how it came about.
+pub(crate) fn noted(response: Response, is_replayed: bool, cached: Option<Cached>) -> Response {
+    cached::told(marked(response, is_replayed), cached)
+}
 
 /// Marks an answer that was given before.
 pub(crate) fn marked(mut response: Response, is_replayed: bool) -> Response {

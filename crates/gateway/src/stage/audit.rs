@@ -159,6 +159,7 @@ impl CallLine {
         match result {
             Ok(answer) => {
                 self.replayed = answer.replayed;
+                self.cached = answer.cached.map(|cached| cached.word().to_owned());
                 if let Some(run) = &answer.run {
                     self.namespace = Some(run.namespace.as_str().to_owned());
                     self.workflow_id = Some(bounded(run.workflow_id.as_str()));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexus_kernel::cache::Cached;
 use nexus_kernel::call::{Answer, CallContext, Channel};
 use nexus_kernel::error::Error;
 use nexus_kernel::meter::Held;
@@ -79,10 +80,11 @@ impl Record {
         if result.as_ref().is_ok_and(|answer| answer.replayed) {
             self.told.metrics.calls().replayed.one();
         }
-        self.write(failed, run);
+        let cached = result.as_ref().ok().and_then(|answer| answer.cached).map(Cached::word);
+        self.write(failed, run, cached);
     }
 
-    fn write(&mut self, failed: Option<&'static str>, run: Option<&str>) {
+    fn write(&mut self, failed: Option<&'static str>, run: Option<&str>, cached: Option<&'static str>) {
         self.is_open = false;
         let now = self.clock.now();
         let took: Duration = now.since(self.started);
@@ -100,6 +102,7 @@ impl Record {
             span_id = self.trace.as_ref().map(|trace| tracing::field::display(trace.span)),
             caller = &*self.caller,
             run,
+            cached,
             "call"
         );
     }
@@ -136,7 +139,7 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         if self.is_open {
-            self.write(Some(GONE), None);
+            self.write(Some(GONE), None, None);
         }
     }
 }

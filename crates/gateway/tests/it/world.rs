@@ -176,7 +176,7 @@ pub(crate) fn run_answer(workflow: &str, context: &CallContext, status: RunStatu
 
 async fn total(input: Json, context: CallContext) -> Result<Answer, Error> {
     let run = run_answer("Total", &context, RunStatus::Completed);
-    Ok(Answer { output: json!({ "seen": input }), run: Some(run), replayed: false })
+    Ok(Answer { run: Some(run), ..Answer::of(json!({ "seen": input })) })
 }
 
 async fn decline(_: Json, _: CallContext) -> Result<Answer, Error> {
@@ -215,12 +215,12 @@ fn slow(gate: &Arc<Notify>, begun: &Arc<Notify>) -> Operation {
             let open = run_answer("Slow", &context, RunStatus::Running);
             let short = matches!(context.wait, Wait::AtMost(most) if most < Duration::from_mins(1));
             if context.wait == Wait::Accepted || short {
-                return Ok(Answer { output: Json::Null, run: Some(open), replayed: false });
+                return Ok(Answer { run: Some(open), ..Answer::of(Json::Null) });
             }
             begun.notify_one();
             gate.notified().await;
             let run = RunAnswer { status: RunStatus::Completed, ..open };
-            Ok(Answer { output: json!("done"), run: Some(run), replayed: false })
+            Ok(Answer { run: Some(run), ..Answer::of(json!("done")) })
         }
     })
 }
@@ -255,11 +255,8 @@ fn operations(gate: &Arc<Notify>, begun: &Arc<Notify>) -> Vec<Operation> {
             json!({ "type": "integer" }),
             |input, context| async move {
                 let count = input.as_object().map_or(0, serde_json::Map::len);
-                Ok(Answer {
-                    output: json!(count),
-                    run: Some(run_answer("Count", &context, RunStatus::Completed)),
-                    replayed: false,
-                })
+                let run = run_answer("Count", &context, RunStatus::Completed);
+                Ok(Answer { run: Some(run), ..Answer::of(json!(count)) })
             },
         ),
         slow(gate, begun),

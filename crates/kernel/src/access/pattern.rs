@@ -21,6 +21,7 @@ const RESOURCES: &[&str] = &[
     "session",
     "audit",
     "metrics",
+    "cache",
 ];
 
 /// What is done to something.

@@ -80,6 +80,8 @@ pub const VERBS: &[(&str, Need)] = &[
     ("batch.start", server(Action::Write)),
     ("batch.stop", server(Action::Write)),
     ("breaker.list", server(Action::Read)),
+    ("cache.invalidate", need("cache", Action::Write, Subject::Namespace)),
+    ("cache.show", server(Action::Read)),
     ("event.list", need("event", Action::Read, Subject::Namespace)),
     ("event.publish", need("event", Action::Write, Subject::Namespace)),
     ("event.show", need("event", Action::Read, Subject::Namespace)),

@@ -232,7 +232,7 @@ impl Remote {
         let shown = self.send(self.http.get(url)).await?;
         if let Some(successor) = client::successor(&shown) {
             let run = RunAnswer { run_id: RunId::parse(successor)?, ..run };
-            return Ok(Answer { output: Json::Null, run: Some(run), replayed: false });
+            return Ok(Answer { run: Some(run), ..Answer::of(Json::Null) });
         }
         client::answer_of_view(run, shown)
     }
@@ -282,5 +282,5 @@ fn answer_of(mut started: Json) -> Result<Answer, Error> {
         status: RunStatus::from_wire(text("status")?).unwrap_or(RunStatus::Running),
         failure: None,
     };
-    Ok(Answer { output, run: Some(run), replayed: false })
+    Ok(Answer { run: Some(run), ..Answer::of(output) })
 }

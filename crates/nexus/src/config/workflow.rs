@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::Map;
 
 use super::breaker::BreakerConfig;
+use super::cache::WorkflowCacheConfig;
 
 /// Keywords of JSON Schema that may be added to an input field. Each of them narrows or describes; none can allow what the
 /// workflow's own type refuses.
@@ -48,6 +49,8 @@ pub struct WorkflowConfig {
     pub deprecated: Option<String>,
     /// What becomes of a run when the caller who waits for it goes away: `detach`, unless this says `cancel`.
     pub on_disconnect: Option<String>,
+    /// How long calls may be answered as equal ones were before.
+    pub cache: Option<WorkflowCacheConfig>,
     /// Words that group workflows for people.
     pub tags: Vec<String>,
     /// Paths under which HTTP callers reach it.
@@ -144,15 +147,18 @@ impl WorkflowConfig {
                 Error::new(&code::CONFIG_INVALID, message).help("say \"detach\" or \"cancel\"")
             })?,
         };
+        let cache = self.cache.as_ref().map(WorkflowCacheConfig::rule).transpose()?;
         let (deprecated, tags) = (self.deprecated.clone(), self.tags.clone());
-        Ok(Contract { examples: examples.collect(), deprecated, routes, on_disconnect, tags })
+        Ok(Contract { examples: examples.collect(), deprecated, routes, on_disconnect, cache, tags })
     }
 }
 
 /// The same error, with the section it is about.
 pub fn at(name: &str, error: &Error) -> Error {
     let section = format!("[workflows.{}]", quoted(name));
-    let told = Error::new(&code::CONFIG_INVALID, format!("{section}: {}", error.message()));
+    let is_about_cache = error.code() == &code::CACHE_INVALID;
+    let code = if is_about_cache { &code::CACHE_INVALID } else { &code::CONFIG_INVALID };
+    let told = Error::new(code, format!("{section}: {}", error.message()));
     let told = told.fault(format!("{}: {section}", super::FILE), error.message());
     let told = error.faults().iter().fold(told, |told, fault| told.fault(&fault.at, &fault.message));
     told.help(error.help_text().unwrap_or("`nexus explain NX-1003` shows a complete file"))

@@ -13,6 +13,7 @@ mod audit;
 mod auth;
 mod bad;
 mod batch;
+mod cache;
 mod capabilities;
 mod channels;
 mod completion;

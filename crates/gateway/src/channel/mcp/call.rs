@@ -105,7 +105,7 @@ impl Call<'_> {
             (true, _) => Wait::AtMost(Duration::from_millis(MCP_DIRECT_MILLIS)),
             (false, _) => Wait::AtMost(Duration::from_secs(MCP_WAIT_SECONDS_MAX)),
         };
-        let context = CallContext { session, ..self.kernel_context(wait) };
+        let context = CallContext { session, cache: self.client.cache, ..self.kernel_context(wait) };
         let answer = tokio::select! {
             biased;
             answer = self.server.pipeline().call(self.tool.target(), self.arguments.clone(), context) => answer,

@@ -1,8 +1,11 @@
 //! Who is at the other end of a request, and what they can do.
 
+use nexus_kernel::cache::CacheUse;
 use rmcp::RoleServer;
 use rmcp::model::{ClientCapabilities, ProgressToken, ProtocolVersion};
 use rmcp::service::RequestContext;
+
+use crate::channel::mcp::result::CACHE;
 
 /// A call with this in its `_meta` takes its run along when it is cancelled: `"nexus/cancel": "run"`.
 const CANCEL: &str = "nexus/cancel";
@@ -20,6 +23,8 @@ pub(super) struct Client {
     pub(super) progress: Option<ProgressToken>,
     /// A cancelled call cancels its run.
     pub(super) cancels_run: bool,
+    /// What it wants of answers that were made before.
+    pub(super) cache: CacheUse,
 }
 
 impl Client {
@@ -32,6 +37,7 @@ impl Client {
             has_forms: has_forms(&capabilities),
             progress: context.meta.get_progress_token(),
             cancels_run: context.meta.get(CANCEL).and_then(|value| value.as_str()) == Some("run"),
+            cache: context.meta.get(CACHE).and_then(|it| CacheUse::parse(it.as_str()?)).unwrap_or_default(),
         }
     }
 

@@ -5,18 +5,30 @@ use std::fmt::Write;
 use nexus_kernel::Json;
 use nexus_kernel::call::{Answer, RunAnswer};
 use nexus_kernel::error::Error;
-use rmcp::model::{CallToolResult, ContentBlock};
+use rmcp::model::{CallToolResult, ContentBlock, MetaObject};
 use serde_json::json;
 
+use crate::channel::cached;
 use crate::channel::mcp::ask::Asked;
 use crate::problem;
+
+/// The `_meta` key of what a client wants of kept answers, and of how a result came about.
+pub(super) const CACHE: &str = "nexus/cache";
 
 /// The result of a tool call.
 pub(crate) fn render(answer: Result<Answer, Error>, is_wrapped: bool, request_id: &str) -> CallToolResult {
     match answer {
         Ok(Answer { run: Some(run), .. }) if run.status.is_open() => still_running(&run, None),
-        Ok(answer) if is_wrapped => CallToolResult::structured(json!({ "result": answer.output })),
-        Ok(answer) => CallToolResult::structured(answer.output),
+        Ok(Answer { output, cached, .. }) => {
+            let content = if is_wrapped { json!({ "result": output }) } else { output };
+            let mut result = CallToolResult::structured(content);
+            result.meta = cached.map(|cached| {
+                let mut meta = MetaObject::new();
+                meta.insert(CACHE.to_owned(), cached::to_json(cached));
+                meta
+            });
+            result
+        }
         Err(error) => failed(&error, request_id),
     }
 }

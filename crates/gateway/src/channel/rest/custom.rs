@@ -18,7 +18,7 @@ use serde_json::Map;
 
 use crate::channel::rest::query::typed_for;
 use crate::channel::rest::request::RestRequest;
-use crate::channel::rest::{Rest, json, marked, prefer, runs, unknown_path};
+use crate::channel::rest::{Rest, json, noted, prefer, runs, unknown_path};
 use crate::pipeline::Target;
 use crate::problem::Problem;
 
@@ -111,7 +111,7 @@ pub(crate) async fn call(State(rest): State<Arc<Rest>>, request: Request) -> Res
     {
         response.headers_mut().insert(header::CONTENT_LOCATION, location);
     }
-    Ok(marked(response, answer.replayed))
+    Ok(noted(response, answer.replayed, answer.cached))
 }
 
 /// The path between its slashes, without escapes.

@@ -19,7 +19,7 @@ use serde_json::Map;
 
 use crate::channel::rest::request::RestRequest;
 use crate::channel::rest::wire::{Accepted, Executed, WorkflowInfo};
-use crate::channel::rest::{Rest, history, json, marked, runs};
+use crate::channel::rest::{Rest, history, json, noted, runs};
 use crate::pipeline::Target;
 use crate::problem::Problem;
 
@@ -72,7 +72,7 @@ pub(crate) async fn execute(
     let started = rest.pipeline.clock().now();
     let answer = rest.pipeline.call(Target::Workflow(&name), input, context).await?;
     match &answer.run {
-        Some(run) if run.status.is_open() => Ok(marked(accepted(run), answer.replayed)),
+        Some(run) if run.status.is_open() => Ok(noted(accepted(run), answer.replayed, answer.cached)),
         Some(_) | None => {
             let elapsed = rest.pipeline.clock().now().since(started).as_secs_f64();
             Ok(executed(&rest, name, answer, elapsed))
@@ -84,8 +84,9 @@ fn executed(rest: &Rest, name: String, answer: Answer, execution_time: f64) -> R
     let run_id = answer.run.as_ref().map(|run| run.run_id.to_string());
     let workflow_id = answer.run.as_ref().map_or(name, |run| run.workflow_id.to_string());
     let version = rest.version.clone();
+    let (is_replayed, cached) = (answer.replayed, answer.cached);
     let executed = Executed { outputs: answer.output, execution_time, workflow_id, version, run_id };
-    marked(json(StatusCode::OK, &executed), answer.replayed)
+    noted(json(StatusCode::OK, &executed), is_replayed, cached)
 }
 
 fn accepted(run: &RunAnswer) -> Response {

@@ -14,7 +14,7 @@ use nexus_kernel::task::Shutdown;
 
 use crate::channel::rest::body::Bounds;
 use crate::channel::rest::query::Query;
-use crate::channel::rest::{Rest, body, sessions};
+use crate::channel::rest::{Rest, body, cached, sessions};
 use crate::limits::{BODY_BYTES_MAX, ENVELOPE_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
 use crate::problem::Problem;
 use crate::request_id::RequestId;
@@ -120,6 +120,7 @@ impl RestRequest {
             workflow_id,
             session,
             idempotency_key,
+            cache: cached::wanted(&self.headers),
             caller: self.caller.clone(),
             toll: self.toll.clone(),
             trace: trace::of_headers(&self.headers),

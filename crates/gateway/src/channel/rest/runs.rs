@@ -16,7 +16,7 @@ use serde_json::Map;
 
 use crate::channel::rest::request::RestRequest;
 use crate::channel::rest::wire::{Called, Started};
-use crate::channel::rest::{Rest, json, marked};
+use crate::channel::rest::{Rest, json, marked, noted};
 use crate::pipeline::Target;
 use crate::problem::Problem;
 
@@ -40,14 +40,15 @@ pub(crate) fn location(run: &RunAnswer) -> String {
 /// The answer to a call that may have started a run: 202 while it goes on, 200 when all is done.
 pub(crate) fn answer(answer: &Answer) -> Response {
     let Some(run) = &answer.run else {
-        return marked(json(StatusCode::OK, &Called { output: &answer.output }), answer.replayed);
+        let called = json(StatusCode::OK, &Called { output: &answer.output });
+        return noted(called, answer.replayed, answer.cached);
     };
     let status = if run.status.is_open() { StatusCode::ACCEPTED } else { StatusCode::OK };
     let mut response = json(status, &Started::new(run, answer));
     if let Ok(location) = HeaderValue::from_str(&location(run)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    marked(response, answer.replayed)
+    noted(response, answer.replayed, answer.cached)
 }
 
 /// `GET /v1/workflows`.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nexus_kernel::Json;
+use nexus_kernel::cache::CacheUse;
 use nexus_kernel::call::{Answer, CallContext, OnDisconnect, RunNote, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, json};
 use tokio::sync::oneshot;
 
+use crate::channel::cached;
 use crate::channel::rest::query::parse_wait;
 use crate::channel::rest::request::check_key;
 use crate::channel::rest::wire::{Called, Started};
@@ -35,6 +37,7 @@ struct CallParams {
     on_disconnect: Option<String>,
     traceparent: Option<String>,
     tracestate: Option<String>,
+    cache: Option<String>,
 }
 
 /// What `cancel` takes.
@@ -99,6 +102,7 @@ impl Line {
             wait: wait(params.wait.as_deref())?,
             workflow_id: params.workflow_id.as_deref().map(WorkflowId::new).transpose()?,
             idempotency_key: params.idempotency_key.map(check_key).transpose()?,
+            cache: params.cache.as_deref().map(cache_use).transpose()?.unwrap_or_default(),
             ..self.context(session)
         };
         let input = params.input.unwrap_or_else(|| Json::Object(Map::new()));
@@ -197,7 +201,18 @@ fn shown(answer: &Answer) -> Json {
         Some(run) => serde_json::to_value(Started::new(run, answer)),
         None => serde_json::to_value(Called { output: &answer.output }),
     };
-    shown.unwrap_or_default() // both are made of JSON
+    let mut shown = shown.unwrap_or_default(); // both are made of JSON
+    if let (Some(fields), Some(cached)) = (shown.as_object_mut(), answer.cached) {
+        fields.insert("cache".into(), cached::to_json(cached));
+    }
+    shown
+}
+
+/// What a call wants of answers that were made before.
+fn cache_use(text: &str) -> Result<CacheUse, Error> {
+    CacheUse::parse(text).ok_or_else(|| {
+        bad(format!("{text:?} is nothing to want of kept answers")).help("say no-cache or no-store")
+    })
 }
 
 /// A wait that a subscription asks its operation for, in milliseconds.

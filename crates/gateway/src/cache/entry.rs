@@ -1,0 +1,79 @@
+//! Kept answers.
+
+use nexus_kernel::Json;
+use nexus_kernel::cache::Cached;
+use nexus_kernel::call::{Answer, RunAnswer};
+use nexus_kernel::time::Timestamp;
+
+use super::tags::{Stamp, TagId};
+
+/// An answer as every level keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Entry {
+    /// What was answered.
+    pub(super) output: Json,
+    /// The run that made it.
+    pub(super) run: Option<RunAnswer>,
+    /// When the work ended.
+    pub(super) made: Timestamp,
+    /// Its tags, with their generations when the work began.
+    pub(super) made_under: Vec<(TagId, u64)>,
+    /// Size of the output as JSON.
+    pub(super) bytes: usize,
+}
+
+impl Entry {
+    pub(super) fn of(answer: &Answer, made: Timestamp, stamps: &[Stamp]) -> Entry {
+        Entry {
+            output: answer.output.clone(),
+            run: answer.run.clone(),
+            made,
+            made_under: stamps.iter().map(|stamp| (stamp.tag.clone(), stamp.generation)).collect(),
+            bytes: size(&answer.output),
+        }
+    }
+
+    /// The same answer, given again.
+    pub(super) fn answer(&self, cached: Cached) -> Answer {
+        Answer { run: self.run.clone(), cached: Some(cached), ..Answer::of(self.output.clone()) }
+    }
+}
+
+/// Size of a value as JSON, without writing it anywhere.
+pub(super) fn size(value: &Json) -> usize {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    match serde_json::to_writer(&mut count, value) {
+        Ok(()) => count.0,
+        Err(_) => usize::MAX, // what cannot be written is not kept
+    }
+}
+
+/// An answer in memory, with a view of its tags.
+pub(crate) struct Kept {
+    pub(super) entry: Entry,
+    pub(super) stamps: Vec<Stamp>,
+}
+
+impl Kept {
+    /// An entry from below, whose tags are now like this. Nothing when one of them has changed since the work began.
+    pub(super) fn of(entry: Entry, stamps: Vec<Stamp>) -> Option<Kept> {
+        let is_same = entry.made_under.iter().zip(&stamps).all(|((_, then), now)| *then == now.generation);
+        (is_same && entry.made_under.len() == stamps.len()).then_some(Kept { entry, stamps })
+    }
+
+    /// Whether none of its tags has changed since the work began.
+    pub(super) fn is_current(&self) -> bool {
+        self.stamps.iter().all(Stamp::is_current)
+    }
+}

@@ -1,0 +1,132 @@
+//! Flights: one piece of work for all who ask the same at the same time.
+//!
+//! Whoever comes first leads, others wait. A lead that is given up - the work failed, the call was refused after all, somebody
+//! panicked - tells those who wait, and the next of them leads. Work that was begun before a tag was renewed is not joined
+//! any more; a newer flight takes its place, and then the older one's answer is given to those on it and not kept.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use nexus_kernel::call::RunNote;
+use tokio::sync::watch;
+
+use super::entry::Kept;
+use super::key::Key;
+use super::tags::Stamp;
+
+type Open = Arc<Mutex<HashMap<Key, Arc<Flight>>>>;
+
+/// The work that is under way.
+#[derive(Default)]
+pub(super) struct Flights(Open);
+
+/// One piece of work.
+pub(super) struct Flight {
+    /// The generations of its tags when it was begun.
+    stamps: OnceLock<Vec<Stamp>>,
+    run: RunNote,
+    /// What came of it; nothing in it when it failed.
+    landed: watch::Sender<Option<Option<Arc<Kept>>>>,
+}
+
+/// How one comes to an answer.
+pub(super) enum Boarding {
+    /// By doing the work.
+    Lead(Lead),
+    /// By waiting for it.
+    Join(Arc<Flight>),
+}
+
+/// The duty to do the work.
+pub(crate) struct Lead {
+    open: Open,
+    key: Key,
+    flight: Arc<Flight>,
+}
+
+fn lock(open: &Open) -> MutexGuard<'_, HashMap<Key, Arc<Flight>>> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Flights {
+    /// Joins the flight of a key, where there is one and it may be joined, or begins one.
+    pub(super) fn board(&self, key: &Key, may_join: bool) -> Boarding {
+        let mut open = lock(&self.0);
+        if let Some(flight) = open.get(key).filter(|flight| may_join && flight.is_current()) {
+            return Boarding::Join(Arc::clone(flight));
+        }
+        let flight = Arc::new(Flight {
+            stamps: OnceLock::new(),
+            run: RunNote::default(),
+            landed: watch::Sender::new(None),
+        });
+        open.insert(*key, Arc::clone(&flight));
+        drop(open);
+        Boarding::Lead(Lead { open: Arc::clone(&self.0), key: *key, flight })
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        lock(&self.0).len()
+    }
+}
+
+impl Flight {
+    /// Whether it was begun since the last change of its tags. Before they are read it has not begun.
+    fn is_current(&self) -> bool {
+        self.stamps.get().is_none_or(|stamps| stamps.iter().all(Stamp::is_current))
+    }
+
+    /// What came of it, once that is known.
+    pub(super) async fn landed(&self) -> Option<Arc<Kept>> {
+        let mut landed = self.landed.subscribe();
+        let landed = landed.wait_for(Option::is_some).await;
+        landed.ok().and_then(|landed| landed.clone().flatten())
+    }
+
+    /// The run that does the work.
+    pub(super) fn run(&self) -> &RunNote {
+        &self.run
+    }
+}
+
+impl Lead {
+    /// The work begins under these generations of its tags.
+    pub(super) fn begin(&self, stamps: Vec<Stamp>) {
+        let _ = self.flight.stamps.set(stamps); // it begins once
+    }
+
+    /// What it was begun under. Nothing when that could not be known.
+    pub(super) fn stamps(&self) -> Option<&[Stamp]> {
+        self.flight.stamps.get().map(Vec::as_slice)
+    }
+
+    /// Where the run is to be noted.
+    pub(crate) fn run(&self) -> &RunNote {
+        &self.flight.run
+    }
+
+    /// The end. What is given goes to all who wait; something else is done first, unless a newer flight has taken its place. Tells whether it was done.
+    pub(super) fn land(self, kept: Option<Arc<Kept>>, keep: impl FnOnce() -> bool) -> bool {
+        let mut open = lock(&self.open);
+        let is_latest = open.get(&self.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight));
+        let is_kept = is_latest && keep();
+        if is_latest {
+            open.remove(&self.key);
+        }
+        drop(open);
+        self.flight.landed.send_replace(Some(kept));
+        is_kept
+    }
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        let mut open = lock(&self.open);
+        if open.get(&self.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {
+            open.remove(&self.key);
+        }
+        drop(open);
+        self.flight.landed.send_if_modified(|landed| landed.is_none() && landed.insert(None).is_none());
+    }
+}
