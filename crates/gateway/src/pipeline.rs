@@ -297,12 +297,7 @@ impl Pipeline {
     }
 
     /// Carries a call out, unless it repeats one that was.
-    async fn once(
-        &self,
-        operation: &Operation,
-        input: Json,
-        context: CallContext,
-    ) -> Result<Answer, Error> {
+    async fn once(&self, operation: &Operation, input: Json, context: CallContext) -> Result<Answer, Error> {
         let Some(keys) = &self.keys else { return execute(operation, input, context).await };
         match keys.claim(operation, &input, &context).await? {
             Turn::Free => execute(operation, input, context).await,

@@ -173,7 +173,7 @@ async fn breaking() -> (World, Arc<Mutex<Result<(), &'static Code>>>) {
         async move {
             outcome.map_err(|code| Error::new(code, "it failed"))?;
             let run = run_answer("Flaky", &context, RunStatus::Completed);
-            Ok(Answer { output: Json::Null, run: Some(run), replayed: false })
+            Ok(Answer { output: Json::Null, run: Some(run), replayed: false, cached: None })
         }
     });
     let list = world.pipeline.breakers().unwrap().operations();
