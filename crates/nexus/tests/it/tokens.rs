@@ -1,5 +1,6 @@
 //! Tokens of identity providers and certificates of services, through every door of the real server.
 
+mod login;
 mod provider;
 
 use nexus_kernel::port::clock::{Clock as _, SystemClock};

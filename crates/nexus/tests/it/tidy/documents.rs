@@ -67,6 +67,28 @@ fn every_invariant_names_the_tests_that_hold_it() {
 }
 
 #[test]
+fn every_threat_names_the_tests_that_hold_it_off() {
+    let tests = test_names();
+    let page = repo::text("docs/threats.md");
+    let rows = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| Attack") && !line.starts_with("| ---"));
+    let (mut count, mut wrong) = (0, Vec::new());
+    for row in rows {
+        count += 1;
+        let named = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        let names: Vec<&str> = named.split('`').skip(1).step_by(2).collect();
+        if names.is_empty() {
+            wrong.push(format!("no test is named: {row}"));
+        }
+        let unknown = names.iter().filter(|name| !tests.contains(**name));
+        wrong.extend(unknown.map(|name| format!("there is no test `{name}`")));
+    }
+    assert!(count >= 20, "only {count} threats were found in docs/threats.md");
+    assert!(wrong.is_empty(), "threats:\n  {}\n", wrong.join("\n  "));
+}
+
+#[test]
 fn every_row_of_the_engines_table_names_tests_that_exist() {
     let (mut tests, mut count, mut wrong) = (test_names(), 0, Vec::new());
     // Bodies that every implementation of a port runs.
