@@ -28,6 +28,7 @@ pub(crate) fn outcome(result: &Result<Answer, Error>, counted: Counted) -> Outco
     match result {
         // What was answered before says nothing about now.
         Ok(Answer { replayed: true, .. }) => Outcome::Unknown,
+        Ok(Answer { cached: Some(cached), .. }) if cached.is_remembered() => Outcome::Unknown,
         Ok(Answer { run: None, .. }) => Outcome::Success,
         Ok(Answer { run: Some(run), .. }) => match run.status {
             RunStatus::Completed => Outcome::Success,
