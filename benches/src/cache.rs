@@ -51,7 +51,7 @@ pub(crate) async fn run() -> Result<()> {
                 pipeline.call(Target::Workflow("Noop"), input, pipeline.context(Channel::Embedded)).await?;
             }
             if round > 0 {
-                samples.push((process_cpu() - before) / CALLS); // the first round warms up
+                samples.push(process_cpu().saturating_sub(before) / CALLS); // the first round warms up
             }
         }
     }
