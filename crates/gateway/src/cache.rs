@@ -219,7 +219,7 @@ impl Cache {
             return Look::Lead(lead);
         }
         for (index, below) in self.0.below.iter().enumerate() {
-            let Some(kept) = self.from_below(asked, &**below).await else { continue };
+            let Some(kept) = self.find_below(asked, &**below).await else { continue };
             let kept = Arc::new(kept);
             let Some(found) = self.given(asked, &kept, below.level()) else { continue };
             for above in self.0.below.iter().take(index) {
@@ -231,7 +231,7 @@ impl Cache {
         Look::Lead(lead)
     }
 
-    async fn from_below(&self, asked: &Asked, below: &dyn CacheLevel) -> Option<Kept> {
+    async fn find_below(&self, asked: &Asked, below: &dyn CacheLevel) -> Option<Kept> {
         let entry = below.get(&asked.key).await?;
         let tags: Vec<TagId> = entry.made_under.iter().map(|(tag, _)| tag.clone()).collect();
         let stamps = self.0.generations.stamps(&tags).await.ok()?;

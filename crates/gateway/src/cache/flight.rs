@@ -25,8 +25,17 @@ pub(super) struct Flight {
     /// The generations of its tags when it was begun.
     stamps: OnceLock<Vec<Stamp>>,
     run: RunNote,
-    /// What came of it; nothing in it when it failed.
-    landed: watch::Sender<Option<Option<Arc<Kept>>>>,
+    landed: watch::Sender<Outcome>,
+}
+
+/// What has come of it.
+enum Outcome {
+    /// Nothing yet.
+    UnderWay,
+    /// An answer for all who wait.
+    Landed(Arc<Kept>),
+    /// Nothing that could be given to others.
+    Failed,
 }
 
 /// How one comes to an answer.
@@ -58,7 +67,7 @@ impl Flights {
         let flight = Arc::new(Flight {
             stamps: OnceLock::new(),
             run: RunNote::default(),
-            landed: watch::Sender::new(None),
+            landed: watch::Sender::new(Outcome::UnderWay),
         });
         open.insert(*key, Arc::clone(&flight));
         drop(open);
@@ -80,8 +89,10 @@ impl Flight {
     /// What came of it, once that is known.
     pub(super) async fn landed(&self) -> Option<Arc<Kept>> {
         let mut landed = self.landed.subscribe();
-        let landed = landed.wait_for(Option::is_some).await;
-        landed.ok().and_then(|landed| landed.clone().flatten())
+        match &*landed.wait_for(|outcome| !matches!(outcome, Outcome::UnderWay)).await.ok()? {
+            Outcome::Landed(kept) => Some(Arc::clone(kept)),
+            Outcome::UnderWay | Outcome::Failed => None,
+        }
     }
 
     /// The run that does the work.
@@ -115,7 +126,7 @@ impl Lead {
             open.remove(&self.key);
         }
         drop(open);
-        self.flight.landed.send_replace(Some(kept));
+        self.flight.landed.send_replace(kept.map_or(Outcome::Failed, Outcome::Landed));
         is_kept
     }
 }
@@ -127,6 +138,12 @@ impl Drop for Lead {
             open.remove(&self.key);
         }
         drop(open);
-        self.flight.landed.send_if_modified(|landed| landed.is_none() && landed.insert(None).is_none());
+        self.flight.landed.send_if_modified(|outcome| {
+            let is_given_up = matches!(outcome, Outcome::UnderWay);
+            if is_given_up {
+                *outcome = Outcome::Failed;
+            }
+            is_given_up
+        });
     }
 }

@@ -97,7 +97,9 @@ impl Form {
             Json::String(text) => self.text(text),
             Json::Array(items) => {
                 self.count(b'a', items.len());
-                items.iter().for_each(|item| self.value(item));
+                for item in items {
+                    self.value(item);
+                }
             }
             Json::Object(members) => {
                 self.count(b'm', members.len());
