@@ -269,36 +269,7 @@ impl Cli {
     pub async fn execute(self, output: Output) -> Result<(), Error> {
         let Cli { command, global } = self;
         command.accept(global.format)?;
-        match command {
-            Command::Workflow { .. }
-            | Command::Schedule { .. }
-            | Command::Batch { .. }
-            | Command::Queue { .. }
-            | Command::Event { .. }
-            | Command::Auth { .. }
-            | Command::Key { .. }
-            | Command::Audit { .. }
-            | Command::Cache { .. }
-            | Command::Session { .. }
-            | Command::Activity { .. }
-            | Command::Function { .. }
-            | Command::Profile { .. }
-            | Command::Mcp { .. }
-            | Command::Login(_)
-            | Command::Logout(_)
-            | Command::Config { .. } => noun(&global, command, output).await,
-            Command::Up(_)
-            | Command::Run(_)
-            | Command::Call(_)
-            | Command::List(_)
-            | Command::Describe(_)
-            | Command::Schema(_)
-            | Command::Validate(_)
-            | Command::Bench(_)
-            | Command::Top(_)
-            | Command::Shell(_) => operation(&global, command, output).await,
-            command => files(&global, command, output).await,
-        }
+        noun(&global, command, output).await
     }
 }
 
@@ -310,22 +281,29 @@ async fn noun(global: &Global, command: Command, output: Output) -> Result<(), E
         Command::Batch { verb } => batch::batch(global, verb, output).await,
         Command::Queue { verb } => queue::queue(global, verb, output).await,
         Command::Event { verb } => event::event(global, *verb, output).await,
-        Command::Auth { verb } => auth::auth(global, verb, output).await,
-        Command::Audit { verb } => audit::audit(global, verb, output).await,
         Command::Cache { verb } => cache::cache(global, verb, output).await,
-        Command::Key { verb } => key::key(global, verb, output).await,
         Command::Session { verb } => session::session(global, verb, output).await,
         Command::Activity { verb } => activity::activity(global, verb, output).await,
         Command::Function { verb } => function::function(global, *verb, output).await,
         Command::Profile { verb } => profile::profile(global, verb, output),
-        Command::Login(args) => login::login(global, args, output).await,
-        Command::Logout(args) => login::logout(global, args, output),
         Command::Mcp { verb } => mcp::mcp(global, verb, output).await,
         Command::Config { verb } => {
             config::config(verb, output);
             Ok(())
         }
-        _ => Ok(()),
+        command => access(global, command, output).await,
+    }
+}
+
+/// What is about callers: who they are, what they may do and what they did.
+async fn access(global: &Global, command: Command, output: Output) -> Result<(), Error> {
+    match command {
+        Command::Auth { verb } => auth::auth(global, verb, output).await,
+        Command::Audit { verb } => audit::audit(global, verb, output).await,
+        Command::Key { verb } => key::key(global, verb, output).await,
+        Command::Login(args) => login::login(global, args, output).await,
+        Command::Logout(args) => login::logout(global, args, output),
+        command => operation(global, command, output).await,
     }
 }
 
@@ -342,7 +320,7 @@ async fn operation(global: &Global, command: Command, output: Output) -> Result<
         Command::Bench(args) => bench::bench(global, &args, output).await,
         Command::Top(args) => top::top(global, &args, output).await,
         Command::Shell(args) => shell::shell(global, &args, output).await,
-        _ => Ok(()),
+        command => files(global, command, output).await,
     }
 }
 
