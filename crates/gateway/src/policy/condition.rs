@@ -1,5 +1,7 @@
 //! Conditions as they are written: the Common Expression Language (CEL), read by a library.
 
+mod free;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -26,17 +28,15 @@ pub(super) fn condition(text: &str) -> Result<Condition, Error> {
         let first = errors.errors.first().map(|error| error.msg.clone()).unwrap_or_default();
         wrong(format!("the condition {text:?} cannot be read: {first}"))
     })?;
-    let asked: Vec<&'static str> = {
-        let references = program.references();
-        if let Some(strange) = references.variables().into_iter().find(|name| !FACTS.contains(name)) {
-            let error = wrong(format!("the condition {text:?} asks about {strange:?}, which nobody knows"));
-            return Err(match suggest::nearest(strange, FACTS) {
-                Some(near) => error.help(format!("did you mean {near}?")),
-                None => error.help(format!("known are {}", FACTS.join(", "))),
-            });
-        }
-        FACTS.into_iter().filter(|name| references.has_variable(name)).collect()
-    };
+    let names = free::names(program.expression());
+    if let Some(strange) = names.iter().find(|name| !FACTS.contains(name)) {
+        let error = wrong(format!("the condition {text:?} asks about {strange:?}, which nobody knows"));
+        return Err(match suggest::nearest(strange, FACTS) {
+            Some(near) => error.help(format!("did you mean {near}?")),
+            None => error.help(format!("known are {}", FACTS.join(", "))),
+        });
+    }
+    let asked: Vec<&'static str> = FACTS.into_iter().filter(|name| names.contains(name)).collect();
     Ok(Condition::new(text, move |facts| holds(&program, &asked, facts)))
 }
 
@@ -107,6 +107,7 @@ mod tests {
             "caller.claims.department in ['sales', 'support']",
             "has(caller.claims.level) && caller.claims.level >= 3",
             "input.items.all(item, item.sku != 'c')",
+            "input.items.exists(input, input.sku == 'a') && {'sales': [channel]}[caller.claims.department] == ['rest']",
             "time.hour >= 8 && time.hour < 18 && time.weekday <= 5",
             "caller.address.startsWith('10.')",
             "input.note == null",

@@ -149,6 +149,8 @@ fn every_door_leaves_a_line_before_and_after() {
 #[test]
 fn whoever_is_turned_away_is_in_it_and_cannot_fill_the_disk() {
     let project = project();
+    // What is to be seen here is told more often than a server with its usual limits would answer.
+    project.write("nexus.toml", &format!("{CONFIG}[limits]\nfailed_auth = \"1000/s\"\n"));
     let server = project.serve();
     let viewer = key(&project, &["--role", "viewer", "--namespace", "shop"]);
     for (shown, code) in [

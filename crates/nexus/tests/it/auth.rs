@@ -425,7 +425,8 @@ fn a_condition_is_over_every_way_to_start_something() {
                 when = \"operation == 'schedule.list' || input.n < 10\"\n";
     project.write("nexus.toml", role);
     let server = project.serve();
-    let small = key(&project, &["--role", "small", "--namespace", "shop"]);
+    // The command line looks at a workflow before it starts it.
+    let small = key(&project, &["--role", "small", "--role", "viewer", "--namespace", "shop"]);
     for channel in CHANNELS {
         let mut doors = Doors::served(&project, &server).showing(Shown::Bearer(small.clone()));
         assert_eq!(outcome(&mut doors, channel), "ok 8", "{channel:?}");

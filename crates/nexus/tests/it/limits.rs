@@ -124,7 +124,9 @@ fn trying_keys_one_after_the_other_does_not_help() {
     assert!(codes[..5].iter().all(|code| code == "NX-2015"), "{codes:?}");
     assert!(codes[5..].iter().all(|code| code == "NX-2077"), "{codes:?}");
     let (status, told) = Client::new(&server, &[("authorization", "Bearer a.b.c")]).ask("/v1/runs", None);
-    assert_eq!((status, &told["code"], &told["retry_after"]), (429, &json!("NX-2077"), &json!(720)));
+    assert_eq!((status, &told["code"]), (429, &json!("NX-2077")));
+    // One of five an hour: less than it took to come here.
+    assert!((600..=720).contains(&told["retry_after"].as_u64().unwrap()), "{told}");
     // Whoever has a key is not kept out by those who have none, and neither is the owner.
     assert_eq!(Client::new(&server, &[("x-api-key", &good)]).take("Take"), "200");
     project.nexus(&["key", "list"]).ok();

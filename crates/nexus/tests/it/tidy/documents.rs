@@ -173,6 +173,7 @@ fn no_file_knows_the_machine_it_was_written_on() {
 /// Hosts that a document may name: homes of specifications and licences, and names that mean nobody.
 const HOSTS: &[&str] = &[
     "127.0.0.1",
+    "cel.dev",
     "docs.rs",
     "example.com",
     "github.com",

@@ -93,6 +93,8 @@ const FORBIDDEN: &[Forbidden] = &[
             "crates/sandbox/src/",
             // An editor's pipe blocks, and trees of any depth need a stack of a known size.
             "crates/nexus/src/lsp",
+            // A read of a terminal cannot be called off: its thread ends with the process.
+            "crates/nexus/src/cli/top/screen.rs",
             "benches/",
         ],
         instead: "tasks are started by `nexus_kernel::task::spawn`",
