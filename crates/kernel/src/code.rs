@@ -75,6 +75,8 @@ codes! {
     TELEMETRY_INVALID = "NX-1205", "a setting of the telemetry cannot be used", 422, Usage;
     /// What is said of kept answers makes no sense.
     CACHE_INVALID = "NX-1206", "the cache is configured wrongly", 422, Usage;
+    /// `[encryption]` makes no sense, or a master key is none.
+    ENCRYPTION_INVALID = "NX-1210", "encryption is configured wrongly", 422, Usage;
     /// Input does not fit the schema.
     INPUT_INVALID = "NX-2001", "the input does not fit", 422, Usage;
     /// No such workflow.
@@ -167,6 +169,10 @@ codes! {
     AUDIT_BROKEN = "NX-2082", "the audit log does not hold", 409, Failed;
     /// There is no audit log here.
     AUDIT_OFF = "NX-2083", "there is no audit log", 404, NotFound;
+    /// What the store holds is encrypted with a key that is not given.
+    ENCRYPTION_KEY = "NX-2093", "the encryption key is not there", 503, Unavailable;
+    /// Something needs encryption, which is not configured.
+    ENCRYPTION_OFF = "NX-2094", "encryption is not configured", 409, Usage;
     /// No such schedule.
     SCHEDULE_UNKNOWN = "NX-2101", "there is no such schedule", 404, NotFound;
     /// A schedule does not make sense, or would never act.

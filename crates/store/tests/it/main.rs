@@ -24,4 +24,5 @@ mod kept;
 mod mounted;
 mod power;
 mod refusal;
+mod sealed;
 mod wal;
