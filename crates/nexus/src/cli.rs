@@ -11,6 +11,7 @@ pub mod check;
 pub mod complete;
 pub mod config;
 pub mod data;
+pub mod encryption;
 pub mod event;
 pub mod explain;
 pub mod fmt;
@@ -30,6 +31,7 @@ pub mod queue;
 pub mod rewrite;
 pub mod run;
 pub mod schedule;
+pub mod secret;
 pub mod session;
 pub mod shell;
 pub mod short;
@@ -236,6 +238,18 @@ pub enum Command {
         #[command(subcommand)]
         verb: cache::CacheVerb,
     },
+    /// Secrets in the server's store: set, list and delete them
+    Secret {
+        /// What to do.
+        #[command(subcommand)]
+        verb: secret::SecretVerb,
+    },
+    /// Encryption at rest: make a master key, show and rotate data keys
+    Encryption {
+        /// What to do.
+        #[command(subcommand)]
+        verb: encryption::EncryptionVerb,
+    },
     /// Sessions: make, show, change, list and end them
     Session {
         /// What to do.
@@ -301,6 +315,8 @@ async fn access(global: &Global, command: Command, output: Output) -> Result<(),
         Command::Auth { verb } => auth::auth(global, verb, output).await,
         Command::Audit { verb } => audit::audit(global, verb, output).await,
         Command::Key { verb } => key::key(global, verb, output).await,
+        Command::Secret { verb } => secret::secret(global, verb, output).await,
+        Command::Encryption { verb } => encryption::encryption(global, verb, output).await,
         Command::Login(args) => login::login(global, args, output).await,
         Command::Logout(args) => login::logout(global, args, output),
         command => operation(global, command, output).await,

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod auth;
 pub mod breaker;
 pub mod cache;
+pub mod encryption;
 pub mod events;
 pub mod http;
 pub mod issuer;
@@ -40,6 +41,7 @@ use audit::AuditConfig;
 use auth::AuthConfig;
 use breaker::BreakerConfig;
 use cache::CacheConfig;
+use encryption::EncryptionConfig;
 use events::EventsConfig;
 use http::HttpConfig;
 use limiting::LimitingConfig;
@@ -87,6 +89,8 @@ pub struct Config {
     pub events: EventsConfig,
     /// What JavaScript activities may use.
     pub sandbox: SandboxConfig,
+    /// What is sealed, and with which key; nothing when absent.
+    pub encryption: Option<EncryptionConfig>,
     /// What functions may be granted to read.
     pub secrets: BTreeMap<String, SecretConfig>,
     /// How requests to others are made.
@@ -215,6 +219,7 @@ impl Config {
         config.activities.iter().try_for_each(|(name, activity)| activity.check(name))?;
         config.sandbox.check()?;
         config.secrets.iter().try_for_each(|(name, secret)| secret.check(name))?;
+        config.encryption.iter().try_for_each(|encryption| encryption.check(&config.secrets))?;
         config.http.ranges()?;
         config.server.proxies()?;
         config.borders()?;

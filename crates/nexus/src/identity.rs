@@ -152,7 +152,7 @@ impl Wanted {
 /// Where the keys of an issuer are; those that are here are read.
 async fn keys(project: &Project, name: &str, config: &IssuerConfig) -> Result<KeysAt, Error> {
     if let Some(secret) = &config.secret {
-        let secrets = ProjectSecrets::new(&project.root, &project.config.secrets);
+        let secrets = ProjectSecrets::new(project);
         let secret = secrets.secret(&Namespace::system(), secret).await?;
         if secret.reveal().len() < SECRET_BYTES_MIN {
             return Err(wrong(name, &format!("its secret has fewer than {SECRET_BYTES_MIN} bytes")));

@@ -15,13 +15,11 @@ use nexus_kernel::catalogue::Catalogue;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
-use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::operation::Operation;
 use nexus_kernel::port::clock::{SharedClock, SystemClock};
 use nexus_kernel::port::kv::Kv;
 use nexus_kernel::port::rng::{SharedRng, SystemRng};
 use nexus_kernel::port::runs::RunFilter;
-use nexus_kernel::port::{SharedFunctionStore, SharedStore};
 use nexus_kernel::task::{self, Shutdown};
 use nexus_lang::text::diagnostic::Severity;
 use nexus_sandbox::Sandbox;
@@ -36,6 +34,7 @@ use crate::changes::Changes;
 use crate::config::Config;
 use crate::contract;
 use crate::disk;
+use crate::encryption::Encryption;
 use crate::figures::Figures;
 use crate::identity::{Identity, Wanted};
 use crate::limits::Limits;
@@ -43,6 +42,8 @@ use crate::mcp;
 use crate::namespaces::Namespaces;
 use crate::output::Output;
 use crate::project::Project;
+use crate::secrets::StoredSecrets;
+use crate::store::{self, Opened};
 use crate::subscriptions::{self, EngineFeed};
 use crate::telemetry::Exporter;
 
@@ -89,8 +90,11 @@ pub struct Node {
 impl Node {
     /// Builds a project and starts what it needs. Findings about its files go to the output.
     pub async fn open(project: Project, purpose: Purpose, output: Output) -> Result<Node, Error> {
-        let Opened { store, functions, database } = open_store(&project, purpose)?;
         let (clock, rng): (SharedClock, SharedRng) = (Arc::new(SystemClock), Arc::new(SystemRng));
+        let Opened { store, functions, database, keyring } =
+            store::open(&project, purpose, (&clock, &rng)).await?;
+        let secrets = StoredSecrets::new(store.clone(), Arc::clone(&clock), keyring.clone());
+        let project = Project { stored: Some(secrets.clone()), ..project };
         let sandbox = activities::sandbox(&project, Arc::clone(&functions), &clock, &rng)?;
         let activities = Arc::new(ScriptActivities::new(sandbox.clone(), Arc::clone(&clock)));
         let kept: Arc<dyn Kv> = store.clone();
@@ -113,6 +117,7 @@ impl Node {
         let pipeline = answers.around(pipeline, purpose, &shutdown);
         let identity = Identity::open(&project, &kept, &clock, &rng).await?;
         let pipeline = identity.guard(pipeline, &project, purpose, &*rng).await?;
+        let encryption = Encryption::new(&project, keyring);
         let subscriptions =
             Subscriptions::new(kept, Arc::clone(&clock), Arc::new(EngineFeed(engine.handle())));
         let shelf = match (&database, purpose) {
@@ -137,7 +142,16 @@ impl Node {
             running: None,
             database,
             contracts: Arc::default(),
-            beside: Beside { sessions: sessions.clone(), subscriptions, identity, audit, limits, answers },
+            beside: Beside {
+                sessions: sessions.clone(),
+                subscriptions,
+                identity,
+                audit,
+                limits,
+                answers,
+                encryption,
+                secrets,
+            },
             inbound: Inbound::default(),
             exporter,
         };
@@ -245,7 +259,8 @@ impl Node {
     /// otherwise.
     pub async fn reload(&mut self, output: Output) -> Result<Changes, Error> {
         let before = self.pipeline.catalogue().snapshot();
-        let project = Project::read(&self.project.root)?;
+        let stored = self.project.stored.clone();
+        let project = Project { stored, ..Project::read(&self.project.root)? };
         if project.config.auth.enabled != self.project.config.auth.enabled {
             return Err(Error::new(
                 &code::CONFIG_INVALID,
@@ -256,6 +271,13 @@ impl Node {
         if project.config.cache != self.project.config.cache {
             return Err(Error::new(&code::CACHE_INVALID, "[cache] cannot change while the server runs")
                 .help("restart the server: what is kept in the store stays"));
+        }
+        if project.config.encryption != self.project.config.encryption {
+            return Err(Error::new(
+                &code::ENCRYPTION_INVALID,
+                "[encryption] cannot change while the server runs",
+            )
+            .help("restart the server: it seals with other keys then, and opens with all that are named"));
         }
         if project.config.audit != self.project.config.audit {
             return Err(Error::new(&code::AUDIT_INVALID, "[audit] cannot change while the server runs")
@@ -407,6 +429,8 @@ fn all_operations(
     all.extend(beside.limits.breakers().operations());
     all.extend(Namespaces::new(engine.clone(), beside.limits.clone()).operations());
     all.extend(beside.answers.operations());
+    all.extend(beside.encryption.operations());
+    all.extend(beside.secrets.operations());
     Ok(all)
 }
 
@@ -419,25 +443,8 @@ struct Beside {
     audit: Audit,
     limits: Limits,
     answers: Answers,
-}
-
-/// A store, for its several users.
-struct Opened {
-    store: SharedStore,
-    functions: SharedFunctionStore,
-    database: Option<SqliteStore>,
-}
-
-/// The project's database; a project that has none yet is looked at without making one.
-fn open_store(project: &Project, purpose: Purpose) -> Result<Opened, Error> {
-    let folder = project.data_dir();
-    if purpose == Purpose::Read && !folder.exists() {
-        let store = Arc::new(MemoryStore::new());
-        return Ok(Opened { store: store.clone(), functions: store, database: None });
-    }
-    let database = SqliteStore::open(&nexus_store::Options::new(folder))?;
-    let store = Arc::new(database.clone());
-    Ok(Opened { store: store.clone(), functions: store, database: Some(database) })
+    encryption: Encryption,
+    secrets: StoredSecrets,
 }
 
 /// Which version the files are, and what new runs get when that is another one.

@@ -10,6 +10,7 @@ use nexus_kernel::error::Error;
 use nexus_lang::text::source::Sources;
 
 use crate::config::{self, Config};
+use crate::secrets::StoredSecrets;
 
 /// Largest source file, in bytes.
 pub const SOURCE_BYTES_MAX: u64 = 10 * 1024 * 1024;
@@ -50,6 +51,8 @@ pub struct Project {
     pub components: Vec<BinaryFile>,
     /// `prompts/**/*.md`: texts for agents.
     pub prompts: Vec<SourceFile>,
+    /// Secrets that lie in the store of the node that serves it.
+    pub(crate) stored: Option<StoredSecrets>,
 }
 
 /// Where the server of a project keeps what must not be lost.
@@ -76,6 +79,7 @@ impl Project {
             activities: scripts(path)?,
             components: components(path)?,
             prompts: collect(path, "prompts", &["md"])?,
+            stored: None,
         })
     }
 
@@ -96,7 +100,7 @@ impl Project {
         } else {
             activities.push(SourceFile { text: read(path)?, path: name });
         }
-        Ok(Project { root, config, workflows, activities, components, prompts: Vec::new() })
+        Ok(Project { root, config, workflows, activities, components, prompts: Vec::new(), stored: None })
     }
 
     fn single(path: &Path) -> Result<Project, Error> {
@@ -104,7 +108,7 @@ impl Project {
         let root = path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
         let (config, workflows) = (Config::default(), vec![file]);
         let (activities, components, prompts) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Project { root, config, workflows, activities, components, prompts })
+        Ok(Project { root, config, workflows, activities, components, prompts, stored: None })
     }
 
     /// The name shown to people.

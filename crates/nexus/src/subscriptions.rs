@@ -76,7 +76,7 @@ pub(crate) fn of(project: &Project, pipeline: &Pipeline) -> Result<Vec<Subscript
 }
 
 fn secrets(project: &Project) -> Arc<dyn Secrets> {
-    Arc::new(ProjectSecrets::new(&project.root, &project.config.secrets))
+    Arc::new(ProjectSecrets::new(project))
 }
 
 /// A workflow is started however long that takes: only what can never be started is given up.

@@ -22,6 +22,7 @@ const RESOURCES: &[&str] = &[
     "audit",
     "metrics",
     "cache",
+    "secret",
 ];
 
 /// What is done to something.

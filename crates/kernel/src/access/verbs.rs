@@ -47,6 +47,10 @@ const fn schedule(action: Action) -> Need {
     need("schedule", action, Subject::Named("schedule_id"))
 }
 
+const fn secret(action: Action, subject: Subject) -> Need {
+    need("secret", action, subject)
+}
+
 const fn server(action: Action) -> Need {
     need("admin", action, Subject::Server)
 }
@@ -82,6 +86,8 @@ pub const VERBS: &[(&str, Need)] = &[
     ("breaker.list", server(Action::Read)),
     ("cache.invalidate", need("cache", Action::Write, Subject::Namespace)),
     ("cache.show", server(Action::Read)),
+    ("encryption.rotate", server(Action::Write)),
+    ("encryption.show", server(Action::Read)),
     ("event.list", need("event", Action::Read, Subject::Namespace)),
     ("event.publish", need("event", Action::Write, Subject::Namespace)),
     ("event.show", need("event", Action::Read, Subject::Namespace)),
@@ -129,6 +135,9 @@ pub const VERBS: &[(&str, Need)] = &[
     ("schedule.trigger", schedule(Action::Execute)),
     ("schedule.unpause", schedule(Action::Write)),
     ("schedule.update", schedule(Action::Write)),
+    ("secret.delete", secret(Action::Write, Subject::Named("name"))),
+    ("secret.list", secret(Action::Read, Subject::Namespace)),
+    ("secret.set", secret(Action::Write, Subject::Named("name"))),
     ("session.create", own(Action::Write)),
     ("session.delete", own(Action::Write)),
     ("session.list", own(Action::Read)),

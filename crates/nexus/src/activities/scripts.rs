@@ -73,7 +73,7 @@ impl Bindings {
     ) -> Compiled {
         let (functions, grants) = (HashMap::new(), Grants::new(project));
         let limits = project.config.sandbox.clone();
-        let secrets = Arc::new(ProjectSecrets::new(&project.root, &project.config.secrets));
+        let secrets = Arc::new(ProjectSecrets::new(project));
         let bindings = Bindings { functions, limits, grants, secrets, others: configured(project) };
         let mut compiled = Compiled { bindings, ..Compiled::default() };
         let mut bundles = Vec::new();

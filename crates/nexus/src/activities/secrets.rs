@@ -1,7 +1,9 @@
 //! The secrets of a project: read where the configuration says, each time a function asks.
 
+mod outside;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use nexus_kernel::BoxFuture;
 use nexus_kernel::code;
@@ -10,22 +12,26 @@ use nexus_kernel::id::Namespace;
 use nexus_kernel::port::secret::{SECRET_BYTES_MIN, Secret, Secrets};
 use nexus_kernel::suggest::nearest;
 
-use crate::config::secret::SecretConfig;
-
-/// Longest secret, in bytes.
-const SECRET_BYTES_MAX: u64 = 64 * 1024;
+use crate::config::secret::{SecretConfig, SecretPlace};
+use crate::project::Project;
+use crate::secrets::StoredSecrets;
 
 /// What the configuration names.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ProjectSecrets {
     root: PathBuf,
     secrets: BTreeMap<String, SecretConfig>,
+    stored: Option<StoredSecrets>,
 }
 
 impl ProjectSecrets {
-    /// The secrets of a project.
-    pub(crate) fn new(root: &Path, secrets: &BTreeMap<String, SecretConfig>) -> ProjectSecrets {
-        ProjectSecrets { root: root.to_owned(), secrets: secrets.clone() }
+    /// The secrets of a project. Those that hold master keys are not among them: no function is ever given one.
+    pub(crate) fn new(project: &Project) -> ProjectSecrets {
+        let mut secrets = project.config.secrets.clone();
+        for name in project.config.encryption.iter().flat_map(|encryption| encryption.keys()) {
+            secrets.remove(name);
+        }
+        ProjectSecrets { root: project.root.clone(), secrets, stored: project.stored.clone() }
     }
 
     fn find(&self, namespace: &Namespace, name: &str) -> Result<&SecretConfig, Error> {
@@ -44,35 +50,37 @@ impl ProjectSecrets {
 impl Secrets for ProjectSecrets {
     fn secret(&self, namespace: &Namespace, name: &str) -> BoxFuture<'static, Result<Secret, Error>> {
         let found = self.find(namespace, name).cloned();
-        let (root, name) = (self.root.clone(), name.to_owned());
+        let (secrets, namespace, name) = (self.clone(), namespace.clone(), name.to_owned());
         Box::pin(async move {
-            let text = match read(&root, &found?).await {
-                Ok(text) if text.len() >= SECRET_BYTES_MIN => return Ok(Secret::new(&text)),
-                Ok(_) => format!("it has fewer than {SECRET_BYTES_MIN} bytes"),
-                Err(why) => why,
+            let found = found?;
+            let read = match (found.place(), &secrets.stored) {
+                (Some(SecretPlace::Stored), Some(stored)) => stored.read(&namespace, &name).await,
+                (Some(place), _) => outside::read(&secrets.root, place).await,
+                (None, _) => Err("nothing says where it lies".to_owned()),
             };
-            let message = format!("the secret {name:?} cannot be read: {text}");
-            Err(Error::new(&code::SECRET_UNREADABLE, message).help("look at `[secrets]` in nexus.toml"))
+            checked(&name, read)
         })
     }
 }
 
-/// The text, or why it cannot be read.
-async fn read(root: &Path, config: &SecretConfig) -> Result<String, String> {
-    if let Some(name) = &config.env {
-        let found =
-            std::env::var_os(name).ok_or_else(|| format!("the environment variable {name} is not set"))?;
-        return found.into_string().map_err(|_| format!("the environment variable {name} is not text"));
-    }
-    let file = config.file.as_deref().unwrap_or_default();
-    let failed = |error: std::io::Error| format!("{file}: {error}");
-    let path = root.join(file);
-    if tokio::fs::metadata(&path).await.map_err(failed)?.len() > SECRET_BYTES_MAX {
-        return Err(format!("{file} has more than {SECRET_BYTES_MAX} bytes"));
-    }
-    let text = tokio::fs::read_to_string(&path).await.map_err(failed)?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+/// The text of a master key. It lies outside.
+pub(crate) async fn master(project: &Project, name: &str) -> Result<Secret, Error> {
+    let place = project.config.secrets.get(name).and_then(SecretConfig::place);
+    let read = match place {
+        Some(place) => outside::read(&project.root, place).await,
+        None => Err("nothing says where it lies".to_owned()),
+    };
+    checked(name, read)
+}
+
+fn checked(name: &str, read: Result<String, String>) -> Result<Secret, Error> {
+    let why = match read {
+        Ok(text) if text.len() >= SECRET_BYTES_MIN => return Ok(Secret::new(&text)),
+        Ok(_) => format!("it has fewer than {SECRET_BYTES_MIN} bytes"),
+        Err(why) => why,
+    };
+    let message = format!("the secret {name:?} cannot be read: {why}");
+    Err(Error::new(&code::SECRET_UNREADABLE, message).help("look at `[secrets]` in nexus.toml"))
 }
 
 #[cfg(test)]
@@ -85,6 +93,10 @@ mod tests {
         std::fs::write(home.path().join("key"), "sesame\r\n").unwrap();
         std::fs::write(home.path().join("short"), "abc\n").unwrap();
         let file = |file: &str| SecretConfig { file: Some(file.to_owned()), ..SecretConfig::default() };
+        let command = |words: &[&str]| {
+            let words = words.iter().map(|word| (*word).to_owned()).collect();
+            SecretConfig { command: Some(words), ..SecretConfig::default() }
+        };
         let team = vec![Namespace::new("team").unwrap()];
         let secrets = BTreeMap::from([
             ("key".to_owned(), file("key")),
@@ -95,15 +107,23 @@ mod tests {
                 "unset".to_owned(),
                 SecretConfig { env: Some("NO_SUCH_VARIABLE".to_owned()), ..SecretConfig::default() },
             ),
+            ("printed".to_owned(), command(&["printf", "open sesame\n"])),
+            ("failing".to_owned(), command(&["sh", "-c", "echo sesame; echo sesame >&2; exit 3"])),
+            ("missing".to_owned(), command(&["no-such-program"])),
+            ("endless".to_owned(), command(&["yes"])),
+            ("stored".to_owned(), SecretConfig { stored: true, ..SecretConfig::default() }),
         ]);
-        let secrets = ProjectSecrets::new(home.path(), &secrets);
+        let secrets = ProjectSecrets { root: home.path().to_owned(), secrets, stored: None };
         let here = Namespace::default();
         assert_eq!(secrets.secret(&here, "key").await.unwrap().reveal(), "sesame");
         let code = async |name: &str| secrets.secret(&here, name).await.unwrap_err().code().id;
         assert_eq!(code("team").await, "NX-5051");
         assert_eq!(code("kee").await, "NX-5051");
-        for name in ["short", "gone", "unset"] {
-            assert_eq!(code(name).await, "NX-5052", "{name}");
+        assert_eq!(secrets.secret(&here, "printed").await.unwrap().reveal(), "open sesame");
+        for name in ["short", "gone", "unset", "failing", "missing", "endless", "stored"] {
+            let told = secrets.secret(&here, name).await.unwrap_err();
+            assert_eq!(told.code().id, "NX-5052", "{name}");
+            assert!(!told.message().contains("sesame"), "{told}");
         }
         assert!(secrets.secret(&Namespace::new("team").unwrap(), "team").await.is_ok());
     }

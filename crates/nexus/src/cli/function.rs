@@ -11,13 +11,16 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::port::SharedFunctionStore;
+use nexus_kernel::port::clock::{SharedClock, SystemClock};
+use nexus_kernel::port::rng::{SharedRng, SystemRng};
 use nexus_sandbox::{CallError, CallErrorKind, Capabilities, Recorder};
-use nexus_store::SqliteStore;
 
 use crate::activities::local::{Local, Prepared};
 use crate::cli::Global;
 use crate::cli::run::input;
+use crate::node::Purpose;
 use crate::output::Output;
+use crate::store;
 use find::Found;
 use show::Ran;
 
@@ -100,7 +103,8 @@ impl Ready {
         let input = which.json.as_deref().map(|text| input::whole(text, "--json")).transpose()?;
         let grants = grants(&which.grant)?;
         let store: SharedFunctionStore = if which.data {
-            Arc::new(SqliteStore::open(&nexus_store::Options::new(project.data_dir()))?)
+            let (clock, rng): (SharedClock, SharedRng) = (Arc::new(SystemClock), Arc::new(SystemRng));
+            store::open(&project, Purpose::Execute, (&clock, &rng)).await?.functions
         } else {
             Arc::new(MemoryStore::new())
         };

@@ -1,6 +1,6 @@
 //! Metrics, logs and traces of the real server.
 
-mod collector;
+pub(crate) mod collector;
 mod logs;
 mod metrics;
 mod openmetrics;

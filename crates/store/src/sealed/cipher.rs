@@ -75,7 +75,9 @@ impl Cipher {
             Salt::Random(rng) => rng.fill(&mut bytes),
             Salt::Content => {
                 let mut tag = hmac::Context::with_key(&self.0);
-                for part in [b"nexus content salt".as_slice(), &(place.len() as u64).to_be_bytes(), place, piece] {
+                for part in
+                    [b"nexus content salt".as_slice(), &(place.len() as u64).to_be_bytes(), place, piece]
+                {
                     tag.update(part);
                 }
                 let tag = tag.sign();

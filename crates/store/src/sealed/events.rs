@@ -36,7 +36,12 @@ impl<S: Events> Events for SealedStore<S> {
         Box::pin(async move {
             let page = self.inner.event_read(query).await?;
             let events = page.events.into_iter().map(|event| self.told(&namespace, event));
-            Ok(EventPage { events: events.collect::<Result<_, StoreError>>()?, next: page.next, first: page.first, last: page.last })
+            Ok(EventPage {
+                events: events.collect::<Result<_, StoreError>>()?,
+                next: page.next,
+                first: page.first,
+                last: page.last,
+            })
         })
     }
 

@@ -82,8 +82,14 @@ impl Keyring {
         rng: SharedRng,
         may_write: bool,
     ) -> Result<Keyring, Error> {
-        let keyring =
-            Keyring(Arc::new(Parts { kv, masters, clock, rng, rings: RwLock::default(), making: Mutex::default() }));
+        let keyring = Keyring(Arc::new(Parts {
+            kv,
+            masters,
+            clock,
+            rng,
+            rings: RwLock::default(),
+            making: Mutex::default(),
+        }));
         for entry in stored(&*keyring.0.kv).await? {
             keyring.take(entry, may_write).await?;
         }
@@ -210,7 +216,8 @@ impl Keyring {
     ) -> Result<SealedKey, StoreError> {
         let master = &self.0.masters.current;
         let mut sealed = Vec::new();
-        let done = master.cipher.seal(Salt::Random(&*self.0.rng), &wrap(namespace, number), bytes, &mut sealed);
+        let done =
+            master.cipher.seal(Salt::Random(&*self.0.rng), &wrap(namespace, number), bytes, &mut sealed);
         done.ok_or_else(|| StoreError::Failed("a data key cannot be sealed".to_owned()))?;
         Ok(SealedKey {
             namespace: namespace.clone(),
@@ -234,7 +241,9 @@ impl Keyring {
     async fn take(&self, entry: KvEntry, may_write: bool) -> Result<(), Error> {
         let key: SealedKey = serde_json::from_value(entry.value)
             .map_err(|_| StoreError::Damaged(format!("the data key {} cannot be read", entry.key)))?;
-        let Some(master) = self.0.masters.find(&key.master) else { return Err(unopened(&key, &self.0.masters)) };
+        let Some(master) = self.0.masters.find(&key.master) else {
+            return Err(unopened(&key, &self.0.masters));
+        };
         let sealed = STANDARD.decode(&key.sealed).unwrap_or_default();
         let opened = master.cipher.open(&wrap(&key.namespace, key.number), &sealed);
         let bytes: [u8; KEY_BYTES] = opened

@@ -32,7 +32,8 @@ mod tests {
             master: "0a1b2c3d".into(),
             sealed: "c2VhbGVk".into(),
         };
-        let text = r#"{"namespace":"default","number":2,"made":1000000,"master":"0a1b2c3d","sealed":"c2VhbGVk"}"#;
+        let text =
+            r#"{"namespace":"default","number":2,"made":1000000,"master":"0a1b2c3d","sealed":"c2VhbGVk"}"#;
         assert_eq!(serde_json::to_string(&key).unwrap(), text);
         assert_eq!(serde_json::from_str::<SealedKey>(text).unwrap(), key);
     }

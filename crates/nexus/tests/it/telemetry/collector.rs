@@ -8,30 +8,30 @@ use serde_json::{Value as Json, json};
 
 /// What came in.
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) path: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Json,
+pub(crate) struct Request {
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Json,
 }
 
 impl Request {
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 }
 
 /// The collector, and what has come in so far.
-pub(super) struct Collector {
-    pub(super) url: String,
+pub(crate) struct Collector {
+    pub(crate) url: String,
     requests: mpsc::Receiver<Request>,
     spans: Vec<Json>,
-    pub(super) calls: Vec<Request>,
+    pub(crate) calls: Vec<Request>,
     /// Everything as it came.
-    pub(super) seen: String,
+    pub(crate) seen: String,
 }
 
 impl Collector {
-    pub(super) fn start() -> Collector {
+    pub(crate) fn start() -> Collector {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (sender, requests) = mpsc::channel();
@@ -46,12 +46,12 @@ impl Collector {
     }
 
     /// The span of this name, as soon as it has come.
-    pub(super) fn span(&mut self, name: &str) -> Json {
+    pub(crate) fn span(&mut self, name: &str) -> Json {
         self.nth(name, 0)
     }
 
     /// The span of this name that came after so many others.
-    pub(super) fn nth(&mut self, name: &str, count: usize) -> Json {
+    pub(crate) fn nth(&mut self, name: &str, count: usize) -> Json {
         loop {
             if let Some(found) = self.spans.iter().filter(|span| span["name"] == name).nth(count) {
                 return found.clone();
@@ -60,8 +60,19 @@ impl Collector {
         }
     }
 
+    /// Takes what has come in so far.
+    pub(crate) fn drain(&mut self) {
+        while let Ok(request) = self.requests.try_recv() {
+            self.note(request);
+        }
+    }
+
     fn take(&mut self) {
         let request = self.requests.recv().unwrap();
+        self.note(request);
+    }
+
+    fn note(&mut self, request: Request) {
         self.seen.extend([format!("{request:?}")]);
         if request.path != "/v1/traces" {
             self.calls.push(request);
