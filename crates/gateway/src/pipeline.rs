@@ -319,6 +319,9 @@ impl Pipeline {
         let asking = Asking { caller: &context.caller, channel: context.channel, now: self.clock.now() };
         context.reach = authorise::authorise(&operation, input, asking)
             .map_err(|error| self.hidden(&operation, input, &context.caller).unwrap_or(error))?;
+        if let Some(workflow) = self.governed(&operation, input) {
+            authorise::mind(&workflow, &operation, input, asking)?;
+        }
         Ok(operation)
     }
 
@@ -342,6 +345,19 @@ impl Pipeline {
     /// The workflow that a verb is to start.
     fn started(&self, operation: &Operation, input: &Json) -> Option<Arc<Operation>> {
         let name = limit::started(operation, input)?;
+        self.find_workflow(&name, &Reach::everything()).ok()
+    }
+
+    /// The workflow whose policy a call has to keep: the one that is called, that a verb starts, or that a schedule is to start.
+    fn governed(&self, operation: &Arc<Operation>, input: &Json) -> Option<Arc<Operation>> {
+        if operation.is_workflow() {
+            return Some(Arc::clone(operation));
+        }
+        let Some(name) = authorise::scheduled(operation, input) else {
+            return self.started(operation, input);
+        };
+        let namespace = input.get("namespace").and_then(Json::as_str).filter(|_| !name.contains('/'));
+        let name = namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"));
         self.find_workflow(&name, &Reach::everything()).ok()
     }
 

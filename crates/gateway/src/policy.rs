@@ -6,5 +6,6 @@ mod live;
 mod role;
 
 pub use borders::{Borders, Lists};
+pub use condition::condition;
 pub use live::LiveRoles;
 pub use role::{RoleSpec, Roles};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::Json;
+use crate::access::Condition;
 use crate::cache::CacheRule;
 use crate::call::OnDisconnect;
 use crate::route::Route;
@@ -22,6 +23,8 @@ pub struct Contract {
     pub cache: Option<Arc<CacheRule>>,
     /// Words that group operations for people.
     pub tags: Vec<String>,
+    /// When it may be called at all, beside what its callers are allowed; always when absent.
+    pub when: Option<Condition>,
 }
 
 /// One input worth trying.

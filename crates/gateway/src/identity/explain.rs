@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, json};
 
 use super::auth::Auth;
-use crate::stage::authorise::{Asking, authorise, holding, sight};
+use crate::stage::authorise::{Asking, authorise, holding, mind, sight};
 
 /// The verbs that tell of callers and their grants. Cheap to clone.
 #[derive(Clone)]
@@ -119,13 +119,18 @@ async fn explain(explainer: Explainer, question: Question, context: CallContext)
     let (need, mut input) = (need(&operation), input(&operation, &question));
     let asking = Asking { caller: &caller, channel: context.channel, now: explainer.auth.now() };
     let held = holding(&operation, &input, asking);
-    let allowed = !explainer.is_enabled || authorise(&operation, &mut input, asking).is_ok();
+    let may = !explainer.is_enabled || authorise(&operation, &mut input, asking).is_ok();
+    let policy = mind(&operation, &operation, &input, asking).err().filter(|_| may);
+    let allowed = may && policy.is_none();
     let holding = held.as_ref().unwrap_or(&caller);
     let place = place(&operation, &input)?;
     let name = operation.namespace.as_ref().map(|_| operation.name.as_str()).or(question.name.as_deref());
     let because =
         holding.grants.why(need.act, place.as_ref(), name).filter(|_| allowed).map(ToString::to_string);
-    let explanation = if !explainer.is_enabled {
+    let explanation = if let Some(policy) = policy {
+        let when = operation.contract.when.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!("refused with {}: {}: when {when}", policy.code().id, policy.message())
+    } else if !explainer.is_enabled {
         "everybody may: [auth] is not enabled".to_owned()
     } else if let Some(grant) = &because {
         format!("allowed by {grant}")

@@ -20,7 +20,7 @@ const CONDITION_BYTES_MAX: usize = 4 * 1024;
 const FACTS: [&str; 6] = ["caller", "channel", "operation", "namespace", "input", "time"];
 
 /// Reads a condition. Errors: it cannot be read, or asks about what nobody knows.
-pub(super) fn condition(text: &str) -> Result<Condition, Error> {
+pub fn condition(text: &str) -> Result<Condition, Error> {
     if text.len() > CONDITION_BYTES_MAX {
         return Err(wrong(format!("the condition is longer than {CONDITION_BYTES_MAX} bytes")));
     }

@@ -39,6 +39,23 @@ pub(crate) fn holding(operation: &Operation, input: &Json, asking: Asking<'_>) -
     Some(Caller { grants: Arc::new(grants), ..asking.caller.clone() })
 }
 
+/// Minds the policy of a workflow: it holds for everybody, beside what they are allowed.
+pub(crate) fn mind(
+    workflow: &Operation,
+    operation: &Operation,
+    input: &Json,
+    asking: Asking<'_>,
+) -> Result<(), Error> {
+    match &workflow.contract.when {
+        Some(when) if !when.holds(&facts(operation, input, asking)) => {
+            let message = format!("the policy of {} does not allow this call", workflow.id());
+            Err(Error::new(&code::FORBIDDEN, message)
+                .help("`nexus auth explain` shows the condition to whoever runs the server"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What conditions may ask about. What starts a workflow is about that workflow and its input, however it is started.
 fn facts(operation: &Operation, input: &Json, asking: Asking<'_>) -> Json {
     let seconds = asking.now.millis().div_euclid(1_000);
@@ -114,7 +131,7 @@ fn decide(operation: &Operation, input: &mut Json, caller: &Caller) -> Result<Re
 }
 
 /// The workflow that a schedule is to start, in the input of a verb that says so.
-fn scheduled<'a>(operation: &Operation, input: &'a Json) -> Option<&'a str> {
+pub(crate) fn scheduled<'a>(operation: &Operation, input: &'a Json) -> Option<&'a str> {
     let action = operation.name.starts_with("schedule.").then(|| input.pointer("/action/workflow"))?;
     action.and_then(Json::as_str)
 }

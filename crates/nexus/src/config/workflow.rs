@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use nexus_gateway::policy;
 use nexus_kernel::Json;
 use nexus_kernel::call::OnDisconnect;
 use nexus_kernel::code;
@@ -49,6 +50,8 @@ pub struct WorkflowConfig {
     pub deprecated: Option<String>,
     /// What becomes of a run when the caller who waits for it goes away: `detach`, unless this says `cancel`.
     pub on_disconnect: Option<String>,
+    /// When it may be called at all, for everybody and beside what they are allowed: an expression of CEL.
+    pub when: Option<String>,
     /// How long calls may be answered as equal ones were before.
     pub cache: Option<WorkflowCacheConfig>,
     /// Words that group workflows for people.
@@ -149,7 +152,8 @@ impl WorkflowConfig {
         };
         let cache = self.cache.as_ref().map(WorkflowCacheConfig::rule).transpose()?;
         let (deprecated, tags) = (self.deprecated.clone(), self.tags.clone());
-        Ok(Contract { examples: examples.collect(), deprecated, routes, on_disconnect, cache, tags })
+        let when = self.when.as_deref().map(policy::condition).transpose()?;
+        Ok(Contract { examples: examples.collect(), deprecated, routes, on_disconnect, cache, tags, when })
     }
 }
 

@@ -452,3 +452,39 @@ fn a_condition_is_over_every_way_to_start_something() {
         "{explained}"
     );
 }
+
+#[test]
+fn the_policy_of_a_workflow_holds_for_everybody_on_every_channel() {
+    let project = Project::with(&[("workflows/a.twf", WORKFLOWS)]);
+    let policy = "[auth]\nenabled = true\n[workflows.Double]\nwhen = \"input.n < 10\"\n";
+    project.write("nexus.toml", policy);
+    let server = project.serve();
+    let admin = key(&project, &["--role", "admin"]);
+    for channel in CHANNELS {
+        let call = |n: i64| {
+            let mut doors = Doors::served(&project, &server).showing(Shown::Bearer(admin.clone()));
+            doors.input(channel, Target::Workflow("shop/Double"), format!("{{\"n\":{n}}}").as_bytes())
+        };
+        assert_eq!(call(40).unwrap_err().code, "NX-2016", "{channel:?}");
+        assert_eq!(channel.output(&call(4).unwrap()), 8, "{channel:?}");
+    }
+    let caller = Caller::new(&server, &admin);
+    let input =
+        |n: i64| json!({ "workflow": "shop/Double", "workflow_id": format!("p-{n}"), "input": { "n": n } });
+    assert_eq!(caller.code("run.start", &input(40)), "NX-2016");
+    let schedule = |n: i64| {
+        let action = json!({ "workflow": "Double", "input": { "n": n } });
+        json!({ "schedule_id": format!("p-{n}"), "namespace": "shop", "spec": { "intervals": [{ "every": "1h" }] }, "action": action })
+    };
+    assert_eq!(
+        (caller.code("schedule.create", &schedule(40)), caller.code("schedule.create", &schedule(4))),
+        ("NX-2016".into(), "200".into())
+    );
+    let question =
+        json!({ "caller": "role:admin", "operation": "shop/Double", "input": { "n": 40 } }).to_string();
+    let explained = project.nexus(&["call", "auth.explain", "--json", &question]).ok().stdout();
+    assert!(explained.contains("when input.n < 10"), "{explained}");
+    server.stop();
+    project.write("nexus.toml", &policy.replace("input.n", "inptu.n"));
+    project.nexus(&["check"]).refused(2, "did you mean input?", "a condition about nothing");
+}
