@@ -11,6 +11,7 @@ mod cache;
 mod durable;
 mod engine;
 mod fairness;
+mod guarded;
 mod job;
 mod lang;
 mod limits;
