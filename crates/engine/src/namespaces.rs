@@ -29,6 +29,8 @@ pub struct NamespaceSettings {
     pub events: EventKeep,
     /// How many of its runs may be open.
     pub runs_max: Option<u64>,
+    /// Bytes that it may have in the store before no run is started any more; as many as there is room for when absent.
+    pub storage_bytes_max: Option<u64>,
     /// How many attempts of its activities may run at the same time.
     pub activities_max: Option<usize>,
 }

@@ -65,6 +65,22 @@ impl EngineHandle {
         Ok(open)
     }
 
+    /// Bytes that a namespace has in the store.
+    pub async fn used_bytes(&self, namespace: &Namespace) -> Result<u64, Error> {
+        Ok(self.shared().store.used_bytes(namespace).await?)
+    }
+
+    /// Makes sure that a namespace has room in the store. What runs already goes on: it has to come to its end.
+    async fn storage(&self, namespace: &Namespace, most: u64) -> Result<(), Error> {
+        let used = self.used_bytes(namespace).await?;
+        if used < most {
+            return Ok(());
+        }
+        let message = format!("{namespace} has {used} bytes in the store, and may have {most}");
+        Err(Error::new(&code::STORAGE_FULL, message)
+            .help("delete runs that are not needed, or let retention do so: `retention` of the namespace in nexus.toml"))
+    }
+
     /// How many attempts of activities of a namespace run.
     pub fn running_activities(&self, namespace: &Namespace) -> usize {
         self.shared().workers.slots().running(namespace)
@@ -72,7 +88,11 @@ impl EngineHandle {
 
     /// Makes sure that a namespace has room for one more run. What it gives is to be kept until the run is there.
     pub(crate) async fn room(&self, namespace: &Namespace) -> Result<Option<Opening>, Error> {
-        let Some(most) = self.shared().namespaces.settings_of(namespace).runs_max else { return Ok(None) };
+        let settings = self.shared().namespaces.settings_of(namespace);
+        if let Some(most) = settings.storage_bytes_max {
+            self.storage(namespace, most).await?;
+        }
+        let Some(most) = settings.runs_max else { return Ok(None) };
         let opening = self.shared().namespaces.openings().begin(namespace);
         if self.open_runs(namespace).await?.saturating_add(opening.under_way) <= most {
             return Ok(Some(opening));

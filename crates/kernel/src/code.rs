@@ -157,6 +157,8 @@ codes! {
     CONCURRENCY_LIMITED = "NX-2072", "too many calls at a time", 429, Unavailable;
     /// A namespace has as many runs as it may.
     QUOTA_REACHED = "NX-2073", "a quota of the namespace is used up", 429, Unavailable;
+    /// A namespace has as much in the store as it may.
+    STORAGE_FULL = "NX-2074", "the namespace has no room left", 429, Unavailable;
     /// What is called has failed too often lately.
     BREAKER_OPEN = "NX-2075", "the operation is taking a rest", 503, Unavailable;
     /// A server or a key takes requests from some addresses only.

@@ -16,14 +16,15 @@ pub mod secret;
 pub mod segments;
 pub mod session;
 pub mod span;
+pub mod usage;
 pub mod workflows;
 
 use std::sync::Arc;
 
 /// Everything a store keeps, behind one handle.
-pub trait Store: log::Log + runs::Runs + kv::Kv + blob::Blobs + event::Events {}
+pub trait Store: log::Log + runs::Runs + kv::Kv + blob::Blobs + event::Events + usage::Usage {}
 
-impl<T: log::Log + runs::Runs + kv::Kv + blob::Blobs + event::Events> Store for T {}
+impl<T: log::Log + runs::Runs + kv::Kv + blob::Blobs + event::Events + usage::Usage> Store for T {}
 
 /// A store as parts hold it.
 pub type SharedStore = Arc<dyn Store>;

@@ -197,8 +197,16 @@ impl Config {
             let retention = config.retention.or(self.engine.retention).and_then(|it| it.0);
             let search_attributes = config.search_attributes.clone();
             let events = config.events.over(events);
-            let QuotasConfig { runs: runs_max, activities: activities_max, .. } = config.quotas;
-            let own = NamespaceSettings { search_attributes, retention, events, runs_max, activities_max };
+            let QuotasConfig { runs: runs_max, activities: activities_max, storage_mib, .. } = config.quotas;
+            let storage_bytes_max = storage_mib.map(|mib| mib.saturating_mul(1 << 20));
+            let own = NamespaceSettings {
+                search_attributes,
+                retention,
+                events,
+                runs_max,
+                storage_bytes_max,
+                activities_max,
+            };
             settings.namespaces.insert(namespace, own);
         }
         Ok(settings)

@@ -62,6 +62,7 @@ impl Namespaces {
         Ok(json!({
             "namespace": namespace.as_str(),
             "runs": used(self.engine.open_runs(namespace).await?, quotas.runs),
+            "storage_bytes": used(self.engine.used_bytes(namespace).await?, quotas.storage_mib.map(|mib| mib << 20)),
             "activities": used(activities, most),
             "calls": used(u64::from(calls), quotas.concurrent.map(u64::from)),
         }))
@@ -84,10 +85,11 @@ fn described() -> Json {
         "properties": {
             "namespace": { "type": "string" },
             "runs": used("runs that are open"),
+            "storage_bytes": used("bytes in the store"),
             "activities": used("attempts of activities that run"),
             "calls": used("calls under way, while they are limited"),
         },
-        "required": ["namespace", "runs", "activities", "calls"],
+        "required": ["namespace", "runs", "storage_bytes", "activities", "calls"],
     })
 }
 

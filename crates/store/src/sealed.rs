@@ -22,6 +22,7 @@ use nexus_kernel::BoxFuture;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::port::StoreError;
 use nexus_kernel::port::blob::{Blobs, Hash};
+use nexus_kernel::port::usage::Usage;
 
 pub use keyring::{Keyring, RingInfo};
 pub use master::{MasterKey, Masters};
@@ -58,6 +59,12 @@ impl<S> SealedStore<S> {
             Sealing::Some(these) => these.contains(namespace) || *namespace == Namespace::system(),
             Sealing::Everything => true,
         }
+    }
+}
+
+impl<S: Usage> Usage for SealedStore<S> {
+    fn used_bytes(&self, namespace: &Namespace) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.inner.used_bytes(namespace)
     }
 }
 

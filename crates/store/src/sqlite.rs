@@ -31,6 +31,7 @@ mod readers;
 mod runs;
 mod stats;
 mod store;
+mod usage;
 mod vacuum;
 mod wal;
 mod writer;

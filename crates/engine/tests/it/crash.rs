@@ -22,6 +22,7 @@ use nexus_kernel::port::event::{Appended, Event, EventPage, EventQuery, Events, 
 use nexus_kernel::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
 use nexus_kernel::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored, Trim};
 use nexus_kernel::port::runs::{RunFilter, RunRow, RunStatus, Runs, UsedAttribute};
+use nexus_kernel::port::usage::Usage;
 use nexus_kernel::time::Timestamp;
 use nexus_kernel::visibility::{Group, RunCount, RunQuery};
 use serde_json::json;
@@ -89,6 +90,12 @@ impl Runs for Mortal {
 
     fn attribute_types(&self) -> BoxFuture<'_, Result<Vec<UsedAttribute>, StoreError>> {
         self.inner.attribute_types()
+    }
+}
+
+impl Usage for Mortal {
+    fn used_bytes(&self, namespace: &Namespace) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.inner.used_bytes(namespace)
     }
 }
 

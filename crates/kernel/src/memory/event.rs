@@ -12,6 +12,14 @@ use crate::port::event::{Appended, Event, EventPage, EventQuery, Events, Fact, P
 #[derive(Debug, Default)]
 pub(super) struct EventLogs(BTreeMap<Namespace, EventLog>);
 
+impl EventLogs {
+    /// Bytes of the data of a namespace's events.
+    pub(super) fn bytes(&self, namespace: &Namespace) -> usize {
+        let events = self.0.get(namespace).into_iter().flat_map(|log| &log.events);
+        events.map(|event| event.fact.data.to_string().len()).sum()
+    }
+}
+
 /// What is kept has no holes, so that the place of an event follows from that of the first.
 #[derive(Debug, Default)]
 struct EventLog {

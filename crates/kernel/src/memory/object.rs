@@ -19,7 +19,7 @@ pub(super) struct Keeping {
 }
 
 impl Keeping {
-    fn bytes(&self, namespace: &Namespace) -> u64 {
+    pub(super) fn bytes(&self, namespace: &Namespace) -> u64 {
         let of = self.objects.iter().filter(|((owner, _), _)| owner == namespace);
         of.map(|(_, bytes)| bytes.len() as u64).sum()
     }

@@ -13,6 +13,7 @@ use crate::port::blob::{Blobs, Hash};
 use crate::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
 use crate::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored, Trim};
 use crate::port::runs::{RunRow, Runs, UsedAttribute};
+use crate::port::usage::Usage;
 use crate::visibility::filter::{Filter, scalars};
 use crate::visibility::query::GROUPS_MAX;
 use crate::visibility::{AttributeType, Group, RunCount, RunQuery, Scalar};
@@ -246,6 +247,20 @@ impl Runs for MemoryStore {
         let inner = self.lock();
         let used = inner.attribute_types.iter();
         ready(used.map(|((owner, name), kind)| (owner.clone(), name.clone(), *kind)).collect())
+    }
+}
+
+impl Usage for MemoryStore {
+    fn used_bytes(&self, namespace: &Namespace) -> BoxFuture<'_, Result<u64, StoreError>> {
+        let inner = self.lock();
+        let logs = inner.keys.iter().filter(|(key, _)| key.namespace == *namespace);
+        let records: usize = logs.flat_map(|(_, log)| &log.records).map(|stored| stored.record.len()).sum();
+        let values = inner.kv.iter().filter(|((owner, _), _)| owner == namespace);
+        let values: usize = values.map(|(_, entry)| entry.value.to_string().len()).sum();
+        drop(inner);
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner).bytes(namespace);
+        let objects = self.keeping.lock().unwrap_or_else(PoisonError::into_inner).bytes(namespace);
+        ready((records + values + events) as u64 + objects)
     }
 }
 

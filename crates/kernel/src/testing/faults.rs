@@ -13,6 +13,7 @@ use crate::port::event::{Appended, Event, EventPage, EventQuery, Events, Fact, P
 use crate::port::kv::{Kv, KvCheck, KvCommit, KvEntry, KvWrite};
 use crate::port::log::{Append, Epoch, LiveKey, Log, Refused, Stored, Trim};
 use crate::port::runs::{RunRow, Runs, UsedAttribute};
+use crate::port::usage::Usage;
 use crate::port::{SharedStore, StoreError};
 use crate::visibility::{Group, RunCount, RunQuery};
 
@@ -200,6 +201,13 @@ impl Runs for FaultyStore {
 
     fn attribute_types(&self) -> BoxFuture<'_, Result<Vec<UsedAttribute>, StoreError>> {
         self.around(Call::Runs, move || self.inner.attribute_types())
+    }
+}
+
+impl Usage for FaultyStore {
+    fn used_bytes(&self, namespace: &Namespace) -> BoxFuture<'_, Result<u64, StoreError>> {
+        let namespace = namespace.clone();
+        self.around(Call::Runs, move || Box::pin(async move { self.inner.used_bytes(&namespace).await }))
     }
 }
 

@@ -51,6 +51,7 @@ macro_rules! store_contract {
             attribute_types_are_those_of_the_first_use,
             trimmed_records_are_gone_and_sequences_go_on,
             blobs_of_listed_runs_are_not_released,
+            bytes_are_counted_by_namespace,
         );
     };
     ($fresh:path; $($rule:ident),* $(,)?) => {

@@ -7,11 +7,15 @@
 
 use serde_json::json;
 
+use crate::Json;
 use crate::id::{Namespace, Partition};
 use crate::port::Store;
 use crate::port::blob::Hash;
+use crate::port::event::{Fact, Prune};
+use crate::port::kv::KvWrite;
 use crate::port::log::{Append, Epoch, Refused, Trim};
 use crate::port::runs::{HistorySize, RunRef, RunRow, RunStatus};
+use crate::testing::event_contract::fact;
 use crate::testing::store_contract::{append, append_one, key, row};
 use crate::time::Timestamp;
 use crate::visibility::{
@@ -330,4 +334,38 @@ pub async fn blobs_of_listed_runs_are_not_released(store: &dyn Store) {
     assert_eq!(store.blob_release(both).await.unwrap(), 1);
     assert_eq!(store.blob_put(b"used".to_vec()).await.unwrap(), used, "and it can come back");
     assert!(store.blob_get(&used).await.unwrap().is_some());
+}
+
+/// What a namespace takes grows with what is kept in it, shrinks with what is deleted, and is nobody else's. Stores that seal
+/// what they keep count what they keep.
+pub async fn bytes_are_counted_by_namespace(store: &dyn Store) {
+    let epoch = store.acquire(0..Partition::COUNT, "me").await.unwrap();
+    let (here, other) = (Namespace::default(), Namespace::new("other").unwrap());
+    let used = async || store.used_bytes(&here).await.unwrap();
+    assert_eq!(used().await, 0);
+    let record = Append { live: false, ..append("a", 0, &"r".repeat(1_000)) };
+    append_one(store, record.clone()).await.unwrap();
+    let first = used().await;
+    assert!((1_000..1_100).contains(&first), "{first}");
+    assert!(append_one(store, record).await.is_err(), "what is refused takes nothing");
+    assert_eq!(used().await, first);
+    let put = |text: &str| KvWrite::Put { key: "k".to_owned(), value: Json::from(text) };
+    store.kv_commit(&here, Vec::new(), vec![put(&"v".repeat(3_000))]).await.unwrap();
+    let second = used().await;
+    assert!((first + 3_000..first + 4_200).contains(&second), "{second}");
+    store.kv_commit(&here, Vec::new(), vec![put("")]).await.unwrap();
+    assert!(used().await < first + 100);
+    store.kv_commit(&here, Vec::new(), vec![KvWrite::Delete { key: "k".to_owned() }]).await.unwrap();
+    store.kv_commit(&here, Vec::new(), vec![KvWrite::Delete { key: "k".to_owned() }]).await.unwrap();
+    assert_eq!(used().await, first);
+    let told = Fact { data: Json::from("e".repeat(2_000)), ..fact("1", "paid", 1) };
+    store.event_append(&here, vec![told.clone(), told]).await.unwrap();
+    let third = used().await;
+    assert!((first + 2_000..first + 2_900).contains(&third), "{third}");
+    store.event_prune(&here, Prune { before: None, keep: Some(0), limit: 9 }).await.unwrap();
+    assert_eq!(used().await, first);
+    let trim = Trim { key: key("a"), epoch, sequences: vec![1, 2], runs: Vec::new() };
+    store.trim(trim).await.unwrap().unwrap();
+    assert_eq!(used().await, 0);
+    assert_eq!(store.used_bytes(&other).await.unwrap(), 0);
 }

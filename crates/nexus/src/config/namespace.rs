@@ -41,6 +41,8 @@ pub struct QuotasConfig {
     pub concurrent: Option<u32>,
     /// How many of its runs may be open.
     pub runs: Option<u64>,
+    /// How much it may have in the store, in MiB, before no run is started any more.
+    pub storage_mib: Option<u64>,
     /// How many attempts of its activities may run at the same time; others wait.
     pub activities: Option<usize>,
 }
@@ -50,6 +52,7 @@ impl QuotasConfig {
     pub fn policy(&self, name: &str) -> Result<NamespacePolicy, Error> {
         let place = |key: &str| format!("namespaces.{name}.quotas.{key}");
         let rate = self.requests.as_ref().map(|rate| rate.read(&place("requests"))).transpose()?;
+        super::rate::at_least_one(self.storage_mib.map(|most| u32::from(most > 0)), &place("storage_mib"))?;
         super::rate::at_least_one(self.concurrent, &place("concurrent"))?;
         super::rate::at_least_one(self.activities.map(|most| u32::from(most > 0)), &place("activities"))?;
         Ok(NamespacePolicy { rate, concurrent: self.concurrent })

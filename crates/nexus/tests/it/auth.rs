@@ -459,16 +459,16 @@ fn the_policy_of_a_workflow_holds_for_everybody_on_every_channel() {
     let policy = "[auth]\nenabled = true\n[workflows.Double]\nwhen = \"input.n < 10\"\n";
     project.write("nexus.toml", policy);
     let server = project.serve();
-    let admin = key(&project, &["--role", "admin"]);
+    let operator = key(&project, &["--role", "operator", "--namespace", "shop"]);
     for channel in CHANNELS {
         let call = |n: i64| {
-            let mut doors = Doors::served(&project, &server).showing(Shown::Bearer(admin.clone()));
-            doors.input(channel, Target::Workflow("shop/Double"), format!("{{\"n\":{n}}}").as_bytes())
+            let mut doors = Doors::served(&project, &server).showing(Shown::Bearer(operator.clone()));
+            doors.input(channel, DOUBLE, format!("{{\"n\":{n}}}").as_bytes())
         };
         assert_eq!(call(40).unwrap_err().code, "NX-2016", "{channel:?}");
         assert_eq!(channel.output(&call(4).unwrap()), 8, "{channel:?}");
     }
-    let caller = Caller::new(&server, &admin);
+    let caller = Caller::new(&server, &operator);
     let input =
         |n: i64| json!({ "workflow": "shop/Double", "workflow_id": format!("p-{n}"), "input": { "n": n } });
     assert_eq!(caller.code("run.start", &input(40)), "NX-2016");

@@ -87,7 +87,7 @@ fn config(collector: &str) -> String {
          [limits]\nfailed_auth = \"1000/s\"\n\
          [telemetry]\notlp_endpoint = \"{collector}\"\n\
          [encryption]\nkey = \"master\"\npayloads = true\n\
-         [sandbox]\ncapabilities = [\"secret:read\", \"kv\", \"blob\", \"event:publish\"]\n\
+         [sandbox]\ncapabilities = [\"secret:read\", \"kv:read\", \"kv:write\", \"blob:write\", \"event:publish\"]\n\
          [secrets.master]\nfile = \"master\"\n[secrets.bank]\nstored = true\n[secrets.file]\nfile = \"private\"\n\
          [workflows.Pay]\nsensitive = [\"/card\"]\n[workflows.Hold]\nsensitive = [\"/card\"]\n"
     )
@@ -134,7 +134,8 @@ fn no_secret_is_in_anything_that_a_server_leaves() {
     let caller = Caller { server: &server, key: &key, runtime };
 
     let stored = json!({ "namespace": "shop", "name": "bank", "value": canaries.of("a stored secret") });
-    assert_eq!(caller.verb("secret.set", &stored)["name"], "bank");
+    let kept = caller.verb("secret.set", &stored);
+    assert_eq!(kept["name"], "bank", "{kept}");
     for end in ["", "!"] {
         let input = json!({ "card": format!("{}{end}", canaries.of("an input")) }).to_string();
         for channel in

@@ -255,6 +255,26 @@ fn a_host_that_fails_is_left_alone() {
 }
 
 #[test]
+fn a_namespace_without_room_starts_no_runs_until_some_are_deleted() {
+    let config = "[namespaces.default.quotas]\nstorage_mib = 1\n";
+    let project = project(TAKE, config);
+    let server = project.serve();
+    let client = Client::new(&server, &[]);
+    let big = json!({ "name": "x".repeat(700_000) });
+    let start = |input: &Json| client.ask("/workflows/Take/execute", Some(input));
+    assert_eq!((start(&big).0, start(&big).0), (200, 200));
+    let (status, refused) = start(&json!({ "name": "small" }));
+    assert_eq!((status, &refused["code"]), (429, &json!("NX-2074")), "{refused}");
+    let shown = project.nexus(&["call", "namespace.show", "--format", "json"]).ok().json();
+    let storage = &shown["storage_bytes"];
+    assert!(storage["used"].as_u64().unwrap() > 1_400_000 && storage["max"] == 1 << 20, "{shown}");
+    for run in project.nexus(&["run", "list", "--format", "json"]).ok().json()["runs"].as_array().unwrap() {
+        project.nexus(&["run", "delete", run["run_id"].as_str().unwrap()]).ok();
+    }
+    assert_eq!(start(&json!({ "name": "small" })).0, 200);
+}
+
+#[test]
 fn what_is_used_of_a_namespace_is_shown_and_no_more_runs_are_opened_than_may_be() {
     let config = "[namespaces.default.quotas]\nruns = 2\nactivities = 3\n";
     let project = project(WAITING, config);

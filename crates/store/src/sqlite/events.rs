@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::fault::{Fault, counted, stored};
 use super::job::Job;
 use super::store::{SqliteStore, check_size};
+use super::usage::signed;
 
 /// A fact as the table takes it: its data become text before they reach the writer, whose time everybody shares.
 #[derive(Debug)]
@@ -27,20 +28,21 @@ impl From<Fact> for Line {
     }
 }
 
-/// Appends inside the open transaction.
+/// Appends inside the open transaction, and tells how many bytes of data those were that are new.
 pub(crate) fn append(
     connection: &Connection,
     namespace: &Namespace,
     lines: &[Line],
-) -> Result<Vec<Appended>, Fault> {
+) -> Result<(Vec<Appended>, i64), Fault> {
     let before = head(connection, namespace)?;
-    let mut last = before;
+    let (mut last, mut bytes) = (before, 0);
     let mut places = Vec::with_capacity(lines.len());
     for line in lines {
         let known = place(connection, namespace, &line.fact.id)?;
         if known.is_none() {
             last += 1;
             insert(connection, namespace, last, line)?;
+            bytes += signed(line.data.len());
         }
         places.push(Appended { sequence: known.unwrap_or(last), is_new: known.is_none() });
     }
@@ -51,7 +53,7 @@ pub(crate) fn append(
         )?;
         set.execute(params![namespace.as_str(), stored(last)])?;
     }
-    Ok(places)
+    Ok((places, bytes))
 }
 
 fn insert(
@@ -82,8 +84,12 @@ fn place(connection: &Connection, namespace: &Namespace, id: &str) -> Result<Opt
     found.map(counted).transpose()
 }
 
-/// Deletes inside the open transaction, and tells how many events that were.
-pub(crate) fn prune(connection: &Connection, namespace: &Namespace, prune: &Prune) -> Result<u64, Fault> {
+/// Deletes inside the open transaction, and tells how many events that were, and how many bytes of data.
+pub(crate) fn prune(
+    connection: &Connection,
+    namespace: &Namespace,
+    prune: &Prune,
+) -> Result<(u64, i64), Fault> {
     let floor = match prune.keep {
         Some(keep) => head(connection, namespace)?.saturating_sub(keep),
         None => 0,
@@ -101,10 +107,17 @@ pub(crate) fn prune(connection: &Connection, namespace: &Namespace, prune: &Prun
         through = Some(sequence);
     }
     drop(rows);
-    let Some(through) = through else { return Ok(0) };
-    let mut delete =
-        connection.prepare_cached("DELETE FROM events WHERE namespace = ?1 AND sequence <= ?2")?;
-    Ok(delete.execute(params![namespace.as_str(), stored(through)])? as u64)
+    let Some(through) = through else { return Ok((0, 0)) };
+    let mut delete = connection.prepare_cached(
+        "DELETE FROM events WHERE namespace = ?1 AND sequence <= ?2 RETURNING octet_length(data)",
+    )?;
+    let (mut count, mut bytes) = (0, 0);
+    let mut gone = delete.query(params![namespace.as_str(), stored(through)])?;
+    while let Some(row) = gone.next()? {
+        count += 1;
+        bytes += row.get::<_, i64>(0)?;
+    }
+    Ok((count, bytes))
 }
 
 const COLUMNS: &str = "sequence, id, source, type, subject, time, data";

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::fault::{Fault, counted, stored};
 use super::leases::{counter, set_counter};
+use super::usage::signed;
 
 /// A write as the table takes it: the key and the text of its value, or nothing to delete it. Values become text before
 /// they reach the writer, whose time everybody shares.
@@ -44,25 +45,27 @@ impl KvWriter {
         Ok(KvWriter { version: counter(connection, "kv_version")? })
     }
 
-    /// Checks and writes inside the open transaction. A conflict changes nothing.
+    /// Checks and writes inside the open transaction, and tells how many bytes more the namespace has. A conflict changes
+    /// nothing.
     pub(crate) fn commit(
         &mut self,
         connection: &Connection,
         namespace: &Namespace,
         (checks, changes): (&[KvCheck], &[Change]),
-    ) -> Result<KvCommit, Fault> {
+    ) -> Result<(KvCommit, i64), Fault> {
         for check in checks {
             if version_of(connection, namespace, &check.key)? != check.version {
-                return Ok(KvCommit::Conflict { key: check.key.clone() });
+                return Ok((KvCommit::Conflict { key: check.key.clone() }, 0));
             }
         }
         let version = self.version + 1;
         set_counter(connection, "kv_version", version)?;
+        let mut more = 0;
         for change in changes {
-            apply(connection, namespace, change, version)?;
+            more += apply(connection, namespace, change, version)?;
         }
         self.version = version;
-        Ok(KvCommit::Committed { version })
+        Ok((KvCommit::Committed { version }, more))
     }
 }
 
@@ -72,12 +75,16 @@ fn version_of(connection: &Connection, namespace: &Namespace, key: &str) -> Resu
     found.map(counted).transpose()
 }
 
+/// Writes, and tells how many bytes more there are.
 fn apply(
     connection: &Connection,
     namespace: &Namespace,
     Change { key, value }: &Change,
     version: u64,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<i64> {
+    let mut select =
+        connection.prepare_cached("SELECT octet_length(value) FROM kv WHERE namespace = ?1 AND key = ?2")?;
+    let before: Option<i64> = select.query_row([namespace.as_str(), key], |row| row.get(0)).optional()?;
     if let Some(value) = value {
         let mut put = connection.prepare_cached(
             "INSERT INTO kv (namespace, key, value, version) VALUES (?1, ?2, ?3, ?4)
@@ -88,7 +95,7 @@ fn apply(
         let mut delete = connection.prepare_cached("DELETE FROM kv WHERE namespace = ?1 AND key = ?2")?;
         delete.execute([namespace.as_str(), key])?;
     }
-    Ok(())
+    Ok(value.as_ref().map_or(0, |value| signed(value.len())) - before.unwrap_or(0))
 }
 
 /// The value of a key.

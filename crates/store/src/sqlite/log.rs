@@ -69,36 +69,42 @@ impl LogWriter {
         Ok(Ok(sequence))
     }
 
-    /// Deletes records and rows inside the open transaction, or says why not.
+    /// Deletes records and rows inside the open transaction and tells how many bytes of records those were, or says why not.
     pub(crate) fn trim(
         &mut self,
         connection: &Connection,
         leases: &Leases,
         trim: &Trim,
-    ) -> Result<Result<(), Refused>, Fault> {
+    ) -> Result<Result<i64, Refused>, Fault> {
         if leases.is_stale(trim.key.partition(), trim.epoch) {
             return Ok(Err(Refused::StaleEpoch));
         }
         for run in &trim.runs {
             runs::delete(connection, run)?;
         }
-        let Some(head) = self.head(connection, &trim.key)? else { return Ok(Ok(())) };
-        let mut delete = connection.prepare_cached("DELETE FROM log WHERE key_id = ?1 AND sequence = ?2")?;
-        let mut deleted = 0;
+        let Some(head) = self.head(connection, &trim.key)? else { return Ok(Ok(0)) };
+        let mut delete = connection.prepare_cached(
+            "DELETE FROM log WHERE key_id = ?1 AND sequence = ?2 RETURNING octet_length(record)",
+        )?;
+        let (mut deleted, mut bytes) = (0, 0);
         for sequence in &trim.sequences {
-            deleted += delete.execute(params![head.key_id, stored(*sequence)])?;
+            let gone = delete.query_row(params![head.key_id, stored(*sequence)], |row| row.get::<_, i64>(0));
+            if let Some(gone) = gone.optional()? {
+                deleted += 1;
+                bytes += gone;
+            }
         }
         let mut any = connection.prepare_cached("SELECT 1 FROM log WHERE key_id = ?1")?;
         if any.exists([head.key_id])? {
             let mut keep = connection.prepare_cached(
                 "UPDATE keys SET floor = max(floor, ?2), trimmed = trimmed + ?3 WHERE key_id = ?1",
             )?;
-            keep.execute(params![head.key_id, stored(head.sequence), stored(deleted as u64)])?;
+            keep.execute(params![head.key_id, stored(head.sequence), deleted])?;
         } else {
             connection.prepare_cached("DELETE FROM keys WHERE key_id = ?1")?.execute([head.key_id])?;
             self.heads.remove(&trim.key);
         }
-        Ok(Ok(()))
+        Ok(Ok(bytes))
     }
 
     fn head(&self, connection: &Connection, key: &Key) -> Result<Option<Head>, Fault> {

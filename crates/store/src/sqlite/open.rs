@@ -23,6 +23,7 @@ use super::log::LogWriter;
 use super::readers::{self, Readers, Tasks};
 use super::stats::Counters;
 use super::store::{Inner, Running};
+use super::usage::UsageWriter;
 use super::writer::Writer;
 use super::{FILE_NAME, Options, SqliteStore, inspect, migration, wal};
 
@@ -105,6 +106,7 @@ fn writer(shared: &Shared, mut connection: Connection, jobs: Receiver<Job>) -> R
         leases,
         log: LogWriter::new(),
         kv,
+        usage: UsageWriter::default(),
         health: Arc::clone(&shared.health),
         counters: Arc::clone(&shared.counters),
         gauge: Arc::clone(&shared.gauge),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 
+use nexus_kernel::id::Namespace;
 use nexus_kernel::port::StoreError;
 use nexus_kernel::port::log::{Append, Refused};
 use rusqlite::Connection;
@@ -18,6 +19,7 @@ use super::kv::KvWriter;
 use super::leases::Leases;
 use super::log::LogWriter;
 use super::stats::Counters;
+use super::usage::{UsageWriter, signed};
 use super::vacuum;
 
 /// Records, commits and blobs in one transaction, at most (more only when a single batch is larger).
@@ -38,6 +40,8 @@ pub(crate) struct Writer {
     pub(crate) log: LogWriter,
     /// The last version.
     pub(crate) kv: KvWriter,
+    /// What the open transaction adds to namespaces.
+    pub(crate) usage: UsageWriter,
     /// Shared with everybody.
     pub(crate) health: Arc<Health>,
     /// Shared with everybody.
@@ -110,6 +114,7 @@ impl Writer {
         for job in group.drain(..) {
             replies.push(self.apply(job, &mut records)?);
         }
+        self.usage.write(&self.connection).map_err(|error| StoreError::from(Fault::from(error)))?;
         self.execute("COMMIT")?;
         if self.connection.total_changes() != changes_before {
             self.counters.committed(records);
@@ -137,6 +142,7 @@ impl Writer {
             }
             Job::Kv { namespace, checks, changes, answer } => {
                 let outcome = self.kv.commit(&self.connection, &namespace, (&checks, &changes));
+                let outcome = self.counted(&namespace, outcome);
                 self.settle(answer, outcome)
             }
             Job::Blob { hash, bytes, answer } => {
@@ -145,10 +151,12 @@ impl Writer {
             }
             Job::Events { namespace, lines, answer } => {
                 let outcome = events::append(&self.connection, &namespace, &lines);
+                let outcome = self.counted(&namespace, outcome);
                 self.settle(answer, outcome)
             }
             Job::Prune { namespace, prune, answer } => {
                 let outcome = events::prune(&self.connection, &namespace, &prune);
+                let outcome = self.counted(&namespace, outcome.map(|(count, bytes)| (count, -bytes)));
                 self.settle(answer, outcome)
             }
             Job::Keep { keep, answer } => {
@@ -156,7 +164,9 @@ impl Writer {
                 self.settle(answer, outcome)
             }
             Job::Trim { trim, answer } => {
-                let outcome = self.log.trim(&self.connection, &self.leases, &trim);
+                let trimmed = self.log.trim(&self.connection, &self.leases, &trim);
+                let outcome =
+                    trimmed.map(|outcome| outcome.map(|bytes| self.usage.add(&trim.key.namespace, -bytes)));
                 self.settle(answer, outcome)
             }
             Job::Release { hashes, answer } => {
@@ -168,7 +178,20 @@ impl Writer {
     }
 
     fn append(&mut self, append: Append) -> Result<Result<u64, Refused>, Fault> {
-        self.log.append(&self.connection, &self.leases, append)
+        let (namespace, bytes) = (append.key.namespace.clone(), signed(append.record.len()));
+        let outcome = self.log.append(&self.connection, &self.leases, append)?;
+        if outcome.is_ok() {
+            self.usage.add(&namespace, bytes);
+        }
+        Ok(outcome)
+    }
+
+    /// Counts the bytes that a change adds to a namespace.
+    fn counted<T>(&mut self, namespace: &Namespace, outcome: Result<(T, i64), Fault>) -> Result<T, Fault> {
+        outcome.map(|(value, bytes)| {
+            self.usage.add(namespace, bytes);
+            value
+        })
     }
 
     fn settle<T: 'static>(&self, answer: Answer<T>, outcome: Result<T, Fault>) -> Result<Reply, StoreError> {
