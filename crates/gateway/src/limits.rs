@@ -307,6 +307,15 @@ pub const CACHE_SWEEP_MINUTES: u64 = 5;
 /// How many are looked at in one step of that.
 pub const CACHE_SWEPT_MAX: usize = 256;
 
+/// How long a Redis that does not answer is left alone before it is tried again, in milliseconds.
+pub const REDIS_REST_MILLIS: u64 = 1_000;
+
+/// How long Redis may take for an answer, in milliseconds, unless a project says otherwise.
+pub const REDIS_TIMEOUT_MILLIS: u64 = 50;
+
+/// Longest time that a project can give it, in milliseconds: calls wait for so long.
+pub const REDIS_TIMEOUT_MILLIS_MAX: u64 = 5_000;
+
 /// The limits of the audit log, of kept answers, of sessions and of `/ws`, as `nexus config limits` shows them.
 pub const ALL: &[Limit] = &[
     (

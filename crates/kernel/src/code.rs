@@ -75,6 +75,8 @@ codes! {
     TELEMETRY_INVALID = "NX-1205", "a setting of the telemetry cannot be used", 422, Usage;
     /// What is said of kept answers makes no sense.
     CACHE_INVALID = "NX-1206", "the cache is configured wrongly", 422, Usage;
+    /// What is said of Redis makes no sense.
+    REDIS_INVALID = "NX-1207", "Redis is configured wrongly", 422, Usage;
     /// Input does not fit the schema.
     INPUT_INVALID = "NX-2001", "the input does not fit", 422, Usage;
     /// No such workflow.
@@ -167,6 +169,10 @@ codes! {
     AUDIT_BROKEN = "NX-2082", "the audit log does not hold", 409, Failed;
     /// There is no audit log here.
     AUDIT_OFF = "NX-2083", "there is no audit log", 404, NotFound;
+    /// Counters that servers share cannot be reached, and a project wants no call then.
+    COUNTERS_AWAY = "NX-2091", "the shared limits cannot be reached", 503, Unavailable;
+    /// Other servers could not be told to forget answers.
+    FORGET_UNTOLD = "NX-2092", "other servers could not be told to forget", 503, Unavailable;
     /// No such schedule.
     SCHEDULE_UNKNOWN = "NX-2101", "there is no such schedule", 404, NotFound;
     /// A schedule does not make sense, or would never act.

@@ -34,6 +34,7 @@ mod process;
 pub mod profile;
 pub mod project;
 pub mod prompts;
+mod shared;
 mod socket;
 pub mod stub;
 mod subscriptions;

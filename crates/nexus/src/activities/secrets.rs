@@ -58,7 +58,7 @@ impl Secrets for ProjectSecrets {
 }
 
 /// The text, or why it cannot be read.
-async fn read(root: &Path, config: &SecretConfig) -> Result<String, String> {
+pub(crate) async fn read(root: &Path, config: &SecretConfig) -> Result<String, String> {
     if let Some(name) = &config.env {
         let found =
             std::env::var_os(name).ok_or_else(|| format!("the environment variable {name} is not set"))?;
