@@ -2,7 +2,7 @@
 //! servers have; time on the clock, because it is mostly waiting, and processor time of this process.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use nexus_gateway::cache::{Cache, CacheOptions};
@@ -18,7 +18,7 @@ use nexus_kernel::port::clock::{Clock as _, SharedClock, SystemClock};
 use nexus_kernel::port::rng::SystemRng;
 use serde_json::json;
 
-use crate::measure::{process_cpu, quantile};
+use crate::measure::{Stopwatch, process_cpu, quantile};
 use crate::{cache, out, rest};
 
 const CALLS: usize = 5_000;
@@ -55,21 +55,22 @@ pub(crate) async fn run(url: &str) -> Result<()> {
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "what is waited for is measured on the clock")]
 async fn measure<E>(what: &str, act: impl AsyncFn() -> Result<(), E>) -> Result<()>
 where
     anyhow::Error: From<E>,
 {
     let (mut samples, before) = (Vec::with_capacity(CALLS), process_cpu());
     for _ in 0..CALLS {
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         act().await?;
         samples.push(begun.elapsed());
     }
     let spent = process_cpu().saturating_sub(before).as_secs_f64() * 1e6 / CALLS as f64;
     let median = quantile(&mut samples, 0.5).as_secs_f64() * 1e6;
     let late = quantile(&mut samples, 0.99).as_secs_f64() * 1e6;
-    out(&format!("{what:<40} {median:>6.0} us at the median, {late:>6.0} at the 99th percentile, {spent:>6.1} of processor time"));
+    out(&format!(
+        "{what:<40} {median:>6.0} us at the median, {late:>6.0} at the 99th percentile, {spent:>6.1} of processor time"
+    ));
     Ok(())
 }
 

@@ -57,14 +57,12 @@ pub(super) struct Told {
 }
 
 pub(super) async fn ask(server: &Server, workflow: &str, id: u64) -> Told {
-    ask_at(&server.url, workflow, id, None).await
+    asked(http().post(format!("{}/workflows/{workflow}/execute", server.url)), id).await
 }
 
-/// Asks a server at this address, with a key.
-pub(super) async fn ask_at(url: &str, workflow: &str, id: u64, key: Option<&str>) -> Told {
-    let request = http().post(format!("{url}/workflows/{workflow}/execute")).json(&json!({ "id": id }));
-    let request = key.into_iter().fold(request, |request, key| request.header("x-api-key", key));
-    let answer = request.send().await.unwrap();
+/// What a request is answered.
+pub(super) async fn asked(request: reqwest::RequestBuilder, id: u64) -> Told {
+    let answer = request.json(&json!({ "id": id })).send().await.unwrap();
     let header = |name: &str| answer.headers().get(name).map(|it| it.to_str().unwrap().to_owned());
     let (cache, left) = (header("cache-status").unwrap_or_default(), header("x-ratelimit-remaining"));
     let (status, retry_after) = (answer.status().as_u16(), header("retry-after"));
