@@ -177,10 +177,11 @@ impl Redis {
             Away { wait }
         })?;
         let pass = Pass { redis: self, ticket, has_reported: AtomicBool::new(false) };
-        let asked = async {
+        // On the heap: what a connection takes to be made is large, and calls pass here that find one.
+        let asked = Box::pin(async {
             let Line { connection, life } = self.line().await?;
             Ok(Said { value: question(connection).await?, life })
-        };
+        });
         let deadline = parts.clock.sleep_until(parts.clock.now().plus(parts.options.timeout));
         let answer: Option<RedisResult<Said<T>>> = tokio::select! {
             biased;
@@ -236,18 +237,42 @@ impl Redis {
         // Whoever asks has a time limit already.
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let mut connection = self.0.client.get_multiplexed_async_connection_with_config(&config).await?;
-        let told: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
+        let told: String = redis::cmd("INFO").query_async(&mut connection).await?;
         let line = Line { connection, life: life(&told)? };
         *lock(&self.0.line) = Some(line.clone());
         Ok(line)
     }
 }
 
-/// Which life of which Redis it is: every start of one has an id of its own.
+/// Which life of which Redis it is: every start of one has an id of its own. One that only follows another may be behind it, so
+/// nothing is asked there.
 fn life(info: &str) -> RedisResult<u64> {
-    let id = info.lines().find_map(|line| line.strip_prefix("run_id:"));
-    let hexadecimal = id.and_then(|id| id.trim().get(..16));
-    hexadecimal.and_then(|digits| u64::from_str_radix(digits, 16).ok()).ok_or_else(|| {
-        RedisError::from((redis::ErrorKind::UnexpectedReturnType, "INFO does not say which Redis it is"))
-    })
+    let wrong = |why| Err(RedisError::from((redis::ErrorKind::UnexpectedReturnType, why)));
+    let of = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    if of("role:") != Some("master") {
+        return wrong("this Redis follows another one; name the one that is written to");
+    }
+    let id = of("run_id:").and_then(|id| id.get(..16));
+    match id.and_then(|digits| u64::from_str_radix(digits, 16).ok()) {
+        Some(life) => Ok(life),
+        None => wrong("INFO does not say which Redis this is"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redis_says_which_life_it_is_in() {
+        let info = |role: &str, id: &str| {
+            life(&format!("# Server\r\nrun_id:{id}\r\n# Replication\r\nrole:{role}\r\n"))
+        };
+        let id = "00000000000000ffaaaaaaaaaaaaaaaaaaaaaaaa";
+        assert_eq!(info("master", id).unwrap(), 255);
+        assert!(info("slave", id).unwrap_err().to_string().contains("follows another"));
+        for nonsense in ["", "ffff", "x000000000000000ffff"] {
+            assert!(info("master", nonsense).unwrap_err().to_string().contains("which Redis"));
+        }
+    }
 }

@@ -23,9 +23,9 @@ impl Address {
         let info: ConnectionInfo = text
             .into_connection_info()
             .map_err(|_| "it is no address of a Redis and a number of its database")?;
-        let (host, port) = match info.addr() {
-            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => (host, port),
-            _ => return Err("it is no address of a host"),
+        let (ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. }) = info.addr()
+        else {
+            return Err("it is no address of a host");
         };
         let database = info.redis_settings().db();
         if database < 0 {

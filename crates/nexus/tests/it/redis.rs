@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::https::service::Authority;
 use crate::redis_server::RedisServer;
-use crate::support::{Project, server_log};
+use crate::support::{Project, root, server_log};
 use world::{ask, code, project, section};
 
 #[tokio::test]
@@ -103,18 +103,35 @@ async fn redis_that_is_away_is_told_and_refuses_nobody_unless_a_project_says_so(
 
 #[tokio::test]
 async fn what_redis_is_shown_is_told_by_nobody() {
-    let redis = RedisServer::start_with(&["--requirepass", "sesame-street"]);
+    let redis = RedisServer::start();
+    // A user who may do what the documentation says it needs, and nobody else.
+    let page = std::fs::read_to_string(root().join("docs/redis.md")).unwrap();
+    let user = page.lines().find_map(|line| line.strip_prefix("$ redis-cli ")).unwrap();
+    let user = user.replace('\'', "").replace("sesame", "sesame-street");
+    assert_eq!(redis.tell(&user.split(' ').collect::<Vec<_>>()), "OK");
+    assert_eq!(redis.tell(&["acl", "setuser", "admin", "on", ">sesame-admin", "allkeys", "+@all"]), "OK");
+    assert_eq!(redis.tell(&["acl", "setuser", "default", "off"]), "OK");
+    let admin = |command: &[&str]| {
+        let who = ["--no-auth-warning", "--user", "admin", "--pass", "sesame-admin"];
+        redis.tell(&[&who[..], command].concat())
+    };
     let host = redis.url().replace("redis://", "").replace("/0", "");
-    let config = "[redis]\nurl = { file = \"address\" }\n";
+    let config = "[redis]\nurl = { file = \"address\" }\ntimeout = \"5s\"\n[limits]\nprincipal = \"100/h\"\n";
     let project = project(config);
     project.nexus(&["cache", "show"]).refused(2, "NX-1207", "there is no such file");
-    project.write("address", &format!("redis://:sesame-street@{host}/0\n"));
+    project.write("address", &format!("redis://nexus:sesame-street@{host}/0\n"));
     let server = project.serve();
-    ask(&server, "Price", 1).await;
-    world::until(async || redis.tell(&["-a", "sesame-street", "dbsize"]).parse::<u64>().unwrap() > 0).await;
+    for _ in 0..2 {
+        assert_eq!(ask(&server, "Price", 1).await.status, 200);
+    }
+    world::until(async || admin(&["keys", "*"]).contains("nexus:cache:answer:")).await;
+    assert!(admin(&["keys", "*"]).contains("nexus:limit:principal:"));
+    project.nexus(&["cache", "invalidate", "--tag", "product:1"]).ok();
+    let shown = project.nexus(&["cache", "show", "--format", "json"]).ok().json();
+    assert_eq!((&shown["levels"][1]["state"], &shown["levels"][1]["failed"]), (&json!("up"), &json!(0)));
     server.stop();
     // With a wrong one it is away, and why is told without it.
-    project.write("address", &format!("redis://:sesame-alley@{host}/0\n"));
+    project.write("address", &format!("redis://nexus:sesame-alley@{host}/0\n"));
     let server = project.serve_telling("debug");
     assert_eq!(ask(&server, "Price", 1).await.status, 200);
     let shown = project.nexus(&["cache", "show"]).ok().stdout();
