@@ -21,7 +21,7 @@ use serde_json::json;
 use crate::measure::{Stopwatch, process_cpu, quantile};
 use crate::{cache, out, rest};
 
-const CALLS: usize = 5_000;
+const CALLS: u32 = 5_000;
 
 /// Prints the figures, with the Redis at this address.
 pub(crate) async fn run(url: &str) -> Result<()> {
@@ -47,7 +47,9 @@ pub(crate) async fn run(url: &str) -> Result<()> {
     ] {
         let decide = async || {
             let mut bill = Bill::default();
-            kinds.iter().for_each(|kind| bill.add(*kind, 7, rate));
+            for kind in kinds {
+                bill.add(*kind, 7, rate);
+            }
             counters.charge(&mut bill, Mode::Take, SystemClock.now()).settle(&mut bill).await
         };
         measure(&format!("a shared decision about {what}"), decide).await?;
@@ -59,7 +61,7 @@ async fn measure<E>(what: &str, act: impl AsyncFn() -> Result<(), E>) -> Result<
 where
     anyhow::Error: From<E>,
 {
-    let (mut samples, before) = (Vec::with_capacity(CALLS), process_cpu());
+    let (mut samples, before) = (Vec::new(), process_cpu());
     for _ in 0..CALLS {
         let begun = Stopwatch::start();
         act().await?;
