@@ -4,7 +4,7 @@
 //! those; `job` does what `benches/peers` do; `sandbox soak [SECONDS]` runs functions, one in ten of them hostile, and compares what the process holds
 //! before and after; `sandbox million` does so with a million good ones; `sandbox fuzz [SECONDS [TARGET]]` runs each target of the sandbox that long; `sandbox scripts [COUNT [SEED]]` prints scripts and their results for
 //! `benches/peers/sandbox/differ`; `soak --minutes N` puts the real server under a steady mix of everything for so long and fails when it grows or answers
-//! what nobody expected; `simulate COUNT [FROM]` lives through the worlds of that many seeds instead. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
+//! what nobody expected; `redis URL` asks the Redis at that address; `simulate COUNT [FROM]` lives through the worlds of that many seeds instead. The machines that this runs on are noisy: read ratios within one run, processor time, and medians.
 
 mod audit;
 mod cache;
@@ -18,6 +18,7 @@ mod limits;
 mod lsp;
 mod measure;
 mod process;
+mod redis;
 mod rest;
 mod sandbox;
 mod simulate;
@@ -79,6 +80,11 @@ fn main() -> Result<()> {
     }
     if given.first().is_some_and(|name| name == "simulate") {
         return simulate::run(given.get(1..).unwrap_or_default());
+    }
+    if let [name, url] = given.as_slice()
+        && name == "redis"
+    {
+        return runtime()?.block_on(redis::run(url));
     }
     if let [name, rest @ ..] = given.as_slice()
         && name == "soak"

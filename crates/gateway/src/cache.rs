@@ -4,9 +4,10 @@
 //! Every tag that it has, it has with the tag's generation at the moment when the work began, so that forgetting is one
 //! number and an answer made before it is never given after it. And what is good is decided from the rule as it is now.
 //!
-//! What is in memory is found at once; what is not may be in the store, which survives a restart. Calls that ask the same
-//! at the same time are one piece of work.
+//! What is in memory is found at once; what is not may be in Redis, where one is configured and other servers put it, or in
+//! the store, which survives a restart. Calls that ask the same at the same time are one piece of work.
 
+mod common;
 mod decide;
 mod entry;
 mod flight;
@@ -16,6 +17,7 @@ mod memory;
 mod operations;
 mod record;
 mod renewal;
+mod replicas;
 mod stored;
 mod tags;
 mod tally;
@@ -39,6 +41,8 @@ use crate::limits::{
     CACHE_ENTRY_BYTES_MAX, CACHE_JOINS_MAX, CACHE_MEMORY_MIB, CACHE_STORE_MIB, CACHE_SWEEP_MINUTES,
     CACHE_WRITES_MAX,
 };
+use crate::redis::Redis;
+use common::{Agreement, Common, Standing};
 use decide::State;
 use entry::{Entry, Kept};
 use flight::{Boarding, Flight, Flights, Lead};
@@ -47,6 +51,7 @@ use level::CacheLevel;
 use memory::Memory;
 pub(crate) use renewal::Renewal;
 use renewal::Renewals;
+use replicas::Replicas;
 use stored::Stored;
 use tags::{Generations, TagId};
 use tally::Tally;
@@ -77,6 +82,8 @@ struct Inner {
     below: Vec<Arc<dyn CacheLevel>>,
     stored: Option<Arc<Stored>>,
     generations: Generations,
+    /// What servers agree on; nothing where this one shares with nobody.
+    agreement: Option<Agreement>,
     flights: Flights,
     renewals: Renewals,
     /// Answers on their way to the levels below.
@@ -119,13 +126,26 @@ enum Waited<T> {
 impl Cache {
     /// Answers kept in memory and in this store.
     pub fn new(store: Arc<dyn Kv>, clock: SharedClock, options: CacheOptions) -> Cache {
+        Cache::with(store, clock, options, None)
+    }
+
+    /// Answers kept in memory, in this Redis and in this store.
+    pub fn shared(store: Arc<dyn Kv>, clock: SharedClock, options: CacheOptions, redis: Redis) -> Cache {
+        Cache::with(store, clock, options, Some(redis))
+    }
+
+    fn with(store: Arc<dyn Kv>, clock: SharedClock, options: CacheOptions, redis: Option<Redis>) -> Cache {
         let stored = (options.store_bytes_max > 0)
             .then(|| Arc::new(Stored::new(Arc::clone(&store), options.store_bytes_max)));
+        let replicas = redis.clone().map(|redis| Replicas::new(redis, Arc::clone(&clock)));
+        let levels = replicas.map(|replicas| Arc::new(replicas) as Arc<dyn CacheLevel>).into_iter();
+        let below = levels.chain(stored.iter().map(|stored| Arc::clone(stored) as Arc<dyn CacheLevel>));
         Cache(Arc::new(Inner {
             memory: Memory::new(options.memory_bytes_max),
-            below: stored.iter().map(|stored| Arc::clone(stored) as Arc<dyn CacheLevel>).collect(),
+            below: below.collect(),
             stored,
             generations: Generations::new(store),
+            agreement: redis.map(Agreement),
             flights: Flights::default(),
             renewals: Renewals::default(),
             writes: Arc::new(Semaphore::new(CACHE_WRITES_MAX)),
@@ -156,18 +176,20 @@ impl Cache {
 
     /// Finds an answer, or makes the caller the one who does the work. Waits for somebody who does it already.
     pub(crate) async fn look(&self, asked: &Asked, operation: &Operation, input: &Json) -> Look {
-        if let Some(found) = self.in_memory(asked) {
+        if let Some(found) = self.in_memory(asked, &Common::unasked(self.0.agreement.as_ref())).await {
             return found;
         }
+        // What is in memory is found without them.
+        let tags = tags::of(operation, &asked.rule, input);
+        let common = match &self.0.agreement {
+            Some(agreement) => agreement.read(tags.iter().map(TagId::shared)).await,
+            None => Common::Alone,
+        };
         let mut failed = 0;
         loop {
             let may_join = asked.wanted != CacheUse::Renew && failed < CACHE_JOINS_MAX;
-            match self.0.flights.board(&asked.key, may_join) {
-                Boarding::Lead(lead) => {
-                    // What is in memory is found without them.
-                    let tags = tags::of(operation, &asked.rule, input);
-                    return self.prepare(asked, &tags, lead).await;
-                }
+            match self.0.flights.board(&asked.key, may_join, &common) {
+                Boarding::Lead(lead) => return self.prepare(asked, &tags, lead).await,
                 Boarding::Join(flight) => match self.ride(asked, &flight).await {
                     Some(answer) => return Look::Found(Box::new(answer), None),
                     None => failed += 1,
@@ -176,16 +198,30 @@ impl Cache {
         }
     }
 
-    fn in_memory(&self, asked: &Asked) -> Option<Look> {
+    async fn in_memory(&self, asked: &Asked, common: &Common) -> Option<Look> {
         if asked.wanted == CacheUse::Renew {
             return None;
         }
         let kept = self.0.memory.get(&asked.key)?;
-        if !kept.is_current() {
-            self.0.memory.remove(&asked.key);
-            return None;
+        match self.standing(&kept, common).await {
+            Standing::Good => self.given(asked, &kept, Level::Memory),
+            Standing::Void => {
+                self.0.memory.remove(&asked.key);
+                None
+            }
+            Standing::Unknown => None,
         }
-        self.given(asked, &kept, Level::Memory)
+    }
+
+    /// Whether a kept answer is still good, here and for all servers.
+    async fn standing(&self, kept: &Kept, common: &Common) -> Standing {
+        let standing = match &self.0.agreement {
+            Some(agreement) => agreement.stands(&kept.entry, common).await,
+            // Others may have forgotten it while this server shared with them.
+            None if kept.entry.shared().next().is_some() => Standing::Void,
+            None => Standing::Good,
+        };
+        if standing == Standing::Good && !kept.is_current() { Standing::Void } else { standing }
     }
 
     /// The answer that something kept is for this call; nothing when it is too old for it.
@@ -204,7 +240,7 @@ impl Cache {
 
     /// What whoever leads does before the work: looks once more, and below.
     async fn prepare(&self, asked: &Asked, tags: &[TagId], lead: Lead) -> Look {
-        if let Some(found) = self.in_memory(asked) {
+        if let Some(found) = self.in_memory(asked, lead.common()).await {
             return found;
         }
         match self.0.generations.stamps(tags).await {
@@ -219,7 +255,7 @@ impl Cache {
             return Look::Lead(lead);
         }
         for (index, below) in self.0.below.iter().enumerate() {
-            let Some(kept) = self.find_below(asked, &**below).await else { continue };
+            let Some(kept) = self.find_below(asked, &**below, lead.common()).await else { continue };
             let kept = Arc::new(kept);
             let Some(found) = self.given(asked, &kept, below.level()) else { continue };
             for above in self.0.below.iter().take(index) {
@@ -231,11 +267,13 @@ impl Cache {
         Look::Lead(lead)
     }
 
-    async fn find_below(&self, asked: &Asked, below: &dyn CacheLevel) -> Option<Kept> {
-        let entry = below.get(&asked.key).await?;
-        let tags: Vec<TagId> = entry.made_under.iter().map(|(tag, _)| tag.clone()).collect();
+    async fn find_below(&self, asked: &Asked, below: &dyn CacheLevel, common: &Common) -> Option<Kept> {
+        // While Redis is away nobody can tell whether what is kept is still good.
+        let entry = if common.is_known() { below.get(&asked.key).await? } else { return None };
+        let tags: Vec<TagId> = entry.own().map(|(tag, _)| tag.clone()).collect();
         let stamps = self.0.generations.stamps(&tags).await.ok()?;
-        Kept::of(entry, stamps)
+        let kept = Kept::of(entry, stamps)?;
+        (self.standing(&kept, common).await == Standing::Good).then_some(kept)
     }
 
     /// Waits for work that somebody else does. Nothing when it fails, or when what it gives is not for this call.
@@ -298,13 +336,15 @@ impl Cache {
     /// What others may be given of an answer: nothing, unless the work ended well.
     fn kept(&self, answer: &Answer, lead: &Lead) -> Option<Arc<Kept>> {
         let stamps = lead.stamps().filter(|_| decide::is_answer(answer))?;
-        let entry = Entry::of(answer, self.0.clock.now(), stamps);
+        let entry = Entry::of(answer, self.0.clock.now(), stamps, lead.common());
         Some(Arc::new(Kept { entry, stamps: stamps.to_vec() }))
     }
 
     /// Gives those who wait what the work gave, and keeps it when it is still good and nobody has begun anew.
     fn land(&self, asked: &Asked, lead: Lead, kept: Option<&Arc<Kept>>) -> bool {
-        let to_keep = kept.filter(|kept| kept.is_current() && kept.entry.bytes <= CACHE_ENTRY_BYTES_MAX);
+        let is_small = |kept: &Kept| kept.entry.bytes <= CACHE_ENTRY_BYTES_MAX;
+        let is_known = lead.common().is_known();
+        let to_keep = kept.filter(|kept| is_known && kept.is_current() && is_small(kept));
         let memory = &self.0.memory;
         lead.land(kept.cloned(), || to_keep.map(|kept| memory.put(asked.key, Arc::clone(kept))).is_some())
     }
@@ -335,9 +375,13 @@ impl Cache {
         }
     }
 
-    /// Forgets all answers that have one of these tags. Those that are being made now are not kept either.
+    /// Forgets all answers that have one of these tags, on all servers. Those that are being made now are not kept either.
     async fn forget(&self, tags: &[TagId]) -> Result<(), Error> {
-        self.0.generations.renew(tags, self.0.clock.now()).await
+        self.0.generations.renew(tags, self.0.clock.now()).await?;
+        match &self.0.agreement {
+            Some(agreement) => agreement.renew(tags).await,
+            None => Ok(()),
+        }
     }
 
     /// Removes what is over from the store, until the shutdown.

@@ -307,7 +307,16 @@ pub const CACHE_SWEEP_MINUTES: u64 = 5;
 /// How many are looked at in one step of that.
 pub const CACHE_SWEPT_MAX: usize = 256;
 
-/// The limits of the audit log, of kept answers, of sessions and of `/ws`, as `nexus config limits` shows them.
+/// How long a Redis that does not answer is left alone before it is tried again, in milliseconds.
+pub const REDIS_REST_MILLIS: u64 = 1_000;
+
+/// How long Redis may take for an answer, in milliseconds, unless a project says otherwise.
+pub const REDIS_TIMEOUT_MILLIS: u64 = 50;
+
+/// Longest time that a project can give it, in milliseconds: calls wait for so long.
+pub const REDIS_TIMEOUT_MILLIS_MAX: u64 = 5_000;
+
+/// The limits of the audit log, of kept answers, of Redis, of sessions and of `/ws`, as `nexus config limits` shows them.
 pub const ALL: &[Limit] = &[
     (
         "audit_queue_lines",
@@ -328,6 +337,8 @@ pub const ALL: &[Limit] = &[
     ("cache_days", CACHE_DAYS_MAX, "a longer time to keep answers of a workflow for is refused"),
     ("cache_entry_bytes", CACHE_ENTRY_BYTES_MAX as u64, "a larger answer is given and not kept"),
     ("cache_tags", CACHE_TAGS_MAX as u64, "further tags of a workflow's answers are refused"),
+    ("redis_timeout_millis", REDIS_TIMEOUT_MILLIS_MAX, "a longer time for Redis to answer in is refused"),
+    ("redis_rest_millis", REDIS_REST_MILLIS, "Redis that has not answered is left alone for so long"),
     ("session_state_bytes", SESSION_STATE_BYTES_MAX as u64, "a larger state of a session is refused"),
     ("session_depth", SESSION_DEPTH_MAX as u64, "a state that is nested deeper is refused"),
     ("sessions", SESSIONS_PER_CALLER_MAX as u64, "further sessions of one principal are refused"),

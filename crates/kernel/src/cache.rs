@@ -36,6 +36,8 @@ impl CacheUse {
 pub enum Level {
     /// In the memory of this process.
     Memory,
+    /// In Redis, where several servers find it.
+    Redis,
     /// In the store.
     Store,
 }
@@ -45,6 +47,7 @@ impl Level {
     pub fn as_str(self) -> &'static str {
         match self {
             Level::Memory => "memory",
+            Level::Redis => "redis",
             Level::Store => "store",
         }
     }

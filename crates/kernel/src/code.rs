@@ -75,6 +75,8 @@ codes! {
     TELEMETRY_INVALID = "NX-1205", "a setting of the telemetry cannot be used", 422, Usage;
     /// What is said of kept answers makes no sense.
     CACHE_INVALID = "NX-1206", "the cache is configured wrongly", 422, Usage;
+    /// What is said of Redis makes no sense.
+    REDIS_INVALID = "NX-1207", "Redis is configured wrongly", 422, Usage;
     /// `[encryption]` makes no sense, or a master key is none.
     ENCRYPTION_INVALID = "NX-1210", "encryption is configured wrongly", 422, Usage;
     /// Input does not fit the schema.
@@ -171,6 +173,10 @@ codes! {
     AUDIT_BROKEN = "NX-2082", "the audit log does not hold", 409, Failed;
     /// There is no audit log here.
     AUDIT_OFF = "NX-2083", "there is no audit log", 404, NotFound;
+    /// Counters that servers share cannot be reached, and a project wants no call then.
+    COUNTERS_AWAY = "NX-2091", "the shared limits cannot be reached", 503, Unavailable;
+    /// Other servers could not be told to forget answers.
+    FORGET_UNTOLD = "NX-2092", "other servers could not be told to forget", 503, Unavailable;
     /// What the store holds is encrypted with a key that is not given.
     ENCRYPTION_KEY = "NX-2093", "the encryption key is not there", 503, Unavailable;
     /// Something needs encryption, which is not configured.

@@ -69,7 +69,7 @@ impl Audit {
             let log = log.clone();
             Box::pin(async move { log.check() })
         };
-        Some(Check { name: "audit".to_owned(), checking: Arc::new(look) })
+        Some(Check { name: "audit".to_owned(), checking: Arc::new(look), is_needed: true })
     }
 
     /// Writes what waits.

@@ -1,9 +1,10 @@
 //! The cache of a project: what is kept for its workflows, and what stands for the code that makes their answers.
 
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use nexus_gateway::Pipeline;
 use nexus_gateway::cache::Cache;
+use nexus_gateway::{Pipeline, Redis};
 use nexus_kernel::cache::CacheRule;
 use nexus_kernel::operation::Operation;
 use nexus_kernel::port::blob::Hash;
@@ -25,8 +26,12 @@ pub struct Answers {
 
 impl Answers {
     /// The answers of a project.
-    pub fn open(project: &Project, store: Arc<dyn Kv>, clock: &SharedClock) -> Answers {
-        let cache = Cache::new(store, Arc::clone(clock), project.config.cache.options());
+    pub fn open(project: &Project, store: Arc<dyn Kv>, clock: &SharedClock, redis: Option<Redis>) -> Answers {
+        let (clock, options) = (Arc::clone(clock), project.config.cache.options());
+        let cache = match redis {
+            Some(redis) => Cache::shared(store, clock, options, redis),
+            None => Cache::new(store, clock, options),
+        };
         Answers { cache, files: Arc::default() }
     }
 
@@ -62,6 +67,11 @@ impl Answers {
     }
 }
 
+/// A path as the project sees it: servers that share answers may have it in different folders.
+fn within<'a>(root: &Path, path: &'a Path) -> &'a Path {
+    path.strip_prefix(root).unwrap_or(path)
+}
+
 /// A hash of all files and settings that activities are made of.
 fn print(project: &Project, report: &Report) -> String {
     let mut bytes = Vec::new();
@@ -78,8 +88,9 @@ fn print(project: &Project, report: &Report) -> String {
         add(file.path.as_bytes());
         add(&file.bytes);
     }
+    let root = std::fs::canonicalize(&project.root).unwrap_or_else(|_| project.root.clone());
     for path in &report.inputs {
-        add(path.as_os_str().as_encoded_bytes());
+        add(within(&root, path).as_os_str().as_encoded_bytes());
         // What a script looked for and did not find is as much a part of it.
         add(&std::fs::read(path).unwrap_or_default());
     }

@@ -15,6 +15,7 @@ pub mod log;
 pub mod mcp;
 pub mod namespace;
 pub mod rate;
+pub mod redis;
 pub mod sandbox;
 pub mod secret;
 pub mod server;
@@ -48,6 +49,7 @@ use limiting::LimitingConfig;
 use log::LogConfig;
 use mcp::McpConfig;
 use namespace::{NamespaceConfig, QuotasConfig};
+use redis::RedisConfig;
 use sandbox::SandboxConfig;
 use secret::SecretConfig;
 use server::ServerConfig;
@@ -83,6 +85,8 @@ pub struct Config {
     pub breaker: Option<BreakerConfig>,
     /// How much room there is for answers that are given again.
     pub cache: CacheConfig,
+    /// What several servers share; nothing when absent.
+    pub redis: Option<RedisConfig>,
     /// How runs are executed.
     pub engine: EngineConfig,
     /// Which events are kept.
@@ -243,6 +247,7 @@ impl Config {
         config.log.check()?;
         config.telemetry.check()?;
         config.cache.check()?;
+        config.redis.as_ref().map_or(Ok(()), RedisConfig::check)?;
         Ok(config)
     }
 }

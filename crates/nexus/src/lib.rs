@@ -36,6 +36,7 @@ pub mod profile;
 pub mod project;
 pub mod prompts;
 mod secrets;
+mod shared;
 mod socket;
 mod store;
 pub mod stub;

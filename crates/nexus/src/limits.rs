@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use nexus_gateway::Pipeline;
 use nexus_gateway::breaker::Breakers;
-use nexus_gateway::limit::{Limiter, MemoryCounters};
+use nexus_gateway::limit::{Counters, Limiter};
 use nexus_gateway::policy::Borders;
 use nexus_kernel::catalogue::{Catalogue, WeakCatalogue};
 use nexus_kernel::error::Error;
@@ -33,9 +33,9 @@ impl Limits {
     pub(crate) fn of(
         project: &Project,
         catalogue: &Catalogue,
+        counters: Arc<dyn Counters>,
         (clock, rng): (&SharedClock, &dyn Rng),
     ) -> Result<Limits, Error> {
-        let counters = Arc::new(MemoryCounters::default());
         let policy = project.config.limiting()?;
         let limits = Limits {
             limiter: Limiter::new(counters, policy, Arc::clone(clock), rng),

@@ -9,7 +9,7 @@ use nexus_engine::{Definition, Engine, EngineHandle, Options, Ports, operations}
 use nexus_gateway::breaker::Breakers;
 use nexus_gateway::subscription::Subscriptions;
 use nexus_gateway::webhook::Inbound;
-use nexus_gateway::{Check, Keys, McpShelf, Pipeline, Sessions};
+use nexus_gateway::{Check, Keys, McpShelf, Pipeline, Redis, Sessions};
 use nexus_kernel::BoxFuture;
 use nexus_kernel::catalogue::Catalogue;
 use nexus_kernel::code;
@@ -43,6 +43,7 @@ use crate::namespaces::Namespaces;
 use crate::output::Output;
 use crate::project::Project;
 use crate::secrets::StoredSecrets;
+use crate::shared;
 use crate::store::{self, Opened};
 use crate::subscriptions::{self, EngineFeed};
 use crate::telemetry::Exporter;
@@ -85,6 +86,7 @@ pub struct Node {
     beside: Beside,
     inbound: Inbound,
     exporter: Option<Arc<Exporter>>,
+    redis: Option<Redis>,
 }
 
 impl Node {
@@ -111,9 +113,11 @@ impl Node {
         let pipeline = tell_traces(exporter.as_ref(), &engine.handle(), pipeline);
         let audit = Audit::open(&project, purpose, Arc::clone(&kept), &clock).await?;
         let pipeline = audit.around(pipeline.remembering(keys).with_sessions(sessions.clone()));
-        let limits = Limits::of(&project, pipeline.catalogue(), (&clock, &*rng))?;
+        let redis = shared::open(&project, &clock, &rng).await?;
+        let counters = shared::counters(&project, redis.as_ref(), &*rng);
+        let limits = Limits::of(&project, pipeline.catalogue(), counters, (&clock, &*rng))?;
         let pipeline = served(pipeline, purpose, &limits, &activities);
-        let answers = Answers::open(&project, Arc::clone(&kept), &clock);
+        let answers = Answers::open(&project, Arc::clone(&kept), &clock, redis.clone());
         let pipeline = answers.around(pipeline, purpose, &shutdown);
         let identity = Identity::open(&project, &kept, &clock, &rng).await?;
         let pipeline = identity.guard(pipeline, &project, purpose, &*rng).await?;
@@ -154,6 +158,7 @@ impl Node {
             },
             inbound: Inbound::default(),
             exporter,
+            redis,
         };
         node.keep_on(shelf);
         node.follow_promotions();
@@ -178,6 +183,9 @@ impl Node {
         let metrics = self.pipeline.metrics();
         metrics.add(Arc::new(self.beside.sessions.clone()));
         metrics.add(Arc::new(self.beside.subscriptions.clone()));
+        if let Some(redis) = &self.redis {
+            metrics.add(Arc::new(redis.clone()));
+        }
         metrics.add(Arc::new(Figures {
             engine: self.engine.clone(),
             sandbox: self.sandbox.clone(),
@@ -279,6 +287,10 @@ impl Node {
             )
             .help("restart the server: it seals with other keys then, and opens with all that are named"));
         }
+        if project.config.redis != self.project.config.redis {
+            return Err(Error::new(&code::REDIS_INVALID, "[redis] cannot change while the server runs")
+                .help("restart the server: who shares with whom is settled when it starts"));
+        }
         if project.config.audit != self.project.config.audit {
             return Err(Error::new(&code::AUDIT_INVALID, "[audit] cannot change while the server runs")
                 .help("restart the server: the log says then that it was closed and opened"));
@@ -324,7 +336,7 @@ impl Node {
             let folder = folder.clone();
             Box::pin(async move { disk::check(&folder) })
         };
-        Check { name: "disk".to_owned(), checking: Arc::new(look) }
+        Check { name: "disk".to_owned(), checking: Arc::new(look), is_needed: true }
     }
 
     /// Looks whether calls are held back from anything, for `/health`.
@@ -357,12 +369,17 @@ impl Node {
                 engine.list(newest).await.map(|_| ()).map_err(|error| error.message().to_owned())
             })
         };
-        Check { name: "store".to_owned(), checking: Arc::new(look) }
+        Check { name: "store".to_owned(), checking: Arc::new(look), is_needed: true }
     }
 
     /// Looks whether the audit log can be written, for `/health`; nothing where there is none.
     pub fn audit_check(&self) -> Option<Check> {
         self.beside.audit.check()
+    }
+
+    /// Looks whether Redis answers, for `/health`; nothing where there is none.
+    pub fn redis_check(&self) -> Option<Check> {
+        self.redis.clone().map(shared::check)
     }
 
     /// The switch that stops the node.

@@ -5,6 +5,7 @@ use nexus_kernel::cache::Cached;
 use nexus_kernel::call::{Answer, RunAnswer};
 use nexus_kernel::time::Timestamp;
 
+use super::common::Common;
 use super::tags::{Stamp, TagId};
 
 /// An answer as every level keeps it.
@@ -16,21 +17,32 @@ pub(crate) struct Entry {
     pub(super) run: Option<RunAnswer>,
     /// When the work ended.
     pub(super) made: Timestamp,
-    /// Its tags, with their generations when the work began.
+    /// Its tags, with their generations when the work began: those of the store, and those that servers agree on.
     pub(super) made_under: Vec<(TagId, u64)>,
     /// Size of the output as JSON.
     pub(super) bytes: usize,
 }
 
 impl Entry {
-    pub(super) fn of(answer: &Answer, made: Timestamp, stamps: &[Stamp]) -> Entry {
+    pub(super) fn of(answer: &Answer, made: Timestamp, stamps: &[Stamp], common: &Common) -> Entry {
+        let own = stamps.iter().map(|stamp| (stamp.tag.clone(), stamp.generation));
         Entry {
             output: answer.output.clone(),
             run: answer.run.clone(),
             made,
-            made_under: stamps.iter().map(|stamp| (stamp.tag.clone(), stamp.generation)).collect(),
+            made_under: own.chain(common.pairs().iter().cloned()).collect(),
             bytes: size(&answer.output),
         }
+    }
+
+    /// The tags of the own store.
+    pub(super) fn own(&self) -> impl Iterator<Item = &(TagId, u64)> {
+        self.made_under.iter().filter(|(tag, _)| !tag.is_shared())
+    }
+
+    /// The tags that servers agree on.
+    pub(super) fn shared(&self) -> impl Iterator<Item = &(TagId, u64)> {
+        self.made_under.iter().filter(|(tag, _)| tag.is_shared())
     }
 
     /// The same answer, given again.
@@ -66,13 +78,13 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// An entry from below, whose tags are now like this. Nothing when one of them has changed since the work began.
+    /// An entry from below, whose own tags are now like this. Nothing when one of them has changed since the work began.
     pub(super) fn of(entry: Entry, stamps: Vec<Stamp>) -> Option<Kept> {
-        let is_same = entry.made_under.iter().zip(&stamps).all(|((_, then), now)| *then == now.generation);
-        (is_same && entry.made_under.len() == stamps.len()).then_some(Kept { entry, stamps })
+        let is_same = entry.own().zip(&stamps).all(|((_, then), now)| *then == now.generation);
+        (is_same && entry.own().count() == stamps.len()).then_some(Kept { entry, stamps })
     }
 
-    /// Whether none of its tags has changed since the work began.
+    /// Whether none of its own tags has changed since the work began.
     pub(super) fn is_current(&self) -> bool {
         self.stamps.iter().all(Stamp::is_current)
     }

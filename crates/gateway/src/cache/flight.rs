@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use nexus_kernel::call::RunNote;
 use tokio::sync::watch;
 
+use super::common::Common;
 use super::entry::Kept;
 use super::key::Key;
 use super::tags::Stamp;
@@ -22,6 +23,8 @@ pub(super) struct Flights(Open);
 
 /// One piece of work.
 pub(super) struct Flight {
+    /// What servers agreed on before it was begun.
+    common: Common,
     /// The generations of its tags when it was begun.
     stamps: OnceLock<Vec<Stamp>>,
     run: RunNote,
@@ -58,13 +61,16 @@ fn lock(open: &Open) -> MutexGuard<'_, HashMap<Key, Arc<Flight>>> {
 }
 
 impl Flights {
-    /// Joins the flight of a key, where there is one and it may be joined, or begins one.
-    pub(super) fn board(&self, key: &Key, may_join: bool) -> Boarding {
+    /// Joins the flight of a key, where there is one and it may be joined, or begins one. What servers agree on now must be
+    /// what they agreed on when it was begun.
+    pub(super) fn board(&self, key: &Key, may_join: bool, common: &Common) -> Boarding {
         let mut open = lock(&self.0);
-        if let Some(flight) = open.get(key).filter(|flight| may_join && flight.is_current()) {
+        let is_open = |flight: &&Arc<Flight>| may_join && flight.is_current() && flight.common == *common;
+        if let Some(flight) = open.get(key).filter(is_open) {
             return Boarding::Join(Arc::clone(flight));
         }
         let flight = Arc::new(Flight {
+            common: common.clone(),
             stamps: OnceLock::new(),
             run: RunNote::default(),
             landed: watch::Sender::new(Outcome::UnderWay),
@@ -110,6 +116,11 @@ impl Lead {
     /// What it was begun under. Nothing when that could not be known.
     pub(super) fn stamps(&self) -> Option<&[Stamp]> {
         self.flight.stamps.get().map(Vec::as_slice)
+    }
+
+    /// What servers agreed on before it was begun.
+    pub(super) fn common(&self) -> &Common {
+        &self.flight.common
     }
 
     /// Where the run is to be noted.

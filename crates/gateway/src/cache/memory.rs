@@ -125,6 +125,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
+    use super::super::common::Common;
     use super::super::entry::Entry;
     use super::*;
     use crate::cache::tests::{rule, workflow};
@@ -134,7 +135,8 @@ mod tests {
     }
 
     fn kept(bytes: usize) -> Arc<Kept> {
-        let entry = Entry::of(&Answer::of(json!("x".repeat(bytes))), Timestamp::default(), &[]);
+        let entry =
+            Entry::of(&Answer::of(json!("x".repeat(bytes))), Timestamp::default(), &[], &Common::Alone);
         Arc::new(Kept { entry, stamps: Vec::new() })
     }
 

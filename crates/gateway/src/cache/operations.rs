@@ -11,7 +11,7 @@ use nexus_kernel::verb::{Part, Verb, object};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Cache, TagId};
+use super::{Agreement, Cache, TagId};
 use crate::limits::CACHE_TAG_BYTES_MAX;
 
 impl Part for Cache {}
@@ -31,19 +31,21 @@ fn show_verb() -> Verb {
     let level = json!({
         "type": "object",
         "properties": {
-            "level": { "enum": ["memory", "store"] },
+            "level": { "enum": ["memory", "redis", "store"] },
             "entries": whole("answers that are there, also those that are past their time"),
             "bytes": whole("room that they take"),
             "bytes_max": whole("room there is"),
-            "failed": whole("writes and reads that failed since the start"),
+            "failed": whole("writes and reads that failed since the start; of Redis all questions that had no answer"),
+            "state": { "enum": ["up", "away"], "description": "whether Redis answers; it says itself what is in it" },
         },
-        "required": ["level", "entries", "bytes", "bytes_max", "failed"],
+        "required": ["level", "failed"],
     });
     let counts = json!({
         "type": "object",
         "description": "how calls of operations that opted in were answered since the start",
         "properties": {
             "hits_memory": whole("from memory"),
+            "hits_redis": whole("from Redis"),
             "hits_store": whole("from the store"),
             "stale": whole("past their time, while a new answer was made"),
             "joined": whole("by work that was done for somebody else who asked the same"),
@@ -51,7 +53,7 @@ fn show_verb() -> Verb {
             "kept": whole("misses whose answer was kept for others"),
             "passed": whole("calls that asked for work of their own"),
         },
-        "required": ["hits_memory", "hits_store", "stale", "joined", "misses", "kept", "passed"],
+        "required": ["hits_memory", "hits_redis", "hits_store", "stale", "joined", "misses", "kept", "passed"],
     });
     Verb {
         name: "cache.show",
@@ -76,6 +78,10 @@ async fn show(cache: Cache, _: Nothing, _: CallContext) -> Result<Json, Error> {
     let mut levels = vec![json!({
         "level": "memory", "entries": entries, "bytes": bytes, "bytes_max": cache.0.memory.bytes_max(), "failed": 0,
     })];
+    if let Some(Agreement(redis)) = &cache.0.agreement {
+        let state = if redis.look().await.is_ok() { "up" } else { "away" };
+        levels.push(json!({ "level": "redis", "state": state, "failed": redis.unanswered() }));
+    }
     if let Some(stored) = &cache.0.stored {
         let (entries, bytes) = stored.counted().await;
         levels.push(json!({
@@ -113,7 +119,7 @@ fn forget_verb() -> Verb {
         name: "cache.invalidate",
         title: "Forget kept answers",
         doc: "Forgets kept answers of a namespace: all, those with a tag, or those of a workflow. Once it has answered, no \
-              answer is given whose work began before, wherever it was kept.",
+              answer is given whose work began before, wherever it was kept; servers that share Redis forget together.",
         effect: Effect::Write,
         input: object(&properties, &[]),
         output: json!({

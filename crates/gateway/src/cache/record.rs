@@ -38,14 +38,28 @@ struct StoredRun {
 }
 
 impl StoredAnswer {
+    /// As this server's store keeps it.
     pub(super) fn of(entry: &Entry, ends: Timestamp) -> StoredAnswer {
+        StoredAnswer::under(entry, ends, entry.made_under.iter())
+    }
+
+    /// As all servers find it: what the tags of one server's store are says nothing to others.
+    pub(super) fn shared(entry: &Entry, ends: Timestamp) -> StoredAnswer {
+        StoredAnswer::under(entry, ends, entry.shared())
+    }
+
+    fn under<'a>(
+        entry: &Entry,
+        ends: Timestamp,
+        tags: impl Iterator<Item = &'a (TagId, u64)>,
+    ) -> StoredAnswer {
         let run = entry.run.as_ref().map(|run| StoredRun {
             namespace: run.namespace.clone(),
             workflow_id: run.workflow_id.clone(),
             run_id: run.run_id.clone(),
             workflow: run.workflow.clone(),
         });
-        let tags = entry.made_under.iter().map(|(tag, generation)| (tag.as_str().to_owned(), *generation));
+        let tags = tags.map(|(tag, generation)| (tag.as_str().to_owned(), *generation));
         StoredAnswer {
             v: VERSION,
             output: entry.output.clone(),

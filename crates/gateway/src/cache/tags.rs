@@ -27,6 +27,9 @@ use crate::limits::{CACHE_DAYS_MAX, CACHE_SWEPT_MAX, CACHE_TAGS_KNOWN_MAX};
 
 const TAGS: &str = "cache/tag/";
 
+/// What the ids of tags begin with whose generation servers agree on, so that nobody takes it for one of the store.
+const SHARED: &str = "redis/";
+
 /// The generation of a tag that was never changed. Zero is one that is not known yet.
 const FIRST: u64 = 1;
 
@@ -64,6 +67,26 @@ impl TagId {
     /// One that was stored.
     pub(super) fn stored(text: &str) -> TagId {
         TagId(text.into())
+    }
+
+    /// The same tag, as servers agree on it.
+    pub(super) fn shared(&self) -> TagId {
+        TagId(format!("{SHARED}{}", self.0).into())
+    }
+
+    /// What stands for the life of Redis, which is a tag of every answer that servers share.
+    pub(super) fn of_life() -> TagId {
+        TagId(format!("{SHARED}life").into())
+    }
+
+    /// Whether servers agree on it.
+    pub(super) fn is_shared(&self) -> bool {
+        self.0.starts_with(SHARED)
+    }
+
+    /// Without what says that servers agree on it.
+    pub(super) fn bare(&self) -> &str {
+        self.0.strip_prefix(SHARED).unwrap_or(&self.0)
     }
 
     /// As it is stored.

@@ -10,6 +10,7 @@ use serde_json::json;
 #[derive(Default)]
 pub(super) struct Tally {
     memory: AtomicU64,
+    redis: AtomicU64,
     store: AtomicU64,
     stale: AtomicU64,
     joined: AtomicU64,
@@ -23,6 +24,7 @@ impl Tally {
     pub(super) fn count(&self, cached: Cached) {
         let counter = match cached {
             Cached::Hit { level: Level::Memory, .. } => &self.memory,
+            Cached::Hit { level: Level::Redis, .. } => &self.redis,
             Cached::Hit { level: Level::Store, .. } => &self.store,
             Cached::Stale { .. } => &self.stale,
             Cached::Joined => &self.joined,
@@ -40,6 +42,7 @@ impl Tally {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         json!({
             "hits_memory": of(&self.memory),
+            "hits_redis": of(&self.redis),
             "hits_store": of(&self.store),
             "stale": of(&self.stale),
             "joined": of(&self.joined),

@@ -1,5 +1,7 @@
 //! The cache in a pipeline, on simulated time.
 
+mod replicas;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -25,6 +27,7 @@ use tokio::sync::Semaphore;
 
 use super::{Cache, CacheOptions};
 use crate::pipeline::{Pipeline, Target};
+use crate::redis::Redis;
 
 pub(super) fn rule() -> CacheRule {
     CacheRule {
@@ -86,6 +89,15 @@ impl World {
     }
 
     fn with(rule: CacheRule, store: Arc<MemoryStore>, options: CacheOptions) -> World {
+        World::sharing(rule, store, options, None)
+    }
+
+    fn sharing(
+        rule: CacheRule,
+        store: Arc<MemoryStore>,
+        options: CacheOptions,
+        redis: Option<Redis>,
+    ) -> World {
         let clock = SimClock::at(Timestamp::from_millis(1_800_000_000_000));
         let (runs, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)));
         let end = Arc::new(std::sync::Mutex::new(End::Well));
@@ -122,7 +134,10 @@ impl World {
             ..workflow("shop", "Price")
         };
         let time: Arc<SimClock> = Arc::new(clock.clone());
-        let cache = Cache::new(store.clone(), time.clone(), options);
+        let cache = match redis {
+            Some(redis) => Cache::shared(store.clone(), time.clone(), options, redis),
+            None => Cache::new(store.clone(), time.clone(), options),
+        };
         let catalogue = Catalogue::new();
         catalogue.replace([vec![price], cache.operations()].concat()).unwrap();
         let pipeline = Pipeline::new(catalogue, time, Arc::new(SeededRng::new(1))).caching(cache.clone());
@@ -150,10 +165,14 @@ impl World {
     }
 
     async fn forget(&self, input: Json) {
+        self.try_to_forget(input).await.unwrap();
+    }
+
+    async fn try_to_forget(&self, input: Json) -> Result<Answer, Error> {
         let input =
             [("namespace".to_owned(), json!("shop"))].into_iter().chain(input.as_object().unwrap().clone());
         let verb = Target::Verb("cache.invalidate");
-        self.pipeline.call(verb, Json::Object(input.collect()), self.context()).await.unwrap();
+        self.pipeline.call(verb, Json::Object(input.collect()), self.context()).await
     }
 
     fn close(&self) {

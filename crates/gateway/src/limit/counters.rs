@@ -46,7 +46,7 @@ impl Kind {
 pub struct Charge {
     /// What is counted.
     pub kind: Kind,
-    /// Whose it is: a hash that only this process, or whoever has its secret, can make.
+    /// Whose it is: a hash that only this process can make, unless servers share their counters.
     pub key: u64,
     /// How often it may.
     pub rate: Rate,
@@ -84,6 +84,13 @@ impl Bill {
     /// Whether there is nothing to count.
     pub fn is_empty(&self) -> bool {
         self.charges.iter().all(Option::is_none)
+    }
+
+    /// Takes over what was decided about the same things elsewhere.
+    pub(super) fn take_verdicts(&mut self, other: &Bill) {
+        for (charge, decided) in self.charges_mut().zip(other.charges()) {
+            charge.verdict = decided.verdict;
+        }
     }
 
     /// What was refused.
@@ -125,4 +132,9 @@ impl Charged {
 pub trait Counters: Send + Sync {
     /// Decides about everything on a bill.
     fn charge(&self, bill: &mut Bill, mode: Mode, now: Timestamp) -> Charged;
+
+    /// Whether several servers have them, and so have to find a counter by the same number.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }

@@ -20,17 +20,22 @@ pub struct Rate {
 /// The longest period of a rate.
 pub const PERIOD_MAX: Duration = Duration::from_hours(24);
 
+/// How far ahead of time a burst may be, in microseconds: 71 years, with which every number is exact for whoever counts in
+/// floating point as Redis does.
+const AHEAD_MAX: i64 = 1 << 51;
+
 /// The highest rate, per second.
 const PER_SECOND_MAX: u64 = 1_000_000;
 
 impl Rate {
     /// So many in a period. As many may come at once, unless a burst is given. Nothing where that is no rate: none at all,
-    /// more than a million a second, or a period longer than a day.
+    /// more than a million a second, a period longer than a day, or a burst that would take a lifetime to come evenly.
     pub fn new(count: u32, period: Duration, burst: Option<u32>) -> Option<Rate> {
         let burst = burst.unwrap_or(count);
         let is_rate = count > 0 && burst > 0 && period >= Duration::from_secs(1) && period <= PERIOD_MAX;
         let is_slow = u64::from(count) <= PER_SECOND_MAX.saturating_mul(period.as_secs());
-        (is_rate && is_slow).then_some(Rate { count, period, burst })
+        let rate = (is_rate && is_slow).then_some(Rate { count, period, burst })?;
+        (rate.tolerance() <= AHEAD_MAX).then_some(rate)
     }
 
     /// How many in a period.
@@ -49,13 +54,13 @@ impl Rate {
     }
 
     /// Microseconds from one to the next; rounded up, so that the rate is never exceeded.
-    fn interval(self) -> i64 {
+    pub(super) fn interval(self) -> i64 {
         let period = u64::try_from(self.period.as_micros()).unwrap_or(u64::MAX);
         i64::try_from(period.div_ceil(u64::from(self.count))).unwrap_or(i64::MAX).max(1)
     }
 
     /// How far ahead of time one may be.
-    fn tolerance(self) -> i64 {
+    pub(super) fn tolerance(self) -> i64 {
         self.interval().saturating_mul(i64::from(self.burst))
     }
 }
@@ -173,6 +178,7 @@ mod tests {
         assert_eq!(Rate::new(1, Duration::ZERO, None), None);
         assert_eq!(Rate::new(1, Duration::from_hours(25), None), None);
         assert_eq!(Rate::new(1_000_001, second, None), None);
+        assert_eq!(Rate::new(1, PERIOD_MAX, Some(u32::MAX)), None);
         assert!(Rate::new(1_000_000, second, None).is_some());
     }
 

@@ -12,6 +12,7 @@ use nexus_kernel::error::{Code, Error};
 use nexus_kernel::id::Namespace;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::rng::Rng;
+use ring::digest::{Context, SHA256};
 
 use super::counters::{Bill, Charge, Counters, Kind, Mode};
 use super::flights::{Flights, Seat};
@@ -184,6 +185,9 @@ impl Limiter {
 
     /// What a counter is found by. The lengths are hashed too, so that no two lists of parts run into one.
     fn key(&self, kind: Kind, parts: &[&[u8]]) -> u64 {
+        if self.0.counters.is_shared() {
+            return shared_key(kind, parts);
+        }
         let mut hasher = DefaultHasher::new();
         hasher.write(&self.0.secret);
         hasher.write_u8(kind as u8);
@@ -193,6 +197,18 @@ impl Limiter {
         }
         hasher.finish()
     }
+}
+
+/// The same number on every server, whatever it was built with and whenever it was started.
+fn shared_key(kind: Kind, parts: &[&[u8]]) -> u64 {
+    let mut context = Context::new(&SHA256);
+    context.update(kind.name().as_bytes());
+    for part in parts {
+        context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+        context.update(part);
+    }
+    let hash = context.finish();
+    hash.as_ref().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 fn allowances(bill: &Bill) -> Vec<Allowance> {

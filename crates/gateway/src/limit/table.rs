@@ -94,6 +94,11 @@ impl MemoryCounters {
         charge.verdict = Some(verdict);
     }
 
+    /// Takes back what was counted for a bill that was allowed as a whole.
+    pub(super) fn give_back_all(&self, bill: &Bill, now: Timestamp) {
+        bill.charges().for_each(|charge| self.give_back(charge, now));
+    }
+
     fn give_back(&self, charge: &Charge, now: Timestamp) {
         let Some(shard) = self.shard(charge) else { return };
         let mut shard = lock(shard);

@@ -118,6 +118,9 @@ metrics! {
     STORE_RECORDS Counter "nexus_store_records" "" [] "Records appended to the log."
     STORE_CHECKPOINTS Counter "nexus_store_checkpoints" "" [] "Passes that emptied the write-ahead log."
     STORE_BYTES Gauge "nexus_store_bytes" "bytes" [] "Size of the store's files."
+    REDIS_UP Gauge "nexus_redis_up" "" [] "Whether Redis answers, where one is configured: 1 or 0."
+    REDIS_QUESTIONS Counter "nexus_redis_questions" "" ["outcome"]
+        "What Redis was to be asked: answered, failed, spared because it is left alone."
     TRACE_SPANS Counter "nexus_trace_spans" "" ["outcome"] "Spans that were to be exported: exported, dropped."
     PROCESS_CPU Counter "process_cpu_seconds" "seconds" [] "Processor time of the process."
     PROCESS_MEMORY Gauge "process_resident_memory_bytes" "bytes" [] "Memory of the process."

@@ -283,5 +283,5 @@ pub(crate) fn check(name: &str, outcome: Result<(), String>) -> Check {
         let outcome = outcome.clone();
         Box::pin(async move { outcome })
     };
-    Check { name: name.into(), checking: Arc::new(checking) }
+    Check { name: name.into(), checking: Arc::new(checking), is_needed: true }
 }

@@ -3,7 +3,7 @@
 mod outside;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nexus_kernel::BoxFuture;
 use nexus_kernel::code;
@@ -65,13 +65,22 @@ impl Secrets for ProjectSecrets {
 
 /// The text of a master key. It lies outside.
 pub(crate) async fn master(project: &Project, name: &str) -> Result<Secret, Error> {
-    let place = project.config.secrets.get(name).and_then(SecretConfig::place);
-    let read = match place {
-        Some(place) => outside::read(&project.root, place).await,
+    let read = match project.config.secrets.get(name) {
+        Some(config) => read(&project.root, config).await,
         None => Err("nothing says where it lies".to_owned()),
     };
     checked(name, read)
 }
+
+/// The text of something that lies outside, or why it cannot be read.
+pub(crate) async fn read(root: &Path, config: &SecretConfig) -> Result<String, String> {
+    match config.place() {
+        Some(place) => outside::read(root, place).await,
+        None => Err("nothing says where it lies".to_owned()),
+    }
+}
+
+
 
 fn checked(name: &str, read: Result<String, String>) -> Result<Secret, Error> {
     let why = match read {

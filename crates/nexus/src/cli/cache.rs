@@ -85,6 +85,7 @@ fn show(shown: &Json, output: Output) {
     }
     let levels = shown.get("levels").and_then(Json::as_array).into_iter().flatten();
     let cell = |level: &Json, name: &str| match level.get(name) {
+        Some(Json::String(text)) if level.get("state") == Some(&"away".into()) => format!("{text} (away)"),
         Some(Json::String(text)) => text.clone(),
         Some(other) => other.to_string(),
         None => String::new(),

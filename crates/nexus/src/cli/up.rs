@@ -94,7 +94,7 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
         .inbound(node.inbound().clone())
         .pages(pages::page)
         .mcp(node.mcp().clone());
-    if let Some(check) = node.audit_check() {
+    for check in [node.audit_check(), node.redis_check()].into_iter().flatten() {
         options = options.check(check);
     }
     if let Some(socket) = socket {

@@ -42,6 +42,9 @@ mod orders;
 mod parked;
 mod profiles;
 mod queue;
+mod redis;
+#[path = "../../../gateway/tests/it/redis_server.rs"]
+mod redis_server;
 mod reload;
 mod replay;
 mod rewrite;

@@ -62,17 +62,22 @@ impl Project {
 
     /// Serves the project on a free port.
     pub(crate) fn serve(&self) -> Server {
-        Server::start(self.path(), "")
+        self.serve_with(&[])
     }
 
     /// Serves the project on this port.
     pub(crate) fn serve_at(&self, port: &str) -> Server {
-        Server::start_at(self.path(), "", port)
+        Server::start(self.path(), port, &[])
     }
 
     /// A server that tells what this filter lets through.
     pub(crate) fn serve_telling(&self, filter: &str) -> Server {
-        Server::start(self.path(), filter)
+        self.serve_with(&[("NEXUS_LOG", filter)])
+    }
+
+    /// A server with these variables in its environment.
+    pub(crate) fn serve_with(&self, variables: &[(&str, &str)]) -> Server {
+        Server::start(self.path(), "0", variables)
     }
 }
 
@@ -170,19 +175,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    fn start(folder: &Path, filter: &str) -> Server {
-        Server::start_at(folder, filter, "0")
-    }
-
-    fn start_at(folder: &Path, filter: &str, port: &str) -> Server {
+    fn start(folder: &Path, port: &str, variables: &[(&str, &str)]) -> Server {
         let _ = std::fs::remove_file(folder.join(".nexus/server.json"));
         let log =
             std::fs::OpenOptions::new().create(true).append(true).open(folder.join("server.log")).unwrap();
-        let mut command = command(folder);
-        if !filter.is_empty() {
-            command.env("NEXUS_LOG", filter);
-        }
-        let mut process = command
+        let mut process = command(folder)
+            .envs(variables.iter().copied())
             .args(["up", ".", "--port", port])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

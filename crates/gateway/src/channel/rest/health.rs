@@ -34,6 +34,8 @@ pub struct Check {
     pub name: String,
     /// How to look.
     pub checking: Checking,
+    /// Whether the server is of no use without it; otherwise it is served in another way while it is away.
+    pub is_needed: bool,
 }
 
 /// Every check of a server, and what they said last: however many ask, each is made once in a while.
@@ -65,22 +67,29 @@ impl Checks {
         *last = Some(Looked { at: clock.now(), results: results.clone() });
         results
     }
+
+    /// Whether everything works that is needed.
+    fn is_sound(&self, results: &[Result<(), String>]) -> bool {
+        self.all.iter().zip(results).all(|(check, result)| result.is_ok() || !check.is_needed)
+    }
 }
 
-/// `GET /health`: 200 when every check passes, 503 otherwise. Circuit breakers that hold calls back make it degraded.
+/// `GET /health`: 200 when everything works that is needed, 503 otherwise. What it can do without, and circuit breakers that
+/// hold calls back, make it degraded.
 pub(crate) async fn show(State(rest): State<Arc<Rest>>, request: RestRequest) -> Result<Response, Problem> {
     request.query.finish()?;
     let results = rest.checks.results(rest.pipeline.clock()).await;
-    let healthy = results.iter().all(Result::is_ok);
+    let healthy = rest.checks.is_sound(&results);
+    let is_whole = results.iter().all(Result::is_ok);
     let mut checks = Map::new();
     for (check, result) in rest.checks.all.iter().zip(results) {
-        checks.insert(check.name.clone(), described(result));
+        checks.insert(check.name.clone(), described(result, check.is_needed));
     }
     let complaint = rest.breakers.as_ref().and_then(Breakers::complaint);
     let status = match (healthy, &complaint) {
         (false, _) => "unhealthy",
-        (true, Some(_)) => "degraded",
-        (true, None) => "healthy",
+        (true, None) if is_whole => "healthy",
+        (true, _) => "degraded",
     };
     if let Some(reason) = complaint {
         // Who is in front of what fails is served all the same.
@@ -106,7 +115,7 @@ pub(crate) async fn ready(
     let is_stopping = request.take_shutdown().has_begun();
     request.query.finish()?;
     let results = rest.checks.results(rest.pipeline.clock()).await;
-    let status = match results.iter().all(Result::is_ok) {
+    let status = match rest.checks.is_sound(&results) {
         _ if is_stopping => "draining",
         true => "ready",
         false => "failed",
@@ -136,10 +145,11 @@ async fn perform(check: &Check, clock: &SharedClock) -> Result<(), String> {
     }
 }
 
-fn described(result: Result<(), String>) -> Json {
+fn described(result: Result<(), String>, is_needed: bool) -> Json {
     match result {
         Ok(()) => json!({ "status": "healthy" }),
-        Err(reason) => json!({ "status": "unhealthy", "reason": reason }),
+        Err(reason) if is_needed => json!({ "status": "unhealthy", "reason": reason }),
+        Err(reason) => json!({ "status": "degraded", "reason": reason }),
     }
 }
 
