@@ -75,6 +75,10 @@ codes! {
     TELEMETRY_INVALID = "NX-1205", "a setting of the telemetry cannot be used", 422, Usage;
     /// What is said of kept answers makes no sense.
     CACHE_INVALID = "NX-1206", "the cache is configured wrongly", 422, Usage;
+    /// A preset demands what nobody has given.
+    PRESET_INCOMPLETE = "NX-1208", "a part of the preset is missing", 422, Usage;
+    /// A setting is not that of the preset.
+    PRESET_CONTRADICTED = "NX-1209", "a setting contradicts the preset", 422, Usage;
     /// Input does not fit the schema.
     INPUT_INVALID = "NX-2001", "the input does not fit", 422, Usage;
     /// No such workflow.

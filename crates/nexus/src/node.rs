@@ -42,6 +42,7 @@ use crate::limits::Limits;
 use crate::mcp;
 use crate::namespaces::Namespaces;
 use crate::output::Output;
+use crate::preset;
 use crate::project::Project;
 use crate::subscriptions::{self, EngineFeed};
 use crate::telemetry::Exporter;
@@ -245,7 +246,10 @@ impl Node {
     /// otherwise.
     pub async fn reload(&mut self, output: Output) -> Result<Changes, Error> {
         let before = self.pipeline.catalogue().snapshot();
-        let project = Project::read(&self.project.root)?;
+        let mut project = Project::read(&self.project.root)?;
+        // Where it listens takes a restart, and may have been said by a flag.
+        project.config.server.host.clone_from(&self.project.config.server.host);
+        preset::enforce(&project)?;
         if project.config.auth.enabled != self.project.config.auth.enabled {
             return Err(Error::new(
                 &code::CONFIG_INVALID,

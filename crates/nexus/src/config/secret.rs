@@ -3,10 +3,10 @@
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// One secret.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SecretConfig {
     /// The environment variable of the server that holds it.
