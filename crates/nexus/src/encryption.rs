@@ -17,7 +17,8 @@ use nexus_store::{Keyring, MasterKey, Masters, RingInfo, Sealing};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::activities::secrets::master;
+use crate::activities::secrets::own;
+use crate::config::encryption::EncryptionConfig;
 use crate::project::Project;
 
 /// The keys of a project's store; nothing when it wants none. Errors: what is in the store is sealed and the project names
@@ -37,16 +38,21 @@ pub(crate) async fn keyring(
             "name the master key again in `[encryption] key`; what is sealed can be read with it only",
         ));
     };
+    let masters = masters(project, config).await?;
+    Keyring::open(kv, masters, Arc::clone(clock), Arc::clone(rng), may_write).await.map(Some)
+}
+
+/// The master keys that a project names. Errors: one cannot be read, or is none.
+pub(crate) async fn masters(project: &Project, config: &EncryptionConfig) -> Result<Masters, Error> {
     let mut previous = Vec::new();
     for name in &config.previous {
         previous.push(read(project, name).await?);
     }
-    let masters = Masters { current: read(project, &config.key).await?, previous };
-    Keyring::open(kv, masters, Arc::clone(clock), Arc::clone(rng), may_write).await.map(Some)
+    Ok(Masters { current: read(project, &config.key).await?, previous })
 }
 
 async fn read(project: &Project, name: &str) -> Result<MasterKey, Error> {
-    let text = master(project, name).await?;
+    let text = own(project, name).await?;
     MasterKey::parse(text.reveal()).map_err(|why| {
         Error::new(&code::ENCRYPTION_INVALID, format!("the secret {name:?} is no master key: {why}"))
             .help("a master key is 32 random bytes in base64; `nexus encryption key` makes one")

@@ -63,8 +63,8 @@ impl Secrets for ProjectSecrets {
     }
 }
 
-/// The text of a master key. It lies outside.
-pub(crate) async fn master(project: &Project, name: &str) -> Result<Secret, Error> {
+/// A secret that lies outside, for the server itself: no function is asked whether it may have it.
+pub(crate) async fn own(project: &Project, name: &str) -> Result<Secret, Error> {
     let read = match project.config.secrets.get(name) {
         Some(config) => read(&project.root, config).await,
         None => Err("nothing says where it lies".to_owned()),
@@ -79,8 +79,6 @@ pub(crate) async fn read(root: &Path, config: &SecretConfig) -> Result<String, S
         None => Err("nothing says where it lies".to_owned()),
     }
 }
-
-
 
 fn checked(name: &str, read: Result<String, String>) -> Result<Secret, Error> {
     let why = match read {

@@ -9,8 +9,9 @@ use nexus_gateway::redis::{Address, RedisOptions};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::time::parse_duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
+use super::hidden::REDACTED;
 use super::secret::SecretConfig;
 
 /// What keys begin with, unless the project says otherwise.
@@ -20,7 +21,7 @@ const PREFIX: &str = "nexus:";
 const PREFIX_BYTES_MAX: usize = 64;
 
 /// The whole section.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RedisConfig {
     /// Where it is, and what it is shown.
@@ -50,7 +51,7 @@ pub enum RedisUrl {
 }
 
 /// What becomes of calls that are limited while Redis is away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnFailure {
     /// Every server counts for itself.
@@ -65,6 +66,17 @@ impl fmt::Debug for RedisUrl {
         match self {
             RedisUrl::Plain(_) => formatter.write_str("Plain(…)"),
             RedisUrl::Elsewhere(place) => place.fmt(formatter),
+        }
+    }
+}
+
+/// An address with a password in it is not shown.
+impl Serialize for RedisUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            RedisUrl::Plain(text) if text.contains('@') => serializer.serialize_str(REDACTED),
+            RedisUrl::Plain(text) => serializer.serialize_str(text),
+            RedisUrl::Elsewhere(place) => place.serialize(serializer),
         }
     }
 }
