@@ -67,13 +67,40 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
     operations.extend(crate::queue::operations::all(engine));
     operations.extend(crate::batch::operations::all(engine));
     operations.extend(crate::event::operations::all(engine));
+    operations.extend(workflows(definition, |workflow, namespace| {
+        Arc::new(StartWorkflow { engine: engine.clone(), name: workflow.name.clone(), namespace })
+    })?);
+    Ok(operations)
+}
+
+/// The operations that the workflows of a definition become, without an engine to carry them out: for whoever checks what
+/// is said of them.
+pub fn undeployed(definition: &Definition) -> Result<Vec<Operation>, Error> {
+    workflows(definition, |_, _| Arc::new(NotDeployed))
+}
+
+fn workflows(
+    definition: &Definition,
+    handler: impl Fn(&WorkflowInfo, Namespace) -> Arc<dyn Handler>,
+) -> Result<Vec<Operation>, Error> {
+    let mut operations = Vec::new();
     for workflow in definition.program.workflows() {
         for place in &workflow.deployments {
             let namespace = Namespace::new(&place.namespace)?;
-            operations.push(workflow_operation(engine, definition, workflow, namespace));
+            let handler = handler(workflow, namespace.clone());
+            operations.push(workflow_operation(definition, workflow, namespace, handler));
         }
     }
     Ok(operations)
+}
+
+/// Stands where an operation is looked at and never called.
+struct NotDeployed;
+
+impl Handler for NotDeployed {
+    fn call(&self, _: Json, _: CallContext) -> BoxFuture<'static, Result<Answer, Error>> {
+        Box::pin(std::future::ready(Err(Error::internal("a workflow that is not deployed was called"))))
+    }
 }
 
 #[derive(Deserialize)]
@@ -215,10 +242,10 @@ fn opened(mut schema: Json) -> Json {
 }
 
 fn workflow_operation(
-    engine: &EngineHandle,
     definition: &Definition,
     workflow: &WorkflowInfo,
     namespace: Namespace,
+    handler: Arc<dyn Handler>,
 ) -> Operation {
     let first_line = workflow.doc.lines().next().unwrap_or_default();
     Operation {
@@ -232,11 +259,7 @@ fn workflow_operation(
         effect: Effect::Long,
         permission: format!("workflow:{}:execute", workflow.name),
         defined_at: Some(definition.place(workflow.span)),
-        handler: Arc::new(StartWorkflow {
-            engine: engine.clone(),
-            name: workflow.name.clone(),
-            namespace: namespace.clone(),
-        }),
+        handler,
         namespace: Some(namespace),
     }
 }

@@ -78,6 +78,16 @@ impl AddressRange {
         }
     }
 
+    /// Whether an address is in both.
+    pub fn overlaps(self, other: AddressRange) -> bool {
+        self.contains(other.first) || other.contains(self.first)
+    }
+
+    /// Whether every address is in it.
+    pub fn is_everything(self) -> bool {
+        self.bits == 0
+    }
+
     /// Whether it is a single address.
     pub fn is_one(self) -> bool {
         self.bits == if self.first.is_ipv4() { 32 } else { 128 }
@@ -131,5 +141,20 @@ mod tests {
             prop_assert!(range.contains(Ipv4Addr::from_bits(bits).into()));
             prop_assert_eq!(range.contains(Ipv4Addr::from_bits(other).into()), bits & keep == other & keep);
         }
+    }
+
+    #[test]
+    fn ranges_overlap_when_one_holds_the_other() {
+        let range = |text: &str| text.parse::<AddressRange>().unwrap();
+        for (one, other, is) in [
+            ("10.0.0.0/8", "10.1.0.0/16", true),
+            ("10.1.0.0/16", "10.2.0.0/16", false),
+            ("0.0.0.0/0", "::/0", false),
+            ("::/0", "2001:db8::/32", true),
+        ] {
+            assert_eq!(range(one).overlaps(range(other)), is, "{one} {other}");
+            assert_eq!(range(other).overlaps(range(one)), is, "{other} {one}");
+        }
+        assert!(range("::/0").is_everything() && !range("0.0.0.0/1").is_everything());
     }
 }

@@ -77,6 +77,10 @@ codes! {
     CACHE_INVALID = "NX-1206", "the cache is configured wrongly", 422, Usage;
     /// What is said of Redis makes no sense.
     REDIS_INVALID = "NX-1207", "Redis is configured wrongly", 422, Usage;
+    /// A preset demands what nobody has given.
+    PRESET_INCOMPLETE = "NX-1208", "a part of the preset is missing", 422, Usage;
+    /// A setting is not that of the preset.
+    PRESET_CONTRADICTED = "NX-1209", "a setting contradicts the preset", 422, Usage;
     /// `[encryption]` makes no sense, or a master key is none.
     ENCRYPTION_INVALID = "NX-1210", "encryption is configured wrongly", 422, Usage;
     /// Input does not fit the schema.

@@ -13,6 +13,7 @@ use nexus_kernel::port::kv::Kv;
 use nexus_kernel::task::{self, Shutdown};
 
 use crate::built::Report;
+use crate::config::activity::ActivityConfig;
 use crate::node::Purpose;
 use crate::project::Project;
 
@@ -97,5 +98,7 @@ fn print(project: &Project, report: &Report) -> String {
     let config = &project.config;
     let settings = (&config.activities, &config.sandbox, &config.secrets, &config.http);
     add(format!("{settings:?}").as_bytes());
+    // What is hidden from whoever prints them is a part of them as well.
+    config.activities.values().flat_map(ActivityConfig::hidden).for_each(|text| add(text.as_bytes()));
     Hash::of(&bytes).as_str().to_owned()
 }

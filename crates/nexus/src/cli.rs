@@ -185,7 +185,7 @@ pub enum Command {
         #[command(subcommand)]
         verb: Box<event::EventVerb>,
     },
-    /// Show the limits that this binary holds to
+    /// nexus.toml: check it, print what is in force; the limits that this binary holds to
     Config {
         /// What to do.
         #[command(subcommand)]
@@ -301,10 +301,7 @@ async fn noun(global: &Global, command: Command, output: Output) -> Result<(), E
         Command::Function { verb } => function::function(global, *verb, output).await,
         Command::Profile { verb } => profile::profile(global, verb, output),
         Command::Mcp { verb } => mcp::mcp(global, verb, output).await,
-        Command::Config { verb } => {
-            config::config(verb, output);
-            Ok(())
-        }
+        Command::Config { verb } => config::config(global, verb, output).await,
         command => access(global, command, output).await,
     }
 }

@@ -5,16 +5,25 @@ pub mod audit;
 pub mod auth;
 pub mod breaker;
 pub mod cache;
+mod contradiction;
+pub mod doubt;
 pub mod encryption;
 pub mod events;
+pub mod filled;
+pub mod hidden;
 pub mod http;
 pub mod issuer;
+mod judge;
+pub mod length;
 pub mod limiting;
 pub mod limits;
 pub mod log;
 pub mod mcp;
 pub mod namespace;
+pub mod origin;
+pub mod print;
 pub mod rate;
+pub mod reading;
 pub mod redis;
 pub mod sandbox;
 pub mod secret;
@@ -25,17 +34,14 @@ pub mod workflow;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use nexus_engine::RESIDENT_KEYS_MAX;
 use nexus_engine::namespaces::{EventKeep, NamespaceSettings, Settings};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
-use nexus_kernel::suggest;
-use nexus_kernel::time::parse_duration;
 use nexus_kernel::visibility::Schema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use activity::ActivityConfig;
 use audit::AuditConfig;
@@ -45,26 +51,25 @@ use cache::CacheConfig;
 use encryption::EncryptionConfig;
 use events::EventsConfig;
 use http::HttpConfig;
+use length::Retention;
 use limiting::LimitingConfig;
 use log::LogConfig;
 use mcp::McpConfig;
 use namespace::{NamespaceConfig, QuotasConfig};
+use reading::Reading;
 use redis::RedisConfig;
 use sandbox::SandboxConfig;
 use secret::SecretConfig;
-use server::ServerConfig;
-use subscription::{InboundConfig, OnConfig, Sections, WebhookConfig};
+use server::{PresetName, ServerConfig};
+use subscription::{InboundConfig, OnConfig, WebhookConfig};
 use telemetry::TelemetryConfig;
 use workflow::WorkflowConfig;
-
-/// The shortest time that closed runs may be kept for: whoever waits for a result must be able to ask for it.
-const RETENTION_MIN: Duration = Duration::from_mins(1);
 
 /// The file's name.
 pub const FILE: &str = "nexus.toml";
 
 /// The whole file.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// What the project is.
@@ -116,7 +121,7 @@ pub struct Config {
 }
 
 /// `[project]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProjectConfig {
     /// Shown to people; the folder's name when absent.
@@ -124,7 +129,7 @@ pub struct ProjectConfig {
 }
 
 /// `[engine]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EngineConfig {
     /// Tasks that decide.
@@ -142,41 +147,10 @@ impl Default for EngineConfig {
     }
 }
 
-/// How long closed runs or events are kept: a length of time such as `30d`, or `forever`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Retention(pub Option<Duration>);
-
-impl TryFrom<String> for Retention {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Retention, String> {
-        if text == "forever" {
-            return Ok(Retention(None));
-        }
-        let length = parse_duration(&text).filter(|length| *length >= RETENTION_MIN);
-        length.map(|length| Retention(Some(length))).ok_or_else(|| {
-            format!(
-                "{text:?} is no time to keep anything for; write it like \"30d\", at least \"1m\", or \"forever\""
-            )
-        })
-    }
-}
-
 impl Config {
     /// Reads the file of a project; all defaults when there is none.
     pub fn read(project: &Path) -> Result<Config, Error> {
-        let path = project.join(FILE);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => {
-                let config = Config::parse(&text)?;
-                config.http.check(project)?;
-                Ok(config)
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
-            Err(error) => Err(Error::new(&code::CONFIG_INVALID, format!("{FILE} cannot be read: {error}"))
-                .help("check the file's permissions")),
-        }
+        Reading::of_project(project)?.into_config()
     }
 
     /// What the engine is to know of namespaces.
@@ -216,61 +190,21 @@ impl Config {
         Ok(settings)
     }
 
+    /// The name of the preset, for people.
+    pub fn preset_name(&self) -> &'static str {
+        self.server.preset.map_or("", PresetName::as_str)
+    }
+
     /// Reads the file's text.
     pub fn parse(text: &str) -> Result<Config, Error> {
-        let config: Config = toml::from_str(text).map_err(|error| {
-            let (line, column) = error.span().map_or((1, 1), |span| position(text, span.start));
-            let message = error.message().to_owned();
-            let fault = Error::new(&code::CONFIG_INVALID, message.clone())
-                .fault(format!("{FILE}:{line}:{column}"), message.clone());
-            match unknown_key(&message) {
-                Some(help) => fault.help(help),
-                None => fault.help("`nexus explain NX-1003` shows a complete file"),
-            }
-        })?;
-        config.activities.iter().try_for_each(|(name, activity)| activity.check(name))?;
-        config.sandbox.check()?;
-        config.secrets.iter().try_for_each(|(name, secret)| secret.check(name))?;
-        config.encryption.iter().try_for_each(|encryption| encryption.check(&config.secrets))?;
-        config.http.ranges()?;
-        config.server.proxies()?;
-        config.borders()?;
-        config.limiting()?;
-        config.breakers()?;
-        let secrets: Vec<&str> = config.secrets.keys().map(String::as_str).collect();
-        let (on, webhooks, inbound) = (&config.on, &config.webhooks, &config.inbound);
-        Sections { on, webhooks, inbound, secrets: &secrets }.check()?;
-        config.workflows.iter().try_for_each(|(name, workflow)| workflow.check(name))?;
-        config.mcp.check()?;
-        config.auth.check(&secrets)?;
-        config.audit.check()?;
-        config.log.check()?;
-        config.telemetry.check()?;
-        config.cache.check()?;
-        config.redis.as_ref().map_or(Ok(()), RedisConfig::check)?;
-        Ok(config)
+        Reading::of(text).into_config()
     }
-}
-
-fn position(text: &str, byte: usize) -> (usize, usize) {
-    let before = text.get(..byte).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-    (line, column)
-}
-
-/// The parser lists the keys it knows in its message: the nearest one is what was meant.
-fn unknown_key(message: &str) -> Option<String> {
-    let (given, known) = message.strip_prefix("unknown field `")?.split_once('`')?;
-    let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
-    Some(match suggest::nearest(given, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("known here: {}", known.join(", ")),
-    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use nexus_kernel::visibility::AttributeType;
 
     use super::*;
@@ -306,7 +240,7 @@ mod tests {
             assert!(Config::parse(bad).is_err(), "{bad}");
         }
         let taken = "[namespaces.a.search_attributes]\nRunId = \"Keyword\"";
-        assert!(Config::parse(taken).unwrap().settings().is_err());
+        assert!(Config::parse(taken).is_err());
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod outbound;
 pub mod output;
 pub mod owner;
 pub mod pages;
+pub mod preset;
 mod process;
 pub mod profile;
 pub mod project;

@@ -41,6 +41,7 @@ use crate::limits::Limits;
 use crate::mcp;
 use crate::namespaces::Namespaces;
 use crate::output::Output;
+use crate::preset;
 use crate::project::Project;
 use crate::secrets::StoredSecrets;
 use crate::shared;
@@ -268,7 +269,10 @@ impl Node {
     pub async fn reload(&mut self, output: Output) -> Result<Changes, Error> {
         let before = self.pipeline.catalogue().snapshot();
         let stored = self.project.stored.clone();
-        let project = Project { stored, ..Project::read(&self.project.root)? };
+        let mut project = Project { stored, ..Project::read(&self.project.root)? };
+        // Where it listens takes a restart, and may have been said by a flag.
+        project.config.server.host.clone_from(&self.project.config.server.host);
+        preset::enforce(&project)?;
         if project.config.auth.enabled != self.project.config.auth.enabled {
             return Err(Error::new(
                 &code::CONFIG_INVALID,

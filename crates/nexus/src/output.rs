@@ -171,6 +171,11 @@ impl Output {
         let _ = write!(io::stderr().lock(), "\r\u{1b}[2K{text}");
     }
 
+    /// Something that is no error, told like one.
+    pub fn warning(&self, problem: &Error) {
+        line(&mut io::stderr().lock(), error::warning(problem, self.color).trim_end());
+    }
+
     /// An error, with everything that helps to mend it.
     pub fn error(&self, problem: &Error) {
         let text = match self.format {

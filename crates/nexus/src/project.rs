@@ -72,9 +72,20 @@ impl Project {
                     "a project has a folder `workflows` or a file `nexus.toml`; `nexus new DIR` makes one",
                 ));
         }
+        Project::around(path, Config::read(path)?)
+    }
+
+    /// A folder and a configuration without the files that belong to them.
+    pub fn of_config(root: &Path, config: Config) -> Project {
+        let (root, workflows, activities) = (root.to_owned(), Vec::new(), Vec::new());
+        Project { root, config, workflows, activities, components: Vec::new(), prompts: Vec::new(), stored: None }
+    }
+
+    /// The files of a folder, with a configuration that was read already.
+    pub fn around(path: &Path, config: Config) -> Result<Project, Error> {
         Ok(Project {
             root: path.to_owned(),
-            config: Config::read(path)?,
+            config,
             workflows: collect(path, "workflows", &["twf"])?,
             activities: scripts(path)?,
             components: components(path)?,

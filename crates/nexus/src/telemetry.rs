@@ -52,6 +52,12 @@ pub(crate) fn check_url(name: &str, text: &str) -> Result<(), Error> {
     setting::url(name, text).map(drop)
 }
 
+/// Whether traces of a project are sent somewhere, as the file and the environment say.
+pub(crate) fn is_exported(project: &Project) -> Result<bool, Error> {
+    let setting = Setting::of(&project.config.telemetry, &project.name(), &|name: &str| env(name))?;
+    Ok(setting.is_some())
+}
+
 /// Traces that are sent somewhere.
 pub(crate) struct Exporter {
     sampler: Sampler,

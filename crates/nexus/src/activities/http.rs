@@ -14,6 +14,7 @@ use reqwest::{Client, Response, StatusCode};
 
 use crate::activities::message::{Told, request};
 use crate::config::activity::{ActivityConfig, expand};
+use crate::config::hidden::Hidden;
 use crate::outbound::host;
 use crate::outbound::tls::{self, Fault};
 use crate::outbound::trace;
@@ -35,14 +36,14 @@ pub(crate) struct HttpActivity {
 impl HttpActivity {
     /// A service as it is configured; the configuration has been checked.
     pub(crate) fn new(client: &Result<Client, Fault>, config: &ActivityConfig) -> HttpActivity {
-        let pair = |(name, value): (&String, &String)| {
-            let mut value = HeaderValue::try_from(expand(value).ok()?).ok()?;
+        let pair = |(name, value): (&String, &Hidden)| {
+            let mut value = HeaderValue::try_from(expand(value.reveal()).ok()?).ok()?;
             value.set_sensitive(true);
             Some((HeaderName::try_from(name.as_str()).ok()?, value))
         };
         HttpActivity {
             client: client.clone(),
-            url: config.url.clone().unwrap_or_default(),
+            url: config.url.as_ref().map(|url| url.reveal().to_owned()).unwrap_or_default(),
             headers: config.headers.iter().filter_map(pair).collect(),
             timeout_ms: config.timeout_ms,
             completes_async: config.completes_async,

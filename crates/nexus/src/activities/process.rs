@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::activities::message::request;
 use crate::config::activity::{ActivityConfig, Mode, PROCESSES_DEFAULT, expand};
+use crate::config::hidden::Hidden;
 use child::Child;
 
 /// How to start a process. Activities with equal commands share a pool.
@@ -33,7 +34,7 @@ pub(crate) struct Program {
 impl Program {
     /// The program of an activity of the project in this folder; the configuration has been checked.
     pub(crate) fn new(project: &Path, config: &ActivityConfig) -> Program {
-        let variable = |(name, value): (&String, &String)| Some((name.clone(), expand(value).ok()?));
+        let variable = |(name, value): (&String, &Hidden)| Some((name.clone(), expand(value.reveal()).ok()?));
         Program {
             command: config.command.clone(),
             directory: project.join(config.directory.as_deref().unwrap_or(".")),

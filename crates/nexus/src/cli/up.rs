@@ -14,10 +14,12 @@ use crate::address;
 use crate::changes::Changes;
 use crate::cli::Global;
 use crate::config::log::LogFormat;
+use crate::config::reading::Reading;
 use crate::node::{Node, Purpose};
 use crate::output::{Output, plural};
 use crate::owner;
 use crate::pages;
+use crate::preset;
 use crate::project::Project;
 use crate::socket::SocketFile;
 use crate::watch::Watch;
@@ -62,7 +64,11 @@ impl UpArgs {
 /// Serves until the process is asked to stop, or the store fails.
 pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Error> {
     let root = args.root(global).to_owned();
-    let project = Project::read(&root)?;
+    let mut project = Project::read(&root)?;
+    if let Some(host) = &args.host {
+        project.config.server.host.clone_from(host);
+    }
+    enforce(&project, args.insecure)?;
     let listen = listen_address(&args, &project)?;
     let listener = nexus_gateway::bind(listen, args.insecure || project.config.auth.enabled).await?;
     let server = project.config.server.clone();
@@ -105,6 +111,11 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
     let serving = task::spawn(gateway.run(node.shutdown().clone()));
     address::write(&root, &url)?;
     announce(&node, &url, path.as_deref(), output);
+    // The file was read a moment ago; without places everything would be said to be the preset's.
+    let origins = Reading::of_project(&root).map(|read| read.origins).unwrap_or_default();
+    for line in preset::told(&node.project.config, &origins) {
+        output.note(&line);
+    }
     let ended = serve(&mut node, tls.as_ref(), output).await;
     address::remove(&root);
     owner::remove(&root);
@@ -151,9 +162,19 @@ fn reloaded(node: &Node, tls: Option<&Tls>, changes: &Changes, output: Output) {
     }
 }
 
+/// Whether the preset has all that it demands, and no flag takes from it.
+fn enforce(project: &Project, is_insecure: bool) -> Result<(), Error> {
+    let Some(name) = project.config.server.preset else { return Ok(()) };
+    if is_insecure {
+        let why = "it would serve others although nothing is protected";
+        return Err(preset::preset(name).contradiction("--insecure", why));
+    }
+    preset::enforce(project)
+}
+
 fn listen_address(args: &UpArgs, project: &Project) -> Result<SocketAddr, Error> {
     let server = &project.config.server;
-    let host = args.host.as_deref().unwrap_or(&server.host);
+    let host = server.host.as_str();
     let host = if host == "localhost" { "127.0.0.1" } else { host };
     let ip: IpAddr = host.parse().map_err(|_| {
         Error::new(&code::CONFIG_INVALID, format!("{host:?} is not an IP address"))

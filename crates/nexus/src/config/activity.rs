@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use super::hidden::{Address, Hidden, REDACTED, is_printed};
 
 /// Processes of one pool when nothing is said.
 pub const PROCESSES_DEFAULT: usize = 4;
@@ -12,16 +14,16 @@ pub const PROCESSES_DEFAULT: usize = 4;
 pub const PROCESSES_MAX: usize = 256;
 
 /// One activity.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActivityConfig {
     /// Who carries it out.
     pub binding: Binding,
     /// `http`: where the attempt is posted to.
-    pub url: Option<String>,
+    pub url: Option<Address>,
     /// `http`: headers to send; `${NAME}` stands for an environment variable.
     #[serde(default)]
-    pub headers: BTreeMap<String, String>,
+    pub headers: BTreeMap<String, Hidden>,
     /// `process`: the program and its arguments.
     #[serde(default)]
     pub command: Vec<String>,
@@ -29,7 +31,7 @@ pub struct ActivityConfig {
     pub directory: Option<String>,
     /// `process`: variables to add to its environment; `${NAME}` stands for one of the server's.
     #[serde(default)]
-    pub environment: BTreeMap<String, String>,
+    pub environment: BTreeMap<String, Hidden>,
     /// `process`: whether processes live on or each attempt gets one of its own.
     pub mode: Option<Mode>,
     /// `process`: how many run at the same time.
@@ -44,7 +46,7 @@ pub struct ActivityConfig {
 }
 
 /// Who carries an activity out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Binding {
     /// A service that attempts are posted to.
@@ -54,7 +56,7 @@ pub enum Binding {
 }
 
 /// How long a process lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// As long as it can: one attempt after the other, one message a line.
@@ -75,9 +77,15 @@ impl ActivityConfig {
         if let Some((field, why)) = self.misplaced().or_else(|| self.faulty()) {
             return Err(wrong(field, why));
         }
+        if self.hidden().any(is_printed) {
+            return Err(wrong(
+                "binding",
+                format!("it holds {REDACTED}, which stands for a secret: put that back"),
+            ));
+        }
         for (field, values) in [("headers", &self.headers), ("environment", &self.environment)] {
             for value in values.values() {
-                expand(value)
+                expand(value.reveal())
                     .map_err(|missing| wrong(field, format!("there is no environment variable {missing}")))?;
             }
         }
@@ -86,8 +94,14 @@ impl ActivityConfig {
 
     /// Whether its attempts need a secure connection.
     pub fn is_secure(&self) -> bool {
-        let url = self.url.as_deref().and_then(|url| reqwest::Url::parse(url).ok());
+        let url = self.url.as_ref().and_then(|url| reqwest::Url::parse(url.reveal()).ok());
         url.is_some_and(|url| url.scheme() == "https")
+    }
+
+    /// The texts of it that are never shown.
+    pub fn hidden(&self) -> impl Iterator<Item = &str> {
+        let values = self.headers.values().chain(self.environment.values()).map(Hidden::reveal);
+        values.chain(self.url.as_ref().map(Address::reveal))
     }
 
     /// A field of the other binding.
@@ -114,7 +128,7 @@ impl ActivityConfig {
             return Some(("timeout_ms", "a timeout is at least one millisecond".to_owned()));
         }
         match self.binding {
-            Binding::Http => url_fault(self.url.as_deref()).map(|why| ("url", why)),
+            Binding::Http => url_fault(self.url.as_ref()).map(|why| ("url", why)),
             Binding::Process if self.command.first().is_none_or(String::is_empty) => Some((
                 "command",
                 "`command` names no program, for example [\"python3\", \"work.py\"]".to_owned(),
@@ -127,11 +141,11 @@ impl ActivityConfig {
     }
 }
 
-fn url_fault(url: Option<&str>) -> Option<String> {
+fn url_fault(url: Option<&Address>) -> Option<String> {
     let Some(url) = url else {
         return Some("`url` is missing: where attempts are posted to".to_owned());
     };
-    let Ok(parsed) = reqwest::Url::parse(url) else {
+    let Ok(parsed) = reqwest::Url::parse(url.reveal()) else {
         return Some(format!("{url:?} is not a URL"));
     };
     match parsed.scheme() {

@@ -4,10 +4,10 @@ use nexus_gateway::audit::{AuditOptions, OnFailure, Recorded, Rules};
 use nexus_gateway::limits::{AUDIT_RETENTION_DAYS, AUDIT_SEGMENT_MIB};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-use super::Retention;
+use super::length::Retention;
 
 /// Lines are removed by whole files, and a file holds a day at least.
 const RETENTION_MIN: Duration = Duration::from_hours(24);
@@ -16,7 +16,7 @@ const RETENTION_MIN: Duration = Duration::from_hours(24);
 const SEGMENT_MIB_MAX: u64 = 256;
 
 /// The whole section.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditConfig {
     /// Whether there is a log; there is one wherever there is authentication, unless this says otherwise.
@@ -34,7 +34,7 @@ pub struct AuditConfig {
 }
 
 /// Which calls leave lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RecordConfig {
     /// All.
@@ -47,7 +47,7 @@ pub enum RecordConfig {
 }
 
 /// What becomes of changes when lines cannot be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnFailureConfig {
     /// They are refused.

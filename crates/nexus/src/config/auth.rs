@@ -7,12 +7,12 @@ use nexus_kernel::access::Entitlement;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::issuer::{CertificateConfig, IssuerConfig};
 
 /// The whole section.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthConfig {
     /// Whether callers have to show who they are. Without it everybody who reaches the server may do everything.
@@ -26,7 +26,7 @@ pub struct AuthConfig {
 }
 
 /// `[auth.roles.NAME]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoleConfig {
     /// Roles whose permissions it has as well.

@@ -3,13 +3,13 @@
 use nexus_gateway::breaker::{Counted, Rule, Rules, Settings};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Config;
-use super::server::Length;
+use super::length::Length;
 
 /// A breaker. What it does not say is as in `[breaker]`, and there as usual.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerConfig {
     /// `false` takes the breaker away that `[breaker]` gives.
@@ -31,6 +31,14 @@ pub struct BreakerConfig {
 }
 
 impl BreakerConfig {
+    /// How it is written what counts.
+    pub(super) fn word(counted: Counted) -> &'static str {
+        match counted {
+            Counted::Infrastructure => "infrastructure",
+            Counted::Failures => "failures",
+        }
+    }
+
     /// What it comes to, over what holds otherwise. Nothing when it takes the breaker away.
     fn over(&self, usual: Rule, place: &str) -> Result<Option<Rule>, Error> {
         let is_zero = |number: Option<u32>| number == Some(0);
@@ -46,8 +54,8 @@ impl BreakerConfig {
         }
         let counted = match self.count.as_deref() {
             None => usual.counted,
-            Some("infrastructure") => Counted::Infrastructure,
-            Some("failures") => Counted::Failures,
+            Some(word) if word == Self::word(Counted::Infrastructure) => Counted::Infrastructure,
+            Some(word) if word == Self::word(Counted::Failures) => Counted::Failures,
             Some(_) => return Err(wrong(place, "count is \"infrastructure\" or \"failures\"")),
         };
         let settings = Settings {

@@ -9,7 +9,7 @@ use nexus_kernel::cache::{CacheRule, TagPattern};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::time::parse_duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Most room that either level can be given, in MiB.
 const MIB_MAX: u64 = 1 << 20;
@@ -18,7 +18,7 @@ const MIB_MAX: u64 = 1 << 20;
 const TTL_MIN: Duration = Duration::from_secs(1);
 
 /// `[cache]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CacheConfig {
     /// Room in memory.
@@ -55,7 +55,7 @@ impl CacheConfig {
 }
 
 /// `[workflows.NAME.cache]`: its author says that a call may be answered as an equal one was before.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkflowCacheConfig {
     /// How long an answer is as good as a new one.

@@ -7,12 +7,12 @@ use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::suggest::nearest;
 use nexus_store::Sealing;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::secret::{SecretConfig, SecretPlace};
 
 /// The section.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct EncryptionConfig {
     /// The secret, of `[secrets]`, that holds the master key: 32 bytes in base64 or hexadecimal.
@@ -26,7 +26,7 @@ pub struct EncryptionConfig {
 }
 
 /// Whose payloads are sealed.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum Payloads {
     /// Everybody's, or nobody's.

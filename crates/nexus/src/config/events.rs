@@ -1,12 +1,12 @@
 //! `[events]`: which events are kept.
 
 use nexus_engine::namespaces::EventKeep;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::Retention;
+use super::length::Retention;
 
 /// `[events]` and `[namespaces.NAME.events]`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventsConfig {
     /// How long events are kept.

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use nexus_kernel::address::AddressRange;
 use nexus_kernel::error::Error;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::breaker::BreakerConfig;
 use super::namespace::ranges;
 use crate::outbound::tls;
 
 /// The section.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpConfig {
     /// A PEM file with the certificates of private authorities, seen from the project's folder. They are trusted beside

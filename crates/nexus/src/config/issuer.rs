@@ -11,22 +11,23 @@ use nexus_kernel::access::{Entitlement, Pattern, Places};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::server::Length;
+use super::length::Length;
 
 /// How far the clock of an issuer may be off ours when nothing is said, and at most.
 const SKEW: Duration = Duration::from_secs(30);
 const SKEW_MAX: Duration = Duration::from_mins(5);
 
 /// Algorithms of signatures that anybody can check, which is what identity providers use.
-const PUBLIC: [&str; 9] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+pub const PUBLIC: [&str; 9] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
 
 /// Algorithms with a secret that both sides know.
-const SHARED: [&str; 3] = ["HS256", "HS384", "HS512"];
+pub const SHARED: [&str; 3] = ["HS256", "HS384", "HS512"];
 
 /// The section of an issuer.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerConfig {
     /// Its name in tokens (`iss`), an address.
@@ -67,7 +68,7 @@ pub struct IssuerConfig {
 }
 
 /// The section of a certificate.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CertificateConfig {
     /// Roles of whoever has it.
@@ -143,11 +144,20 @@ impl IssuerConfig {
         self.places().map_err(|error| within(&format!("auth.issuers.{name}"), &error)).map(drop)
     }
 
+    fn usual(&self) -> &'static [&'static str] {
+        if self.secret.is_some() { &SHARED } else { &PUBLIC }
+    }
+
+    /// The names of the algorithms that its tokens may be signed with.
+    pub fn algorithm_names(&self) -> Vec<String> {
+        let usual = || self.usual().iter().map(|name| (*name).to_owned()).collect();
+        self.algorithms.clone().unwrap_or_else(usual)
+    }
+
     /// How its tokens may be signed.
     pub fn algorithms(&self) -> Result<Vec<Algorithm>, String> {
-        let usual: &[&str] = if self.secret.is_some() { &SHARED } else { &PUBLIC };
-        let given = self.algorithms.as_deref();
-        let names = given.map_or_else(|| usual.to_vec(), |all| all.iter().map(String::as_str).collect());
+        let usual = self.usual();
+        let names = self.algorithm_names();
         if names.is_empty() {
             return Err("`algorithms` is empty".to_owned());
         }
@@ -159,7 +169,7 @@ impl IssuerConfig {
             None if PUBLIC.contains(&name) => Err(format!("{name} does not go with a `secret`")),
             None => Err(format!("there is no algorithm {name:?} for signatures")),
         };
-        names.into_iter().map(one).collect()
+        names.iter().map(|name| one(name)).collect()
     }
 
     /// How far its clock may be off ours.
@@ -274,8 +284,9 @@ mod tests {
 
     #[test]
     fn certificates_name_roles_that_are_there() {
-        let fine = "[auth.certificates.\"spiffe://acme/shop\"]\nroles = [\"caller\"]\n";
-        assert_eq!(Config::parse(fine).unwrap().auth.certificates.len(), 1);
+        let tls = "[server.tls]\ncertificate = \"a\"\nkey = \"b\"\nclient_ca = \"c\"\n";
+        let fine = format!("{tls}[auth.certificates.\"spiffe://acme/shop\"]\nroles = [\"caller\"]\n");
+        assert_eq!(Config::parse(&fine).unwrap().auth.certificates.len(), 1);
         let wrong = fine.replace("caller", "boss");
         assert!(Config::parse(&wrong).unwrap_err().message().contains("there is no role \"boss\""));
     }

@@ -8,13 +8,13 @@ use nexus_gateway::limit::policy::{Concurrent, OperationPolicy, Policy};
 use nexus_gateway::limits::FAILED_AUTH_PER_MINUTE_DEFAULT;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Config;
 use super::rate::{RateConfig, at_least_one};
 
 /// The whole section.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitingConfig {
     /// How often one principal may call; one address where there is no authentication.
@@ -34,7 +34,7 @@ pub struct LimitingConfig {
 }
 
 /// `[limits.concurrent]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConcurrentConfig {
     /// Of one principal.
@@ -46,7 +46,7 @@ pub struct ConcurrentConfig {
 }
 
 /// `[limits.operations.NAME]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OperationConfig {
     /// How often one principal may call it.

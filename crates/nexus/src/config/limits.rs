@@ -8,11 +8,11 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::suggest::nearest;
 use nexus_sandbox::{Limits, Options, SETTINGS, Setting};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Value;
 
 /// Values by key, as written. [`LimitsConfig::check`] says whether they are limits.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct LimitsConfig(BTreeMap<String, Value>);
 
@@ -37,6 +37,15 @@ impl LimitsConfig {
             }
         }
         Ok(())
+    }
+
+    /// Says every limit that is not said.
+    pub(super) fn fill(&mut self) {
+        let usual = Limits::default();
+        for setting in SETTINGS {
+            let value = i64::try_from(setting.get(&usual)).unwrap_or(i64::MAX);
+            self.0.entry(setting.key.to_owned()).or_insert(Value::Integer(value));
+        }
     }
 
     fn number(&self, key: &str) -> Option<u64> {
@@ -93,9 +102,13 @@ fn unknown(place: &str, key: &str, others: &[&str]) -> Error {
 }
 
 /// A size of the sandbox.
-struct Size {
-    key: &'static str,
-    range: std::ops::RangeInclusive<u64>,
+pub struct Size {
+    /// Its key under `[sandbox]`.
+    pub key: &'static str,
+    /// The values it can have.
+    pub range: std::ops::RangeInclusive<u64>,
+    /// What it means, in a few words.
+    pub meaning: &'static str,
     set: fn(&mut Options, u64),
 }
 
@@ -110,35 +123,42 @@ pub const SIZE_KEYS: &[&str] = &[
     "parked_mib_max",
 ];
 
-static SIZES: &[Size] = &[
+/// Every size of the sandbox.
+pub static SIZES: &[Size] = &[
     Size {
         key: "threads",
         range: 1..=1_024,
+        meaning: "threads that execute functions; one for each processor without it",
         set: |options, value| options.threads = usize(value).and_then(NonZeroUsize::new),
     },
     Size {
         key: "instances_max",
         range: 1..=10_000,
+        meaning: "executions that have an instance at the same time",
         set: |options, value| options.instances_max = u32::try_from(value).unwrap_or(options.instances_max),
     },
     Size {
         key: "resident_max",
         range: 0..=10_000,
+        meaning: "executions that keep their instance while they wait",
         set: |options, value| options.resident_max = u32::try_from(value).unwrap_or(options.resident_max),
     },
     Size {
         key: "components_max",
         range: 1..=4_096,
+        meaning: "instances of WebAssembly components at the same time",
         set: |options, value| options.components_max = u32::try_from(value).unwrap_or(options.components_max),
     },
     Size {
         key: "queued_max",
         range: 1..=1_000_000,
+        meaning: "calls that wait for a thread",
         set: |options, value| options.queued_max = usize(value).unwrap_or(options.queued_max),
     },
     Size {
         key: "queued_per_namespace_max",
         range: 1..=1_000_000,
+        meaning: "calls of one namespace that wait for a thread",
         set: |options, value| {
             options.queued_per_owner_max = usize(value).unwrap_or(options.queued_per_owner_max);
         },
@@ -146,6 +166,7 @@ static SIZES: &[Size] = &[
     Size {
         key: "parked_mib_max",
         range: 1..=1_048_576,
+        meaning: "mebibytes for functions that wait without an instance",
         set: |options, value| {
             options.spilled_bytes_max = usize(value << 20).unwrap_or(options.spilled_bytes_max);
         },

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use nexus_gateway::{McpContent, McpPrompt, McpSubset};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Longest name of a subset, in characters.
 const NAME_CHARS_MAX: usize = 64;
 
 /// `[mcp]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct McpConfig {
     /// With more tools than this, clients get three that find and call the others.
@@ -21,7 +21,7 @@ pub struct McpConfig {
 }
 
 /// `[mcp.servers.NAME]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct McpServerConfig {
     /// Names of operations, in which `*` stands for anything.

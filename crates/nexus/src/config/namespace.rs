@@ -9,14 +9,15 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::visibility::AttributeType;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::Config;
 use super::events::EventsConfig;
+use super::length::Retention;
 use super::rate::RateConfig;
-use super::{Config, Retention};
 
 /// `[namespaces.NAME]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NamespaceConfig {
     /// How long its closed runs are kept.
@@ -32,7 +33,7 @@ pub struct NamespaceConfig {
 }
 
 /// `[namespaces.NAME.quotas]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct QuotasConfig {
     /// How often it may be called, all callers together.

@@ -6,10 +6,10 @@ use nexus_gateway::limit::gcra::Rate;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::time::parse_duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A rate as it is written.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(untagged, expecting = "a rate is a text such as \"100/min\", or { rate = \"100/min\", burst = 20 }")]
 pub enum RateConfig {
     /// As many at once as in a period.
@@ -19,7 +19,7 @@ pub enum RateConfig {
 }
 
 /// A rate and how many may come at once.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct BurstRate {
     /// The rate.

@@ -9,8 +9,9 @@ use nexus_gateway::redis::{Address, RedisOptions};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::time::parse_duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::hidden::{REDACTED, is_printed};
 use super::secret::SecretConfig;
 
 /// What keys begin with, unless the project says otherwise.
@@ -20,7 +21,7 @@ const PREFIX: &str = "nexus:";
 const PREFIX_BYTES_MAX: usize = 64;
 
 /// The whole section.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RedisConfig {
     /// Where it is, and what it is shown.
@@ -37,20 +38,20 @@ pub struct RedisConfig {
 }
 
 /// An address, or where it lies.
-#[derive(Clone, PartialEq, Deserialize)]
+#[derive(Clone, PartialEq, Deserialize, Serialize)]
 #[serde(
     untagged,
     expecting = "a URL is a text such as \"redis://127.0.0.1:6379/0\", or { env = \"REDIS_URL\" }, or { file = \"redis-url\" }"
 )]
 pub enum RedisUrl {
     /// The address itself.
-    Plain(String),
+    Plain(super::hidden::Address),
     /// Where it lies.
     Elsewhere(SecretConfig),
 }
 
 /// What becomes of calls that are limited while Redis is away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnFailure {
     /// Every server counts for itself.
@@ -73,7 +74,13 @@ impl RedisConfig {
     /// Whether it can be used. An address that lies elsewhere is looked at when it is read.
     pub fn check(&self) -> Result<(), Error> {
         match &self.url {
-            RedisUrl::Plain(text) => drop(address(text)?),
+            RedisUrl::Plain(text) => {
+                if is_printed(text.reveal()) {
+                    let why = format!("it holds {REDACTED}, which stands for a secret");
+                    return Err(wrong("url", &why, "put back what was there before it was printed"));
+                }
+                drop(address(text.reveal())?);
+            },
             RedisUrl::Elsewhere(place) => {
                 let has_place = place.check("redis").is_ok() && place.namespaces.is_none() && !place.stored;
                 if !has_place {
@@ -173,7 +180,7 @@ mod tests {
         assert!(!format!("{config:?}").contains("sesame"));
         let redis = config.redis.unwrap();
         let RedisUrl::Plain(url) = &redis.url else { panic!() };
-        let options = redis.options(url).unwrap();
+        let options = redis.options(url.reveal()).unwrap();
         assert_eq!((options.prefix.as_str(), options.timeout.as_millis()), ("shop:", 20));
         assert_eq!(
             (options.address.to_string().as_str(), redis.when_away()),

@@ -6,12 +6,12 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
 use nexus_sandbox::{Capabilities, Limits, Options};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::limits::{LimitsConfig, SIZE_KEYS};
 
 /// The section.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct SandboxConfig {
     /// What all functions are granted beside what every function may do, as tokens.
@@ -26,7 +26,7 @@ pub struct SandboxConfig {
 }
 
 /// `[sandbox.functions.NAME]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct FunctionConfig {
     /// What this function is granted beside what all are, as tokens.

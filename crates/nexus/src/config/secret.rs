@@ -3,13 +3,13 @@
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Longest secret, in bytes.
 pub(crate) const SECRET_BYTES_MAX: usize = 64 * 1024;
 
 /// One secret. One of its places is given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SecretConfig {
     /// The environment variable of the server that holds it.

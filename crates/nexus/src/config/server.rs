@@ -1,5 +1,6 @@
 //! `[server]`: where a project is served, and how much at a time.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,15 +11,17 @@ use nexus_gateway::limits::{
 use nexus_gateway::tls::{Clients, Tls};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
-use nexus_kernel::time::parse_duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::length::Length;
 use super::namespace::ranges;
 
 /// The whole section.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
+    /// Switches on what a kind of server needs, and demands what only its owner can give; nothing when absent.
+    pub preset: Option<PresetName>,
     /// Address to listen on.
     pub host: String,
     /// Port to listen on; 0 takes a free one.
@@ -51,9 +54,40 @@ pub struct ServerConfig {
     pub body_timeout: Length,
 }
 
+/// The name of a preset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PresetName {
+    /// One person on one machine.
+    Lightweight,
+    /// A service that others call.
+    Standard,
+    /// Many customers, each in namespaces of their own.
+    Saas,
+    /// An organisation that has to prove who did what.
+    Enterprise,
+}
+
+impl PresetName {
+    /// Every preset.
+    pub const ALL: [PresetName; 4] =
+        [PresetName::Lightweight, PresetName::Standard, PresetName::Saas, PresetName::Enterprise];
+
+    /// The word in `nexus.toml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PresetName::Lightweight => "lightweight",
+            PresetName::Standard => "standard",
+            PresetName::Saas => "saas",
+            PresetName::Enterprise => "enterprise",
+        }
+    }
+}
+
 impl Default for ServerConfig {
     fn default() -> ServerConfig {
         ServerConfig {
+            preset: None,
             host: "127.0.0.1".to_owned(),
             port: 8000,
             socket: None,
@@ -73,6 +107,11 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
+    /// Whether only this machine reaches it.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+
     /// The proxies that are believed.
     pub fn proxies(&self) -> Result<Proxies, Error> {
         ranges(&self.trusted_proxies, "server.trusted_proxies").map(Proxies::new)
@@ -80,7 +119,7 @@ impl ServerConfig {
 }
 
 /// `[server.tls]`: files of PEM, relative to the project's folder, read again when the project is reloaded.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
     /// The server's certificate, then those of the authorities between it and one that clients know.
@@ -116,23 +155,14 @@ impl TlsConfig {
     }
 }
 
+/// Whether an address to listen on is one of this machine alone.
+pub fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}
+
 fn read(root: &Path, path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(root.join(path)).map_err(|error| {
         Error::new(&code::CONFIG_INVALID, format!("{} cannot be read: {error}", path.display()))
             .help("[server.tls] names files of the project's folder, or anywhere by their whole paths")
     })
-}
-
-/// A length of time such as `10s`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Length(pub Duration);
-
-impl TryFrom<String> for Length {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Length, String> {
-        let length = parse_duration(&text).map(Length);
-        length.ok_or_else(|| format!("{text:?} is no length of time; write it like \"10s\" or \"2m\""))
-    }
 }

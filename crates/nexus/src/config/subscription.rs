@@ -8,14 +8,16 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::suggest;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Map;
+
+use super::hidden::{Address, Hidden, REDACTED, is_printed};
 
 /// How often a webhook is tried unless it says otherwise.
 const ATTEMPTS: u32 = 5;
 
 /// `[[on]]`: an event starts a workflow.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct OnConfig {
     /// The event's type, or the beginning of several and a `*`.
@@ -41,11 +43,11 @@ impl OnConfig {
 }
 
 /// `[webhooks.NAME]`: events are sent to somebody.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookConfig {
     /// Where they are posted.
-    pub url: String,
+    pub url: Address,
     /// Types of events, or beginnings of types and a `*`; all of the namespace's when empty.
     #[serde(default)]
     pub events: Vec<String>,
@@ -56,7 +58,7 @@ pub struct WebhookConfig {
     pub secret: String,
     /// Headers to send as well. Nothing secret: they are written here.
     #[serde(default)]
-    pub headers: BTreeMap<String, String>,
+    pub headers: BTreeMap<String, Hidden>,
     /// How often an event is tried before it becomes a dead letter.
     #[serde(default = "attempts")]
     pub attempts_max: u32,
@@ -67,13 +69,13 @@ fn attempts() -> u32 {
 }
 
 /// `[inbound.NAME]`: requests of somebody become events.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct InboundConfig {
     /// How they are signed: `standard`, `github`, `stripe`, `slack`, `sha256` or `twilio`.
     pub scheme: String,
     /// The address that their sender posts to, as it is set there; for `twilio`, which signs it.
-    pub url: Option<String>,
+    pub url: Option<Address>,
     /// The name of the secret that they are signed with.
     pub secret: String,
     /// The type of the events; what the sender says of the kind is put behind it.
@@ -108,7 +110,7 @@ impl InboundConfig {
         }
         Ok(Hook {
             scheme,
-            url: self.url.clone(),
+            url: self.url.as_ref().map(|url| url.reveal().to_owned()),
             secret: self.secret.clone(),
             namespace: self.namespace.clone(),
             kind: self.event.clone(),
@@ -165,10 +167,14 @@ impl Sections<'_> {
 }
 
 fn check_webhook(webhook: &WebhookConfig) -> Result<(), Error> {
-    let url = reqwest::Url::parse(&webhook.url).ok();
+    let url = reqwest::Url::parse(webhook.url.reveal()).ok();
     if !url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
         return Err(wrong(&format!("{:?} is not the URL of a service", webhook.url))
             .help("for example https://crm.example/hook"));
+    }
+    if webhook.headers.values().map(Hidden::reveal).chain([webhook.url.reveal()]).any(is_printed) {
+        return Err(wrong(&format!("it holds {REDACTED}, which stands for a secret"))
+            .help("put back what was there before it was printed"));
     }
     if webhook.attempts_max == 0 {
         return Err(wrong("attempts_max is 0").help("an event is tried at least once"));

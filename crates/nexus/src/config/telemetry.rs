@@ -2,15 +2,17 @@
 
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use super::hidden::Address;
 
 /// The whole section.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetryConfig {
     /// The address of a collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318`; without it, and without the
     /// variables of OpenTelemetry, no traces are sent.
-    pub otlp_endpoint: Option<String>,
+    pub otlp_endpoint: Option<Address>,
     /// What the server is called in traces; the project's name when absent.
     pub service_name: Option<String>,
     /// The part of all traces that is kept, from 0 to 1; of traces that others have begun they say themselves.
@@ -21,7 +23,7 @@ impl TelemetryConfig {
     /// Whether it can be used.
     pub fn check(&self) -> Result<(), Error> {
         if let Some(endpoint) = &self.otlp_endpoint {
-            crate::telemetry::check_url("[telemetry] otlp_endpoint", endpoint)?;
+            crate::telemetry::check_url("[telemetry] otlp_endpoint", endpoint.reveal())?;
         }
         match self.sample_ratio {
             Some(ratio) if !(0.0..=1.0).contains(&ratio) => Err(Error::new(

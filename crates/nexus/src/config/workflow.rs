@@ -10,7 +10,7 @@ use nexus_kernel::contract::{Contract, Example};
 use nexus_kernel::error::Error;
 use nexus_kernel::route::Route;
 use nexus_kernel::suggest;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use super::breaker::BreakerConfig;
@@ -39,7 +39,7 @@ pub const KEYWORDS: &[&str] = &[
 ];
 
 /// One workflow, named `Name` or `namespace/Name`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WorkflowConfig {
     /// A short title for people.
@@ -69,7 +69,7 @@ pub struct WorkflowConfig {
 }
 
 /// A path: `"GET /orders/{id}"`, or a table when fields come from elsewhere than their names say.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum RouteConfig {
     /// Every field is where its name says.
@@ -79,7 +79,7 @@ pub enum RouteConfig {
 }
 
 /// A path whose fields have other names in the request.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct MappedRoute {
     /// Method and path.
@@ -93,7 +93,7 @@ pub struct MappedRoute {
 }
 
 /// `[[workflows.NAME.examples]]`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExampleConfig {
     /// What it shows.

@@ -7,24 +7,41 @@ use nexus_kernel::error::Error;
 use serde_json::json;
 
 const RED: &str = "\u{1b}[1;31m";
+const YELLOW: &str = "\u{1b}[1;33m";
 const BLUE: &str = "\u{1b}[1;34m";
 const GREEN: &str = "\u{1b}[1;32m";
 const RESET: &str = "\u{1b}[0m";
 
-/// The error for people.
-pub(super) fn text(error: &Error, color: bool) -> String {
-    let paint = |code: &str, text: &str| {
-        if color { format!("{code}{text}{RESET}") } else { text.to_owned() }
-    };
-    let mut text = format!("{}: {}", paint(RED, &format!("error[{}]", error.code().id)), error.message());
+fn paint(color: bool, code: &str, text: &str) -> String {
+    if color { format!("{code}{text}{RESET}") } else { text.to_owned() }
+}
+
+/// Something doubtful for people.
+pub(super) fn warning(error: &Error, color: bool) -> String {
+    let mut text = format!("{}: {}", paint(color, YELLOW, "warning"), error.message());
+    places(error, color, &mut text);
+    if let Some(help) = error.help_text() {
+        let _ = write!(text, "\n  {} {help}", paint(color, GREEN, "help:"));
+    }
+    text
+}
+
+fn places(error: &Error, color: bool, text: &mut String) {
     for fault in error.faults() {
         // Writing to a string cannot fail.
         let _ = if fault.message == error.message() {
-            write!(text, "\n  {} {}", paint(BLUE, "-->"), place(&fault.at))
+            write!(text, "\n  {} {}", paint(color, BLUE, "-->"), place(&fault.at))
         } else {
-            write!(text, "\n  {} {}: {}", paint(BLUE, "-->"), place(&fault.at), fault.message)
+            write!(text, "\n  {} {}: {}", paint(color, BLUE, "-->"), place(&fault.at), fault.message)
         };
     }
+}
+
+/// The error for people.
+pub(super) fn text(error: &Error, color: bool) -> String {
+    let paint = |code: &str, text: &str| paint(color, code, text);
+    let mut text = format!("{}: {}", paint(RED, &format!("error[{}]", error.code().id)), error.message());
+    places(error, color, &mut text);
     for (depth, cause) in error.failure_ref().iter().flat_map(|failure| failure.chain()).enumerate() {
         let at = cause.at.as_deref().map(|at| format!(" ({at})")).unwrap_or_default();
         let told = format!("{}: {}{at}", cause.type_name, cause.message);

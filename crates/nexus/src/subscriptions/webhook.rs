@@ -48,7 +48,8 @@ impl Webhook {
         (secrets, pipeline): (Arc<dyn Secrets>, &Pipeline),
     ) -> Result<Webhook, Error> {
         let wrong = |message: String| Error::new(&code::CONFIG_INVALID, message);
-        let url = Url::parse(&config.url).map_err(|error| wrong(format!("{}: {error}", config.url)))?;
+        let url = Url::parse(config.url.reveal())
+            .map_err(|error| wrong(format!("{}: {error}", config.url.shown())))?;
         let builder = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("nexus/", env!("CARGO_PKG_VERSION")));
@@ -62,8 +63,8 @@ impl Webhook {
         let mut headers = HeaderMap::new();
         for (name, value) in &config.headers {
             let name = HeaderName::try_from(name).map_err(|_| wrong(format!("{name:?} is no header")))?;
-            let value = HeaderValue::try_from(value)
-                .map_err(|_| wrong(format!("{value:?} is no value of a header")))?;
+            let value = HeaderValue::try_from(value.reveal())
+                .map_err(|_| wrong(format!("the value of {name} is no value of a header")))?;
             headers.insert(name, value);
         }
         let (clock, pipeline) = (pipeline.clock().clone(), pipeline.clone());

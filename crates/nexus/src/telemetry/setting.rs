@@ -61,7 +61,8 @@ fn endpoint(config: &TelemetryConfig, variable: Variable<'_>) -> Result<Option<U
         return url(WHOLE, &whole).map(Some);
     }
     let base = variable(BASE).map(|base| (BASE, base));
-    let base = base.or_else(|| Some(("[telemetry] otlp_endpoint", config.otlp_endpoint.clone()?)));
+    let base = base
+        .or_else(|| Some(("[telemetry] otlp_endpoint", config.otlp_endpoint.as_ref()?.reveal().to_owned())));
     let Some((name, base)) = base else { return Ok(None) };
     url(name, &format!("{}/{TRACES}", base.trim_end_matches('/'))).map(Some)
 }
@@ -132,7 +133,7 @@ mod tests {
     use super::*;
 
     fn setting(file: Option<&str>, variables: &[(&str, &str)]) -> Result<Option<Setting>, Error> {
-        let config = TelemetryConfig { otlp_endpoint: file.map(str::to_owned), ..TelemetryConfig::default() };
+        let config = TelemetryConfig { otlp_endpoint: file.map(Into::into), ..TelemetryConfig::default() };
         let find = |name: &str| variables.iter().find(|it| it.0 == name).map(|it| it.1.to_owned());
         Setting::of(&config, "shop", &find)
     }

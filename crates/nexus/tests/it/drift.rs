@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::{Project, root};
 
-fn compare(name: &str, now: &str) {
+pub(crate) fn compare(name: &str, now: &str) {
     let path = root().join("schemas").join(name);
     if std::env::var_os("NEXUS_UPDATE_SCHEMAS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -107,6 +107,9 @@ const COMMANDS: &[&[&str]] = &[
     &["queue", "unpause"],
     &["queue", "limit"],
     &["config"],
+    &["config", "check"],
+    &["config", "print"],
+    &["config", "schema"],
     &["config", "limits"],
     &["backup"],
     &["restore"],

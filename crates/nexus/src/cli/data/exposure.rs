@@ -1,6 +1,5 @@
 //! Exposure: who could reach what. Each finding says what it is about, and what to do when it is not as it should be.
 
-use std::net::IpAddr;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
@@ -10,7 +9,7 @@ use nexus_store::{Finding, Severity};
 
 use crate::address;
 use crate::client::described;
-use crate::config::server::ServerConfig;
+use crate::config::server::{ServerConfig, is_loopback};
 use crate::output::plural;
 use crate::profile;
 use crate::project::{Project, data_dir};
@@ -31,10 +30,6 @@ pub(super) fn findings(project: &Project) -> Result<Vec<Finding>, Error> {
 fn finding(check: &'static str, severity: Severity, message: String, advice: &'static str) -> Finding {
     let advice = if severity == Severity::Good { None } else { Some(advice) };
     Finding { check, severity, message, advice }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 /// Where `nexus up` would listen.

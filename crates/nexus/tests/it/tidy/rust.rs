@@ -156,7 +156,9 @@ fn stored_and_sent_types_live_in_record_and_wire_files() {
         let derives = |line: &str| line.trim_start().starts_with("#[derive(") && line.contains("Serialize");
         let source = Source::of(file);
         let has_wire_type = source.product_lines().any(|(_, line)| derives(line));
-        if has_wire_type && !matches!(name, "record.rs" | "wire.rs") {
+        // The file of a project has one form: as it is read it is printed.
+        let is_config = file.path.starts_with("crates/nexus/src/config");
+        if has_wire_type && !is_config && !matches!(name, "record.rs" | "wire.rs") {
             found.push(Violation::new(&file.path, "derives Serialize outside of record.rs and wire.rs"));
         }
     }

@@ -1,0 +1,116 @@
+//! `nexus config check`: what `nexus up` would refuse, without opening the store or the network; and what is doubtful.
+
+use nexus_engine::{Definition, operations};
+use nexus_kernel::Json;
+use nexus_kernel::code;
+use nexus_kernel::error::Error;
+use nexus_kernel::id::Namespace;
+use nexus_kernel::operation::Operation;
+use nexus_kernel::port::secret::Secrets as _;
+use serde_json::json;
+
+use super::Named;
+use crate::activities::secrets::ProjectSecrets;
+use crate::config::doubt::{self, Doubt};
+use crate::contract;
+use crate::identity::Wanted;
+use crate::output::{Output, plural};
+use crate::project::Project;
+use crate::{preset, subscriptions, telemetry};
+
+/// Tells everything that is wrong, and everything that is doubtful.
+pub(super) async fn check(named: &Named, output: Output) -> Result<(), Error> {
+    let mut found = Found { errors: named.reading.errors.clone(), doubts: Vec::new() };
+    // What is wrong already would be told again, in other words.
+    if found.errors.is_empty() {
+        found = look(named).await;
+    }
+    let place = |error: &Error| named.reading.origins.placed(error, &named.name);
+    let errors: Vec<Error> = found.errors.iter().map(place).collect();
+    let doubts: Vec<Error> = found.doubts.iter().map(|doubt| place(&doubt.to_error())).collect();
+    if output.is_json() {
+        output.json(&json!({
+            "errors": errors.len(),
+            "findings": errors.iter().map(|it| finding("error", it)).chain(doubts.iter().map(|it| finding("warning", it))).collect::<Vec<_>>(),
+        }));
+    } else {
+        for error in &errors {
+            output.error(error);
+        }
+        for doubt in &doubts {
+            output.warning(doubt);
+        }
+    }
+    if !errors.is_empty() {
+        return Err(
+            Error::new(&code::CONFIG_INVALID, plural(errors.len(), "error")).help("mend the lines above")
+        );
+    }
+    if !output.is_json() {
+        output.text(&format!("{}: no errors, {}", named.name, plural(doubts.len(), "warning")));
+    }
+    Ok(())
+}
+
+fn finding(severity: &str, error: &Error) -> Json {
+    let code = (severity == "error").then_some(error.code().id);
+    let fault = error.faults().first();
+    json!({
+        "severity": severity,
+        "code": code,
+        "at": fault.map(|fault| &fault.at),
+        "message": error.message(),
+        "help": error.help_text(),
+    })
+}
+
+struct Found {
+    errors: Vec<Error>,
+    doubts: Vec<Doubt>,
+}
+
+/// Looks at what is around a file that is right by itself: other files, the environment, workflows.
+async fn look(named: &Named) -> Found {
+    let config = named.reading.config.clone();
+    let project = match Project::around(&named.root, config.clone()) {
+        Ok(project) => project,
+        Err(error) => return Found { errors: vec![error], doubts: Vec::new() },
+    };
+    let tls = config.server.tls.as_ref().and_then(|files| files.load(&named.root).err());
+    let wanted = if config.auth.enabled { Wanted::read(&project).await.err() } else { None };
+    let exported = telemetry::is_exported(&project).err();
+    let preset = if exported.is_none() { preset::enforce(&project).err() } else { None };
+    let mut found = Found {
+        errors: [tls, wanted, exported, preset].into_iter().flatten().collect(),
+        doubts: doubt::doubts(&config),
+    };
+    found.doubts.extend(secrets(&project).await);
+    workflows(&project, &mut found);
+    found
+}
+
+/// Secrets are read when they are asked for, so one that is not there yet is no error.
+async fn secrets(project: &Project) -> Vec<Doubt> {
+    let all = ProjectSecrets::new(&project.root, &project.config.secrets);
+    let mut found = Vec::new();
+    for (name, config) in &project.config.secrets {
+        let namespace = config.namespaces.as_ref().and_then(|of| of.first().cloned());
+        if let Err(error) = all.secret(&namespace.unwrap_or_else(Namespace::system), name).await {
+            found.push(Doubt::unreadable(name, &error));
+        }
+    }
+    found
+}
+
+/// What is said of workflows, where they can be read.
+fn workflows(project: &Project, found: &mut Found) {
+    let (definition, ..) = Definition::compile(project.sources(), true);
+    let operations = definition.as_deref().map(operations::undeployed);
+    let Some(Ok(mut operations)) = operations else {
+        return found.doubts.push(Doubt::unread());
+    };
+    let names: Vec<String> = operations.iter().map(Operation::id).collect();
+    found.errors.extend(contract::apply(&project.config, &mut operations).err());
+    found.errors.extend(subscriptions::check(project, &operations).err());
+    found.doubts.extend(doubt::names(&project.config, &names));
+}
