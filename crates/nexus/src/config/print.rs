@@ -280,6 +280,13 @@ mod tests {
         assert!(printed.contains("env = \"KEY\""), "{printed}");
         let told = Config::parse(&printed).unwrap_err();
         assert!(told.message().contains("[redacted]"), "{}", told.message());
+        for text in [
+            "[telemetry]\notlp_endpoint = \"https://[redacted]@a.example\"",
+            "[secrets.s]\nenv = \"S\"\n[webhooks.w]\nurl = \"https://a/?[redacted]\"\nsecret = \"s\"",
+            "[secrets.s]\nenv = \"S\"\n[inbound.i]\nscheme = \"twilio\"\nurl = \"https://a/?[redacted]\"\nevent = \"e\"\nsecret = \"s\"",
+        ] {
+            assert!(Config::parse(text).unwrap_err().message().contains("[redacted]"), "{text}");
+        }
         assert!(!with_origins(&reading.config, &reading.origins).unwrap().to_string().contains("sesame"));
         assert!(!format!("{:?}", reading.config).contains("sesame"));
     }

@@ -149,6 +149,7 @@ impl Sections<'_> {
         }
         for (name, inbound) in self.inbound {
             self.check_secret(&inbound.secret).map_err(|error| at("inbound", name, &error))?;
+            written(inbound.url.iter().map(Address::reveal)).map_err(|error| at("inbound", name, &error))?;
             inbound.hook().map_err(|error| at("inbound", name, &error))?;
         }
         Ok(())
@@ -166,16 +167,22 @@ impl Sections<'_> {
     }
 }
 
+/// Refuses texts that were printed and not written: what they stand for would otherwise be sent.
+fn written<'a>(mut texts: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+    if texts.any(is_printed) {
+        return Err(wrong(&format!("it holds {REDACTED}, which stands for a secret"))
+            .help("put back what was there before it was printed"));
+    }
+    Ok(())
+}
+
 fn check_webhook(webhook: &WebhookConfig) -> Result<(), Error> {
     let url = reqwest::Url::parse(webhook.url.reveal()).ok();
     if !url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
         return Err(wrong(&format!("{:?} is not the URL of a service", webhook.url))
             .help("for example https://crm.example/hook"));
     }
-    if webhook.headers.values().map(Hidden::reveal).chain([webhook.url.reveal()]).any(is_printed) {
-        return Err(wrong(&format!("it holds {REDACTED}, which stands for a secret"))
-            .help("put back what was there before it was printed"));
-    }
+    written(webhook.headers.values().map(Hidden::reveal).chain([webhook.url.reveal()]))?;
     if webhook.attempts_max == 0 {
         return Err(wrong("attempts_max is 0").help("an event is tried at least once"));
     }

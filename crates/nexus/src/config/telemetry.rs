@@ -4,7 +4,7 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use serde::{Deserialize, Serialize};
 
-use super::hidden::Address;
+use super::hidden::{Address, REDACTED, is_printed};
 
 /// The whole section.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
@@ -23,6 +23,12 @@ impl TelemetryConfig {
     /// Whether it can be used.
     pub fn check(&self) -> Result<(), Error> {
         if let Some(endpoint) = &self.otlp_endpoint {
+            if is_printed(endpoint.reveal()) {
+                let message =
+                    format!("[telemetry] otlp_endpoint: it holds {REDACTED}, which stands for a secret");
+                return Err(Error::new(&code::TELEMETRY_INVALID, message)
+                    .help("put back what was there before it was printed"));
+            }
             crate::telemetry::check_url("[telemetry] otlp_endpoint", endpoint.reveal())?;
         }
         match self.sample_ratio {

@@ -70,7 +70,8 @@ fn defaults_of_the_schema_are_the_defaults() {
         let Some(default) = schema.get("default") else { return };
         let path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
         let (key, table) = path.split_last().unwrap();
-        let text = format!("[{}]\n{key} = {}\n", table.join("."), nexus::config::print::inline(default));
+        let head = if table.is_empty() { String::new() } else { format!("[{}]\n", table.join(".")) };
+        let text = format!("{head}{key} = {}\n", nexus::config::print::inline(default));
         let config = Config::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(config.filled("x"), Config::default().filled("x"), "{text}");
         count += 1;
