@@ -21,7 +21,7 @@ pub(crate) async fn open(
 ) -> Result<Option<Redis>, Error> {
     let Some(config) = &project.config.redis else { return Ok(None) };
     let url = match &config.url {
-        RedisUrl::Plain(url) => url.clone(),
+        RedisUrl::Plain(url) => url.reveal().to_owned(),
         RedisUrl::Elsewhere(place) => read(&project.root, place)
             .await
             .map_err(|why| wrong("url", &why, "put the address there, or change where it lies"))?,

@@ -38,14 +38,14 @@ pub struct RedisConfig {
 }
 
 /// An address, or where it lies.
-#[derive(Clone, PartialEq, Deserialize)]
+#[derive(Clone, PartialEq, Deserialize, Serialize)]
 #[serde(
     untagged,
     expecting = "a URL is a text such as \"redis://127.0.0.1:6379/0\", or { env = \"REDIS_URL\" }, or { file = \"redis-url\" }"
 )]
 pub enum RedisUrl {
     /// The address itself.
-    Plain(String),
+    Plain(super::hidden::Address),
     /// Where it lies.
     Elsewhere(SecretConfig),
 }
@@ -85,7 +85,13 @@ impl RedisConfig {
     /// Whether it can be used. An address that lies elsewhere is looked at when it is read.
     pub fn check(&self) -> Result<(), Error> {
         match &self.url {
-            RedisUrl::Plain(text) => drop(address(text)?),
+            RedisUrl::Plain(text) => {
+                if is_printed(text.reveal()) {
+                    let why = format!("it holds {REDACTED}, which stands for a secret");
+                    return Err(wrong("url", &why, "put back what was there before it was printed"));
+                }
+                drop(address(text.reveal())?);
+            },
             RedisUrl::Elsewhere(place) => {
                 let has_place = place.check("redis").is_ok() && place.namespaces.is_none() && !place.stored;
                 if !has_place {
@@ -185,7 +191,7 @@ mod tests {
         assert!(!format!("{config:?}").contains("sesame"));
         let redis = config.redis.unwrap();
         let RedisUrl::Plain(url) = &redis.url else { panic!() };
-        let options = redis.options(url).unwrap();
+        let options = redis.options(url.reveal()).unwrap();
         assert_eq!((options.prefix.as_str(), options.timeout.as_millis()), ("shop:", 20));
         assert_eq!(
             (options.address.to_string().as_str(), redis.when_away()),
