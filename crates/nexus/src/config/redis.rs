@@ -9,9 +9,9 @@ use nexus_gateway::redis::{Address, RedisOptions};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::time::parse_duration;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use super::hidden::REDACTED;
+use super::hidden::{REDACTED, is_printed};
 use super::secret::SecretConfig;
 
 /// What keys begin with, unless the project says otherwise.
@@ -70,17 +70,6 @@ impl fmt::Debug for RedisUrl {
     }
 }
 
-/// An address with a password in it is not shown.
-impl Serialize for RedisUrl {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            RedisUrl::Plain(text) if text.contains('@') => serializer.serialize_str(REDACTED),
-            RedisUrl::Plain(text) => serializer.serialize_str(text),
-            RedisUrl::Elsewhere(place) => place.serialize(serializer),
-        }
-    }
-}
-
 impl RedisConfig {
     /// Whether it can be used. An address that lies elsewhere is looked at when it is read.
     pub fn check(&self) -> Result<(), Error> {
@@ -91,7 +80,7 @@ impl RedisConfig {
                     return Err(wrong("url", &why, "put back what was there before it was printed"));
                 }
                 drop(address(text.reveal())?);
-            },
+            }
             RedisUrl::Elsewhere(place) => {
                 let has_place = place.check("redis").is_ok() && place.namespaces.is_none() && !place.stored;
                 if !has_place {

@@ -22,7 +22,7 @@ fn project(config: &str) -> Project {
 
 async fn call(server: &Server, key: Option<&str>) -> reqwest::Response {
     let request = http().post(format!("{}/workflows/Pay/execute", server.url)).json(&json!({ "amount": 2 }));
-    let request = key.into_iter().fold(request, |request, key| request.bearer_auth(key));
+    let request = key.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
     request.send().await.unwrap()
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use nexus::config::Config;
 use nexus::config::rate::BurstRate;
+use nexus::config::secret::SecretConfig;
 use nexus::config::workflow::MappedRoute;
 use nexus_kernel::Json;
 
@@ -30,6 +31,7 @@ impl Table {
         let told = match self.form.as_deref() {
             Some("BurstRate") => toml::from_str::<BurstRate>(&line).unwrap_err().message().to_owned(),
             Some("MappedRoute") => toml::from_str::<MappedRoute>(&line).unwrap_err().message().to_owned(),
+            Some("SecretConfig") => toml::from_str::<SecretConfig>(&line).unwrap_err().message().to_owned(),
             Some(form) => panic!("nobody knows how to ask for {form}"),
             None => told(&format!("{}{line}", self.head())),
         };
