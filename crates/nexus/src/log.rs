@@ -6,7 +6,9 @@ use std::io;
 
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_store::Sealing;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
 
 use crate::cli::{Cli, Command};
 use crate::client::place::env;
@@ -22,7 +24,7 @@ const VERBOSE: &str = "nexus=debug,nexus_engine=debug,nexus_gateway=debug,nexus_
 /// Begins to log. Flags come before the environment (`NEXUS_LOG`, `NEXUS_LOG_FORMAT`), and that before `nexus.toml`,
 /// which counts for servers.
 pub fn begin(cli: &Cli) -> Result<(), Error> {
-    let configured = configured(cli);
+    let (configured, is_sealed) = configured(cli);
     let (format, level) = match &cli.command {
         Command::Up(args) => args.log(),
         _ => (None, None),
@@ -35,16 +37,26 @@ pub fn begin(cli: &Cli) -> Result<(), Error> {
         Some(level) => filter(&level)?,
         None => EnvFilter::try_from_env("NEXUS_LOG").or_else(|_| filter(&usual(cli, &configured)))?,
     };
+    // What is sealed on the disk is not told in the log.
+    let filter = if is_sealed { filter.add_directive(silent()?) } else { filter };
     let color = Output::new(cli.global.format).has_color();
     let lines = Lines { format, has_color: color && format == LogFormat::Pretty };
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).event_format(lines).init();
     Ok(())
 }
 
-/// What a project says, when it is served. A file that cannot be read is refused by the command itself.
-fn configured(cli: &Cli) -> LogConfig {
-    let Command::Up(args) = &cli.command else { return LogConfig::default() };
-    Config::read(args.root(&cli.global)).map(|config| config.log).unwrap_or_default()
+/// What a project says of the log, and whether it seals what runs are given, when it is served. A file that cannot be read
+/// is refused by the command itself.
+fn configured(cli: &Cli) -> (LogConfig, bool) {
+    let Command::Up(args) = &cli.command else { return Default::default() };
+    let config = Config::read(args.root(&cli.global)).unwrap_or_default();
+    let is_sealed = config.encryption.is_some_and(|encryption| encryption.sealing() != Sealing::Nothing);
+    (config.log, is_sealed)
+}
+
+/// Parts of what runs are given have a target of their own.
+fn silent() -> Result<Directive, Error> {
+    "nexus::payload=off".parse().map_err(|_| Error::internal("a directive of the log cannot be read"))
 }
 
 fn named_format() -> Result<Option<LogFormat>, Error> {

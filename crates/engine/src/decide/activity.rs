@@ -65,13 +65,24 @@ fn failed(draft: &mut Draft<'_>, seq: u64, started_at: Timestamp, failure: Failu
     }
 }
 
+/// A failure as the log has it. Its message may hold anything that the run was given, so where payloads are not to be
+/// told the target `nexus::payload` is off, and only the type is left; the history has the message.
+fn told(failure: &Failure) -> String {
+    if tracing::enabled!(target: "nexus::payload", tracing::Level::WARN) {
+        failure.to_string()
+    } else {
+        failure.type_name.clone()
+    }
+}
+
 fn again(draft: &mut Draft<'_>, seq: u64, failure: Failure, next_at: Timestamp) {
     let Some(activity) = draft.run.activities.get(&seq) else { return };
     let (run, name, attempt) = (draft.run.run_id.as_str(), activity.name.as_str(), activity.attempt());
+    let failed = told(&failure);
     if failure.benign {
-        tracing::debug!(run, attempt, failure = failure.to_string(), next_at = %next_at, "activity {name} failed and is tried again");
+        tracing::debug!(run, attempt, failure = failed, next_at = %next_at, "activity {name} failed and is tried again");
     } else {
-        tracing::warn!(run, attempt, failure = failure.to_string(), next_at = %next_at, "activity {name} failed and is tried again");
+        tracing::warn!(run, attempt, failure = failed, next_at = %next_at, "activity {name} failed and is tried again");
     }
     let heartbeat = activity.live.details.clone().unwrap_or_default();
     let attempt = activity.ticket;

@@ -482,7 +482,8 @@ fn the_policy_of_a_workflow_holds_for_everybody_on_every_channel() {
     );
     let question =
         json!({ "caller": "role:admin", "operation": "shop/Double", "input": { "n": 40 } }).to_string();
-    let explained = project.nexus(&["call", "auth.explain", "--json", &question]).ok().stdout();
+    let explained =
+        project.nexus(&["call", "auth.explain", "--format", "json", "--json", &question]).ok().stdout();
     assert!(explained.contains("when input.n < 10"), "{explained}");
     server.stop();
     project.write("nexus.toml", &policy.replace("input.n", "inptu.n"));

@@ -13,6 +13,9 @@ use crate::telemetry::collector::Collector;
 const WORKFLOWS: &str = "\
 workflow Pay(card: string) -> (any):
     activity Charge(card) -> paid
+        options:
+            retry_policy:
+                maximum_attempts: 1
     close complete(paid)
 
 workflow Hold(card: string) -> (any):
@@ -105,7 +108,9 @@ impl Caller<'_> {
             .post(format!("{}/v1/operations/{name}", self.server.url))
             .header("x-api-key", self.key)
             .json(input);
-        self.runtime.block_on(async { request.send().await.unwrap().json().await.unwrap() })
+        let answer: Json =
+            self.runtime.block_on(async { request.send().await.unwrap().json().await.unwrap() });
+        answer.get("output").cloned().unwrap_or(answer)
     }
 
     fn text(&self, path: &str, credential: (&str, &str)) -> String {
@@ -134,8 +139,7 @@ fn no_secret_is_in_anything_that_a_server_leaves() {
     let caller = Caller { server: &server, key: &key, runtime };
 
     let stored = json!({ "namespace": "shop", "name": "bank", "value": canaries.of("a stored secret") });
-    let kept = caller.verb("secret.set", &stored);
-    assert_eq!(kept["name"], "bank", "{kept}");
+    assert_eq!(caller.verb("secret.set", &stored)["name"], "bank");
     for end in ["", "!"] {
         let input = json!({ "card": format!("{}{end}", canaries.of("an input")) }).to_string();
         for channel in

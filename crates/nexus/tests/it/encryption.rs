@@ -11,6 +11,9 @@ use crate::support::{Project, Ran, command};
 const WORKFLOWS: &str = "\
 workflow Pay(card: string) -> (any):
     activity Charge(card) -> paid
+        options:
+            retry_policy:
+                maximum_attempts: 1
     close complete(paid)
 
 activity Charge(card: string) -> (any):
@@ -132,7 +135,9 @@ fn keys_rotate_and_without_the_right_one_nothing_opens() {
     assert_eq!(shown["payloads"], json!(["*"]));
     let found = with(&project, &second, "", &["run", "list", "--format", "json"]).ok().json();
     let run = found["runs"][0]["run_id"].as_str().unwrap().to_owned();
-    let result = with(&project, &second, "", &["run", "result", &run]).ok();
+    let result =
+        with(&project, &second, "", &["call", "run.result", "--json", &json!({ "run_id": run }).to_string()])
+            .ok();
     assert!(result.stdout().contains("\"length\""), "{}", result.stdout());
     with(&project, &first, "", &list).refused(5, "NX-2093", "the first one");
 }

@@ -262,12 +262,12 @@ fn a_namespace_without_room_starts_no_runs_until_some_are_deleted() {
     let client = Client::new(&server, &[]);
     let big = json!({ "name": "x".repeat(700_000) });
     let start = |input: &Json| client.ask("/workflows/Take/execute", Some(input));
-    assert_eq!((start(&big).0, start(&big).0), (200, 200));
+    assert_eq!(start(&big).0, 200);
     let (status, refused) = start(&json!({ "name": "small" }));
     assert_eq!((status, &refused["code"]), (429, &json!("NX-2074")), "{refused}");
     let shown = project.nexus(&["call", "namespace.show", "--format", "json"]).ok().json();
     let storage = &shown["storage_bytes"];
-    assert!(storage["used"].as_u64().unwrap() > 1_400_000 && storage["max"] == 1 << 20, "{shown}");
+    assert!(storage["used"].as_u64().unwrap() > 1 << 20 && storage["max"] == 1 << 20, "{shown}");
     for run in project.nexus(&["run", "list", "--format", "json"]).ok().json()["runs"].as_array().unwrap() {
         project.nexus(&["run", "delete", run["run_id"].as_str().unwrap()]).ok();
     }
