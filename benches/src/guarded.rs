@@ -20,7 +20,7 @@ use nexus_gateway::policy::{LiveRoles, Roles};
 use nexus_gateway::{Keys, Pipeline};
 use nexus_kernel::BoxFuture;
 use nexus_kernel::memory::store::MemoryStore;
-use nexus_kernel::port::clock::{SharedClock, SystemClock};
+use nexus_kernel::port::clock::{Clock as _, SharedClock, SystemClock};
 use nexus_kernel::port::kv::Kv;
 use nexus_kernel::port::rng::SystemRng;
 use nexus_store::FileSegments;
@@ -87,7 +87,7 @@ impl Issuer {
             skew: Duration::from_secs(30),
             age_max: None,
             mapping: Mapping {
-                role_names: BTreeMap::from([("clerk".to_owned(), "caller".to_owned())]),
+                role_names: BTreeMap::from([("clerk".to_owned(), vec!["caller".to_owned()])]),
                 ..Mapping::default()
             },
             keys: KeysAt::Here(self.keys()?),

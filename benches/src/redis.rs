@@ -67,7 +67,7 @@ where
         act().await?;
         samples.push(begun.elapsed());
     }
-    let spent = process_cpu().saturating_sub(before).as_secs_f64() * 1e6 / CALLS as f64;
+    let spent = process_cpu().saturating_sub(before).as_secs_f64() * 1e6 / f64::from(CALLS);
     let median = quantile(&mut samples, 0.5).as_secs_f64() * 1e6;
     let late = quantile(&mut samples, 0.99).as_secs_f64() * 1e6;
     out(&format!(

@@ -316,14 +316,14 @@ async fn access(global: &Global, command: Command, output: Output) -> Result<(),
         Command::Encryption { verb } => encryption::encryption(global, verb, output).await,
         Command::Login(args) => login::login(global, args, output).await,
         Command::Logout(args) => login::logout(global, args, output),
-        command => operation(global, command, output).await,
+        command => Box::pin(operation(global, command, output)).await,
     }
 }
 
 /// What is about operations as a whole, or one of them.
 async fn operation(global: &Global, command: Command, output: Output) -> Result<(), Error> {
     match command {
-        Command::Up(args) => up::up(global, args, output).await,
+        Command::Up(args) => Box::pin(up::up(global, args, output)).await,
         Command::Run(args) => run::run(global, *args, output).await,
         Command::Call(args) => call::call(global, &args, output).await,
         Command::List(args) => short::list(global, &args, output).await,

@@ -71,7 +71,7 @@ impl Part for Encryption {}
 impl Encryption {
     /// With the keys of a store, where there are any.
     pub(crate) fn new(project: &Project, keyring: Option<Keyring>) -> Encryption {
-        let sealing = project.config.encryption.as_ref().map_or(Sealing::Nothing, |config| config.sealing());
+        let sealing = project.config.encryption.as_ref().map_or(Sealing::Nothing, EncryptionConfig::sealing);
         Encryption { keyring, sealing }
     }
 

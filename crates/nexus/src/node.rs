@@ -16,6 +16,7 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::operation::Operation;
+use nexus_kernel::port::SharedStore;
 use nexus_kernel::port::clock::{SharedClock, SystemClock};
 use nexus_kernel::port::kv::Kv;
 use nexus_kernel::port::rng::{SharedRng, SystemRng};
@@ -101,8 +102,7 @@ impl Node {
         let sandbox = activities::sandbox(&project, Arc::clone(&functions), &clock, &rng)?;
         let activities = Arc::new(ScriptActivities::new(sandbox.clone(), Arc::clone(&clock)));
         let kept: Arc<dyn Kv> = store.clone();
-        let ports =
-            Ports { store, clock: Arc::clone(&clock), rng: Arc::clone(&rng), activities: activities.clone() };
+        let ports = ports(store, &clock, &rng, &activities);
         let engine = Engine::open(engine_options(&project), ports).await?;
         let exporter = if purpose == Purpose::Read { None } else { Exporter::open(&project, &clock)? };
         let shutdown = Shutdown::new();
@@ -125,13 +125,15 @@ impl Node {
         let encryption = Encryption::new(&project, keyring);
         let subscriptions =
             Subscriptions::new(kept, Arc::clone(&clock), Arc::new(EngineFeed(engine.handle())));
-        let shelf = match (&database, purpose) {
-            (Some(_), Purpose::Execute | Purpose::Serve) => {
+        let shelf = match &database {
+            Some(_) if purpose != Purpose::Read => {
                 activities::Shelf::open(functions, &project.data_dir(), &rng, &shutdown).await
             }
             _ => None,
         };
         activities.connect(&pipeline, &engine.handle());
+        let beside =
+            Beside { sessions, subscriptions, identity, audit, limits, answers, encryption, secrets };
         let mcp = mcp::shelf(&project.data_dir(), purpose, &*rng)?;
         let mut node = Node {
             project,
@@ -147,16 +149,7 @@ impl Node {
             running: None,
             database,
             contracts: Arc::default(),
-            beside: Beside {
-                sessions: sessions.clone(),
-                subscriptions,
-                identity,
-                audit,
-                limits,
-                answers,
-                encryption,
-                secrets,
-            },
+            beside,
             inbound: Inbound::default(),
             exporter,
             redis,
@@ -165,7 +158,7 @@ impl Node {
         node.follow_promotions();
         node.deploy(purpose, output).await?;
         if purpose != Purpose::Read {
-            drop(task::spawn(sessions.sweep(node.shutdown.clone())));
+            drop(task::spawn(node.beside.sessions.clone().sweep(node.shutdown.clone())));
             node.running = Some(task::spawn(engine.run(node.shutdown.clone())));
         }
         Ok(node)
@@ -419,6 +412,16 @@ fn served(pipeline: Pipeline, purpose: Purpose, limits: &Limits, activities: &Sc
     }
     activities.mind(limits.breakers().clone());
     limits.mind(pipeline)
+}
+
+/// What the engine needs from outside.
+fn ports(
+    store: SharedStore,
+    clock: &SharedClock,
+    rng: &SharedRng,
+    activities: &Arc<ScriptActivities>,
+) -> Ports {
+    Ports { store, clock: Arc::clone(clock), rng: Arc::clone(rng), activities: activities.clone() }
 }
 
 /// How a project wants its engine.

@@ -9,6 +9,7 @@ use nexus_kernel::port::rng::SharedRng;
 use nexus_kernel::port::{SharedFunctionStore, SharedStore};
 use nexus_store::{Keyring, SealedStore, SqliteStore};
 
+use crate::config::encryption::EncryptionConfig;
 use crate::encryption;
 use crate::node::Purpose;
 use crate::project::Project;
@@ -39,7 +40,7 @@ pub(crate) async fn open(
     let database = SqliteStore::open(&nexus_store::Options::new(folder))?;
     let plain = Arc::new(database.clone());
     let keyring = encryption::keyring(project, plain.clone(), ports, purpose != Purpose::Read).await?;
-    let sealing = project.config.encryption.as_ref().map(|config| config.sealing());
+    let sealing = project.config.encryption.as_ref().map(EncryptionConfig::sealing);
     let (Some(keys), Some(sealing)) = (&keyring, sealing) else {
         return Ok(Opened { store: plain.clone(), functions: plain, database: Some(database), keyring });
     };

@@ -12,6 +12,7 @@ use nexus_kernel::id::Namespace;
 use nexus_kernel::port::secret::{SECRET_BYTES_MIN, Secret, Secrets};
 use nexus_kernel::suggest::nearest;
 
+use crate::config::encryption::EncryptionConfig;
 use crate::config::secret::{SecretConfig, SecretPlace};
 use crate::project::Project;
 use crate::secrets::StoredSecrets;
@@ -28,7 +29,7 @@ impl ProjectSecrets {
     /// The secrets of a project. Those that hold master keys are not among them: no function is ever given one.
     pub(crate) fn new(project: &Project) -> ProjectSecrets {
         let mut secrets = project.config.secrets.clone();
-        for name in project.config.encryption.iter().flat_map(|encryption| encryption.keys()) {
+        for name in project.config.encryption.iter().flat_map(EncryptionConfig::keys) {
             secrets.remove(name);
         }
         ProjectSecrets { root: project.root.clone(), secrets, stored: project.stored.clone() }

@@ -119,6 +119,58 @@ impl Caller<'_> {
     }
 }
 
+/// Calls a workflow on every channel, once so that it ends well and once so that it fails.
+fn call(project: &Project, caller: &Caller<'_>, canaries: &Canaries) {
+    for end in ["", "!"] {
+        let input = json!({ "card": format!("{}{end}", canaries.of("an input")) }).to_string();
+        for channel in
+            Channel::SERVED.into_iter().filter(|it| !matches!(it, Channel::Operation | Channel::Route))
+        {
+            let mut doors =
+                Doors::served(project, caller.server).showing(Shown::Bearer(caller.key.to_owned()));
+            let answered = doors.input(channel, Target::Workflow("Pay"), input.as_bytes());
+            assert_eq!(answered.is_ok(), end.is_empty(), "{channel:?}: {answered:?}");
+        }
+    }
+}
+
+/// Leaves something everywhere where something can be left, and tells of the run that has some of it.
+fn fill(caller: &Caller<'_>, canaries: &Canaries) -> String {
+    let start = json!({
+        "workflow": "Hold", "workflow_id": "hold", "input": { "card": canaries.of("an input") },
+        "memo": { "note": canaries.of("a memo") },
+    });
+    let run = caller.verb("run.start", &start)["run_id"].as_str().unwrap().to_owned();
+    let signal = json!({ "run_id": run, "signal": "Note", "input": { "text": canaries.of("a signal") } });
+    caller.verb("run.signal", &signal);
+    caller.verb("run.result", &json!({ "run_id": run, "wait": "10s" }));
+    let event = json!({ "namespace": "shop", "type": "paid", "data": { "card": canaries.of("an event") } });
+    assert_eq!(caller.verb("event.publish", &event).get("code"), None);
+    let session = json!({ "namespace": "shop", "state": { "card": canaries.of("a session") } });
+    assert_eq!(caller.verb("session.create", &session).get("code"), None);
+    run
+}
+
+/// What whoever shows a wrong credential is told.
+fn show_wrong_credentials(project: &Project, caller: &Caller<'_>, canaries: &Canaries) -> String {
+    let mut answers = String::new();
+    for wrong in ["a wrong key", "a wrong token"] {
+        let bearer = format!("Bearer {}", canaries.of(wrong));
+        for shown in
+            [("authorization", &*bearer), ("x-api-key", canaries.of(wrong)), ("cookie", canaries.of(wrong))]
+        {
+            let _ = write!(answers, "{}", caller.text("/v1/runs", shown));
+        }
+        let told = command(project.path())
+            .args(["run", "list", "--server", &caller.server.url])
+            .env("NEXUS_TOKEN", canaries.of(wrong))
+            .output()
+            .unwrap();
+        let _ = write!(answers, "{told:?}");
+    }
+    answers
+}
+
 #[test]
 fn no_secret_is_in_anything_that_a_server_leaves() {
     let mut collector = Collector::start();
@@ -140,43 +192,9 @@ fn no_secret_is_in_anything_that_a_server_leaves() {
 
     let stored = json!({ "namespace": "shop", "name": "bank", "value": canaries.of("a stored secret") });
     assert_eq!(caller.verb("secret.set", &stored)["name"], "bank");
-    for end in ["", "!"] {
-        let input = json!({ "card": format!("{}{end}", canaries.of("an input")) }).to_string();
-        for channel in
-            Channel::SERVED.into_iter().filter(|it| !matches!(it, Channel::Operation | Channel::Route))
-        {
-            let mut doors = Doors::served(&project, &server).showing(Shown::Bearer(key.clone()));
-            let answered = doors.input(channel, Target::Workflow("Pay"), input.as_bytes());
-            assert_eq!(answered.is_ok(), end.is_empty(), "{channel:?}: {answered:?}");
-        }
-    }
-    let start = json!({
-        "workflow": "Hold", "workflow_id": "hold", "input": { "card": canaries.of("an input") },
-        "memo": { "note": canaries.of("a memo") },
-    });
-    let run = caller.verb("run.start", &start)["run_id"].as_str().unwrap().to_owned();
-    let signal = json!({ "run_id": run, "signal": "Note", "input": { "text": canaries.of("a signal") } });
-    caller.verb("run.signal", &signal);
-    caller.verb("run.result", &json!({ "run_id": run, "wait": "10s" }));
-    let event = json!({ "namespace": "shop", "type": "paid", "data": { "card": canaries.of("an event") } });
-    assert_eq!(caller.verb("event.publish", &event).get("code"), None);
-    let session = json!({ "namespace": "shop", "state": { "card": canaries.of("a session") } });
-    assert_eq!(caller.verb("session.create", &session).get("code"), None);
-    let mut answers = String::new();
-    for wrong in ["a wrong key", "a wrong token"] {
-        let bearer = format!("Bearer {}", canaries.of(wrong));
-        for shown in
-            [("authorization", &*bearer), ("x-api-key", canaries.of(wrong)), ("cookie", canaries.of(wrong))]
-        {
-            let _ = write!(answers, "{}", caller.text("/v1/runs", shown));
-        }
-        let told = command(project.path())
-            .args(["run", "list", "--server", &server.url])
-            .env("NEXUS_TOKEN", canaries.of(wrong))
-            .output()
-            .unwrap();
-        let _ = write!(answers, "{told:?}");
-    }
+    call(&project, &caller, &canaries);
+    let run = fill(&caller, &canaries);
+    let answers = show_wrong_credentials(&project, &caller, &canaries);
     canaries.are_not_in("an answer to a wrong credential", &answers);
     canaries.are_not_in("the metrics", &caller.text("/metrics", ("x-api-key", &key)));
     canaries.are_not_in("the health", &caller.text("/health", ("x-api-key", &key)));

@@ -73,7 +73,7 @@ mod tests {
         let text = MasterKey::generate(&SeededRng::new(1));
         let key = MasterKey::parse(&format!("{text}\n")).unwrap();
         let bytes = STANDARD.decode(&text).unwrap();
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         assert_eq!(MasterKey::parse(&hex).unwrap().id(), key.id());
         let zeros = "0".repeat(64);
         for bad in ["", "sesame", &text[..40], &format!("{hex}00"), &hex.replace(&hex[..1], "g"), &zeros] {
