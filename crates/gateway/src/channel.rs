@@ -1,5 +1,6 @@
 //! Channels: each turns its own kind of request into a call and the answer into its own bytes.
 
+pub(crate) mod browser;
 pub(crate) mod cached;
 pub(crate) mod mcp;
 pub(crate) mod rest;

@@ -3,6 +3,8 @@
 //! Guard, channel detection, admission, the channel itself, then envelope and entity tag, and at the very end the headers
 //! that every answer has. Compression is around all of it.
 
+mod entry;
+
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,14 +19,13 @@ use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use nexus_kernel::BoxFuture;
-use nexus_kernel::address::UNKNOWN;
 use nexus_kernel::allowance::Toll;
-use nexus_kernel::call::{Caller, Proof};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::time::Timestamp;
 use tokio::sync::Semaphore;
 
+use crate::channel::browser::{self, Reader, Visit};
 use crate::channel::mcp;
 use crate::channel::rest::identity::PublicUrl;
 use crate::cors;
@@ -32,13 +33,12 @@ use crate::envelope::{self, Metadata};
 use crate::etag;
 use crate::guard::Guard;
 use crate::harden::harden;
-use crate::identity::{Credentials, Shown};
-use crate::limit::{self, Entry, Proxies};
+use crate::limit::{self, Proxies};
 use crate::pipeline::Pipeline;
 use crate::problem::{self, Problem};
 use crate::request_id::RequestId;
 use crate::stage::audit;
-use crate::stage::authorise::unauthenticated;
+use entry::Entered;
 
 /// The other end of the connection that a request came over: an address, or nothing for the socket in the file system,
 /// which only the owner of the server can open.
@@ -78,6 +78,7 @@ impl Front {
         let is_get = request.method() == Method::GET;
         let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
         let metadata = self.metadata(&mut request);
+        let reader = self.place(&request).filter(|_| !enveloped).and_then(|_| Reader::of(&request));
         let mut response = self.route(request, &id).await;
         if enveloped {
             response = envelope::wrap(response, &self.about(&id, started)).await;
@@ -86,7 +87,12 @@ impl Front {
         }
         self.pipeline.metrics().doors().answered(response.status().as_u16());
         harden(response.headers_mut(), self.is_encrypted);
-        problem::finish(response, &id, &self.version, metadata.as_deref())
+        let page = reader.and_then(|reader| reader.page(&response));
+        let response = problem::finish(response, &id, &self.version, metadata.as_deref());
+        match page {
+            Some(page) => page.instead_of(response),
+            None => response,
+        }
     }
 
     /// Where whoever has no credential finds out how to get one, when there are identity providers to go to.
@@ -138,18 +144,8 @@ impl Front {
         request.extensions_mut().insert(id.clone());
         request.extensions_mut().insert(toll.clone());
         let mut response = match self.enter(&request, sender, &toll).await {
-            Ok(caller) => {
-                let is_webhook = first_of(request.uri().path()) == "webhooks";
-                request.extensions_mut().insert(caller);
-                let Ok(response) = self.router.call(request.map(Body::new)).await;
-                if is_webhook { self.judge(response, sender).await } else { response }
-            }
-            Err(error) => {
-                if let Some(log) = self.pipeline.audit() {
-                    audit::turned_away(log, sender, id.as_str(), &error);
-                }
-                Problem::from(error).into_response()
-            }
+            Ok(entered) => self.take(request, entered, (id, sender)).await,
+            Err(error) => self.turn_away(error, (id, sender)),
         };
         limit::tell(response.headers_mut(), toll.paid().unwrap_or_default(), self.pipeline.clock().now());
         response
@@ -157,68 +153,33 @@ impl Front {
 }
 
 impl Front {
-    /// The address that a request comes from, where it came over the network.
-    fn sender(&self, request: &Request<Incoming>) -> Option<IpAddr> {
-        match request.extensions().get::<Peer>() {
-            Some(peer) => peer.address.map(|address| self.proxies.client(address, request.headers())),
-            None => Some(UNKNOWN),
-        }
-    }
-
-    /// Who sent a request, once it may come in from where it comes and does not come too early.
-    async fn enter(
+    /// Hands a request over to its channel.
+    async fn take(
         &self,
-        request: &Request<Incoming>,
-        sender: Option<IpAddr>,
-        toll: &Toll,
-    ) -> Result<Caller, Error> {
-        if !self.pipeline.borders().let_in(sender) {
-            return Err(Error::new(&code::ADDRESS_REFUSED, "requests from this address are not taken")
-                .help("whoever runs the server says in allow_addresses where callers may be"));
+        mut request: Request<Incoming>,
+        entered: Entered,
+        (id, sender): (&RequestId, Option<IpAddr>),
+    ) -> Response {
+        if let Some((logins, site)) = self.place(&request)
+            && let Some(answer) = browser::answer(logins, &site, &request, &entered.caller).await
+        {
+            return answer.unwrap_or_else(|error| self.turn_away(error, (id, sender)));
         }
-        let caller = match self.identify(request, sender).await {
-            Err(error) if error.code() == &code::CREDENTIAL_INVALID => {
-                return Err(self.failed(error, sender).await);
-            }
-            found => found?,
-        };
-        if caller.proof == Proof::Nothing {
-            self.knock(request.uri().path(), sender, toll).await?;
-            if !is_open(request.uri().path()) {
-                return Err(unauthenticated());
-            }
+        let is_webhook = first_of(request.uri().path()) == "webhooks";
+        request.extensions_mut().insert(entered.caller);
+        if entered.is_visit {
+            request.extensions_mut().insert(Visit);
         }
-        Ok(caller)
+        let Ok(response) = self.router.call(request.map(Body::new)).await;
+        if is_webhook { self.judge(response, sender).await } else { response }
     }
 
-    /// Who sent a request. Whoever shows nothing is nobody.
-    async fn identify(&self, request: &Request<Incoming>, sender: Option<IpAddr>) -> Result<Caller, Error> {
-        let peer = request.extensions().get::<Peer>();
-        let Some(auth) = self.pipeline.auth() else { return Ok(Caller::local().at(sender)) };
-        // A request of which nobody knows where it comes from is nobody's, least of all the owner's. The owner is known by
-        // the connection itself, whatever a proxy says.
-        let is_owner = peer.is_some_and(|peer| peer.address.is_none());
-        let certified = peer.map(|peer| Arc::clone(&peer.certified)).unwrap_or_default();
-        let peer = peer.and_then(|peer| peer.address);
-        let shown = Shown::of(request.headers())?;
-        // What is looked up in memory is looked up all the same: a right key is not kept out by those who show wrong ones.
-        let costs_work = !shown.is_cheap();
-        if let (Some(limiter), Some(sender), true) = (self.pipeline.limiter(), sender, costs_work) {
-            limiter.check_failures(sender).await?;
+    /// Answers whoever must not come in, and has that written down.
+    fn turn_away(&self, error: Error, (id, sender): (&RequestId, Option<IpAddr>)) -> Response {
+        if let Some(log) = self.pipeline.audit() {
+            audit::turned_away(log, sender, id.as_str(), &error);
         }
-        auth.identify(&Credentials { shown, is_owner, peer, address: sender, certified }).await
-    }
-
-    /// Counts a request that shows nothing. Probes are not counted: whoever balances the load would take the server for
-    /// dead. Webhooks have proofs of their own.
-    async fn knock(&self, path: &str, sender: Option<IpAddr>, toll: &Toll) -> Result<(), Error> {
-        let is_free = matches!(first_of(path), "health" | "healthz" | "readyz" | "startup" | "webhooks");
-        let (Some(limiter), Some(sender), false) = (self.pipeline.limiter(), sender, is_free) else {
-            return Ok(());
-        };
-        let Entry { allowances, outcome } = limiter.knock(sender).await;
-        toll.pay(allowances);
-        outcome
+        Problem::from(error).into_response()
     }
 
     /// What somebody is told who has shown a wrong credential: what is wrong, or that there were too many.
@@ -240,14 +201,6 @@ impl Front {
 /// The first part of a path.
 fn first_of(path: &str) -> &str {
     path.trim_start_matches('/').split('/').next().unwrap_or_default()
-}
-
-/// Whether a path says nothing about anybody's work, or checks a proof of its own. All others are closed.
-fn is_open(path: &str) -> bool {
-    matches!(
-        first_of(path),
-        "" | "health" | "healthz" | "readyz" | "startup" | "docs" | "errors" | "webhooks" | ".well-known"
-    )
 }
 
 fn overloaded() -> Response {

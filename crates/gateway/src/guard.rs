@@ -57,7 +57,8 @@ impl Guard {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a name is one of this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     host.eq_ignore_ascii_case("localhost")
         || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())

@@ -6,6 +6,7 @@ mod credential;
 mod explain;
 mod key;
 mod keys;
+pub mod login;
 mod operations;
 mod record;
 pub mod token;

@@ -207,6 +207,36 @@ pub const TOOL_SETS_MAX: usize = 64;
 /// Most tokens that are remembered, so that their signatures are checked once.
 pub const TOKENS_KEPT_MAX: usize = 20_000;
 
+/// Most logins of browsers that a server keeps.
+pub const LOGINS_MAX: usize = 10_000;
+
+/// Most of them for one person: of more the oldest ends.
+pub const LOGINS_PER_CALLER_MAX: usize = 20;
+
+/// How long a login of a browser lasts at most, in hours.
+pub const LOGIN_HOURS_MAX: u64 = 12;
+
+/// Logins that people are in the middle of: of more the oldest is forgotten.
+pub const LOGINS_BEGUN_MAX: usize = 10_000;
+
+/// How long somebody may be in the middle of a login, in minutes.
+pub const LOGIN_BEGUN_MINUTES_MAX: u64 = 10;
+
+/// How long before the end of its token a login is renewed, in seconds.
+pub const LOGIN_RENEWED_SECONDS: u64 = 30;
+
+/// The shortest time between two attempts to renew a login, or to ask a provider what it offers, in seconds.
+pub const LOGIN_PAUSE_SECONDS: u64 = 2;
+
+/// How long is remembered what a provider offers, in minutes.
+pub const PROVIDER_KEPT_MINUTES: u64 = 10;
+
+/// Longest path to go back to after a login, and longest field of an answer of a provider, in bytes.
+pub const LOGIN_TEXT_BYTES_MAX: usize = 2 * 1024;
+
+/// How often logins that are over are removed from the store, in minutes.
+pub const LOGIN_SWEEP_MINUTES: u64 = 15;
+
 /// Most API keys of a server, revoked ones among them.
 pub const KEYS_MAX: usize = 10_000;
 
@@ -354,6 +384,9 @@ pub const ALL: &[Limit] = &[
         "further wrong credentials of an address are refused unseen, unless [limits] says otherwise",
     ),
     ("breakers", BREAKERS_MAX as u64, "what would have one more circuit breaker is called without"),
+    ("logins", LOGINS_MAX as u64, "further logins of browsers are refused"),
+    ("logins_per_caller", LOGINS_PER_CALLER_MAX as u64, "with a further login in a browser the oldest ends"),
+    ("login_hours", LOGIN_HOURS_MAX, "a login in a browser ends, whatever its provider says"),
     ("api_keys", KEYS_MAX as u64, "further API keys are not made"),
     (
         "metric_operations",

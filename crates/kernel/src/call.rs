@@ -47,6 +47,8 @@ pub enum Proof {
         expires: Timestamp,
         /// What its issuer says of them.
         entitled: Entitled,
+        /// The login of a browser that it is kept for: with that they are nobody any more.
+        login: Option<Arc<str>>,
     },
     /// A certificate with this name, which the connection was made with.
     Certificate(Arc<str>),

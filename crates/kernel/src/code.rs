@@ -83,6 +83,8 @@ codes! {
     PRESET_CONTRADICTED = "NX-1209", "a setting contradicts the preset", 422, Usage;
     /// `[encryption]` makes no sense, or a master key is none.
     ENCRYPTION_INVALID = "NX-1210", "encryption is configured wrongly", 422, Usage;
+    /// Logins of people in browsers are configured in a way that cannot be meant.
+    BROWSER_INVALID = "NX-1211", "logins in browsers are configured wrongly", 422, Usage;
     /// Input does not fit the schema.
     INPUT_INVALID = "NX-2001", "the input does not fit", 422, Usage;
     /// No such workflow.
@@ -185,6 +187,10 @@ codes! {
     ENCRYPTION_KEY = "NX-2093", "the encryption key is not there", 503, Unavailable;
     /// Something needs encryption, which is not configured.
     ENCRYPTION_OFF = "NX-2094", "encryption is not configured", 409, Usage;
+    /// A request with the cookie of a login that nothing proves to be of a page of this server.
+    CROSS_SITE = "NX-2095", "the request may be of another page", 403, Auth;
+    /// A login in a browser could not be finished.
+    BROWSER_LOGIN_FAILED = "NX-2096", "the login in the browser failed", 400, Auth;
     /// No such schedule.
     SCHEDULE_UNKNOWN = "NX-2101", "there is no such schedule", 404, NotFound;
     /// A schedule does not make sense, or would never act.

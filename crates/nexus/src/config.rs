@@ -4,6 +4,7 @@ pub mod activity;
 pub mod audit;
 pub mod auth;
 pub mod breaker;
+mod browser;
 pub mod cache;
 mod contradiction;
 pub mod doubt;

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use nexus_gateway::Pipeline;
+use nexus_gateway::identity::login::{ClientSpec, Desk, Logins, Posted};
 use nexus_gateway::identity::token::{
     Algorithm, DecodingKey, Fetch, Fetched, IssuerSpec, KeySet, KeysAt, Tokens,
 };
@@ -20,8 +21,10 @@ use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::kv::Kv;
 use nexus_kernel::port::rng::{Rng, SharedRng};
 use nexus_kernel::port::secret::Secrets as _;
+use nexus_kernel::task::{self, Shutdown};
 use nexus_kernel::{BoxFuture, code, json};
-use reqwest::{Client, Response};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use reqwest::{Client, RequestBuilder, Response};
 
 use crate::activities::secrets::ProjectSecrets;
 use crate::config::issuer::{IssuerConfig, is_private};
@@ -46,6 +49,7 @@ pub(crate) struct Identity {
     keys: ApiKeys,
     roles: LiveRoles,
     tokens: Tokens,
+    logins: Logins,
     certificates: Certificates,
     clock: SharedClock,
     /// Set with the pipeline, whose operations it tells of.
@@ -56,6 +60,7 @@ pub(crate) struct Identity {
 pub(crate) struct Wanted {
     roles: nexus_gateway::policy::Roles,
     issuers: Vec<IssuerSpec>,
+    clients: Vec<ClientSpec>,
     certificates: BTreeMap<String, Entitlement>,
 }
 
@@ -68,12 +73,14 @@ impl Identity {
         rng: &SharedRng,
     ) -> Result<Identity, Error> {
         let roles = LiveRoles::new(project.config.auth.roles()?);
-        let (store, rng) = (Arc::clone(store), Arc::clone(rng));
-        let keys = ApiKeys::open(store, Arc::clone(clock), rng, roles.clone()).await?;
-        let fetch = Arc::new(Providers::new(project, clock));
-        let tokens = Tokens::new(fetch, Arc::clone(clock), roles.clone());
+        let keys =
+            ApiKeys::open(Arc::clone(store), Arc::clone(clock), Arc::clone(rng), roles.clone()).await?;
+        let providers = Arc::new(Providers::new(project, clock));
+        let tokens = Tokens::new(providers.clone(), Arc::clone(clock), roles.clone());
+        let ports = (Arc::clone(clock), Arc::clone(rng));
+        let logins = Logins::new(Arc::clone(store), providers, tokens.clone(), ports);
         let (certificates, explainer) = (Certificates::default(), Arc::default());
-        Ok(Identity { keys, roles, tokens, certificates, clock: Arc::clone(clock), explainer })
+        Ok(Identity { keys, roles, tokens, logins, certificates, clock: Arc::clone(clock), explainer })
     }
 
     /// The pipeline that minds who calls, when a project that wants that is served.
@@ -82,11 +89,13 @@ impl Identity {
         pipeline: Pipeline,
         project: &Project,
         purpose: Purpose,
-        rng: &dyn Rng,
+        (rng, shutdown): (&dyn Rng, &Shutdown),
     ) -> Result<Pipeline, Error> {
         let is_enabled = project.config.auth.enabled;
         let owner = if is_enabled && purpose == Purpose::Serve {
             self.follow(Wanted::read(project).await?);
+            self.logins.load().await?;
+            drop(task::spawn(self.logins.clone().sweep(shutdown.clone())));
             Some(owner::renew(&project.root, rng)?)
         } else {
             None
@@ -102,6 +111,7 @@ impl Identity {
         let proofs = Proofs {
             keys: self.keys.clone(),
             tokens: self.tokens.clone(),
+            logins: self.logins.clone(),
             certificates: self.certificates.clone(),
             owner: owner.map(|owner| Hash::of(owner.as_bytes())),
             roles: self.roles.clone(),
@@ -120,6 +130,7 @@ impl Identity {
         self.roles.replace(wanted.roles);
         self.keys.follow();
         self.tokens.follow(wanted.issuers);
+        self.logins.follow(wanted.clients);
         self.certificates.follow(&wanted.certificates, &self.roles);
     }
 }
@@ -129,8 +140,9 @@ impl Wanted {
     pub(crate) async fn read(project: &Project) -> Result<Wanted, Error> {
         let auth = &project.config.auth;
         let roles = auth.roles()?;
-        let mut issuers = Vec::new();
+        let (mut issuers, mut clients) = (Vec::new(), Vec::new());
         for (name, config) in &auth.issuers {
+            clients.extend(client(project, name, config).await?);
             let keys = keys(project, name, config).await?;
             issuers.push(IssuerSpec {
                 name: name.clone(),
@@ -145,8 +157,19 @@ impl Wanted {
             });
         }
         let certificates = auth.certificates(&roles)?;
-        Ok(Wanted { roles, issuers, certificates })
+        Ok(Wanted { roles, issuers, clients, certificates })
     }
+}
+
+/// What people log in with at an issuer, where they do in browsers.
+async fn client(project: &Project, name: &str, config: &IssuerConfig) -> Result<Option<ClientSpec>, Error> {
+    let Some(client_id) = config.client_id.clone().filter(|_| config.browser) else { return Ok(None) };
+    let client_secret = match &config.client_secret {
+        Some(secret) => Some(ProjectSecrets::new(project).secret(&Namespace::system(), secret).await?),
+        None => None,
+    };
+    let (name, issuer) = (name.to_owned(), config.issuer.clone());
+    Ok(Some(ClientSpec { name, issuer, client_id, client_secret, scope: config.scope().to_owned() }))
 }
 
 /// Where the keys of an issuer are; those that are here are read.
@@ -219,6 +242,20 @@ impl Providers {
         };
         client.as_ref().map_err(Fault::advice)
     }
+
+    /// An answer, if it comes in time.
+    async fn within<T>(
+        &self,
+        url: &str,
+        answer: impl Future<Output = Result<T, String>>,
+    ) -> Result<T, String> {
+        let limit = self.clock.sleep_until(self.clock.now().plus(Duration::from_secs(ANSWER_SECONDS_MAX)));
+        tokio::select! {
+            biased;
+            answer = answer => answer,
+            () = limit => Err(format!("{url} did not answer within {ANSWER_SECONDS_MAX} s")),
+        }
+    }
 }
 
 impl Fetch for Providers {
@@ -227,29 +264,49 @@ impl Fetch for Providers {
             if !is_private(url) {
                 return Err(format!("{url} is no secure address"));
             }
-            let client = self.client(url)?;
-            let limit =
-                self.clock.sleep_until(self.clock.now().plus(Duration::from_secs(ANSWER_SECONDS_MAX)));
-            tokio::select! {
-                biased;
-                answer = get(client, url) => answer,
-                () = limit => Err(format!("{url} did not answer within {ANSWER_SECONDS_MAX} s")),
-            }
+            self.within(url, get(self.client(url)?, url)).await
         })
     }
 }
 
-async fn get(client: &Client, url: &str) -> Result<Fetched, String> {
-    let unanswered = |error: reqwest::Error| match tls::fault(&error) {
+impl Desk for Providers {
+    fn post<'a>(
+        &'a self,
+        url: &'a str,
+        form: String,
+        authorization: Option<String>,
+    ) -> BoxFuture<'a, Result<Posted, String>> {
+        Box::pin(async move {
+            if !is_private(url) {
+                return Err(format!("{url} is no secure address"));
+            }
+            let request =
+                self.client(url)?.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+            let request = request.body(form);
+            let request = match authorization {
+                Some(value) => request.header(AUTHORIZATION, value),
+                None => request,
+            };
+            self.within(url, async {
+                let response = answer(request, url).await?;
+                let status = response.status().as_u16();
+                Ok(Posted { status, body: body(response, url).await? })
+            })
+            .await
+        })
+    }
+}
+
+/// What an identity provider answers.
+async fn answer(request: RequestBuilder, url: &str) -> Result<Response, String> {
+    let answered = request.header(ACCEPT, "application/json").send().await;
+    answered.map_err(|error| match tls::fault(&error) {
         Some(fault) => format!("{url}: {}", fault.advice()),
         None => format!("{url} cannot be reached"),
-    };
-    let mut response =
-        client.get(url).header("accept", "application/json").send().await.map_err(unanswered)?;
-    if !response.status().is_success() {
-        return Err(format!("{url} answered {}", response.status().as_u16()));
-    }
-    let fresh = fresh(&response);
+    })
+}
+
+async fn body(mut response: Response, url: &str) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|_| format!("{url} broke off"))? {
         if body.len() + chunk.len() > DOCUMENT_BYTES_MAX {
@@ -257,12 +314,21 @@ async fn get(client: &Client, url: &str) -> Result<Fetched, String> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Fetched { body, fresh })
+    Ok(body)
+}
+
+async fn get(client: &Client, url: &str) -> Result<Fetched, String> {
+    let response = answer(client.get(url), url).await?;
+    if !response.status().is_success() {
+        return Err(format!("{url} answered {}", response.status().as_u16()));
+    }
+    let fresh = fresh(&response);
+    Ok(Fetched { body: body(response, url).await?, fresh })
 }
 
 /// How long an answer may be kept (RFC 9111, 5.2.2.1).
 fn fresh(response: &Response) -> Option<Duration> {
-    let text = response.headers().get(reqwest::header::CACHE_CONTROL)?.to_str().ok()?;
+    let text = response.headers().get(CACHE_CONTROL)?.to_str().ok()?;
     let seconds = text.split(',').find_map(|part| part.trim().strip_prefix("max-age="))?;
     seconds.trim_matches('"').parse().ok().map(Duration::from_secs)
 }

@@ -121,7 +121,7 @@ impl Node {
         let answers = Answers::open(&project, Arc::clone(&kept), &clock, redis.clone());
         let pipeline = answers.around(pipeline, purpose, &shutdown);
         let identity = Identity::open(&project, &kept, &clock, &rng).await?;
-        let pipeline = identity.guard(pipeline, &project, purpose, &*rng).await?;
+        let pipeline = identity.guard(pipeline, &project, purpose, (&*rng, &shutdown)).await?;
         let encryption = Encryption::new(&project, keyring);
         let subscriptions =
             Subscriptions::new(kept, Arc::clone(&clock), Arc::new(EngineFeed(engine.handle())));

@@ -15,6 +15,7 @@ use super::certificate::Certificates;
 use super::credential::{Credentials, Shown};
 use super::key::{OWNER_PREFIX, PREFIX};
 use super::keys::{ApiKeys, unknown};
+use super::login::Logins;
 use super::operations::bare;
 use super::token::Tokens;
 use crate::policy::LiveRoles;
@@ -34,6 +35,8 @@ pub struct Proofs {
     pub keys: ApiKeys,
     /// Tokens of identity providers.
     pub tokens: Tokens,
+    /// Logins of people in browsers.
+    pub logins: Logins,
     /// Certificates of clients.
     pub certificates: Certificates,
     /// Hash of the owner's credential.
@@ -51,6 +54,11 @@ impl Auth {
     /// The tokens that are accepted.
     pub fn tokens(&self) -> &Tokens {
         &self.0.proofs.tokens
+    }
+
+    /// The logins of browsers.
+    pub(crate) fn logins(&self) -> &Logins {
+        &self.0.proofs.logins
     }
 
     /// The time, as calls are judged by it.
@@ -81,6 +89,11 @@ impl Auth {
     /// Who shows these credentials. Nobody in particular when there are none; wrong ones are an error, never nobody.
     pub async fn identify(&self, credentials: &Credentials) -> Result<Caller, Error> {
         let proofs = &self.0.proofs;
+        if let (Shown::Nothing, Some(login)) = (&credentials.shown, &credentials.login)
+            && let Some(caller) = proofs.logins.caller(login.reveal()).await?
+        {
+            return Ok(caller.at(credentials.address));
+        }
         let caller = match &credentials.shown {
             Shown::Nothing if credentials.is_owner => Caller::local(),
             Shown::Nothing => {
@@ -113,11 +126,13 @@ impl Auth {
         let confirmed = match &mut caller.proof {
             Proof::Key(id) => proofs.keys.caller_at(id, caller.address),
             Proof::Certificate(name) => proofs.certificates.caller_of(name).map(|now| now.at(caller.address)),
-            Proof::Token { expires, entitled } => {
+            Proof::Token { expires, entitled, login } => {
                 if let Some((grants, renewed)) = proofs.roles.renew(entitled) {
                     (caller.grants, *entitled) = (grants, renewed);
                 }
-                let is_good = self.0.clock.now() < *expires && proofs.tokens.vouches(&entitled.given);
+                let is_good = self.0.clock.now() < *expires
+                    && proofs.tokens.vouches(&entitled.given)
+                    && login.as_deref().is_none_or(|login| proofs.logins.vouches(login));
                 is_good.then_some(caller)
             }
             Proof::Local | Proof::Nothing | Proof::Signature => Some(caller),

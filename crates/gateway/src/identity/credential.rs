@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, header};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_kernel::port::secret::Secret;
 
 use super::key::{OWNER_PREFIX, PREFIX};
 
@@ -43,6 +44,8 @@ impl fmt::Debug for Shown {
 pub struct Credentials {
     /// What the request shows.
     pub shown: Shown,
+    /// The cookie of a login in a browser. It counts when the request shows nothing else.
+    pub login: Option<Secret>,
     /// Whether it came over a way that only the owner of the server can take.
     pub is_owner: bool,
     /// The other end of the connection, when it came over the network.

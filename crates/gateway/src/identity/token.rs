@@ -128,7 +128,7 @@ impl Tokens {
         let keys = issuer.keys.version().unwrap_or_default();
         let proven = issuer.spec.check(token, algorithm, &key, self.0.clock.now()).map_err(Refused::Not)?;
         let (grants, entitled) = self.0.roles.entitle(&Arc::new(proven.entitlement));
-        let proof = Proof::Token { expires: proven.expires, entitled };
+        let proof = Proof::Token { expires: proven.expires, entitled, login: None };
         let identity = format!("token:{}:{}", issuer.spec.name, proven.subject).into();
         let caller = Caller { identity, grants, proof, address: None };
         let source = issuer.keys.clone();

@@ -179,6 +179,7 @@ fn proof(proof: &Proof) -> &'static str {
         Proof::Local => "local",
         Proof::Nothing => "nothing",
         Proof::Key(_) => "key",
+        Proof::Token { login: Some(_), .. } => "login",
         Proof::Token { .. } => "token",
         Proof::Certificate(_) => "certificate",
         Proof::Signature => "signature",

@@ -190,6 +190,14 @@ fn secrets(config: &Config, wrong: &mut Wrong) {
             why,
             "leave `namespaces` of the secret out",
         );
+        let closed =
+            issuer.client_secret.as_deref().is_some_and(|name| is_closed(name, &Namespace::system()));
+        wrong.when(
+            closed,
+            &format!("auth.issuers.{name}.client_secret"),
+            "its secret is for some namespaces, and people log in to all of the server",
+            "leave `namespaces` of the secret out",
+        );
     }
     let why = "its secret is not for the namespace of its events";
     for (name, hook) in &config.webhooks {
@@ -318,6 +326,10 @@ mod tests {
             ("[auth.roles.a]\nnamespaces = []".into(), "auth.roles.\"a\".namespaces"),
             ("[secrets.s]\nenv = \"S\"\nnamespaces = []".into(), "secrets.\"s\".namespaces"),
             (format!("{secret}{ISSUER}secret = \"s\""), "auth.issuers.a.secret"),
+            (
+                format!("{secret}[auth]\nenabled = true\n{ISSUER}browser = true\nclient_id = \"c\"\nclient_secret = \"s\""),
+                "auth.issuers.a.client_secret",
+            ),
             (format!("{secret}[webhooks.w]\nurl = \"https://a\"\nsecret = \"s\""), "webhooks.w.secret"),
             (format!("{secret}[inbound.i]\nscheme = \"github\"\nevent = \"e\"\nsecret = \"s\""), "inbound.i.secret"),
             ("[server]\nrequests_max = 0".into(), "server.requests_max"),

@@ -63,8 +63,15 @@ pub struct IssuerConfig {
     pub namespaces: Option<Vec<String>>,
     /// The claim that names those namespaces instead. A token without it is good nowhere.
     pub namespace_claim: Option<String>,
-    /// What `nexus login` is known as there (`client_id`).
+    /// What `nexus login`, and this server, are known as there (`client_id`).
     pub client_id: Option<String>,
+    /// Whether people log in there with a browser, at `/login` of this server.
+    #[serde(default)]
+    pub browser: bool,
+    /// The secret, of `[secrets]`, that this server proves itself with there; public clients have none.
+    pub client_secret: Option<String>,
+    /// What is asked for when somebody logs in with a browser.
+    pub scope: Option<String>,
 }
 
 /// The section of a certificate.

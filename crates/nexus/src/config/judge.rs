@@ -23,6 +23,7 @@ impl Config {
             sections.check().err(),
             self.mcp.check().err(),
             self.auth.check(&secrets).err(),
+            super::browser::check(&self.auth, &self.server, &secrets).err(),
             self.audit.check().err(),
             self.log.check().err(),
             self.telemetry.check().err(),

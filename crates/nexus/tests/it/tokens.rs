@@ -1,5 +1,6 @@
 //! Tokens of identity providers and certificates of services, through every door of the real server.
 
+mod browser;
 mod login;
 mod provider;
 

@@ -12,10 +12,11 @@ use nexus_kernel::Json;
 use nexus_kernel::call::Wait;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
-use nexus_kernel::operation::Operation;
+use nexus_kernel::operation::{Effect, Operation};
 use nexus_kernel::route::{HttpMethod, Route, Segment};
 use serde_json::Map;
 
+use crate::channel::browser::{self, Visit};
 use crate::channel::rest::query::typed_for;
 use crate::channel::rest::request::RestRequest;
 use crate::channel::rest::{Rest, json, noted, prefer, runs, unknown_path};
@@ -90,6 +91,10 @@ pub(crate) async fn call(State(rest): State<Arc<Rest>>, request: Request) -> Res
         Err(methods) if methods.is_empty() => return Err(unknown_path(&uri)),
         Err(methods) => return Ok(wrong_method(&method, &uri, &methods)),
     };
+    // A link anywhere may lead a browser to this path: whoever is logged in there has not asked for more than a look.
+    if request.extensions().get::<Visit>().is_some() && operation.effect != Effect::Read {
+        return Err(browser::cross_site().into());
+    }
     let headers = request.headers().clone();
     let mut request = RestRequest::from_request(request, &rest).await?;
     let wait = prefer::wait(&headers).unwrap_or(Wait::Done);

@@ -27,6 +27,10 @@ async function begin() {
   const main = byId('main');
   try {
     const answer = await fetch('/v1/operations', { headers: { accept: 'application/json' } });
+    if (answer.status === 401 && (answer.headers.get('link') || '').includes('rel="login"')) {
+      main.replaceChildren(make('h2', {}, 'Not logged in'), make('p', { class: 'doc' }, make('a', { href: `/login?return=${encodeURIComponent(location.pathname + location.hash)}` }, 'Log in')));
+      return;
+    }
     if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
     byId('version').textContent = answer.headers.get('x-nexus-version') || '';
     operations = (await answer.json()).operations;
@@ -39,6 +43,19 @@ async function begin() {
   addEventListener('hashchange', show);
   list();
   show();
+  await greet();
+}
+
+/** Says who is logged in, and lets them out. The page itself shows no other credential than the cookie of a login. */
+async function greet() {
+  const answer = await fetch('/v1/operations/auth.whoami', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
+  const caller = answer.ok ? (await answer.json()).output.caller : '';
+  if (!caller.startsWith('token:')) return;
+  const out = async () => {
+    await fetch('/logout', { method: 'POST' });
+    location.reload();
+  };
+  document.querySelector('footer').append(make('span', { title: caller }, caller.split(':').slice(2).join(':')), make('button', { onclick: out }, 'Log out'));
 }
 
 function list() {
