@@ -78,7 +78,15 @@ impl Project {
     /// A folder and a configuration without the files that belong to them.
     pub fn of_config(root: &Path, config: Config) -> Project {
         let (root, workflows, activities) = (root.to_owned(), Vec::new(), Vec::new());
-        Project { root, config, workflows, activities, components: Vec::new(), prompts: Vec::new(), stored: None }
+        Project {
+            root,
+            config,
+            workflows,
+            activities,
+            components: Vec::new(),
+            prompts: Vec::new(),
+            stored: None,
+        }
     }
 
     /// The files of a folder, with a configuration that was read already.

@@ -80,8 +80,6 @@ pub(crate) async fn read(root: &Path, config: &SecretConfig) -> Result<String, S
     }
 }
 
-
-
 fn checked(name: &str, read: Result<String, String>) -> Result<Secret, Error> {
     let why = match read {
         Ok(text) if text.len() >= SECRET_BYTES_MIN => return Ok(Secret::new(&text)),

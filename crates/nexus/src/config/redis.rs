@@ -80,7 +80,7 @@ impl RedisConfig {
                     return Err(wrong("url", &why, "put back what was there before it was printed"));
                 }
                 drop(address(text.reveal())?);
-            },
+            }
             RedisUrl::Elsewhere(place) => {
                 let has_place = place.check("redis").is_ok() && place.namespaces.is_none() && !place.stored;
                 if !has_place {

@@ -11,7 +11,9 @@ use serde_json::json;
 
 use super::Named;
 use crate::activities::secrets::ProjectSecrets;
+use crate::config::Config;
 use crate::config::doubt::{self, Doubt};
+use crate::config::secret::SecretPlace;
 use crate::contract;
 use crate::identity::Wanted;
 use crate::output::{Output, plural};
@@ -77,7 +79,7 @@ async fn look(named: &Named) -> Found {
         Err(error) => return Found { errors: vec![error], doubts: Vec::new() },
     };
     let tls = config.server.tls.as_ref().and_then(|files| files.load(&named.root).err());
-    let wanted = if config.auth.enabled { Wanted::read(&project).await.err() } else { None };
+    let wanted = if config.auth.enabled { Wanted::read(&without_stored(&project)).await.err() } else { None };
     let exported = telemetry::is_exported(&project).err();
     let preset = if exported.is_none() { preset::enforce(&project).err() } else { None };
     let mut found = Found {
@@ -89,11 +91,23 @@ async fn look(named: &Named) -> Found {
     found
 }
 
+/// A project without issuers whose secrets lie in the store, which is not opened.
+fn without_stored(project: &Project) -> Project {
+    let mut project = project.clone();
+    let Config { auth, secrets, .. } = &mut project.config;
+    let is_stored = |name: &String| secrets.get(name).is_some_and(|secret| secret.stored);
+    auth.issuers.retain(|_, issuer| !issuer.secret.as_ref().is_some_and(is_stored));
+    project
+}
+
 /// Secrets are read when they are asked for, so one that is not there yet is no error.
 async fn secrets(project: &Project) -> Vec<Doubt> {
-    let all = ProjectSecrets::new(&project.root, &project.config.secrets);
+    let all = ProjectSecrets::new(project);
     let mut found = Vec::new();
-    for (name, config) in &project.config.secrets {
+    // What a program or the store would have to be asked for is left to those who need it.
+    let is_read =
+        |place: Option<SecretPlace<'_>>| matches!(place, Some(SecretPlace::Env(_) | SecretPlace::File(_)));
+    for (name, config) in project.config.secrets.iter().filter(|(_, config)| is_read(config.place())) {
         let namespace = config.namespaces.as_ref().and_then(|of| of.first().cloned());
         if let Err(error) = all.secret(&namespace.unwrap_or_else(Namespace::system), name).await {
             found.push(Doubt::unreadable(name, &error));
