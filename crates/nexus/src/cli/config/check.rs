@@ -10,6 +10,7 @@ use serde_json::json;
 use super::Named;
 use crate::activities::secrets::own;
 use crate::config::doubt::{self, Doubt};
+use crate::config::secret::SecretPlace;
 use crate::contract;
 use crate::identity::Wanted;
 use crate::output::{Output, plural};
@@ -75,7 +76,7 @@ async fn look(named: &Named) -> Found {
         Err(error) => return Found { errors: vec![error], doubts: Vec::new() },
     };
     let tls = config.server.tls.as_ref().and_then(|files| files.load(&named.root).err());
-    let wanted = if config.auth.enabled { Wanted::read(&project).await.err() } else { None };
+    let wanted = if config.auth.enabled { Wanted::read(&without_stored(&project)).await.err() } else { None };
     let exported = telemetry::is_exported(&project).err();
     let preset = if exported.is_none() { preset::enforce(&project).err() } else { None };
     let sealed = match &config.encryption {

@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
             fields.push(Field {
                 name: name.to_owned(),
                 doc,
-                kind: kind.to_owned(),
+                kind: kind.replace("super::hidden::", ""),
                 has_default: attributes.contains("default"),
                 is_flat: attributes.contains("flatten"),
             });
@@ -111,6 +111,12 @@ impl<'a> Reader<'a> {
         }
         if line.starts_with("#[") {
             self.attributes.push_str(line);
+            // One of several lines ends with the bracket.
+            let mut last = line;
+            while !last.ends_with(']') {
+                last = self.lines.next().map(str::trim).unwrap_or_default();
+                self.attributes.push_str(last);
+            }
             return true;
         }
         false
