@@ -4,13 +4,17 @@ use nexus_engine::{Definition, operations};
 use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_kernel::id::Namespace;
 use nexus_kernel::operation::Operation;
+use nexus_kernel::port::secret::Secrets as _;
 use serde_json::json;
 
 use super::Named;
-use crate::activities::secrets::own;
+use crate::activities::secrets::ProjectSecrets;
+use crate::config::Config;
 use crate::config::doubt::{self, Doubt};
-use crate::config::secret::SecretPlace;
+use crate::config::encryption::EncryptionConfig;
+use crate::config::secret::{SecretConfig, SecretPlace};
 use crate::contract;
 use crate::identity::Wanted;
 use crate::output::{Output, plural};
@@ -79,10 +83,7 @@ async fn look(named: &Named) -> Found {
     let wanted = if config.auth.enabled { Wanted::read(&without_stored(&project)).await.err() } else { None };
     let exported = telemetry::is_exported(&project).err();
     let preset = if exported.is_none() { preset::enforce(&project).err() } else { None };
-    let sealed = match &config.encryption {
-        Some(encryption) => encryption::masters(&project, encryption).await.err(),
-        None => None,
-    };
+    let sealed = sealed(&project).await.err();
     let mut found = Found {
         errors: [tls, wanted, exported, preset, sealed].into_iter().flatten().collect(),
         doubts: doubt::doubts(&config),
@@ -92,11 +93,41 @@ async fn look(named: &Named) -> Found {
     found
 }
 
-/// Secrets are read when they are asked for, so one that is not there yet is no error. Those of the store are not looked at.
+/// Whether the master keys are keys, as far as they can be read without asking a program.
+async fn sealed(project: &Project) -> Result<(), Error> {
+    let Some(config) = &project.config.encryption else { return Ok(()) };
+    let place = |name: &String| project.config.secrets.get(name).and_then(SecretConfig::place);
+    if config.keys().all(|name| is_read(place(name))) {
+        encryption::masters(project, config).await?;
+    }
+    Ok(())
+}
+
+/// What a program or the store would have to be asked for is left to those who need it.
+fn is_read(place: Option<SecretPlace<'_>>) -> bool {
+    matches!(place, Some(SecretPlace::Env(_) | SecretPlace::File(_)))
+}
+
+/// A project without issuers whose secrets lie in the store, which is not opened.
+fn without_stored(project: &Project) -> Project {
+    let mut project = project.clone();
+    let Config { auth, secrets, .. } = &mut project.config;
+    let is_stored = |name: &String| secrets.get(name).is_some_and(|secret| secret.stored);
+    auth.issuers.retain(|_, issuer| !issuer.secret.as_ref().is_some_and(is_stored));
+    project
+}
+
+/// Secrets are read when they are asked for, so one that is not there yet is no error.
 async fn secrets(project: &Project) -> Vec<Doubt> {
+    let all = ProjectSecrets::new(project);
     let mut found = Vec::new();
-    for (name, _) in project.config.secrets.iter().filter(|(_, config)| !config.stored) {
-        if let Err(error) = own(project, name).await {
+    let is_master = |name: &String| {
+        project.config.encryption.iter().flat_map(EncryptionConfig::keys).any(|key| key == name)
+    };
+    let looked_at = |(name, config): &(&String, &SecretConfig)| is_read(config.place()) && !is_master(name);
+    for (name, config) in project.config.secrets.iter().filter(looked_at) {
+        let namespace = config.namespaces.as_ref().and_then(|of| of.first().cloned());
+        if let Err(error) = all.secret(&namespace.unwrap_or_else(Namespace::system), name).await {
             found.push(Doubt::unreadable(name, &error));
         }
     }
