@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nexus_gateway::audit::{AuditLog, AuditOptions};
+use nexus_gateway::identity::login::{Desk, Logins, Posted};
 use nexus_gateway::identity::token::{
     Algorithm, Fetch, Fetched, IssuerSpec, KeySet, KeysAt, Mapping, Tokens,
 };
@@ -22,7 +23,7 @@ use nexus_kernel::BoxFuture;
 use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::port::clock::{Clock as _, SharedClock, SystemClock};
 use nexus_kernel::port::kv::Kv;
-use nexus_kernel::port::rng::SystemRng;
+use nexus_kernel::port::rng::{SharedRng, SystemRng};
 use nexus_store::FileSegments;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
@@ -36,6 +37,12 @@ struct Nobody;
 
 impl Fetch for Nobody {
     fn fetch<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Fetched, String>> {
+        Box::pin(std::future::ready(Err("nobody is asked".to_owned())))
+    }
+}
+
+impl Desk for Nobody {
+    fn post<'a>(&'a self, _: &'a str, _: String, _: Option<String>) -> BoxFuture<'a, Result<Posted, String>> {
         Box::pin(std::future::ready(Err("nobody is asked".to_owned())))
     }
 }
@@ -105,7 +112,9 @@ pub(crate) async fn guard(pipeline: Pipeline, issuer: &Issuer, folder: &Path) ->
     tokens.follow(vec![issuer.spec()?]);
     let keys =
         ApiKeys::open(Arc::clone(&store), Arc::clone(&clock), Arc::new(SystemRng), roles.clone()).await?;
-    let proofs = Proofs { keys, tokens, certificates: Certificates::default(), owner: None, roles };
+    let ports: (SharedClock, SharedRng) = (Arc::clone(&clock), Arc::new(SystemRng));
+    let logins = Logins::new(Arc::clone(&store), Arc::new(Nobody), tokens.clone(), ports);
+    let proofs = Proofs { keys, tokens, logins, certificates: Certificates::default(), owner: None, roles };
     let segments = Arc::new(FileSegments::new(folder.join("audit")));
     let audit =
         AuditLog::open(segments, Arc::clone(&store), Arc::clone(&clock), AuditOptions::default()).await?;

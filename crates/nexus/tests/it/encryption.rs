@@ -99,7 +99,7 @@ fn a_secret_of_the_store_is_sealed_used_and_given_back_to_nobody() {
     assert!(!listed.stdout().contains(CANARY), "{}", listed.stdout());
     assert_eq!(holds(&project.path().join(".nexus"), CANARY), None, "what was given lies open");
     run("abc", &["secret", "set", "bank"]).refused(2, "NX-2001", "too short");
-    run("", &["secret", "delete", "bnk"]).refused(3, "did you mean \"bank\"?", "not there");
+    run("", &["secret", "delete", "bnk"]).refused(1, "did you mean \"bank\"?", "not there");
     run("", &["secret", "delete", "bank"]).ok();
     pay("default/Pay").refused(1, "nobody set it", "taken away");
     assert_eq!(pay("shop/Pay").ok().json()["length"], 7);
@@ -138,7 +138,7 @@ fn keys_rotate_and_without_the_right_one_nothing_opens() {
     let result =
         with(&project, &second, "", &["call", "run.result", "--json", &json!({ "run_id": run }).to_string()])
             .ok();
-    assert!(result.stdout().contains("\"length\""), "{}", result.stdout());
+    assert!(result.stdout().contains("length"), "{}", result.stdout());
     with(&project, &first, "", &list).refused(5, "NX-2093", "the first one");
 }
 

@@ -6,6 +6,7 @@ mod attacks;
 mod renewal;
 mod ways;
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
@@ -68,10 +69,10 @@ fn send(server: &Server, method: &str, path: &str, headers: &[(&str, &str)], bod
     let mut stream = TcpStream::connect(host).unwrap();
     let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(head, "{name}: {value}\r\n"); // writing to a string cannot fail
     }
     if method != "GET" {
-        head.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
+        let _ = write!(head, "content-type: application/json\r\ncontent-length: {}\r\n", body.len());
     }
     stream.write_all(format!("{head}\r\n{body}").as_bytes()).unwrap();
     let mut whole = Vec::new();

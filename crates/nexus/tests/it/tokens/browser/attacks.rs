@@ -137,76 +137,92 @@ const ELSEWHERE: [&[(&str, &str)]; 5] = [
     &[("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate")],
 ];
 
+/// What a page of another site must not bring about, as a method, a path and a body.
+const DOORS: [(&str, &str, &str); 9] = [
+    ("POST", "/workflows/Double/execute", "{\"n\":4}"),
+    ("POST", "/api/workflows/Double/execute", "{\"n\":4}"),
+    ("POST", "/v1/workflows/Double/runs", "{\"n\":4}"),
+    ("POST", "/v1/operations/run.list", "{}"),
+    ("DELETE", "/v1/sessions/x", ""),
+    ("POST", "/mcp", PING),
+    ("GET", "/mcp", ""),
+    ("GET", "/ws", ""),
+    ("POST", "/logout", ""),
+];
+
+const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+
+const UPGRADE: [(&str, &str); 4] = [
+    ("connection", "upgrade"),
+    ("upgrade", "websocket"),
+    ("sec-websocket-version", "13"),
+    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
+
+const PANEL: &str = "https://panel.example";
+
+/// Doors that let a request in that says this of where it comes from.
+fn open_doors(server: &Server, cookie: &str, said: &[(&str, &str)]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (method, path, body) in DOORS {
+        let mut headers = [said, &[("cookie", cookie), ("accept", "application/json")]].concat();
+        if path == "/ws" {
+            headers.extend(UPGRADE);
+        }
+        let answer = send(server, method, path, &headers, body);
+        let is_told = answer.body.contains("NX-2095") && answer.status == 403;
+        if !is_told || answer.header("access-control-allow-credentials").is_some() {
+            wrong.push(format!("{method} {path} {said:?}: {} {}", answer.status, answer.body));
+        }
+    }
+    wrong
+}
+
+/// A link may lead somebody to look. Nothing that a link leads to is carried out. What is otherwise.
+fn wrong_looks(server: &Server, cookie: &str, said: &[(&str, &str)]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let headers = [said, &[("cookie", cookie)]].concat();
+    let is_page =
+        said.iter().all(|(_, value)| !matches!(*value, "no-cors" | "cors" | "https://panel.example"));
+    let answer = get(server, "/double/4", &headers);
+    if answer.code() != if is_page { "NX-2095" } else { "NX-2014" } {
+        wrong.push(format!("GET /double/4 {said:?}: {} {}", answer.status, answer.body));
+    }
+    let expected = if is_page { 200 } else { 401 };
+    let answer = get(server, "/v1/runs", &headers);
+    if answer.status != expected || answer.header("access-control-allow-credentials").is_some() {
+        wrong.push(format!("GET /v1/runs {said:?}: {}", answer.status));
+    }
+    wrong
+}
+
 #[test]
 fn a_page_of_another_site_can_do_nothing_with_the_cookie() {
     let signer = Signer::new("k1");
     let provider = Provider::start(&[&signer]);
     let project = project(&provider);
-    let panel = "https://panel.example";
     let own_path = "[workflows.\"shop/Double\"]\nhttp = [\"GET /double/{n}\"]\n";
     project.write(
         "nexus.toml",
-        &format!("[server]\nallowed_origins = [\"{panel}\"]\n{own_path}{}", config(&provider)),
+        &format!("[server]\nallowed_origins = [\"{PANEL}\"]\n{own_path}{}", config(&provider)),
     );
     let server = project.serve();
     let cookie = log_in(&server, &provider, granted(&signer.token(&claims(&provider)), None));
-    let upgrade = [
-        ("connection", "upgrade"),
-        ("upgrade", "websocket"),
-        ("sec-websocket-version", "13"),
-        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ];
-    let initialize = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string();
-    let doors: [(&str, &str, &str); 9] = [
-        ("POST", "/workflows/Double/execute", "{\"n\":4}"),
-        ("POST", "/api/workflows/Double/execute", "{\"n\":4}"),
-        ("POST", "/v1/workflows/Double/runs", "{\"n\":4}"),
-        ("POST", "/v1/operations/run.list", "{}"),
-        ("DELETE", "/v1/sessions/x", ""),
-        ("POST", "/mcp", &initialize),
-        ("GET", "/mcp", ""),
-        ("GET", "/ws", ""),
-        ("POST", "/logout", ""),
-    ];
-    let mut wrong = Vec::new();
     let foreign: [&[(&str, &str)]; 2] = [
-        &[("origin", panel), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "cors")],
-        &[("origin", panel)],
+        &[("origin", PANEL), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "cors")],
+        &[("origin", PANEL)],
     ];
-    for said in ELSEWHERE.iter().chain(&foreign) {
-        for (method, path, body) in doors {
-            let mut headers =
-                [*said, &[("cookie", cookie.as_str()), ("accept", "application/json")]].concat();
-            if path == "/ws" {
-                headers.extend(upgrade);
-            }
-            let answer = send(&server, method, path, &headers, body);
-            let is_told = answer.body.contains("NX-2095") && answer.status == 403;
-            if !is_told || answer.header("access-control-allow-credentials").is_some() {
-                wrong.push(format!("{method} {path} {said:?}: {} {}", answer.status, answer.body));
-            }
-        }
-        // A link may lead somebody to look. Nothing that a link leads to is carried out.
-        let headers = [*said, &[("cookie", cookie.as_str())]].concat();
-        let is_page =
-            said.iter().all(|(_, value)| !matches!(*value, "no-cors" | "cors" | "https://panel.example"));
-        let answer = get(&server, "/double/4", &headers);
-        if answer.code() != if is_page { "NX-2095" } else { "NX-2014" } {
-            wrong.push(format!("GET /double/4 {said:?}: {} {}", answer.status, answer.body));
-        }
-        let expected = if is_page { 200 } else { 401 };
-        let answer = get(&server, "/v1/runs", &headers);
-        if answer.status != expected || answer.header("access-control-allow-credentials").is_some() {
-            wrong.push(format!("GET /v1/runs {said:?}: {}", answer.status));
-        }
-    }
+    let said = ELSEWHERE.iter().chain(&foreign);
+    let wrong: Vec<String> = said
+        .flat_map(|said| [open_doors(&server, &cookie, said), wrong_looks(&server, &cookie, said)].concat())
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // Another page of this machine is kept out before that.
     let other =
         [("cookie", cookie.as_str()), ("origin", "http://127.0.0.1:1"), ("sec-fetch-site", "same-site")];
     assert_eq!(send(&server, "POST", "/logout", &other, "").status, 403);
     let preflight =
-        [("origin", panel), ("access-control-request-method", "POST"), ("cookie", cookie.as_str())];
+        [("origin", PANEL), ("access-control-request-method", "POST"), ("cookie", cookie.as_str())];
     assert!(
         send(&server, "OPTIONS", "/v1/runs", &preflight, "")
             .header("access-control-allow-credentials")
@@ -226,7 +242,7 @@ fn a_page_of_another_site_can_do_nothing_with_the_cookie() {
             "POST",
             "/mcp",
             &[&own[..], &[("accept", "application/json, text/event-stream")]].concat(),
-            &initialize
+            PING
         )
         .status,
         200

@@ -7,6 +7,10 @@ use tokio_tungstenite::tungstenite::{Message, connect};
 
 use super::*;
 
+#[expect(
+    clippy::cognitive_complexity,
+    reason = "assertions in a row count as branches, and are read in a row"
+)]
 #[test]
 fn somebody_logs_in_with_a_browser_calls_and_logs_out() {
     let (signer, provider, project, server) = world();
