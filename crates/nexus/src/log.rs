@@ -37,8 +37,9 @@ pub fn begin(cli: &Cli) -> Result<(), Error> {
         Some(level) => filter(&level)?,
         None => EnvFilter::try_from_env("NEXUS_LOG").or_else(|_| filter(&usual(cli, &configured)))?,
     };
-    // What is sealed on the disk is not told in the log.
-    let filter = if is_sealed { filter.add_directive(silent()?) } else { filter };
+    // What is sealed on the disk is not told in the log. The library of MCP would tell all that clients send.
+    let filter = if is_sealed { filter.add_directive(directive("nexus::payload=off")?) } else { filter };
+    let filter = filter.add_directive(directive("rmcp=error")?);
     let color = Output::new(cli.global.format).has_color();
     let lines = Lines { format, has_color: color && format == LogFormat::Pretty };
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).event_format(lines).init();
@@ -54,9 +55,8 @@ fn configured(cli: &Cli) -> (LogConfig, bool) {
     (config.log, is_sealed)
 }
 
-/// Parts of what runs are given have a target of their own.
-fn silent() -> Result<Directive, Error> {
-    "nexus::payload=off".parse().map_err(|_| Error::internal("a directive of the log cannot be read"))
+fn directive(text: &str) -> Result<Directive, Error> {
+    text.parse().map_err(|_| Error::internal("a directive of the log cannot be read"))
 }
 
 fn named_format() -> Result<Option<LogFormat>, Error> {
