@@ -83,6 +83,7 @@ fn pipeline(redis: &Redis, memory_bytes_max: usize) -> Result<Pipeline> {
     noop.contract.cache = Some(cache::rule());
     catalogue.replace(vec![noop])?;
     let options = CacheOptions { memory_bytes_max, store_bytes_max: 0 };
-    let cache = Cache::shared(Arc::new(MemoryStore::new()), Arc::clone(&clock), options, redis.clone());
+    let cache =
+        Cache::shared(Arc::new(MemoryStore::new()), Arc::clone(&clock), options, (redis.clone(), None));
     Ok(Pipeline::new(catalogue, clock, Arc::new(SystemRng)).caching(cache))
 }

@@ -33,6 +33,7 @@ use nexus_kernel::error::Error;
 use nexus_kernel::operation::{Effect, Operation};
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::kv::Kv;
+use nexus_kernel::port::seal::Seal;
 use nexus_kernel::task::Shutdown;
 use nexus_kernel::{BoxFuture, Json, task};
 use tokio::sync::{Semaphore, oneshot};
@@ -130,14 +131,25 @@ impl Cache {
     }
 
     /// Answers kept in memory, in this Redis and in this store.
-    pub fn shared(store: Arc<dyn Kv>, clock: SharedClock, options: CacheOptions, redis: Redis) -> Cache {
-        Cache::with(store, clock, options, Some(redis))
+    pub fn shared(
+        store: Arc<dyn Kv>,
+        clock: SharedClock,
+        options: CacheOptions,
+        (redis, seal): (Redis, Option<Arc<dyn Seal>>),
+    ) -> Cache {
+        Cache::with(store, clock, options, Some((redis, seal)))
     }
 
-    fn with(store: Arc<dyn Kv>, clock: SharedClock, options: CacheOptions, redis: Option<Redis>) -> Cache {
+    fn with(
+        store: Arc<dyn Kv>,
+        clock: SharedClock,
+        options: CacheOptions,
+        shared: Option<(Redis, Option<Arc<dyn Seal>>)>,
+    ) -> Cache {
         let stored = (options.store_bytes_max > 0)
             .then(|| Arc::new(Stored::new(Arc::clone(&store), options.store_bytes_max)));
-        let replicas = redis.clone().map(|redis| Replicas::new(redis, Arc::clone(&clock)));
+        let redis = shared.as_ref().map(|(redis, _)| redis.clone());
+        let replicas = shared.map(|(redis, seal)| Replicas::new(redis, Arc::clone(&clock), seal));
         let levels = replicas.map(|replicas| Arc::new(replicas) as Arc<dyn CacheLevel>).into_iter();
         let below = levels.chain(stored.iter().map(|stored| Arc::clone(stored) as Arc<dyn CacheLevel>));
         Cache(Arc::new(Inner {

@@ -25,7 +25,7 @@ use nexus_kernel::error::Error;
 use nexus_kernel::time::Timestamp;
 use tokio::sync::Semaphore;
 
-use crate::channel::browser::{self, Reader, Visit};
+use crate::channel::browser::{self, Reader, Visit, Visitor};
 use crate::channel::mcp;
 use crate::channel::rest::identity::PublicUrl;
 use crate::cors;
@@ -160,10 +160,12 @@ impl Front {
         entered: Entered,
         (id, sender): (&RequestId, Option<IpAddr>),
     ) -> Response {
-        if let Some((logins, site)) = self.place(&request)
-            && let Some(answer) = browser::answer(logins, &site, &request, &entered.caller).await
-        {
-            return answer.unwrap_or_else(|error| self.turn_away(error, (id, sender)));
+        if let Some((logins, site)) = self.place(&request) {
+            let visitor = Visitor { caller: &entered.caller, sender, request_id: id };
+            let desk = (logins, self.pipeline.audit());
+            if let Some(answer) = browser::answer(desk, &site, &request, &visitor).await {
+                return answer.unwrap_or_else(|error| self.turn_away(error, (id, sender)));
+            }
         }
         let is_webhook = first_of(request.uri().path()) == "webhooks";
         request.extensions_mut().insert(entered.caller);

@@ -8,7 +8,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt;
-use nexus_kernel::Json;
 use nexus_kernel::access::Reach;
 use nexus_kernel::call::{Answer, CallContext, Caller, Channel};
 use nexus_kernel::catalogue::Catalogue;
@@ -21,6 +20,7 @@ use nexus_kernel::port::event::Event;
 use nexus_kernel::port::rng::SharedRng;
 use nexus_kernel::port::span::SharedSpans;
 use nexus_kernel::trace::TraceContext;
+use nexus_kernel::{BoxFuture, Json};
 
 use crate::audit::AuditLog;
 use crate::breaker::{Breakers, Pass};
@@ -173,10 +173,11 @@ impl Pipeline {
         Pipeline { traces: self.traces.to(spans), ..self }
     }
 
-    /// The trace of what an event sets going, when spans are kept: the same for all who follow it, however often.
+    /// Where what an event sets going stands in a trace, the same for all who follow it, however often: below whoever
+    /// published it, or at the beginning of a trace when spans are kept.
     pub fn trace_of_event(&self, namespace: &Namespace, event: &Event) -> Option<TraceContext> {
-        let name = format!("event:{namespace}/{}", event.fact.id);
-        self.traces.of_name(&name)
+        let name = || format!("event:{namespace}/{}", event.fact.id);
+        event.fact.trace.clone().or_else(|| self.traces.of_name(&name()))
     }
 
     /// Where spans go.
@@ -236,22 +237,26 @@ impl Pipeline {
     }
 
     /// Carries out one call.
-    pub async fn call(
-        &self,
-        target: Target<'_>,
+    ///
+    /// It is boxed here, because channels hand what they wait for from one layer to the next, and it is large.
+    pub fn call<'a>(
+        &'a self,
+        target: Target<'a>,
         input: Json,
         mut context: CallContext,
-    ) -> Result<Answer, Error> {
-        let (trace, parent) = self.traces.begin(context.trace.take());
-        context.trace = trace;
-        let told = Told { metrics: self.metrics.clone(), spans: Arc::clone(&self.traces.spans) };
-        let mut record = Record::begin(target, &context, parent, (told, Arc::clone(&self.clock)));
-        let begun = self.clock.now();
-        let mut witness = Witness::of(self.audit.as_ref(), target, &input, &context, begun);
-        let result = self.carry_out(target, input, context, (&mut record, &mut witness)).await;
-        witness.ends(&result, self.clock.now());
-        record.end(&result);
-        result
+    ) -> BoxFuture<'a, Result<Answer, Error>> {
+        Box::pin(async move {
+            let (trace, parent) = self.traces.begin(context.trace.take());
+            context.trace = trace;
+            let told = Told { metrics: self.metrics.clone(), spans: Arc::clone(&self.traces.spans) };
+            let mut record = Record::begin(target, &context, parent, (told, Arc::clone(&self.clock)));
+            let begun = self.clock.now();
+            let mut witness = Witness::of(self.audit.as_ref(), target, &input, &context, begun);
+            let result = self.carry_out(target, input, context, (&mut record, &mut witness)).await;
+            witness.ends(&result, self.clock.now());
+            record.end(&result);
+            result
+        })
     }
 
     async fn carry_out(
@@ -266,12 +271,12 @@ impl Pipeline {
         // Whoever asks for what is not there, or not for them, is counted as well.
         let _seats = self.limit(found.as_deref().ok(), &input, &context).await?;
         let operation = found?;
-        let Some(pass) = self.pass(&operation, &input)? else {
-            return self.perform(&operation, input, context, witness).await;
-        };
+        let pass = self.pass(&operation, &input)?;
         let result = self.perform(&operation, input, context, witness).await;
-        let outcome = breaker::outcome(&result, pass.counted);
-        pass.report(outcome);
+        if let Some(pass) = pass {
+            let outcome = breaker::outcome(&result, pass.counted);
+            pass.report(outcome);
+        }
         result
     }
 

@@ -10,7 +10,7 @@ mod operations;
 mod record;
 mod trigger;
 
-pub use trigger::{Trigger, event_json};
+pub use trigger::Trigger;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -12,6 +12,7 @@ pub mod object;
 pub mod parked;
 pub mod rng;
 pub mod runs;
+pub mod seal;
 pub mod secret;
 pub mod segments;
 pub mod session;

@@ -236,6 +236,7 @@ impl ScriptActivities {
             heartbeat_details: task.heartbeat_details,
             session: task.session.map(|id| CallSession { id }),
         };
+        let runs = self.runs.within(task.trace);
         Invocation {
             module: function.module.clone(),
             export: task.activity,
@@ -256,9 +257,9 @@ impl ScriptActivities {
             functions: Some(Arc::clone(hosted) as Arc<dyn nexus_sandbox::HostFunctions>),
             ports: Ports {
                 secrets: Some(Arc::clone(&self.standing) as Arc<dyn Secrets>),
-                workflows: Some(Arc::new(self.runs.clone())),
-                sessions: Some(Arc::new(self.runs.clone())),
-                events: Some(Arc::new(Publishing::of(self.runs.clone(), task.run_id.clone()))),
+                workflows: Some(Arc::new(runs.clone())),
+                sessions: Some(Arc::new(runs.clone())),
+                events: Some(Arc::new(Publishing::of(runs, task.run_id))),
             },
             keep: None,
             recorder: None,

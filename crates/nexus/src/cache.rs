@@ -10,6 +10,7 @@ use nexus_kernel::operation::Operation;
 use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::kv::Kv;
+use nexus_kernel::port::seal::Seal;
 use nexus_kernel::task::{self, Shutdown};
 
 use crate::built::Report;
@@ -26,11 +27,16 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// The answers of a project.
-    pub fn open(project: &Project, store: Arc<dyn Kv>, clock: &SharedClock, redis: Option<Redis>) -> Answers {
-        let (clock, options) = (Arc::clone(clock), project.config.cache.options());
+    /// The answers of a project, shared by a Redis where there is one, and sealed there with this.
+    pub fn open(
+        project: &Project,
+        store: &Arc<dyn Kv>,
+        clock: &SharedClock,
+        (redis, seal): (Option<Redis>, Option<Arc<dyn Seal>>),
+    ) -> Answers {
+        let (store, clock, options) = (Arc::clone(store), Arc::clone(clock), project.config.cache.options());
         let cache = match redis {
-            Some(redis) => Cache::shared(store, clock, options, redis),
+            Some(redis) => Cache::shared(store, clock, options, (redis, seal)),
             None => Cache::new(store, clock, options),
         };
         Answers { cache, files: Arc::default() }

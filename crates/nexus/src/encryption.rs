@@ -12,6 +12,7 @@ use nexus_kernel::operation::{Effect, Operation};
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::kv::Kv;
 use nexus_kernel::port::rng::SharedRng;
+use nexus_kernel::port::seal::Seal;
 use nexus_kernel::verb::{Part, Verb, object};
 use nexus_store::{Keyring, MasterKey, Masters, RingInfo, Sealing};
 use serde::Deserialize;
@@ -73,6 +74,12 @@ impl Encryption {
     pub(crate) fn new(project: &Project, keyring: Option<Keyring>) -> Encryption {
         let sealing = project.config.encryption.as_ref().map_or(Sealing::Nothing, EncryptionConfig::sealing);
         Encryption { keyring, sealing }
+    }
+
+    /// The seal of what leaves for others to keep, where payloads are sealed at all.
+    pub(crate) fn outside(&self) -> Option<Arc<dyn Seal>> {
+        let keyring = self.keyring.as_ref().filter(|_| self.sealing != Sealing::Nothing)?;
+        Some(Arc::new(keyring.outside()))
     }
 
     /// The verbs, for the catalogue.

@@ -118,11 +118,11 @@ impl Node {
         let counters = shared::counters(&project, redis.as_ref(), &*rng);
         let limits = Limits::of(&project, pipeline.catalogue(), counters, (&clock, &*rng))?;
         let pipeline = served(pipeline, purpose, &limits, &activities);
-        let answers = Answers::open(&project, Arc::clone(&kept), &clock, redis.clone());
+        let encryption = Encryption::new(&project, keyring);
+        let answers = Answers::open(&project, &kept, &clock, (redis.clone(), encryption.outside()));
         let pipeline = answers.around(pipeline, purpose, &shutdown);
         let identity = Identity::open(&project, &kept, &clock, &rng).await?;
         let pipeline = identity.guard(pipeline, &project, purpose, (&*rng, &shutdown)).await?;
-        let encryption = Encryption::new(&project, keyring);
         let subscriptions =
             Subscriptions::new(kept, Arc::clone(&clock), Arc::new(EngineFeed(engine.handle())));
         let shelf = match &database {

@@ -8,6 +8,6 @@ pub mod sealed;
 pub mod segments;
 pub mod sqlite;
 
-pub use sealed::{Keyring, MasterKey, Masters, Place, RingInfo, SealedStore, Sealing};
+pub use sealed::{Keyring, MasterKey, Masters, OutsideSeal, Place, RingInfo, SealedStore, Sealing};
 pub use segments::FileSegments;
 pub use sqlite::{Finding, KeyImage, Options, Severity, SqliteStore, Stats, backup, examine, restore};

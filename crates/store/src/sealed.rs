@@ -11,6 +11,7 @@ mod keyring;
 mod log;
 mod master;
 mod objects;
+mod outside;
 mod place;
 mod record;
 mod runs;
@@ -26,6 +27,7 @@ use nexus_kernel::port::usage::Usage;
 
 pub use keyring::{Keyring, RingInfo};
 pub use master::{MasterKey, Masters};
+pub use outside::OutsideSeal;
 pub use place::Place;
 
 /// Which namespaces are sealed. What is sealed already is opened in any case.

@@ -7,6 +7,7 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::{Namespace, RunId};
 use nexus_kernel::port::event::{Appended, Event, EventPage, EventQuery, Fact};
+use nexus_kernel::trace::TraceContext;
 
 use crate::engine::EngineHandle;
 use crate::event::check;
@@ -24,12 +25,14 @@ pub struct NewEvent {
     pub subject: Option<String>,
     /// Where it comes from; the namespace when absent.
     pub source: Option<String>,
+    /// Where whoever publishes it stands in a trace.
+    pub trace: Option<TraceContext>,
 }
 
 impl NewEvent {
     /// An event with a type and data only.
     pub fn new(kind: impl Into<String>, data: Json) -> NewEvent {
-        NewEvent { kind: kind.into(), data, id: None, subject: None, source: None }
+        NewEvent { kind: kind.into(), data, id: None, subject: None, source: None, trace: None }
     }
 }
 
@@ -84,6 +87,7 @@ impl EngineHandle {
             subject: event.subject,
             time,
             data: event.data,
+            trace: event.trace,
         }
     }
 

@@ -9,7 +9,7 @@ use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
 use nexus_kernel::operation::{Effect, Operation};
-use nexus_kernel::port::event::{Event, EventQuery, TypeFilter};
+use nexus_kernel::port::event::{EventQuery, TypeFilter};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -22,25 +22,6 @@ use crate::operations::{Verb, object};
 /// Every verb.
 pub(crate) fn all(engine: &EngineHandle) -> Vec<Operation> {
     vec![publish(engine), list(engine), show(engine)]
-}
-
-/// An event as callers see it: the words of `CloudEvents` 1.0, and where it stands.
-pub(crate) fn to_json(namespace: &Namespace, event: &Event) -> Json {
-    let fact = &event.fact;
-    let mut shown = json!({
-        "specversion": "1.0",
-        "id": fact.id,
-        "source": fact.source,
-        "type": fact.kind,
-        "time": fact.time.to_string(),
-        "data": fact.data,
-        "namespace": namespace,
-        "sequence": event.sequence,
-    });
-    if let (Some(fields), Some(subject)) = (shown.as_object_mut(), &fact.subject) {
-        fields.insert("subject".to_owned(), json!(subject));
-    }
-    shown
 }
 
 #[derive(Deserialize)]
@@ -56,7 +37,7 @@ struct EventInput {
 impl From<EventInput> for NewEvent {
     fn from(input: EventInput) -> NewEvent {
         let EventInput { r#type: kind, data, id, subject, source } = input;
-        NewEvent { kind, data, id, subject, source }
+        NewEvent { kind, data, id, subject, source, trace: None }
     }
 }
 
@@ -129,6 +110,9 @@ async fn publish_events(
                 .help("give {\"type\": \"order.paid\", \"data\": …} or {\"events\": [{\"type\": …}, …]}"));
         }
     };
+    for event in &mut events {
+        event.trace.clone_from(&context.trace);
+    }
     if let Some(key) = context.idempotency_key {
         for (number, event) in events.iter_mut().enumerate() {
             event.id.get_or_insert_with(|| format!("key:{key}/{number}"));
@@ -207,7 +191,7 @@ async fn list_events(engine: EngineHandle, input: ListInput, _: CallContext) -> 
     // Who begins at the beginning misses nothing.
     let missed = input.after.map_or(0, |after| page.first.saturating_sub(after + 1));
     Ok(json!({
-        "events": page.events.iter().map(|event| to_json(&namespace, event)).collect::<Vec<_>>(),
+        "events": page.events.iter().map(|event| event.to_json(&namespace)).collect::<Vec<_>>(),
         "next": page.next,
         "first": page.first,
         "last": page.last,
@@ -232,6 +216,6 @@ fn show(engine: &EngineHandle) -> Operation {
     let verb = Verb { name: "event.show", title, doc, effect: Effect::Read, input, output };
     verb.handled(engine, |engine: EngineHandle, input: ShowInput, _: CallContext| async move {
         let namespace = Namespace::new(input.namespace.as_str())?;
-        Ok(to_json(&namespace, &engine.event(&namespace, &input.id).await?))
+        Ok(engine.event(&namespace, &input.id).await?.to_json(&namespace))
     })
 }

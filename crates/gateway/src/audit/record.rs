@@ -40,6 +40,10 @@ pub enum What {
     End(CallLine),
     /// A call was refused; nothing was carried out.
     Refused(CallLine),
+    /// Somebody has logged in with a browser.
+    LoggedIn(CallLine),
+    /// They have ended that login.
+    LoggedOut(CallLine),
     /// Further calls of somebody were refused for the same reason within a second.
     RefusedAgain {
         /// Where they came from; many places when absent.
@@ -149,7 +153,11 @@ impl What {
     /// What is known of a call, where the line is about one.
     pub fn call(&self) -> Option<&CallLine> {
         match self {
-            What::Begin(call) | What::End(call) | What::Refused(call) => Some(call),
+            What::Begin(call)
+            | What::End(call)
+            | What::Refused(call)
+            | What::LoggedIn(call)
+            | What::LoggedOut(call) => Some(call),
             _ => None,
         }
     }
@@ -211,6 +219,16 @@ mod tests {
             What::Refused(CallLine {
                 request_id: "r-2".into(),
                 status: Some("NX-2014".into()),
+                ..CallLine::default()
+            }),
+            What::LoggedIn(CallLine {
+                request_id: "r-3".into(),
+                proof: "login".into(),
+                ..CallLine::default()
+            }),
+            What::LoggedOut(CallLine {
+                request_id: "r-4".into(),
+                proof: "login".into(),
                 ..CallLine::default()
             }),
             What::RefusedAgain {

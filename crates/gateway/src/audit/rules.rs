@@ -48,6 +48,11 @@ pub(crate) struct Treatment {
 }
 
 impl Rules {
+    /// Whether what changes something waits for its line.
+    pub(crate) fn is_strict(self) -> bool {
+        self.on_failure == OnFailure::Refuse
+    }
+
     /// What holds for a call of this operation.
     pub(crate) fn of(self, operation: &Operation) -> Treatment {
         let is_admin = is_administrative(operation);
@@ -59,7 +64,7 @@ impl Rules {
         let is_change = is_admin || operation.effect == Effect::Write;
         Treatment {
             is_recorded,
-            is_awaited: is_recorded && is_change && self.on_failure == OnFailure::Refuse,
+            is_awaited: is_recorded && is_change && self.is_strict(),
             has_input: is_recorded && (self.has_inputs || is_admin),
         }
     }

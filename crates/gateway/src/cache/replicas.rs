@@ -1,12 +1,13 @@
 //! Answers in Redis, where all servers find them. They are as long there as they may be given; how much room there is, and
 //! what goes first when there is none, Redis says itself.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use nexus_kernel::BoxFuture;
 use nexus_kernel::Json;
 use nexus_kernel::cache::Level;
 use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::port::seal::Seal;
 use nexus_kernel::time::Timestamp;
 use redis::Script;
 
@@ -34,11 +35,31 @@ return 1",
 pub(super) struct Replicas {
     redis: Redis,
     clock: SharedClock,
+    /// What nobody else may read, where that is wanted.
+    seal: Option<Arc<dyn Seal>>,
 }
 
 impl Replicas {
-    pub(super) fn new(redis: Redis, clock: SharedClock) -> Replicas {
-        Replicas { redis, clock }
+    pub(super) fn new(redis: Redis, clock: SharedClock, seal: Option<Arc<dyn Seal>>) -> Replicas {
+        Replicas { redis, clock, seal }
+    }
+
+    /// The bytes of an answer as Redis gets them. Nothing when they must not leave.
+    fn sealed(&self, key: &Key, record: String) -> Option<Vec<u8>> {
+        match &self.seal {
+            Some(seal) => seal.seal(key.text().as_bytes(), record.as_bytes()),
+            None => Some(record.into_bytes()),
+        }
+    }
+
+    /// What was kept; nothing when it has another form, or is not sealed as it has to be.
+    fn read(&self, key: &Key, bytes: &[u8]) -> Option<Entry> {
+        let kept = bytes.get(MOMENT_DIGITS..)?;
+        let value: Json = match &self.seal {
+            Some(seal) => serde_json::from_slice(&seal.open(key.text().as_bytes(), kept)?).ok()?,
+            None => serde_json::from_slice(kept).ok()?,
+        };
+        StoredAnswer::read(value).map(StoredAnswer::entry)
     }
 
     fn key(&self, key: &Key) -> String {
@@ -50,12 +71,6 @@ fn moment(made: Timestamp) -> String {
     format!("{:0MOMENT_DIGITS$}", made.micros().max(0))
 }
 
-/// What was kept; nothing when it has another form.
-fn read(bytes: &[u8]) -> Option<Entry> {
-    let value: Json = serde_json::from_slice(bytes.get(MOMENT_DIGITS..)?).ok()?;
-    StoredAnswer::read(value).map(StoredAnswer::entry)
-}
-
 impl CacheLevel for Replicas {
     fn level(&self) -> Level {
         Level::Redis
@@ -65,7 +80,7 @@ impl CacheLevel for Replicas {
         Box::pin(async move {
             let get = redis::Cmd::get(self.key(key));
             let asked = self.redis.ask(async |mut line| get.query_async::<Option<Vec<u8>>>(&mut line).await);
-            read(&asked.await.ok()?.value?)
+            self.read(key, &asked.await.ok()?.value?)
         })
     }
 
@@ -77,6 +92,7 @@ impl CacheLevel for Replicas {
                 return;
             }
             let record = StoredAnswer::shared(entry, ends).to_json().to_string();
+            let Some(record) = self.sealed(key, record) else { return };
             let mut invocation = PUT.prepare_invoke();
             invocation.key(self.key(key)).arg(moment(entry.made)).arg(record).arg(left);
             // One that cannot be kept costs work and no answer.

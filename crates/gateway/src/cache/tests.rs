@@ -135,7 +135,7 @@ impl World {
         };
         let time: Arc<SimClock> = Arc::new(clock.clone());
         let cache = match redis {
-            Some(redis) => Cache::shared(store.clone(), time.clone(), options, redis),
+            Some(redis) => Cache::shared(store.clone(), time.clone(), options, (redis, None)),
             None => Cache::new(store.clone(), time.clone(), options),
         };
         let catalogue = Catalogue::new();

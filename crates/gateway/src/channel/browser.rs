@@ -2,6 +2,8 @@
 
 mod page;
 
+use std::net::IpAddr;
+
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -11,9 +13,12 @@ use nexus_kernel::error::Error;
 
 pub(crate) use page::Reader;
 
+use crate::audit::{AuditLog, CallLine, What};
 use crate::channel::rest::query::Query;
-use crate::identity::login::{Brought, Cookie, Logins, Site, is_short};
+use crate::identity::login::{Brought, Cookie, LoggedIn, Logins, Site, is_short};
 use crate::problem::Problem;
+use crate::request_id::RequestId;
+use crate::stage::audit::login_line;
 
 /// Where somebody gets who wanted to go nowhere.
 const HOME: &str = "/docs";
@@ -37,18 +42,25 @@ pub(crate) fn cross_site() -> Error {
     )
 }
 
+/// Who asks for something about a login.
+pub(crate) struct Visitor<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) sender: Option<IpAddr>,
+    pub(crate) request_id: &'a RequestId,
+}
+
 /// Answers what belongs to logins; nothing for other requests.
 pub(crate) async fn answer(
-    logins: &Logins,
+    (logins, log): (&Logins, Option<&AuditLog>),
     site: &Site,
     request: &Request<impl Sized>,
-    caller: &Caller,
+    visitor: &Visitor<'_>,
 ) -> Option<Result<Response, Error>> {
     let (path, method) = (request.uri().path(), request.method());
     Some(match (path, method) {
         ("/login", &Method::GET) => begin(logins, site, request).await,
-        ("/login/callback", &Method::GET) => finish(logins, site, request).await,
-        ("/logout", &Method::POST) => end(logins, site, caller).await,
+        ("/login/callback", &Method::GET) => finish((logins, log), site, request, visitor).await,
+        ("/logout", &Method::POST) => end((logins, log), site, visitor).await,
         ("/login" | "/login/callback", _) => Ok(only("GET", method, path)),
         ("/logout", _) => Ok(only("POST", method, path)),
         _ => return None,
@@ -72,7 +84,12 @@ async fn begin(logins: &Logins, site: &Site, request: &Request<impl Sized>) -> R
 }
 
 /// `GET /login/callback`: the answer of the provider.
-async fn finish(logins: &Logins, site: &Site, request: &Request<impl Sized>) -> Result<Response, Error> {
+async fn finish(
+    (logins, log): (&Logins, Option<&AuditLog>),
+    site: &Site,
+    request: &Request<impl Sized>,
+    visitor: &Visitor<'_>,
+) -> Result<Response, Error> {
     // Providers add what they like; what is not known is not looked at.
     let mut query = Query::of(request.uri())?;
     let brought = Brought {
@@ -82,7 +99,13 @@ async fn finish(logins: &Logins, site: &Site, request: &Request<impl Sized>) -> 
         issuer: query.take("iss"),
     };
     let browser = site.cookie(request.headers(), Cookie::Begun);
-    let (secret, destination) = logins.finish(brought, browser.as_deref(), site).await?;
+    let LoggedIn { secret, who, destination } = logins.finish(brought, browser.as_deref(), site).await?;
+    if let Some(log) = log
+        && let Err(error) = visitor.tell(log, &who).await
+    {
+        logins.end_of(&secret).await?;
+        return Err(error);
+    }
     // The login before ends: a browser has one.
     if let Some(before) = site.cookie(request.headers(), Cookie::Login) {
         logins.end_of(&before).await?;
@@ -92,15 +115,40 @@ async fn finish(logins: &Logins, site: &Site, request: &Request<impl Sized>) -> 
 }
 
 /// `POST /logout`: the end of the login that the request came with.
-async fn end(logins: &Logins, site: &Site, caller: &Caller) -> Result<Response, Error> {
-    let Some(login) = login_of(caller) else {
+async fn end(
+    (logins, log): (&Logins, Option<&AuditLog>),
+    site: &Site,
+    visitor: &Visitor<'_>,
+) -> Result<Response, Error> {
+    let Some(login) = login_of(visitor.caller) else {
         return Err(Error::new(&code::BAD_REQUEST, "the request came with no login in a browser")
             .help("`nexus logout` ends one of the command line"));
     };
     logins.end(login).await?;
+    if let Some(log) = log {
+        // Nobody stays logged in because a disk is full.
+        log.note(What::LoggedOut(visitor.line(&visitor.caller.identity)));
+    }
     let mut response = StatusCode::NO_CONTENT.into_response();
     give(&mut response, &[site.clear(Cookie::Login)])?;
     Ok(response)
+}
+
+impl Visitor<'_> {
+    fn line(&self, who: &str) -> CallLine {
+        login_line(who, self.sender, self.request_id.as_str())
+    }
+
+    /// Has it written down that somebody has logged in. Errors: it is not, and whoever is strict about that lets nobody
+    /// in then.
+    async fn tell(&self, log: &AuditLog, who: &str) -> Result<(), Error> {
+        let what = What::LoggedIn(self.line(who));
+        if log.rules().is_strict() {
+            return log.durably(what).await;
+        }
+        log.note(what);
+        Ok(())
+    }
 }
 
 /// Where somebody wants to go after the login: a path of this server, and nothing that a browser could take for more.

@@ -14,6 +14,7 @@ mod follower;
 pub(crate) mod http;
 pub(crate) mod line;
 pub(crate) mod message;
+mod owners;
 mod prompt;
 mod question;
 mod resource;

@@ -29,7 +29,7 @@ use nexus_kernel::task::Shutdown;
 use nexus_kernel::time::Timestamp;
 use tokio::sync::Mutex;
 
-pub(crate) use finish::Brought;
+pub(crate) use finish::{Brought, LoggedIn};
 pub(crate) use origin::{Asked, Standing};
 pub use provider::{ClientSpec, Desk, Posted};
 pub(crate) use provider::{encoded, is_short};

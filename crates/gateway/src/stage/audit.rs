@@ -141,6 +141,18 @@ pub(crate) fn turned_away(log: &AuditLog, address: Option<IpAddr>, request_id: &
     log.refused(address, error.code().id, line);
 }
 
+/// A line about the login of somebody in a browser.
+pub(crate) fn login_line(who: &str, address: Option<IpAddr>, request_id: &str) -> CallLine {
+    CallLine {
+        request_id: request_id.to_owned(),
+        channel: "http".to_owned(),
+        caller: who.to_owned(),
+        proof: "login".to_owned(),
+        address: address.map(|address| address.to_string()),
+        ..CallLine::default()
+    }
+}
+
 fn line_of(caller: &Caller, channel: Channel, request_id: &str) -> CallLine {
     let mut line =
         CallLine { request_id: request_id.to_owned(), channel: channel.to_string(), ..CallLine::default() };

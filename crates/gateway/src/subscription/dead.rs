@@ -19,6 +19,8 @@ impl Subscriptions {
         (attempts, reason): (u32, String),
     ) -> Result<(), Error> {
         let fact = event.fact.clone();
+        let (traceparent, tracestate) =
+            fact.trace.map_or((None, None), |trace| (Some(trace.parent()), trace.state));
         let letter = DeadLetter {
             namespace: subscription.namespace.clone(),
             sequence: event.sequence,
@@ -28,6 +30,8 @@ impl Subscriptions {
             subject: fact.subject,
             time: fact.time,
             data: fact.data,
+            traceparent,
+            tracestate: tracestate.as_deref().map(str::to_owned),
             attempts,
             reason,
             given_up_at: self.parts.clock.now(),

@@ -4,6 +4,8 @@ use nexus_kernel::Json;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::port::event::{Event, Fact};
 use nexus_kernel::time::Timestamp;
+use nexus_kernel::trace::TraceContext;
+
 use serde::{Deserialize, Serialize};
 
 /// How far a subscription is.
@@ -28,6 +30,12 @@ pub(super) struct DeadLetter {
     pub(super) subject: Option<String>,
     pub(super) time: Timestamp,
     pub(super) data: Json,
+    /// Where whoever published it stood in a trace, as the headers of the W3C say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) traceparent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tracestate: Option<String>,
+
     /// How often it was tried.
     pub(super) attempts: u32,
     /// Why it was given up.
@@ -39,6 +47,7 @@ pub(super) struct DeadLetter {
 impl DeadLetter {
     /// The event that it was.
     pub(super) fn event(&self) -> Event {
+        let parent = self.traceparent.as_deref();
         let fact = Fact {
             id: self.id.clone(),
             source: self.source.clone(),
@@ -46,6 +55,7 @@ impl DeadLetter {
             subject: self.subject.clone(),
             time: self.time,
             data: self.data.clone(),
+            trace: parent.and_then(|parent| TraceContext::parse(parent, self.tracestate.as_deref())),
         };
         Event { sequence: self.sequence, fact }
     }

@@ -28,7 +28,7 @@ pub struct Trigger {
 
 impl Deliver for Trigger {
     fn deliver(&self, namespace: &Namespace, event: &Event) -> BoxFuture<'static, Result<(), Undelivered>> {
-        let shown = event_json(namespace, event);
+        let shown = event.to_json(namespace);
         let workflow = self.pipeline.find(Target::Workflow(&self.workflow), &Caller::local());
         let input = match (&self.input, &workflow) {
             (Some(template), _) => filled(&Json::Object(template.clone()), &shown),
@@ -65,22 +65,6 @@ impl Deliver for Trigger {
 fn told(error: &nexus_kernel::error::Error) -> String {
     let faults = error.faults().iter().map(|fault| format!("; {} {}", fault.at, fault.message));
     faults.fold(error.message().to_owned(), |text, fault| text + &fault)
-}
-
-/// An event as templates and targets see it: the words of `CloudEvents` 1.0, and where it stands.
-pub fn event_json(namespace: &Namespace, event: &Event) -> Json {
-    let fact = &event.fact;
-    json!({
-        "specversion": "1.0",
-        "id": fact.id,
-        "source": fact.source,
-        "type": fact.kind,
-        "subject": fact.subject,
-        "time": fact.time.to_string(),
-        "data": fact.data,
-        "namespace": namespace,
-        "sequence": event.sequence,
-    })
 }
 
 /// A template with its placeholders filled in.

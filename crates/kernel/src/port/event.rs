@@ -4,10 +4,14 @@
 //! sequences of a namespace begin at 1, have no gaps, and are never given out again, whatever was pruned. What is kept is
 //! always the newest part of the log without a hole.
 
+use serde_json::json;
+
 use crate::error::Error;
 use crate::id::Namespace;
 use crate::port::StoreError;
 use crate::time::Timestamp;
+use crate::trace::TraceContext;
+
 use crate::{BoxFuture, Json};
 
 /// A page ends early with the event whose data bring it to this many bytes.
@@ -28,6 +32,8 @@ pub struct Fact {
     pub time: Timestamp,
     /// What else there is to tell.
     pub data: Json,
+    /// Where whoever published it stood in a trace.
+    pub trace: Option<TraceContext>,
 }
 
 /// An event with its place in the log.
@@ -37,6 +43,32 @@ pub struct Event {
     pub sequence: u64,
     /// What happened.
     pub fact: Fact,
+}
+
+impl Event {
+    /// The event as others see it: the words of `CloudEvents` 1.0, its extension "Distributed Tracing", and where it
+    /// stands.
+    pub fn to_json(&self, namespace: &Namespace) -> Json {
+        let fact = &self.fact;
+        let mut shown = json!({
+            "specversion": "1.0",
+            "id": fact.id,
+            "source": fact.source,
+            "type": fact.kind,
+            "time": fact.time.to_string(),
+            "data": fact.data,
+            "namespace": namespace,
+            "sequence": self.sequence,
+        });
+        let parent = fact.trace.as_ref().map(TraceContext::parent);
+        let state = fact.trace.as_ref().and_then(|trace| trace.state.as_deref());
+        let some =
+            [("subject", fact.subject.as_deref()), ("traceparent", parent.as_deref()), ("tracestate", state)];
+        if let Some(fields) = shown.as_object_mut() {
+            fields.extend(some.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into()))));
+        }
+        shown
+    }
 }
 
 /// What became of one fact.

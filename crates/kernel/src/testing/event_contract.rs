@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::id::Namespace;
 use crate::port::event::{Appended, EventQuery, Events, Fact, PAGE_BYTES_MAX, Prune, TypeFilter};
 use crate::time::Timestamp;
+use crate::trace::TraceContext;
 
 /// One asynchronous test per rule. `$fresh()` gives something that dereferences to an empty store.
 #[macro_export]
@@ -44,6 +45,7 @@ pub fn fact(id: &str, kind: &str, seconds: i64) -> Fact {
         subject: None,
         time: Timestamp::from_millis(seconds * 1_000),
         data: json!({ "id": id }),
+        trace: None,
     }
 }
 
@@ -83,6 +85,10 @@ pub async fn events_keep_everything(store: &dyn Events) {
         subject: Some("order-1 ä🦀".to_owned()),
         time: Timestamp::from_micros(1_234_567),
         data: json!({ "z": 1, "a": [null, 1.5, "\u{0}"], "big": u64::MAX }),
+        trace: TraceContext::parse(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            Some("a=1,b=2"),
+        ),
         ..fact("whole", "order.paid", 0)
     };
     let bare = Fact { data: json!(null), ..fact("bare", "x", 0) };

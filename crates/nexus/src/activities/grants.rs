@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use nexus_kernel::activity::ActivityTask;
 use nexus_kernel::doer::Doer;
 use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::trace::TraceContext;
 use nexus_kernel::{BoxFuture, Json, tell_of};
 use nexus_sandbox::{Capabilities, OpError};
 use reqwest::Url;
@@ -77,6 +78,7 @@ pub(crate) struct Way {
     more: Capabilities,
     clock: SharedClock,
     doer: Doer,
+    trace: Option<TraceContext>,
 }
 
 impl Way {
@@ -87,7 +89,8 @@ impl Way {
         more: Capabilities,
         clock: SharedClock,
     ) -> Way {
-        Way { standing, activity: task.activity.clone(), more, clock, doer: Doer::of(task) }
+        let (activity, trace) = (task.activity.clone(), task.trace.clone());
+        Way { standing, activity, more, clock, doer: Doer::of(task), trace }
     }
 
     /// Sends a request.
@@ -98,7 +101,8 @@ impl Way {
             let to = url.map_or_else(String::new, |url| origin(&url));
             let bindings = way.standing.bindings();
             let grants = bindings.grants.of(&way.activity).clone().and(way.more.clone());
-            let answer = bindings.grants.fetcher().fetch(asked, &grants, &way.clock).await;
+            let fetcher = bindings.grants.fetcher();
+            let answer = fetcher.fetch(asked, &grants, (&way.clock, way.trace.as_ref())).await;
             way.audit(&to, &answer);
             answer
         })

@@ -14,27 +14,42 @@ use nexus_kernel::id::{Key, Namespace, SessionId, WorkflowId};
 use nexus_kernel::port::runs::RunStatus;
 use nexus_kernel::port::session::{SessionChange, SessionState, Sessions};
 use nexus_kernel::port::workflows::{MessageTo, RunOf, StartOf, Workflows};
+use nexus_kernel::trace::TraceContext;
 use nexus_kernel::{BoxFuture, Json};
 use serde_json::json;
 
 /// The way from functions to the engine. It is open while the node runs: the engine holds the functions, so it must not
 /// be held by them for ever.
 #[derive(Clone, Default)]
-pub(crate) struct Runs(Arc<Mutex<Option<(Pipeline, EngineHandle)>>>);
+pub(crate) struct Runs {
+    way: Arc<Mutex<Option<(Pipeline, EngineHandle)>>>,
+    /// Where whoever goes this way stands in a trace.
+    trace: Option<TraceContext>,
+}
 
 impl Runs {
     /// Opens the way.
     pub(crate) fn open(&self, pipeline: Pipeline, engine: EngineHandle) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((pipeline, engine));
+        *self.way.lock().unwrap_or_else(PoisonError::into_inner) = Some((pipeline, engine));
     }
 
     /// Closes it.
     pub(crate) fn close(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.way.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// The same way, for a function that stands here in a trace.
+    pub(super) fn within(&self, trace: Option<TraceContext>) -> Runs {
+        Runs { trace, ..self.clone() }
+    }
+
+    /// What a call of the function comes with.
+    fn context(&self, pipeline: &Pipeline) -> CallContext {
+        CallContext { trace: self.trace.clone(), ..pipeline.context(Channel::Embedded) }
     }
 
     fn way(&self) -> Result<(Pipeline, EngineHandle), Error> {
-        let way = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let way = self.way.lock().unwrap_or_else(PoisonError::into_inner).clone();
         way.ok_or_else(|| {
             Error::new(&code::STOPPING, "there is no engine to ask").help("try again in a moment")
         })
@@ -48,7 +63,7 @@ impl Runs {
     /// Calls a verb.
     pub(super) async fn verb(self, verb: &str, input: Json) -> Result<Json, Error> {
         let (pipeline, _) = self.way()?;
-        let context = pipeline.context(Channel::Embedded);
+        let context = self.context(&pipeline);
         Ok(pipeline.call(Target::Verb(verb), input, context).await?.output)
     }
 }
@@ -107,7 +122,7 @@ impl Workflows for Runs {
                 wait: Wait::Accepted,
                 workflow_id: start.workflow_id,
                 idempotency_key: Some(start.request_id),
-                ..pipeline.context(Channel::Embedded)
+                ..runs.context(&pipeline)
             };
             let target = format!("{}/{}", start.namespace, start.workflow);
             let answer = pipeline.call(Target::Workflow(&target), start.input, context).await?;

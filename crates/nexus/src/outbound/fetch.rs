@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::trace::TraceContext;
 use nexus_kernel::{Json, code};
 use nexus_sandbox::{Capabilities, OpError};
 use reqwest::{Client, Response, Url};
@@ -63,14 +64,17 @@ impl Fetcher {
         Fetcher { client, insecure, addresses, slots: Semaphore::new(REQUESTS_MAX) }
     }
 
-    /// Sends what a function asks for and waits for the answer.
+    /// Sends what a function asks for, which stands here in a trace, and waits for the answer.
     pub(crate) async fn fetch(
         &self,
         asked: Json,
         grants: &Capabilities,
-        clock: &SharedClock,
+        (clock, trace): (&SharedClock, Option<&TraceContext>),
     ) -> Result<Json, OpError> {
-        let request = Request::read(asked)?;
+        let mut request = Request::read(asked)?;
+        if let Some(trace) = trace {
+            request.be_within(trace);
+        }
         let (from, limit) = (origin(&request.url), request.timeout_ms);
         let over = clock.sleep_until(clock.now().plus(Duration::from_millis(limit)));
         tokio::select! {

@@ -6,9 +6,10 @@
 use std::net::IpAddr;
 
 use nexus_kernel::error::Code;
+use nexus_kernel::trace::TraceContext;
 use nexus_kernel::{Json, code};
 use nexus_sandbox::{Capabilities, OpError};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{CONTENT_TYPE, Entry, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::Map;
@@ -112,6 +113,16 @@ impl Request {
             return Err(wrong(format!("timeoutMs is a number from 1 to {TIMEOUT_MS_MAX}")));
         }
         Ok(Request { url: url(&asked.url)?, method, headers, body, timeout_ms })
+    }
+
+    /// Says which trace the request is part of, unless the function says it itself.
+    pub(crate) fn be_within(&mut self, trace: &TraceContext) {
+        let Ok(parent) = HeaderValue::try_from(trace.parent()) else { return };
+        let Entry::Vacant(place) = self.headers.entry("traceparent") else { return };
+        place.insert(parent);
+        if let Some(state) = trace.state.as_deref().and_then(|state| HeaderValue::try_from(state).ok()) {
+            self.headers.insert("tracestate", state);
+        }
     }
 
     /// Whether it may be sent: its host and port by what was granted, its address by what is public or allowed. A

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nexus_gateway::Pipeline;
 use nexus_gateway::breaker::Outcome;
-use nexus_gateway::subscription::{Deliver, Undelivered, event_json};
+use nexus_gateway::subscription::{Deliver, Undelivered};
 use nexus_gateway::webhook::sign;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -74,7 +74,7 @@ impl Webhook {
 
 impl Deliver for Webhook {
     fn deliver(&self, namespace: &Namespace, event: &Event) -> BoxFuture<'static, Result<(), Undelivered>> {
-        let body = event_json(namespace, event).to_string();
+        let body = event.to_json(namespace).to_string();
         let request = self.client.post(self.url.clone()).headers(self.headers.clone());
         let secret = self.secrets.secret(namespace, &self.secret);
         let (clock, id) = (self.clock.clone(), event.fact.id.clone());
@@ -83,6 +83,7 @@ impl Deliver for Webhook {
         // Every attempt is a span of its own in the trace of the event.
         let attempt = SpanId::of(&format!("{} {}", clock.now().micros(), self.url));
         let trace = self.pipeline.trace_of_event(namespace, event).map(|trace| trace.within(attempt));
+        let parent = event.fact.trace.as_ref().map(|trace| trace.span);
         let pipeline = self.pipeline.clone();
         let request = match &trace {
             Some(trace) => trace::onto(request, trace),
@@ -111,7 +112,7 @@ impl Deliver for Webhook {
                 pass.report(outcome(&answer));
             }
             if let Some(trace) = trace.filter(|trace| trace.is_sampled) {
-                pipeline.spans().record(span(trace, (begun, clock.now()), answer.is_err()));
+                pipeline.spans().record(span((trace, parent), (begun, clock.now()), answer.is_err()));
             }
             answer
         })
@@ -136,12 +137,16 @@ fn outcome(answer: &Result<(), Undelivered>) -> Outcome {
 }
 
 /// The span of an attempt. Attempts of one event are in one trace, whoever it goes to.
-fn span(context: TraceContext, (started, ended): (Timestamp, Timestamp), has_failed: bool) -> Span {
+fn span(
+    (context, parent): (TraceContext, Option<SpanId>),
+    (started, ended): (Timestamp, Timestamp),
+    has_failed: bool,
+) -> Span {
     Span {
         name: "webhook delivery".to_owned(),
         kind: SpanKind::Producer,
         context,
-        parent: None,
+        parent,
         started,
         ended,
         attributes: Vec::new(),

@@ -115,6 +115,44 @@ fn one_table_of_credentials_holds_on_every_channel() {
     assert_eq!(runs(&project), before + CHANNELS.len(), "nothing was started for anybody who may not");
 }
 
+#[test]
+fn a_key_that_is_revoked_while_it_is_used_is_good_on_no_channel() {
+    let project = project();
+    let server = project.serve();
+    let before = runs(&project);
+    let mut wrong = Vec::new();
+    for channel in [&CHANNELS[..], &[Channel::Stdio, Channel::McpSession]].concat() {
+        let key = key(&project, &["--role", "clerk", "--namespace", "shop"]);
+        let mut doors = Doors::served(&project, &server).showing(Shown::Bearer(key.clone()));
+        let first = outcome(&mut doors, channel);
+        project.nexus(&["key", "revoke", id_of(&key)]).ok();
+        // What was opened with it is open yet: sessions, connections, the bridge of an agent.
+        let second = outcome(&mut doors, channel);
+        if (first.as_str(), second.as_str()) != ("ok 8", "NX-2015") {
+            wrong.push(format!("{channel:?}: {first}, then {second}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(runs(&project), before + CHANNELS.len() + 2, "nothing was started after that");
+}
+
+#[test]
+fn whoever_has_had_enough_has_had_enough_on_every_channel() {
+    let project = project();
+    project.write("nexus.toml", &format!("{CONFIG}\n[limits.operations.\"shop/Double\"]\nrate = \"1/h\"\n"));
+    let server = project.serve();
+    let mut wrong = Vec::new();
+    for channel in CHANNELS {
+        let key = key(&project, &["--role", "clerk", "--namespace", "shop"]);
+        let mut doors = Doors::served(&project, &server).showing(Shown::Bearer(key));
+        let told = [outcome(&mut doors, channel), outcome(&mut doors, channel)];
+        if told != ["ok 8", "NX-2071"] {
+            wrong.push(format!("{channel:?}: {told:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 fn runs(project: &Project) -> usize {
     project.nexus(&["run", "count", "--format", "json"]).ok().json()["count"]
         .as_u64()

@@ -43,6 +43,35 @@ async fn an_answer_of_one_server_is_found_by_another() {
     assert!(![&made.output, &new.output].contains(&&newer.output));
 }
 
+/// Servers have data keys of their own; what they share is the master key.
+#[tokio::test]
+async fn what_is_sealed_in_the_store_is_sealed_in_redis() {
+    let redis = RedisServer::start();
+    let sealed = |key: &str| {
+        let config =
+            "[encryption]\nkey = \"master\"\npayloads = true\n[secrets.master]\nfile = \"master.key\"\n";
+        let project = project(&format!("{}{config}", section(&redis)));
+        project.write("master.key", &if key.is_empty() { "0123" } else { key }.repeat(16));
+        project
+    };
+    let projects = [sealed("0123"), sealed("0123"), sealed("4567"), sealed("")];
+    let [first, second, stranger, open] = projects.each_ref().map(Project::serve);
+    let made = ask(&first, "Price", 1).await;
+    let answers = || redis.keys().into_iter().filter(|key| key.starts_with("nexus:cache:answer:"));
+    world::until(async || answers().next().is_some()).await;
+    let found = ask(&second, "Price", 1).await;
+    assert_eq!(found.output, made.output);
+    assert!(found.cache.ends_with("detail=redis"), "{}", found.cache);
+    let kept = redis.tell(&["--no-raw", "get", &answers().next().unwrap()]);
+    assert!(!kept.contains(made.output.as_str().unwrap()) && !kept.contains("output"), "{kept}");
+    // Whoever has another key, or none, has no answer, and what they keep is none to those who seal.
+    for other in [&stranger, &open] {
+        let told = ask(other, "Price", 1).await;
+        assert!(told.status == 200 && told.cache.contains("fwd=uri-miss"), "{}", told.cache);
+        assert_ne!(told.output, made.output);
+    }
+}
+
 #[tokio::test]
 async fn a_limit_is_one_over_all_servers() {
     let redis = RedisServer::start();

@@ -225,6 +225,11 @@ fn a_key_that_the_provider_takes_back_ends_its_tokens_with_a_reload() {
 
 /// A client that shows a certificate, or none.
 fn certified(authority: &Authority, shown: Option<&str>) -> reqwest::Client {
+    trusting(authority, shown).build().unwrap()
+}
+
+/// The same, to be built.
+fn trusting(authority: &Authority, shown: Option<&str>) -> reqwest::ClientBuilder {
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = rustls::RootCertStore::empty();
     roots.add(authority.certificate()).unwrap();
@@ -234,7 +239,7 @@ fn certified(authority: &Authority, shown: Option<&str>) -> reqwest::Client {
         Some((certificate, key)) => builder.with_client_auth_cert(vec![certificate], key).unwrap(),
         None => builder.with_no_client_auth(),
     };
-    reqwest::Client::builder().tls_backend_preconfigured(config).build().unwrap()
+    reqwest::Client::builder().tls_backend_preconfigured(config)
 }
 
 #[test]

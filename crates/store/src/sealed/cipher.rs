@@ -45,6 +45,11 @@ impl Cipher {
         })
     }
 
+    /// A key of its own for another use, which says nothing about this one.
+    pub(super) fn derived(&self, usage: &[u8]) -> Cipher {
+        Cipher(hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&self.0, usage).as_ref()))
+    }
+
     /// Appends what a piece becomes at its place. Nothing when it is too long, which is some 64 GiB.
     pub(super) fn seal(&self, salt: Salt<'_>, place: &[u8], piece: &[u8], into: &mut Vec<u8>) -> Option<()> {
         let salt = self.salt(salt, place, piece);

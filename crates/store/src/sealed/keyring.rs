@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 
 use super::cipher::{Cipher, KEY_BYTES, MORE_BYTES, Salt};
 use super::master::{MasterKey, Masters};
+use super::outside::OutsideSeal;
 use super::place::Place;
 use super::record::SealedKey;
 
@@ -143,6 +144,11 @@ impl Keyring {
         sealed.extend(key.number.to_be_bytes());
         let done = key.cipher.seal(salt, &place.bytes(namespace), piece, &mut sealed);
         done.map(|()| sealed).ok_or_else(|| StoreError::Failed("it is too long to be sealed".to_owned()))
+    }
+
+    /// The seal of what servers with this master key share outside of their stores.
+    pub fn outside(&self) -> OutsideSeal {
+        OutsideSeal::new(&self.0.masters, Arc::clone(&self.0.rng))
     }
 
     /// Whether bytes look as if they were sealed.

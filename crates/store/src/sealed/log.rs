@@ -14,9 +14,9 @@ impl<S: Log> SealedStore<S> {
         let namespace = &append.key.namespace;
         if self.seals(namespace) {
             append.record = self.keyring.seal(namespace, Place::Record(&append.key), &append.record).await?;
-            for row in &mut append.rows {
-                row.memo = self.sealed_memo(row).await?;
-            }
+        }
+        for row in &mut append.rows {
+            row.memo = self.sealed_memo(row).await?;
         }
         Ok(append)
     }

@@ -19,8 +19,6 @@ pub enum Place<'a> {
     Parked(&'a str),
     /// A secret, by its name.
     Secret(&'a str),
-    /// An answer that is kept outside of the store, by its key.
-    Answer(&'a [u8]),
 }
 
 impl Place<'_> {
@@ -34,7 +32,6 @@ impl Place<'_> {
             Place::Object => (5, b""),
             Place::Parked(name) => (6, name.as_bytes()),
             Place::Secret(name) => (7, name.as_bytes()),
-            Place::Answer(key) => (8, key),
         };
         // No name of a namespace holds a zero.
         [&[kind], namespace.as_str().as_bytes(), &[0], name].concat()

@@ -13,7 +13,7 @@ impl<S> SealedStore<S> {
     pub(super) async fn sealed_memo(&self, row: &RunRow) -> Result<Json, StoreError> {
         match &row.memo {
             Json::Null => Ok(Json::Null),
-            memo => self.seal_json(&row.key.namespace, Place::Memo(&row.run_id), memo).await,
+            memo => self.keep_json(&row.key.namespace, Place::Memo(&row.run_id), memo.clone()).await,
         }
     }
 

@@ -6,6 +6,8 @@ use nexus_kernel::port::event::{
     Appended, Event, EventPage, EventQuery, Events, Fact, PAGE_BYTES_MAX, Prune, TypeFilter,
 };
 use nexus_kernel::time::Timestamp;
+use nexus_kernel::trace::TraceContext;
+
 use nexus_kernel::{BoxFuture, Json};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -63,11 +65,16 @@ fn insert(
     Line { fact, data }: &Line,
 ) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
-        "INSERT INTO events (namespace, sequence, type, time, id, source, subject, data)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO events (namespace, sequence, type, time, id, source, subject, data, traceparent, tracestate)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     let (space, place, time) = (namespace.as_str(), stored(sequence), fact.time.micros());
-    insert.execute(params![space, place, fact.kind, time, fact.id, fact.source, fact.subject, data])?;
+    let (parent, state) = match &fact.trace {
+        Some(trace) => (Some(trace.parent()), trace.state.as_deref()),
+        None => (None, None),
+    };
+    let Fact { kind, id, source, subject, .. } = fact;
+    insert.execute(params![space, place, kind, time, id, source, subject, data, parent, state])?;
     Ok(())
 }
 
@@ -120,7 +127,7 @@ pub(crate) fn prune(
     Ok((count, bytes))
 }
 
-const COLUMNS: &str = "sequence, id, source, type, subject, time, data";
+const COLUMNS: &str = "sequence, id, source, type, subject, time, data, traceparent, tracestate";
 
 fn read(connection: &Connection, query: &EventQuery) -> Result<EventPage, Fault> {
     // One moment for all statements: what is appended meanwhile must not be passed over.
@@ -184,6 +191,7 @@ fn decode(row: &Row<'_>) -> Result<Event, Fault> {
     let (sequence, data): (i64, String) = (row.get(0)?, row.get(6)?);
     let data: Json = serde_json::from_str(&data)
         .map_err(|error| Fault::Damaged(format!("the data of event {sequence} are no JSON: {error}")))?;
+    let (parent, state): (Option<String>, Option<String>) = (row.get(7)?, row.get(8)?);
     let fact = Fact {
         id: row.get(1)?,
         source: row.get(2)?,
@@ -191,6 +199,7 @@ fn decode(row: &Row<'_>) -> Result<Event, Fault> {
         subject: row.get(4)?,
         time: Timestamp::from_micros(row.get(5)?),
         data,
+        trace: parent.and_then(|parent| TraceContext::parse(&parent, state.as_deref())),
     };
     Ok(Event { sequence: counted(sequence)?, fact })
 }

@@ -21,6 +21,7 @@ const ALL: &[Migration] = &[
     Migration { number: 3, name: "functions", sql: include_str!("migrations/0003_functions.sql") },
     Migration { number: 4, name: "events", sql: include_str!("migrations/0004_events.sql") },
     Migration { number: 5, name: "usage", sql: include_str!("migrations/0005_usage.sql") },
+    Migration { number: 6, name: "traces", sql: include_str!("migrations/0006_traces.sql") },
 ];
 
 /// Remembers the steps that were taken. The number of the last one is the format version of the file.

@@ -140,6 +140,7 @@ fn fact() -> impl Strategy<Value = Fact> {
         subject: subject.map(|text| text.replace('\0', "")),
         time: Timestamp::from_micros(time),
         data,
+        trace: None,
     })
 }
 

@@ -85,6 +85,7 @@ fn fact(worker: u64, number: u64) -> Fact {
         subject: None,
         time: Timestamp::from_millis(1_000),
         data: number.into(),
+        trace: None,
     }
 }
 

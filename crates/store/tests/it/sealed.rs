@@ -111,6 +111,7 @@ async fn fill(store: &SealedStore<SqliteStore>) -> (Key, RunId, nexus_kernel::po
         subject: None,
         time: Timestamp::from_millis(1),
         data: json!(CANARY),
+        trace: None,
     };
     store.event_append(&team(), vec![fact]).await.unwrap();
     let Kept::At(object) = store.object_put(&team(), CANARY.into(), 1_000).await.unwrap() else { panic!() };
@@ -189,6 +190,13 @@ async fn a_namespace_is_sealed_with_keys_of_its_own() {
     put(&store, &other, "plain", json!("plain")).await;
     assert_eq!(value(&store, &other, "a").await.unwrap(), kept);
     assert_eq!(value(&fresh.store, &other, "plain").await.unwrap(), json!("plain"));
+    let key = Key { namespace: other.clone(), workflow_id: WorkflowId::new("order-1").unwrap() };
+    let epoch = store.acquire(0..Partition::COUNT, "me").await.unwrap();
+    let row = row(&key, kept.clone());
+    let run = row.run_id.clone();
+    let append = Append { key, expected: 0, epoch, record: b"1".to_vec(), live: true, rows: vec![row] };
+    assert_eq!(store.append(vec![append]).await.unwrap(), vec![Ok(1)]);
+    assert_eq!(store.run(&run).await.unwrap().unwrap().memo, kept);
     // Moved by somebody who can write to the file.
     put(&fresh.store, &other, "b", kept.clone()).await;
     put(&fresh.store, &team(), "b", kept).await;

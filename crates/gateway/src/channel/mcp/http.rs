@@ -10,9 +10,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::{Method, request};
+use axum::http::{HeaderMap, HeaderValue, Method, request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use nexus_kernel::call::Caller;
 use nexus_kernel::task::{self, Shutdown};
 use nexus_kernel::{BoxFuture, Json};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
@@ -21,6 +22,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 
 use crate::channel::mcp::McpServer;
 use crate::channel::mcp::message::{self, Unreadable, method_of};
+use crate::channel::mcp::owners::Owners;
 use crate::channel::rest;
 use crate::channel::rest::body::{self, Bounds};
 use crate::limits::{BODY_BYTES_MAX, MCP_SESSION_SECONDS_IDLE_MAX, MCP_SESSIONS_MAX};
@@ -44,6 +46,7 @@ struct McpHttp {
     sessions: StreamableHttpService<McpServer, LocalSessionManager>,
     stateless: StreamableHttpService<McpServer, NeverSessionManager>,
     manager: Arc<LocalSessionManager>,
+    owners: Owners,
     body_time_max: Duration,
     stop: Arc<dyn Fn() + Send + Sync>,
     stopping: OnceLock<()>,
@@ -83,6 +86,7 @@ impl McpHttp {
             sessions: StreamableHttpService::new(move || Ok(one.connected()), Arc::clone(&manager), with),
             stateless: StreamableHttpService::new(move || Ok(other.clone()), Arc::default(), without),
             manager,
+            owners: Owners::default(),
             body_time_max,
             stop: Arc::new(move || {
                 tokens.0.cancel();
@@ -108,12 +112,22 @@ impl McpHttp {
     }
 
     /// Passes a request to the protocol: with a session where it has or opens one.
-    async fn hand_over(&self, request: Request, opens: bool) -> Response {
-        if opens || request.headers().contains_key(SESSION) {
-            self.sessions.handle(request).await.map(Body::new)
-        } else {
-            self.stateless.handle(request).await.map(Body::new)
+    async fn hand_over(&self, mut request: Request, opens: bool) -> Response {
+        if !opens && !request.headers().contains_key(SESSION) {
+            return self.stateless.handle(request).await.map(Body::new);
         }
+        let who = request.extensions().get::<Caller>().map(|caller| Arc::clone(&caller.identity));
+        let who = who.unwrap_or_default();
+        if text(request.headers()).is_some_and(|session| self.owners.is_foreign(session, &who)) {
+            // It is answered as a session that is not there.
+            request.headers_mut().insert(SESSION, HeaderValue::from_static("-"));
+        }
+        let response = self.sessions.handle(request).await.map(Body::new);
+        if let Some(session) = text(response.headers()).filter(|_| opens) {
+            let open = self.manager.sessions.read().await;
+            self.owners.add(session.into(), who, |session| open.contains_key(session));
+        }
+        response
     }
 
     /// Reads a message before the protocol does: within its bounds, and with one meaning.
@@ -149,6 +163,11 @@ pub(crate) fn router(server: McpServer, body_time_max: Duration) -> Router {
         .route("/mcp", any(whole))
         .route("/mcp/{subset}", any(subset))
         .with_state(Arc::new(McpHttp::new(server, body_time_max)))
+}
+
+/// The session in the head of a message.
+fn text(headers: &HeaderMap) -> Option<&str> {
+    headers.get(SESSION)?.to_str().ok()
 }
 
 async fn whole(State(mcp): State<Arc<McpHttp>>, request: Request) -> Response {

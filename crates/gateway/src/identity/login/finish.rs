@@ -17,6 +17,16 @@ use crate::limits::LOGIN_HOURS_MAX;
 /// Where providers send browsers back to.
 const CALLBACK: &str = "/login/callback";
 
+/// A login that has begun.
+pub(crate) struct LoggedIn {
+    /// The cookie.
+    pub(crate) secret: String,
+    /// Who it is.
+    pub(crate) who: String,
+    /// Where the person wanted to go.
+    pub(crate) destination: String,
+}
+
 /// What a browser brings back from a provider.
 #[derive(Default)]
 pub(crate) struct Brought {
@@ -48,13 +58,13 @@ impl Logins {
         Ok((page, browser))
     }
 
-    /// Ends a login with what this browser brings: the cookie of the login, and where the person wanted to go.
+    /// Answers for what this browser brings: from now on there is a login.
     pub(crate) async fn finish(
         &self,
         brought: Brought,
         browser: Option<&str>,
         site: &Site,
-    ) -> Result<(String, String), Error> {
+    ) -> Result<LoggedIn, Error> {
         let parts = &self.0;
         let question = {
             let mut begun = parts.begun.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,18 +87,20 @@ impl Logins {
             NoToken::Refused(why) => failed(format!("the provider gave no token: {why}")),
             NoToken::Unavailable(why) => unavailable(&client, &why),
         })?;
-        self.add(&client, &kept).await.map(|secret| (secret, question.destination))
+        let (secret, who) = self.add(&client, &kept).await?;
+        Ok(LoggedIn { secret, who, destination: question.destination })
     }
 
-    /// Keeps a login of whoever these tokens are about. Gives its cookie: another one each time, whatever a browser has.
-    async fn add(&self, client: &Client, kept: &Kept) -> Result<String, Error> {
+    /// Keeps a login of whoever these tokens are about. Gives its cookie, another one each time, whatever a browser has;
+    /// and who they are.
+    async fn add(&self, client: &Client, kept: &Kept) -> Result<(String, String), Error> {
         let parts = &self.0;
-        let (caller, expires) = self.verified(client, kept).await?;
+        let (who, expires) = self.verified(client, kept).await?;
         let secret = chance(&*parts.rng);
         let (hash, now) = (Hash::of(secret.as_bytes()), parts.clock.now());
         let record = LoginRecord {
             issuer: client.spec.name.clone(),
-            who: caller,
+            who: who.clone(),
             created: now,
             expires,
             ends: now.plus(Duration::from_secs(LOGIN_HOURS_MAX * 60 * 60)),
@@ -99,7 +111,7 @@ impl Logins {
         self.make_room(&record.who).await?;
         self.put(&hash, &record).await?;
         self.write().insert(hash, Known::of(record));
-        Ok(secret)
+        Ok((secret, who))
     }
 
     /// Who these tokens are about, when they are good here as any token is, and of this provider.

@@ -81,7 +81,7 @@ fn fetcher(names: &Arc<MemoryResolver>) -> Fetcher {
 async fn ask(fetcher: &Fetcher, asked: Json) -> Result<Json, OpError> {
     let grants = Capabilities::parse(["http:fetch:*.test:*", "http:fetch:127.0.0.1:*"]).unwrap();
     let clock: SharedClock = Arc::new(SystemClock);
-    fetcher.fetch(asked, &grants, &clock).await
+    fetcher.fetch(asked, &grants, (&clock, None)).await
 }
 
 async fn get(url: String) -> Result<Json, OpError> {

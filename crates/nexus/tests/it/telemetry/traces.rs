@@ -164,6 +164,75 @@ fn a_trace_goes_on_after_a_restart() {
 }
 
 #[test]
+fn what_an_event_sets_going_is_below_whoever_published_it() {
+    let mut collector = Collector::start();
+    let url = &collector.url;
+    let config = format!(
+        "[telemetry]\notlp_endpoint = \"{url}\"\n[activities.Add]\nbinding = \"http\"\nurl = \"{url}/add\"\n\
+         [secrets.key]\nfile = \"key.txt\"\n\
+         [webhooks.crm]\nurl = \"{url}/hook\"\nevents = [\"order.*\"]\nsecret = \"key\"\n\
+         [[on]]\nevent = \"order.paid\"\nworkflow = \"Work\"\ninput = {{ n = \"{{data}}\" }}\n"
+    );
+    let project = Project::with(&[
+        ("workflows/a.twf", WORKFLOWS),
+        ("nexus.toml", &config),
+        ("key.txt", "It's a Secret"),
+    ]);
+    let server = project.serve();
+    let (parent, event) = (parent(), json!({ "type": "order.paid", "data": 1 }));
+    let headers = [("traceparent", parent.as_str()), ("tracestate", "other=1")];
+    post(&server, "v1/operations/event.publish", &headers, &event);
+    let published = collector.span("event.publish");
+    let (sent, started) = (collector.span("webhook delivery"), collector.span("Work"));
+    assert_eq!((&published["traceId"], &published["parentSpanId"]), (&json!(TRACE), &json!(SPAN)));
+    for span in [&sent, &started, &collector.span("run Work")] {
+        assert_eq!(span["traceId"], TRACE, "{span}");
+    }
+    for span in [&sent, &started] {
+        assert_eq!(span["parentSpanId"], published["spanId"], "{span}");
+    }
+    let told = collector.calls.iter().find(|call| call.path == "/hook").unwrap();
+    let (of, own) = (published["spanId"].as_str().unwrap(), sent["spanId"].as_str().unwrap());
+    assert_eq!(told.header("traceparent"), format!("00-{TRACE}-{own}-01"));
+    assert_eq!(told.header("tracestate"), "other=1");
+    assert_eq!(told.body["traceparent"], format!("00-{TRACE}-{of}-01"), "the event tells where it is from");
+}
+
+#[test]
+fn what_a_function_sets_going_is_below_its_attempt() {
+    let mut collector = Collector::start();
+    let (url, port) = (collector.url.clone(), collector.url.rsplit(':').next().unwrap().to_owned());
+    let config = format!(
+        "[telemetry]\notlp_endpoint = \"{url}\"\n[http]\nallow_addresses = [\"127.0.0.0/8\"]\n\
+         [sandbox]\ncapabilities = [\"http:fetch:127.0.0.1:{port}\", \"event:publish:*\"]\n"
+    );
+    let function = format!(
+        "export async function Add(n, ctx) {{
+           await ctx.http('{url}/plain');
+           await ctx.http('{url}/own', {{ headers: {{ traceparent: 'mine' }} }});
+           await ctx.event.publish('order.paid', n);
+           return n;
+         }}"
+    );
+    let files =
+        [("workflows/a.twf", WORKFLOWS), ("nexus.toml", &config), ("activities/add.js", function.as_str())];
+    let project = Project::with(&files);
+    let server = project.serve();
+    let parent = parent();
+    let answer = post(&server, "workflows/Work/execute", &[("traceparent", &parent)], &json!({ "n": 1 }));
+    assert_eq!(answer["outputs"], 1, "{answer}");
+    let (attempt, published) = (collector.span("activity Add"), collector.span("event.publish"));
+    assert_eq!(attempt["traceId"], TRACE, "{attempt}");
+    assert_eq!((&published["traceId"], &published["parentSpanId"]), (&json!(TRACE), &attempt["spanId"]));
+    let told = |path: &str| {
+        let call = collector.calls.iter().find(|call| call.path == path).unwrap();
+        call.header("traceparent").to_owned()
+    };
+    assert_eq!(told("/plain"), format!("00-{TRACE}-{}-01", attempt["spanId"].as_str().unwrap()));
+    assert_eq!(told("/own"), "mine", "what a function says itself counts");
+}
+
+#[test]
 fn a_caller_that_keeps_no_spans_is_followed_in_that() {
     let mut collector = Collector::start();
     let project = project(&collector.url, &collector.url);

@@ -6,6 +6,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Message, connect};
 
 use super::*;
+use crate::https::service::Authority;
 
 #[expect(
     clippy::cognitive_complexity,
@@ -57,6 +58,82 @@ fn somebody_logs_in_with_a_browser_calls_and_logs_out() {
     // Whoever has copied the cookie has nothing.
     assert_eq!(whoami(&server, &cookie), "NX-2014");
     assert_eq!(send(&server, "POST", "/logout", &headers, "").code(), "NX-2014");
+    let lines =
+        project.nexus(&["audit", "list", "--caller", "token:acme:ann", "--format", "json"]).ok().json();
+    let told = lines["lines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|line| line["kind"].as_str().unwrap().starts_with("logged"));
+    let told: Vec<_> = told.map(|line| (&line["kind"], &line["proof"], &line["address"])).collect();
+    let line = |kind: &str| (json!(kind), json!("login"), json!("127.0.0.1"));
+    let expected = [line("logged_out"), line("logged_in")];
+    assert_eq!(told, expected.iter().map(|(kind, proof, from)| (kind, proof, from)).collect::<Vec<_>>());
+}
+
+/// Over `https` the cookie is one that no other host and no page without encryption can set.
+#[test]
+fn over_tls_the_cookie_is_of_this_host_alone() {
+    let signer = Signer::new("k1");
+    let provider = Provider::start(&[&signer]);
+    let authority = Authority::new();
+    let (certificate, key) = authority.files("127.0.0.1");
+    let config = config(&provider) + "[server.tls]\ncertificate = \"server.pem\"\nkey = \"server.key\"\n";
+    let project = Project::with(&[
+        ("workflows/a.twf", crate::tokens::WORKFLOWS),
+        ("nexus.toml", &config),
+        ("server.pem", &certificate),
+        ("server.key", &key),
+    ]);
+    let server = project.serve();
+    let staying = reqwest::redirect::Policy::none();
+    let client = crate::tokens::trusting(&authority, None).redirect(staying).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let ask = |path: &str, cookie: &str| {
+        let request = client.get(format!("{}{path}", server.url)).header("cookie", cookie);
+        runtime.block_on(async { request.header("sec-fetch-site", "none").send().await.unwrap() })
+    };
+    let cookies = |answer: &reqwest::Response| -> Vec<String> {
+        let lines = answer.headers().get_all("set-cookie").iter();
+        lines.map(|line| line.to_str().unwrap().to_owned()).collect()
+    };
+    let begun = ask("/login", "");
+    let location = begun.headers()["location"].to_str().unwrap().to_owned();
+    let asked = fields(location.split_once('?').unwrap().1);
+    assert_eq!(asked["redirect_uri"], format!("{}/login/callback", server.url));
+    let begun = cookies(&begun).remove(0);
+    assert!(
+        begun.starts_with("__Host-nexus-login=")
+            && begun.ends_with("; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure"),
+        "{begun}"
+    );
+    let token = signer.token(&claims(&provider));
+    provider.desk.lock().unwrap().answers.push_back((200, granted(&token, None)));
+    let back = format!("/login/callback?code=c-1&state={}", asked["state"]);
+    let given = ask(&back, begun.split(';').next().unwrap());
+    assert_eq!(given.status(), 303);
+    let line = cookies(&given).into_iter().find(|line| line.starts_with("__Host-nexus=")).unwrap();
+    assert!(line.ends_with("; Path=/; Max-Age=43200; HttpOnly; SameSite=Lax; Secure"), "{line}");
+    let cookie = line.split(';').next().unwrap();
+    assert_eq!(ask("/v1/runs", cookie).status(), 200);
+    // What a page without encryption could have set is no login here.
+    assert_eq!(ask("/v1/runs", &cookie.replace("__Host-", "")).status(), 401);
+}
+
+/// Whoever wants every change written down has logins written down before they are good for anything.
+#[test]
+fn nobody_logs_in_unseen() {
+    let (signer, provider, project, server) = world();
+    let before = log_in(&server, &provider, granted(&signer.token(&claims(&provider)), None));
+    for file in std::fs::read_dir(project.path().join(".nexus/audit")).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    let begun = begin(&server, "");
+    provider.desk.lock().unwrap().answers.push_back((200, granted(&signer.token(&claims(&provider)), None)));
+    let answer = get(&server, &back(&begun, ""), &[("cookie", &begun.cookie)]);
+    assert_eq!((answer.code().as_str(), answer.cookies().len()), ("NX-2081", 0), "{}", answer.body);
+    let headers = [&[("cookie", before.as_str())][..], &OWN_PAGE].concat();
+    assert_eq!(send(&server, "POST", "/logout", &headers, "").status, 204, "who goes may always go");
 }
 
 #[test]
