@@ -9,6 +9,7 @@
 
 mod address;
 mod figures;
+mod pairs;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +21,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult};
 
 pub use address::Address;
+pub use pairs::RedisPairs;
 
 use crate::breaker::{Breaker, Outcome, Settings, Ticket};
 use crate::limits::REDIS_REST_MILLIS;

@@ -191,6 +191,8 @@ codes! {
     CROSS_SITE = "NX-2095", "the request may be of another page", 403, Auth;
     /// A login in a browser could not be finished.
     BROWSER_LOGIN_FAILED = "NX-2096", "the login in the browser failed", 400, Auth;
+    /// What servers keep together lies elsewhere, and does not answer.
+    SHARED_AWAY = "NX-2097", "what servers share cannot be reached", 503, Unavailable;
     /// No such schedule.
     SCHEDULE_UNKNOWN = "NX-2101", "there is no such schedule", 404, NotFound;
     /// A schedule does not make sense, or would never act.

@@ -161,6 +161,11 @@ impl From<StoreError> for Error {
             StoreError::Closed => {
                 Error::new(&code::STOPPING, "the server is stopping").help("try again soon")
             }
+            StoreError::Away { wait, .. } => {
+                Error::new(&code::SHARED_AWAY, "what servers share cannot be reached")
+                    .retry_after(*wait)
+                    .help("try again in a moment; /health tells why")
+            }
         }
     }
 }

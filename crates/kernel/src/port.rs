@@ -21,6 +21,7 @@ pub mod usage;
 pub mod workflows;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Everything a store keeps, behind one handle.
 pub trait Store: log::Log + runs::Runs + kv::Kv + blob::Blobs + event::Events + usage::Usage {}
@@ -38,7 +39,7 @@ impl<T: kv::Kv + object::Objects + parked::Parked> FunctionStore for T {}
 /// A store of functions as parts hold it.
 pub type SharedFunctionStore = Arc<dyn FunctionStore>;
 
-/// What a store can fail with. A caller cannot mend any of these by trying the same call again.
+/// What a store can fail with. A caller cannot mend any of these by trying the same call again, but for [`StoreError::Away`].
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The disk or database refused; after this nothing more is written.
@@ -50,4 +51,12 @@ pub enum StoreError {
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,
+    /// What servers share lies elsewhere, and does not answer. Nothing is known of what was asked.
+    #[error("{why}")]
+    Away {
+        /// Why.
+        why: String,
+        /// How long it is left alone.
+        wait: Duration,
+    },
 }

@@ -6,6 +6,7 @@ pub mod dice;
 pub mod event_contract;
 pub mod faults;
 pub mod function_store_contract;
+pub mod kv_contract;
 pub mod pace;
 pub mod segments_contract;
 pub mod store_contract;

@@ -32,11 +32,11 @@ impl Answers {
         project: &Project,
         store: &Arc<dyn Kv>,
         clock: &SharedClock,
-        (redis, seal): (Option<Redis>, Option<Arc<dyn Seal>>),
+        shared: Option<(Redis, Option<Arc<dyn Seal>>)>,
     ) -> Answers {
         let (store, clock, options) = (Arc::clone(store), Arc::clone(clock), project.config.cache.options());
-        let cache = match redis {
-            Some(redis) => Cache::shared(store, clock, options, (redis, seal)),
+        let cache = match shared {
+            Some(shared) => Cache::shared(store, clock, options, shared),
             None => Cache::new(store, clock, options),
         };
         Answers { cache, files: Arc::default() }

@@ -45,7 +45,7 @@ use crate::output::Output;
 use crate::preset;
 use crate::project::Project;
 use crate::secrets::StoredSecrets;
-use crate::shared;
+use crate::shared::{self, Shared};
 use crate::store::{self, Opened};
 use crate::subscriptions::{self, EngineFeed};
 use crate::telemetry::Exporter;
@@ -109,17 +109,17 @@ impl Node {
         let keys = Keys::new(Arc::clone(&kept), Arc::clone(&clock));
         let sweeping = (purpose == Purpose::Serve).then(|| keys.clone().sweep(shutdown.clone()));
         drop(sweeping.map(task::spawn));
-        let sessions = Sessions::new(Arc::clone(&kept), Arc::clone(&clock), Arc::clone(&rng));
+        let encryption = Encryption::new(&project, keyring);
+        let shared = Shared::open(&project, &encryption, (&clock, &rng)).await?;
+        let pairs = shared.sessions().unwrap_or_else(|| Arc::clone(&kept));
+        let sessions = Sessions::new(pairs, Arc::clone(&clock), Arc::clone(&rng));
         let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
         let pipeline = tell_traces(exporter.as_ref(), &engine.handle(), pipeline);
         let audit = Audit::open(&project, purpose, Arc::clone(&kept), &clock).await?;
         let pipeline = audit.around(pipeline.remembering(keys).with_sessions(sessions.clone()));
-        let redis = shared::open(&project, &clock, &rng).await?;
-        let counters = shared::counters(&project, redis.as_ref(), &*rng);
-        let limits = Limits::of(&project, pipeline.catalogue(), counters, (&clock, &*rng))?;
+        let limits = Limits::of(&project, pipeline.catalogue(), shared.counters(&*rng), (&clock, &*rng))?;
         let pipeline = served(pipeline, purpose, &limits, &activities);
-        let encryption = Encryption::new(&project, keyring);
-        let answers = Answers::open(&project, &kept, &clock, (redis.clone(), encryption.outside()));
+        let answers = Answers::open(&project, &kept, &clock, shared.answers());
         let pipeline = answers.around(pipeline, purpose, &shutdown);
         let identity = Identity::open(&project, &kept, &clock, &rng).await?;
         let pipeline = identity.guard(pipeline, &project, purpose, (&*rng, &shutdown)).await?;
@@ -152,7 +152,7 @@ impl Node {
             beside,
             inbound: Inbound::default(),
             exporter,
-            redis,
+            redis: shared.redis,
         };
         node.keep_on(shelf);
         node.follow_promotions();

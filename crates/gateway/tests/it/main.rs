@@ -19,6 +19,7 @@ mod limits;
 mod mcp;
 mod once;
 mod openapi;
+mod pairs;
 mod protocol;
 mod redis_server;
 mod rest;

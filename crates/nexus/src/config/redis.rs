@@ -35,6 +35,13 @@ pub struct RedisConfig {
     /// What becomes of calls that are limited while it is away.
     #[serde(default)]
     pub on_failure: OnFailure,
+    /// Whether sessions are kept in it, for all servers, rather than in the store of each; they are when absent.
+    #[serde(default = "yes")]
+    pub sessions: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// An address, or where it lies.

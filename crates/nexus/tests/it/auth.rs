@@ -319,6 +319,39 @@ fn a_key_that_is_revoked_is_no_use_on_a_connection_that_is_open() {
     }
 }
 
+#[test]
+fn a_session_of_an_agent_is_good_for_whoever_opened_it() {
+    let project = project();
+    let server = project.serve();
+    let keys = [0, 1].map(|_| key(&project, &["--role", "clerk", "--namespace", "shop"]));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let post = |key: &str, session: &str, message: &Json| {
+        let request = http().post(format!("{}/mcp", server.url)).json(message).bearer_auth(key);
+        let request = request.header("accept", "application/json, text/event-stream");
+        let request = if session.is_empty() { request } else { request.header("mcp-session-id", session) };
+        runtime.block_on(async { request.send().await.unwrap() })
+    };
+    let client = json!({ "name": "test", "version": "1" });
+    let params = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client });
+    let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params });
+    let opened = post(&keys[0], "", &hello);
+    let session = opened.headers()["mcp-session-id"].to_str().unwrap().to_owned();
+    let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    assert_eq!(post(&keys[0], &session, &ready).status(), 202);
+    let list = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/list", "params": {} });
+    let foreign = post(&keys[1], &session, &list);
+    assert_eq!(foreign.status(), post(&keys[1], "nonsense", &list).status(), "as one that is not there");
+    assert!(foreign.status().is_client_error());
+    let leave = |key: &str| {
+        let request = http().delete(format!("{}/mcp", server.url)).bearer_auth(key);
+        let request = request.header("mcp-session-id", &session);
+        runtime.block_on(async { request.send().await.unwrap().status() })
+    };
+    assert!(leave(&keys[1]).is_client_error(), "nobody ends somebody else's session");
+    assert_eq!(post(&keys[0], &session, &list).status(), 200);
+    assert!(leave(&keys[0]).is_success());
+}
+
 /// Reads a stream of events until a text has come; gives all that came.
 fn read_until(stream: &mut TcpStream, wanted: &str) -> String {
     let (mut seen, mut bytes) = (String::new(), [0; 4_096]);

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::https::service::Authority;
 use crate::redis_server::RedisServer;
-use crate::support::{Project, root, server_log};
+use crate::support::{Project, Server, root, server_log};
 use world::{ask, code, project, section};
 
 #[tokio::test]
@@ -70,6 +70,44 @@ async fn what_is_sealed_in_the_store_is_sealed_in_redis() {
         assert!(told.status == 200 && told.cache.contains("fwd=uri-miss"), "{}", told.cache);
         assert_ne!(told.output, made.output);
     }
+}
+
+#[tokio::test]
+async fn a_session_is_the_same_on_every_server() {
+    let mut redis = RedisServer::start();
+    let apart = format!("{}sessions = false\n", section(&redis));
+    let projects = [project(&section(&redis)), project(&section(&redis)), project(&apart)];
+    let [first, second, third] = projects.each_ref().map(Project::serve);
+    let verb = async |server: &Server, name: &str, input: Json| {
+        let url = format!("{}/v1/operations/session.{name}", server.url);
+        let answer = crate::support::http().post(url).json(&input).send().await.unwrap();
+        let (status, body): (_, Json) = (answer.status().as_u16(), answer.json().await.unwrap());
+        if status == 200 { body["output"].clone() } else { body["code"].clone() }
+    };
+    let made = verb(&first, "create", json!({ "state": { "cart": [1] }, "ttl": "1h" })).await;
+    let id = made["session_id"].clone();
+    let changed = verb(&second, "update", json!({ "session_id": id, "patch": { "cart": [1, 2] } })).await;
+    assert_eq!(changed["state"]["cart"], json!([1, 2]), "{changed}");
+    let stale = json!({ "session_id": id, "patch": {}, "version": made["version"] });
+    assert_eq!(verb(&first, "update", stale).await, "NX-2402", "somebody else was faster, on another server");
+    assert_eq!(verb(&first, "list", json!({})).await["sessions"].as_array().unwrap().len(), 1);
+    assert_eq!(verb(&third, "show", json!({ "session_id": id })).await, "NX-2401", "which keeps its own");
+    let own = verb(&third, "create", json!({})).await["session_id"].clone();
+
+    redis.kill();
+    assert_eq!(verb(&second, "show", json!({ "session_id": id })).await, "NX-2097");
+    assert_eq!(verb(&third, "show", json!({ "session_id": own })).await["session_id"], own);
+    assert_eq!(ask(&second, "Plain", 1).await.status, 200, "who carries no session goes on");
+    redis.restart();
+    // It had saved nothing, so the session is none, and says so as soon as Redis is asked again.
+    world::until(async || verb(&second, "show", json!({ "session_id": id })).await == "NX-2401").await;
+    let made = verb(&second, "create", json!({ "state": { "cart": [3] } })).await;
+    // The other server finds out that its connection was to the Redis of before.
+    let show = async || verb(&first, "show", json!({ "session_id": made["session_id"] })).await;
+    world::until(async || show().await["state"]["cart"] == json!([3])).await;
+    let gone = verb(&first, "delete", json!({ "session_id": made["session_id"] })).await;
+    assert_eq!(gone["session_id"], made["session_id"]);
+    assert_eq!(verb(&second, "show", json!({ "session_id": made["session_id"] })).await, "NX-2401");
 }
 
 #[tokio::test]
@@ -156,6 +194,13 @@ async fn what_redis_is_shown_is_told_by_nobody() {
     world::until(async || admin(&["keys", "*"]).contains("nexus:cache:answer:")).await;
     assert!(admin(&["keys", "*"]).contains("nexus:limit:principal:"));
     project.nexus(&["cache", "invalidate", "--tag", "product:1"]).ok();
+    let session = project.nexus(&["call", "session.create", "--format", "json"]).ok().json();
+    let id = session["session_id"].as_str().unwrap();
+    assert_eq!(
+        project.nexus(&["call", "session.list", "--format", "json"]).ok().json()["sessions"][0]["session_id"],
+        id
+    );
+    project.nexus(&["call", "session.delete", "--session-id", id]).ok();
     let shown = project.nexus(&["cache", "show", "--format", "json"]).ok().json();
     assert_eq!((&shown["levels"][1]["state"], &shown["levels"][1]["failed"]), (&json!("up"), &json!(0)));
     server.stop();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rmcp::transport::streamable_http_server::session::SessionId;
 
-/// Who has opened which session.
+/// Who has opened which session. Without authentication everybody is one.
 #[derive(Default)]
 pub(super) struct Owners(Mutex<HashMap<SessionId, Arc<str>>>);
 
