@@ -101,11 +101,7 @@ fn decide(operation: &Operation, input: &mut Json, caller: &Caller) -> Result<Re
     let need = needed(&operation.name);
     let reach = caller.grants.reach(need.act);
     if need.subject == Subject::Own {
-        return if caller.proof == Proof::Nothing {
-            Err(refused(caller, operation))
-        } else {
-            Ok(Reach::everything())
-        };
+        return own(operation, input, caller);
     }
     if reach.is_nothing() {
         return Err(refused(caller, operation));
@@ -128,6 +124,16 @@ fn decide(operation: &Operation, input: &mut Json, caller: &Caller) -> Result<Re
         }
     }
     Ok(reach)
+}
+
+/// What belongs to a caller alone is theirs, in namespaces where they may do anything at all.
+fn own(operation: &Operation, input: &mut Json, caller: &Caller) -> Result<Reach, Error> {
+    let business = caller.grants.anywhere();
+    let is_foreign = |namespace: Namespace| !business.sees_some(&namespace);
+    if caller.proof == Proof::Nothing || namespace(operation, input, &business)?.is_some_and(is_foreign) {
+        return Err(refused(caller, operation));
+    }
+    Ok(Reach::everything())
 }
 
 /// The workflow that a schedule is to start, in the input of a verb that says so.

@@ -126,6 +126,11 @@ impl Grants {
         Reach::of(fits.map(|grant| (&grant.places, &grant.pattern)))
     }
 
+    /// Wherever they allow anything at all.
+    pub fn anywhere(&self) -> Reach {
+        Reach::of(self.0.iter().map(|grant| (&grant.places, &grant.pattern)))
+    }
+
     /// The first grant that allows an act to a thing of this name in a namespace.
     pub fn why(&self, act: Act<'_>, namespace: Option<&Namespace>, name: Option<&str>) -> Option<&Grant> {
         self.0.iter().find(|grant| {

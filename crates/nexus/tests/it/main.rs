@@ -60,6 +60,7 @@ mod shell;
 mod subscriptions;
 mod support;
 mod telemetry;
+mod tenants;
 mod test;
 mod tidy;
 mod tokens;

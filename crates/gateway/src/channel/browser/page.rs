@@ -1,10 +1,15 @@
 //! Pages for people in browsers: whoever is not logged in gets a way to log in instead of a problem for programs.
 
+use std::sync::LazyLock;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use ring::digest::{SHA256, digest};
 
 use crate::identity::login::encoded;
 use crate::problem::Problem;
@@ -14,6 +19,17 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
 /// Where this server's own pages find out that there is a login (RFC 8288).
 const LINK: HeaderValue = HeaderValue::from_static("</login>; rel=\"login\"");
+
+/// How pages look. It is in them: whoever is not let in is let in to no file.
+const STYLE: &str = include_str!("page.css");
+
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let hash = STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+});
 
 /// Somebody who looks at answers in a browser.
 pub(crate) enum Reader {
@@ -60,6 +76,7 @@ impl Shown {
         match self {
             Shown::Page(html) => {
                 response.headers_mut().insert(header::CONTENT_TYPE, HTML);
+                response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy());
                 *response.body_mut() = Body::from(html);
             }
             Shown::Link => {
@@ -85,7 +102,7 @@ fn problem(error: &Error, path: &str) -> String {
     let back = if path.is_empty() { String::new() } else { format!("?return={}", encoded(path)) };
     let (code, title) = (error.code().id, error.code().title);
     let body = format!(
-        "<h1>{}</h1>\n<p>{}</p>\n<p><a href=\"/login{back}\">Log in</a></p>\n<p><small>{code}</small></p>",
+        "<h1>{}</h1>\n<p class=\"told\">{}</p>\n<a class=\"go\" href=\"/login{back}\">Log in</a>\n<p class=\"code\">{code}</p>",
         text(title),
         text(error.message()),
     );
@@ -96,19 +113,29 @@ fn problem(error: &Error, path: &str) -> String {
 pub(super) fn choice(names: &[String], destination: &str) -> Response {
     let line = |name: &String| {
         let (issuer, back) = (encoded(name), encoded(destination));
-        format!("<li><a href=\"/login?issuer={issuer}&amp;return={back}\">{}</a></li>", text(name))
+        format!(
+            "<li><a class=\"go\" href=\"/login?issuer={issuer}&amp;return={back}\">{}</a></li>",
+            text(name)
+        )
     };
     let lines: Vec<String> = names.iter().map(line).collect();
     let html = page("Log in", &format!("<h1>Log in</h1>\n<ul>\n{}\n</ul>", lines.join("\n")));
-    (StatusCode::OK, [(header::CONTENT_TYPE, HTML)], html).into_response()
+    let headers = [(header::CONTENT_TYPE, HTML), (header::CONTENT_SECURITY_POLICY, policy())];
+    (StatusCode::OK, headers, html).into_response()
 }
 
 fn page(title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{} - Nexus</title>\n{body}\n</html>\n",
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{} - Nexus</title>\n<style>{STYLE}</style>\n\
+         <main>\n<p class=\"name\">Nexus</p>\n{body}\n</main>\n</html>\n",
         text(title)
     )
+}
+
+/// Nothing but the style that is in the page.
+fn policy() -> HeaderValue {
+    POLICY.clone()
 }
 
 /// A text in which nothing means anything to browsers.
@@ -144,13 +171,13 @@ mod tests {
     fn people_get_a_link_where_programs_get_a_problem() {
         let browser = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8";
         let html = shown(browser, "/v1/runs?a=1&b=%22x", &code::UNAUTHENTICATED).unwrap();
-        assert!(html.contains("<a href=\"/login?return=%2Fv1%2Fruns%3Fa%3D1%26b%3D"), "{html}");
+        assert!(html.contains("href=\"/login?return=%2Fv1%2Fruns%3Fa%3D1%26b%3D"), "{html}");
         assert!(!html.contains("<script>"), "{html}");
         for accept in ["application/json", "*/*", "application/json, text/html", ""] {
             assert!(shown(accept, "/v1/runs", &code::UNAUTHENTICATED).is_none(), "{accept}");
         }
         assert!(shown(browser, "/v1/runs", &code::FORBIDDEN).is_none(), "they are logged in");
         let failed = shown(browser, "/login/callback?code=c&state=s", &code::BROWSER_LOGIN_FAILED).unwrap();
-        assert!(failed.contains("<a href=\"/login\">") && !failed.contains("state"), "{failed}");
+        assert!(failed.contains("href=\"/login\">") && !failed.contains("state"), "{failed}");
     }
 }

@@ -149,6 +149,13 @@ struct Bridge {
     clock: SystemClock,
 }
 
+/// The error of JSON-RPC for a request that was turned away before anybody looked at its message: its problem is the data.
+fn refusal(text: &str) -> Option<Json> {
+    let problem: Json = serde_json::from_str(text).ok()?;
+    let (code, detail) = (problem.get("code")?.as_str()?, problem.get("detail")?.as_str()?);
+    Some(json!({ "code": INTERNAL_ERROR, "message": format!("{detail} [{code}]"), "data": problem }))
+}
+
 /// The method of a message; nothing for an answer.
 fn method_of(message: &Json) -> &str {
     message.get("method").and_then(Json::as_str).unwrap_or_default()
@@ -183,13 +190,18 @@ impl Bridge {
         };
         if let Err(why) = answered {
             tracing::warn!(why, "a message did not come through");
-            if !method_of(message).is_empty() && message.get("id").is_some() {
-                let error = json!({ "code": INTERNAL_ERROR, "message": format!("no answer from {}: {why}", self.endpoint) });
-                self.tell(json!({ "jsonrpc": "2.0", "id": message.get("id"), "error": error })).await;
-            }
+            let error = format!("no answer from {}: {why}", self.endpoint);
+            self.refuse(message, json!({ "code": INTERNAL_ERROR, "message": error })).await;
         }
         let id = id_of(message, "/id");
         self.know(|known| known.under_way.remove(&id));
+    }
+
+    /// Answers a request in the server's place.
+    async fn refuse(&self, message: &Json, error: Json) {
+        if !method_of(message).is_empty() && message.get("id").is_some() {
+            self.tell(json!({ "jsonrpc": "2.0", "id": message.get("id"), "error": error })).await;
+        }
     }
 
     async fn send(&self, line: &str, message: &Json) -> reqwest::Result<Response> {
@@ -228,6 +240,10 @@ impl Bridge {
             return Ok(());
         }
         let text = response.text().await.map_err(|error| error.to_string())?;
+        if let Some(error) = refusal(&text) {
+            self.refuse(message, error).await;
+            return Ok(());
+        }
         self.tell_text(&text).await.map_err(|_| format!("it answers {status}: {}", text.trim()))
     }
 

@@ -177,7 +177,16 @@ fn people_are_shown_where_to_log_in_and_programs_see_what_they_saw() {
     let browser = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("sec-fetch-mode", "navigate")];
     let answer = get(&server, "/v1/runs?a=1", &browser);
     assert_eq!((answer.status, answer.header("content-type")), (401, Some("text/html; charset=utf-8")));
-    assert!(answer.body.contains("<a href=\"/login?return=%2Fv1%2Fruns%3Fa%3D1\">"), "{}", answer.body);
+    assert!(answer.body.contains("href=\"/login?return=%2Fv1%2Fruns%3Fa%3D1\">"), "{}", answer.body);
+    // The page has the one style that its policy lets it have.
+    let style = answer.body.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
+    let hash = base64::prelude::BASE64_STANDARD
+        .encode(ring::digest::digest(&ring::digest::SHA256, style.as_bytes()));
+    let policy = answer.header("content-security-policy").unwrap();
+    assert!(
+        policy.contains(&format!("style-src 'sha256-{hash}'")) && policy.starts_with("default-src 'none'"),
+        "{policy}"
+    );
     assert!(answer.header("www-authenticate").is_some_and(|told| told.starts_with("Bearer ")));
     let of_program = get(&server, "/v1/runs?a=1", &[("accept", "application/json")]);
     assert_eq!((of_program.code().as_str(), of_program.header("link")), ("NX-2014", None));
@@ -198,7 +207,7 @@ fn people_are_shown_where_to_log_in_and_programs_see_what_they_saw() {
     let answer = get(&server, "/login?return=%2Fdocs", &browser);
     assert_eq!(answer.status, 200);
     for name in ["acme", "other"] {
-        let link = format!("<a href=\"/login?issuer={name}&amp;return=%2Fdocs\">{name}</a>");
+        let link = format!("href=\"/login?issuer={name}&amp;return=%2Fdocs\">{name}</a>");
         assert!(answer.body.contains(&link), "{}", answer.body);
     }
     assert_eq!(begin(&server, "?issuer=acme").asked["client_id"], "cli");
