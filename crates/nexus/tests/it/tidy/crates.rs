@@ -13,6 +13,7 @@ const LOCKED_PACKAGES_MAX: usize = 550;
 const ARROWS: &[(&str, &[&str])] = &[
     ("nexus-kernel", &[]),
     ("nexus-lang", &[]),
+    ("nexus-rpc", &[]),
     ("nexus-store", &["nexus-kernel"]),
     ("nexus-sandbox", &["nexus-kernel"]),
     ("nexus-gateway", &["nexus-kernel"]),
