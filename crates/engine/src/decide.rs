@@ -8,6 +8,7 @@ mod follow;
 mod import;
 pub(crate) mod limits;
 mod message;
+mod operation;
 mod operator;
 mod progress;
 mod reset;
@@ -110,6 +111,11 @@ pub fn step(state: &mut KeyState, input: Input, context: &Context<'_>) -> Transi
         Input::RemoteEnded { run, seq, end } => {
             on_run(state, &run, context, |draft| progress::remote_ended(draft, seq, *end))
         }
+        Input::Complete(whom, end) => operation::complete(state, context, &whom, *end),
+        Input::CancelOperation(run, seq) => operation::cancel(state, context, &run, seq),
+        Input::DeliveryFailed { run, intent, setback } => {
+            on_run(state, &run, context, |draft| operation::delivery_failed(draft, intent, *setback))
+        }
         Input::SignalSent { run, seq, failure } => {
             on_run(state, &run, context, |draft| progress::signal_sent(draft, seq, failure))
         }
@@ -126,8 +132,8 @@ pub fn step(state: &mut KeyState, input: Input, context: &Context<'_>) -> Transi
         }
         Input::Import(import) => import::import(state, *import, context),
         Input::Reset(reset) => reset::reset(state, *reset, context),
-        Input::Attach { run, request_id, origin } => {
-            reset::attach(state, context, &run, (request_id, origin))
+        Input::Attach { run, request_id, waiter } => {
+            reset::attach(state, context, &run, (request_id, waiter))
         }
         Input::Pause { run, reason, ends } => operator::pause(state, run.as_ref(), context, (reason, ends)),
         Input::Follow { run, definition, outcome } => {

@@ -10,10 +10,10 @@ use nexus_kernel::port::runs::RunStatus;
 use nexus_kernel::task;
 
 use crate::definition::Definition;
-use crate::endpoint;
 use crate::failures;
 use crate::input::{Input, RemoteEnd, Reply, Signal, Start};
-use crate::record::{IdConflictPolicy, IntentId, Origin, OriginKind};
+use crate::nexus::{self, Destination, Registry, outside};
+use crate::record::{Handling, IdConflictPolicy, IntentId, OperationTarget, Origin, OriginKind, Performer};
 use crate::reset::attach::{self, Asking};
 use crate::shard::{Message, Router, Shared};
 use crate::state::{Intent, RunState};
@@ -25,8 +25,11 @@ pub(crate) fn deliver(shared: &Shared, key: &Key, run: &RunState, id: IntentId, 
     match intent {
         Intent::StartChild { .. } | Intent::StartOperation { .. } => {
             let IntentId::Start(seq) = id else { return };
-            let target = place::target(shared, key, run, (seq, intent));
-            task::spawn(sender.start(seq, target));
+            match place::target(shared, key, run, (seq, intent)) {
+                Ok(Aim::Outside(call)) => drop(task::spawn(outside::start(shared.clone(), sender, *call))),
+                Ok(Aim::Here(key, start)) => drop(task::spawn(sender.start(seq, Ok((key, *start))))),
+                Err(failure) => drop(task::spawn(sender.start(seq, Err(failure)))),
+            }
         }
         Intent::Report => {
             if let Some(origin) = run.started.origin.clone() {
@@ -60,6 +63,14 @@ pub(crate) fn deliver(shared: &Shared, key: &Key, run: &RunState, id: IntentId, 
             let reason = "asked for by the run that called it".to_owned();
             task::spawn(sender.send(target, Input::Cancel { run, reason }));
         }
+        Intent::CancelOutside { endpoint, target, token } => {
+            let call = outside::Cancel { endpoint, target, token };
+            task::spawn(outside::cancel(shared.clone(), sender, call));
+        }
+        Intent::Complete(callback) => {
+            let completion = outside::completion(key, run, *callback);
+            task::spawn(outside::complete(shared.clone(), sender, completion));
+        }
     }
 }
 
@@ -75,34 +86,52 @@ pub(crate) fn end(key: &Key, run: &RunState) -> RemoteEnd {
         RunStatus::Completed => Ok(run.result.clone()),
         _ => Err(failures::of_closed(run.status, run.failure.as_ref())),
     };
-    RemoteEnd { by, outcome }
+    RemoteEnd { by, outside: None, outcome }
+}
+
+/// Where a child or operation is to be started, and how.
+#[derive(Debug)]
+pub(crate) enum Aim {
+    /// By a run of this server.
+    Here(Key, Box<Start>),
+    /// By whoever answers behind an endpoint.
+    Outside(Box<outside::Call>),
 }
 
 /// Where a child or operation is to be started, and how.
 pub(crate) fn target(
-    deployed: Option<&Definition>,
+    (registry, deployed): (&Registry, Option<&Definition>),
     key: &Key,
     run: &RunState,
     seq: u64,
     intent: Intent,
-) -> Result<(Key, Start), Failure> {
+) -> Result<Aim, Failure> {
     let origin = |kind, reports| {
         Some(Origin { key: key.clone(), run: run.run_id.clone(), seq, kind, reports, root: run.root() })
     };
     let request_id = run.request_of(seq);
     match intent {
         Intent::StartChild { workflow, workflow_id, input, options, detached } => {
-            let task_queue = endpoint::task_queue(deployed, &key.namespace, &workflow)?;
+            let task_queue = nexus::task_queue(deployed, &key.namespace, &workflow)?;
             let mut options = *options;
             if run.replaces(seq, &workflow_id) && options.conflict == IdConflictPolicy::Fail {
                 options.conflict = IdConflictPolicy::TerminateExisting;
             }
             let target = Key { namespace: key.namespace.clone(), workflow_id };
             let origin = origin(OriginKind::Child, !detached);
-            Ok((target, Start { workflow, input, task_queue, request_id, origin, options, definition: None }))
+            let start = Start { origin, options, ..Start::new(workflow, input, task_queue, request_id) };
+            Ok(Aim::Here(target, Box::new(start)))
         }
-        Intent::StartOperation { target, workflow_id, input, options, detached } => {
-            let handler = endpoint::resolve(deployed, &key.namespace, &target)?;
+        Intent::StartOperation { target, workflow_id, input, options, deadline, detached } => {
+            let handler = match nexus::resolve(registry, deployed, &key.namespace, &target)? {
+                Destination::Here(handler) => handler,
+                Destination::Outside(endpoint) => {
+                    let trace = options.run.trace.clone();
+                    let call =
+                        outside::Call { endpoint, target, input, request_id, deadline, detached, trace };
+                    return Ok(Aim::Outside(Box::new(call)));
+                }
+            };
             let workflow_id = match workflow_id {
                 Some(chosen) => chosen,
                 None => {
@@ -112,33 +141,40 @@ pub(crate) fn target(
             let origin = origin(OriginKind::Nexus, !detached);
             let (workflow, task_queue) = (handler.workflow, handler.task_queue);
             let start = Start {
-                workflow,
-                input,
-                task_queue,
-                request_id,
                 origin,
                 options: *options,
-                definition: None,
+                operation: handling(&target),
+                ..Start::new(workflow, input, task_queue, request_id)
             };
-            Ok((Key { namespace: handler.namespace, workflow_id }, start))
+            Ok(Aim::Here(Key { namespace: handler.namespace, workflow_id }, Box::new(start)))
         }
         Intent::Report
         | Intent::Tell(_)
         | Intent::Attach(..)
         | Intent::Terminate(..)
         | Intent::Cancel(..)
+        | Intent::CancelOutside { .. }
+        | Intent::Complete(_)
         | Intent::Signal { .. } => {
             Err(Failure::new(FailureKind::Server, "Internal", "this effect starts nothing"))
         }
     }
 }
 
+/// What a run that carries an operation out knows of it.
+fn handling(target: &OperationTarget) -> Option<Box<Handling>> {
+    let OperationTarget::Endpoint { endpoint, service, operation } = target else { return None };
+    let (endpoint, service, operation) = (endpoint.clone(), service.clone(), operation.clone());
+    Some(Box::new(Handling { endpoint, service, operation, caller: None, asked: None, links: Vec::new() }))
+}
+
 /// Who sends an intent, and where the acknowledgement goes.
-struct Sender {
-    router: Router,
-    key: Key,
-    run: RunId,
-    id: IntentId,
+#[derive(Clone)]
+pub(crate) struct Sender {
+    pub(crate) router: Router,
+    pub(crate) key: Key,
+    pub(crate) run: RunId,
+    pub(crate) id: IntentId,
 }
 
 impl Sender {
@@ -146,7 +182,7 @@ impl Sender {
         let outcome = match target {
             Err(failure) => Err(failure),
             Ok((key, start)) => match self.router.ask(key.clone(), Input::Start(Box::new(start))).await {
-                Some(Reply::Started { run, .. }) => Ok((key, run)),
+                Some(Reply::Started { run, .. }) => Ok(Performer::of(key, run)),
                 Some(Reply::Refused(error)) => Err(failure_of(&error)),
                 // The target's shard has stopped. The intent stays in the outbox for the next process.
                 Some(_) | None => return,

@@ -8,7 +8,7 @@ use nexus_kernel::time::Timestamp;
 
 use crate::activity;
 use crate::activity::record::Priority;
-use crate::input::Due;
+use crate::input::{Due, Limit};
 use crate::record::{Event, IntentId, Note, RunPart, Started};
 use crate::schedule::{self, Errand, Schedule};
 use crate::state::{Intent, Remote, RemoteCall, RunState};
@@ -65,6 +65,9 @@ pub fn of_part(key: &Key, run: &RunState, part: &RunPart, intents_before: &[Inte
     let mut effects = Vec::new();
     for event in &part.events {
         effects.extend(of_event(key, run, event));
+        if let Event::NexusOperationScheduled { seq, .. } | Event::NexusOperationStarted { seq, .. } = event {
+            effects.extend(run.remotes.get(seq).into_iter().flat_map(|remote| deadlines(run, *seq, remote)));
+        }
         if matches!(event, Event::WorkflowExecutionUnpaused { .. }) {
             let waiting = run.activities.iter().filter(|(_, it)| it.waiting && it.paused.is_none());
             let again = waiting.map(|(seq, it)| {
@@ -82,7 +85,11 @@ pub fn of_part(key: &Key, run: &RunState, part: &RunPart, intents_before: &[Inte
                 effects.push(Effect::Arm(*next_at, run.run_id.clone(), Due::Attempt(*seq, attempt + 1)));
             }
             Note::Activity { seq, what } => effects.extend(activity::effect::of_note(key, run, *seq, what)),
+            Note::DeliveryFailed { intent, next_at, .. } => {
+                effects.push(Effect::Arm(*next_at, run.run_id.clone(), Due::Delivery(*intent)));
+            }
             Note::StartedLate { .. }
+            | Note::OperationCancelRequested { .. }
             | Note::Delivered { .. }
             | Note::Imported { .. }
             | Note::DefinitionChanged { .. }
@@ -99,9 +106,6 @@ fn of_event(key: &Key, run: &RunState, event: &Event) -> Option<Effect> {
     match event {
         Event::ActivityTaskScheduled { seq, .. } => activity::effect::dispatch(key, run, *seq),
         Event::TimerStarted { seq, fire_at, .. } => Some(Effect::Arm(*fire_at, id(), Due::Timer(*seq))),
-        Event::NexusOperationScheduled { seq, deadline: Some(deadline), .. } => {
-            Some(Effect::Arm(*deadline, id(), Due::Operation(*seq)))
-        }
         Event::WorkflowExecutionStarted(started) => {
             started.run_deadline.map(|deadline| Effect::Arm(deadline, id(), Due::Run))
         }
@@ -123,14 +127,15 @@ pub fn of_state(key: &Key, run: &RunState) -> Vec<Effect> {
         effects.extend(activity::effect::of_state(key, run, *seq, activity));
     }
     effects.extend(run.timers.iter().map(|(seq, at)| Effect::Arm(*at, id(), Due::Timer(*seq))));
-    effects.extend(run.remotes.iter().filter_map(|(seq, remote)| deadline(run, *seq, remote)));
+    effects.extend(run.remotes.iter().flat_map(|(seq, remote)| deadlines(run, *seq, remote)));
     effects.extend(begin(run, &run.started));
     if let Some(deadline) = run.started.run_deadline.filter(|_| run.status.is_open()) {
         effects.push(Effect::Arm(deadline, id(), Due::Run));
     }
-    effects.extend(
-        run.outbox.iter().map(|(intent_id, intent)| Effect::Deliver(id(), *intent_id, intent.clone())),
-    );
+    effects.extend(run.outbox.iter().map(|(intent, what)| match run.setbacks.get(intent) {
+        Some(setback) => Effect::Arm(setback.next_at, id(), Due::Delivery(*intent)),
+        None => Effect::Deliver(id(), *intent, what.clone()),
+    }));
     effects
 }
 
@@ -145,19 +150,24 @@ pub(crate) fn of_taken_over(key: &Key, run: &RunState, kept: u64) -> Vec<Effect>
     let mut effects: Vec<Effect> =
         activities.flat_map(|(seq, activity)| activity::effect::of_state(key, run, *seq, activity)).collect();
     effects.extend(run.timers.range(..=kept).map(|(seq, at)| Effect::Arm(*at, id(), Due::Timer(*seq))));
-    effects.extend(run.remotes.range(..=kept).filter_map(|(seq, remote)| deadline(run, *seq, remote)));
+    effects.extend(run.remotes.range(..=kept).flat_map(|(seq, remote)| deadlines(run, *seq, remote)));
     effects.extend(run.started.run_deadline.map(|at| Effect::Arm(at, id(), Due::Run)));
     effects
 }
 
-/// The end of an operation's time.
-fn deadline(run: &RunState, seq: u64, remote: &Remote) -> Option<Effect> {
-    match &remote.call {
-        RemoteCall::Nexus { deadline: Some(deadline), .. } => {
-            Some(Effect::Arm(*deadline, run.run_id.clone(), Due::Operation(seq)))
-        }
-        _ => None,
-    }
+/// The ends of an operation's times.
+fn deadlines(run: &RunState, seq: u64, remote: &Remote) -> Vec<Effect> {
+    let RemoteCall::Nexus { times, .. } = &remote.call else { return Vec::new() };
+    let start = times.start.filter(|_| remote.handler.is_none());
+    let all = [
+        (times.close, Limit::ScheduleToClose),
+        (start, Limit::ScheduleToStart),
+        (times.end, Limit::StartToClose),
+    ];
+    let arm = |(at, limit): (Option<Timestamp>, Limit)| {
+        Some(Effect::Arm(at?, run.run_id.clone(), Due::Operation(seq, limit)))
+    };
+    all.into_iter().filter_map(arm).collect()
 }
 
 /// The effects that a schedule waits for.

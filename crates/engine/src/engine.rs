@@ -21,6 +21,7 @@ use nexus_kernel::id::{Key, Namespace, Partition, RunId, WorkflowId};
 use nexus_kernel::port::SharedStore;
 use nexus_kernel::port::activity::SharedActivities;
 use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::port::exchange::SharedExchange;
 use nexus_kernel::port::rng::SharedRng;
 use nexus_kernel::port::runs::RunRow;
 use nexus_kernel::task::{self, Shutdown};
@@ -30,10 +31,10 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use crate::batch::{self, Book};
 use crate::bells::Bells;
 use crate::definition::Definition;
-use crate::endpoint;
 use crate::input::{Input, Reply, Start};
 use crate::meters::Meters;
 use crate::namespaces::{Namespaces, Settings};
+use crate::nexus::{self, Outside, Registry};
 use crate::playback;
 use crate::queue::settings::QueueSettings;
 use crate::quota::Opening;
@@ -87,6 +88,8 @@ pub struct Ports {
     pub rng: SharedRng,
     /// Who carries activities out.
     pub activities: SharedActivities,
+    /// The way to services outside.
+    pub outside: SharedExchange,
 }
 
 /// The engine before it runs.
@@ -103,6 +106,7 @@ impl Engine {
         let (senders, mailboxes) = (0..options.shards.max(1)).map(|_| mpsc::unbounded_channel()).unzip();
         let queues = QueueSettings::load(&ports.store).await?;
         let meters = Arc::new(Meters::default());
+        let outside = Arc::new(Outside::new(&ports));
         let workers = Workers::new(ports.activities, Arc::clone(&ports.clock), Arc::clone(&meters));
         for (name, config) in queues.all().await {
             workers.slots().configure(&name, config);
@@ -111,6 +115,8 @@ impl Engine {
             definitions: Definitions::open(Arc::clone(&ports.store)).await?,
             namespaces: Namespaces::load(&ports.store).await?,
             queues: Arc::new(queues),
+            registry: Arc::new(Registry::load(&ports.store).await?),
+            outside,
             batches: Arc::new(Book::new(Arc::clone(&ports.store))),
             news: Arc::new(Bells::new(NAMESPACE_BELLS)),
             changes: Arc::new(Bells::new(RUN_BELLS)),
@@ -259,17 +265,10 @@ impl EngineHandle {
             &Json::Object(request.options.search_attributes.clone()),
         )?;
         let request_id = self.request_id(request.idempotency_key.as_deref());
-        let task_queue = endpoint::queue_of(&self.shared.definitions, &key, &request.workflow)
+        let task_queue = nexus::queue_of(&self.shared.definitions, &key, &request.workflow)
             .map_err(|failure| Error::new(&code::WORKFLOW_UNKNOWN, failure.message))?;
-        let start = Start {
-            workflow: request.workflow,
-            input: request.input,
-            task_queue,
-            request_id,
-            origin: None,
-            options: request.options,
-            definition: None,
-        };
+        let (workflow, input, options) = (request.workflow, request.input, request.options);
+        let start = Start { options, ..Start::new(workflow, input, task_queue, request_id) };
         Ok((key, start))
     }
 
@@ -282,7 +281,10 @@ impl EngineHandle {
     }
 
     /// A place among the starts that wait for their commit, and one among the open runs of the namespace.
-    async fn admitted(&self, namespace: &Namespace) -> Result<(SemaphorePermit<'_>, Option<Opening>), Error> {
+    pub(crate) async fn admitted(
+        &self,
+        namespace: &Namespace,
+    ) -> Result<(SemaphorePermit<'_>, Option<Opening>), Error> {
         let permit = self.admission.acquire().await.map_err(|_| stopping())?;
         Ok((permit, self.room(namespace).await?))
     }
@@ -315,14 +317,14 @@ impl EngineHandle {
         self.follow(row.key.clone(), outcome).await
     }
 
-    async fn follow(&self, key: Key, mut outcome: Outcome) -> Result<Outcome, Error> {
+    pub(crate) async fn follow(&self, key: Key, mut outcome: Outcome) -> Result<Outcome, Error> {
         while let Some(successor) = outcome.successor.take() {
             outcome = self.watch(&key, successor).await?;
         }
         Ok(outcome)
     }
 
-    async fn watch(&self, key: &Key, run: RunId) -> Result<Outcome, Error> {
+    pub(crate) async fn watch(&self, key: &Key, run: RunId) -> Result<Outcome, Error> {
         let (message, end) = Message::watch(key.clone(), run.clone());
         self.shared.router.send(message);
         if let Ok(outcome) = end.await {

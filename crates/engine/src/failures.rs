@@ -52,6 +52,23 @@ pub(crate) fn timeout(limit: Limit) -> Failure {
     Failure::new(FailureKind::Timeout, type_name, message)
 }
 
+/// A Nexus operation reached one of its limits.
+pub(crate) fn operation_timeout(limit: Limit) -> Failure {
+    let (type_name, message) = match limit {
+        Limit::ScheduleToStart => {
+            (Failure::SCHEDULE_TO_START, "the operation was not started within its schedule-to-start timeout")
+        }
+        Limit::StartToClose => {
+            (Failure::START_TO_CLOSE, "the operation took longer than its start-to-close timeout allows")
+        }
+        _ => (
+            Failure::SCHEDULE_TO_CLOSE,
+            "the operation took longer than its schedule-to-close timeout allows",
+        ),
+    };
+    Failure::new(FailureKind::Timeout, type_name, message)
+}
+
 /// A child workflow ended without a result; `by` is the run that ended, when there was one.
 pub(crate) fn child(workflow: &str, by: Option<RemoteInfo>, cause: Failure) -> Failure {
     let message = format!("child workflow {workflow} {}", ending(&cause));
@@ -67,7 +84,7 @@ pub(crate) fn operation(target: &str, by: Option<RemoteInfo>, cause: Failure) ->
         FailureKind::Canceled | FailureKind::Terminated => "NexusCancelledError",
         _ => match cause.type_name.as_str() {
             NOT_FOUND => "NexusNotFoundError",
-            UNAUTHORIZED => "NexusUnauthorizedError",
+            UNAUTHORIZED | UNAUTHENTICATED => "NexusUnauthorizedError",
             _ => "NexusOperationError",
         },
     };
@@ -78,6 +95,9 @@ pub(crate) fn operation(target: &str, by: Option<RemoteInfo>, cause: Failure) ->
 
 /// The handler error type for an endpoint, service or operation that does not exist.
 pub(crate) const NOT_FOUND: &str = "NOT_FOUND";
+
+/// The handler error type for a caller who is not known.
+pub(crate) const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
 
 /// The handler error type for a caller that an endpoint does not allow.
 pub(crate) const UNAUTHORIZED: &str = "UNAUTHORIZED";

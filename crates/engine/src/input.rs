@@ -1,16 +1,18 @@
 //! What can happen to a key, and what is answered.
 
+use std::time::Duration;
+
 use nexus_kernel::Json;
 use nexus_kernel::activity::BeatAnswer;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::{Failure, RemoteInfo};
-use nexus_kernel::id::{Key, RunId};
+use nexus_kernel::id::RunId;
 use nexus_kernel::port::blob::Hash;
 use nexus_kernel::time::Timestamp;
 use nexus_lang::twf::machine::{Event as ProgramEvent, Machine};
 
 use crate::activity::input::ActivityInput;
-use crate::record::{IntentId, Origin, StartOptions};
+use crate::record::{Callback, Handling, IntentId, Origin, Performer, StartOptions};
 use crate::reset::Reset;
 use crate::schedule::{Happening, Schedule};
 use crate::transfer::Import;
@@ -28,10 +30,31 @@ pub struct Start {
     pub request_id: String,
     /// Who starts it, when another run does.
     pub origin: Option<Origin>,
+    /// The Nexus operation that it carries out.
+    pub operation: Option<Box<Handling>>,
+    /// Where somebody outside wants to hear of its end.
+    pub callback: Option<Box<Callback>>,
     /// Everything else that is decided about it.
     pub options: StartOptions,
     /// The definition of the run that calls it, when a run does.
     pub definition: Option<Hash>,
+}
+
+impl Start {
+    /// A start that nobody in particular asks for, without options.
+    pub fn new(workflow: String, input: Json, task_queue: String, request_id: String) -> Start {
+        Start {
+            workflow,
+            input,
+            task_queue,
+            request_id,
+            origin: None,
+            operation: None,
+            callback: None,
+            options: StartOptions::default(),
+            definition: None,
+        }
+    }
 }
 
 /// A signal as it comes.
@@ -68,8 +91,10 @@ pub struct Followed {
 /// How a child or operation ended.
 #[derive(Debug, Clone)]
 pub struct RemoteEnd {
-    /// The run that ended: the last of its chain. Nothing when there is none any more.
+    /// The run that ended: the last of its chain. Nothing when there is none any more, or when it ended outside.
     pub by: Option<RemoteInfo>,
+    /// Who says so from outside, should the news of the start have been lost.
+    pub outside: Option<Performer>,
     /// Its result, or why there is none.
     pub outcome: Result<Json, Failure>,
 }
@@ -104,8 +129,8 @@ pub enum Input {
         run: RunId,
         /// The command.
         seq: u64,
-        /// Where it runs.
-        outcome: Result<(Key, RunId), Failure>,
+        /// Who carries it out.
+        outcome: Result<Performer, Failure>,
     },
     /// A child or operation ended.
     RemoteEnded {
@@ -115,6 +140,19 @@ pub enum Input {
         seq: u64,
         /// How it ended.
         end: Box<RemoteEnd>,
+    },
+    /// A Nexus operation ended, as somebody outside or an operator says.
+    Complete(Whom, Box<RemoteEnd>),
+    /// An operator asks for the cancellation of a run's pending operation.
+    CancelOperation(RunId, u64),
+    /// What is to reach somebody outside has not reached them.
+    DeliveryFailed {
+        /// The run that it comes from.
+        run: RunId,
+        /// What.
+        intent: IntentId,
+        /// Why, and what is done about it.
+        setback: Box<Setback>,
     },
     /// A signal to another run was delivered, or could not be.
     SignalSent {
@@ -174,8 +212,8 @@ pub enum Input {
         run: RunId,
         /// Equal ids are one request.
         request_id: String,
-        /// Who waits, and for which of its commands.
-        origin: Box<Origin>,
+        /// Who waits.
+        waiter: Box<Waiter>,
     },
     /// Another definition was tried on the run's whole history.
     Follow {
@@ -212,7 +250,9 @@ pub enum Due {
     /// A deadline of an activity: its command, the attempt, which.
     Activity(u64, u32, Limit),
     /// The end of an operation's time.
-    Operation(u64),
+    Operation(u64, Limit),
+    /// Another attempt to reach somebody outside.
+    Delivery(IntentId),
     /// The end of the run's time.
     Run,
     /// The first workflow task.
@@ -234,6 +274,41 @@ pub enum Limit {
     Heartbeat,
     /// No time of its own: a cancelled attempt died with its process.
     Lost,
+}
+
+/// Who wants to hear of the end of a run that they did not start.
+#[derive(Debug, Clone)]
+pub enum Waiter {
+    /// Another run, for one of its commands.
+    Run(Origin),
+    /// Somebody outside.
+    Outside(Callback),
+}
+
+/// Which operation is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whom {
+    /// That of a command of a run.
+    Command(RunId, u64),
+    /// That of a request, whichever run waits for it by now.
+    Request(String),
+}
+
+/// Why somebody outside was not reached, and when that is tried again.
+#[derive(Debug, Clone)]
+pub enum Setback {
+    /// They were asked. Whether another attempt is made depends on the time that is left.
+    Failed {
+        /// Why it failed.
+        failure: Failure,
+        /// When they said to come back, in place of the usual wait.
+        wait: Option<Duration>,
+    },
+    /// They were not asked: too many others had failed. It is no attempt.
+    Held {
+        /// How long to wait.
+        wait: Duration,
+    },
 }
 
 /// What whoever sent an input is told, once the transition is durable.

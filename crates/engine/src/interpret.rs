@@ -16,13 +16,13 @@ use crate::activity::{limits as activity_limits, options};
 use crate::chain;
 use crate::convert::{
     child_options, close_policy, from_program, nexus_options, operation_target, positive, priority,
-    to_program,
+    retry_policy, to_program,
 };
 use crate::decide::limits;
 use crate::definition::Definition;
 use crate::divergence::{diverged, is_command, message_lost, same_command};
 use crate::record::{
-    ActivityOptions, Event, OriginKind, Priority, Record, StartOptions, Started, TraceRecord,
+    ActivityOptions, Event, Origin, OriginKind, Priority, Record, StartOptions, Started, TraceRecord,
 };
 use crate::state::RunState;
 
@@ -67,6 +67,8 @@ pub(crate) fn accepts(
 fn run_info(key: &Key, run_id: &RunId, started: &Started, at: Timestamp) -> RunInfo {
     // A schedule is no run that could be signalled, and no caller of an operation.
     let origin = started.origin.as_ref().filter(|origin| origin.kind != OriginKind::Schedule);
+    let outside = started.operation.as_ref().and_then(|operation| operation.caller.as_ref());
+    let outside = outside.map(|caller| serde_json::json!(caller));
     RunInfo {
         namespace: key.namespace.to_string(),
         workflow_id: key.workflow_id.to_string(),
@@ -79,14 +81,17 @@ fn run_info(key: &Key, run_id: &RunId, started: &Started, at: Timestamp) -> RunI
         last_result: started.last_result.clone(),
         last_failure: started.last_failure.as_ref().map_or(Json::Null, |failure| serde_json::json!(failure)),
         parent_id: origin.map(|origin| origin.key.workflow_id.to_string()),
-        caller: origin.map(|origin| {
-            serde_json::json!({
-                "namespace": origin.key.namespace,
-                "workflow_id": origin.key.workflow_id,
-                "run_id": origin.run,
-            })
-        }),
+        caller: outside.or_else(|| origin.map(caller)),
     }
+}
+
+/// The run that called, as programs see it.
+fn caller(origin: &Origin) -> Json {
+    serde_json::json!({
+        "namespace": origin.key.namespace,
+        "workflow_id": origin.key.workflow_id,
+        "run_id": origin.run,
+    })
 }
 
 /// One workflow task: the program takes in what it has not seen and says what is to be done. On success the events
@@ -484,9 +489,10 @@ impl Translate<'_> {
                     target: operation_target(target),
                     workflow_id: options.workflow_id.as_deref().and_then(|id| WorkflowId::new(id).ok()),
                     input: input.clone(),
-                    deadline: options
-                        .schedule_to_close_ms
-                        .map(|ms| self.at.plus(Duration::from_millis(positive(ms)))),
+                    deadline: options.schedule_to_close_ms.map(|ms| self.after(ms)),
+                    start_deadline: options.schedule_to_start_ms.map(|ms| self.after(ms)),
+                    start_to_close_ms: options.start_to_close_ms.map(positive),
+                    retry: options.retry.as_ref().map(retry_policy),
                     detached: *detached,
                     abandon: options.cancellation_type.as_deref() == Some("abandon"),
                     options: Box::new(self.nexus_options(options)),
@@ -507,6 +513,10 @@ impl Translate<'_> {
             }
             _ => return None,
         })
+    }
+
+    fn after(&self, ms: i64) -> Timestamp {
+        self.at.plus(Duration::from_millis(positive(ms)))
     }
 
     fn message(&self, command: &Command, at: String) -> Option<Event> {

@@ -14,6 +14,7 @@ pub mod engine;
 pub mod event;
 pub mod input;
 pub mod namespaces;
+pub mod nexus;
 pub mod operations;
 pub mod options;
 pub mod queue;
@@ -35,7 +36,7 @@ mod chain;
 mod convert;
 mod deliver;
 mod divergence;
-mod endpoint;
+
 mod failures;
 mod interpret;
 pub mod meters;

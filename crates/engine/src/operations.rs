@@ -67,6 +67,7 @@ pub fn operations(engine: &EngineHandle, definition: &Definition) -> Result<Vec<
     operations.extend(crate::queue::operations::all(engine));
     operations.extend(crate::batch::operations::all(engine));
     operations.extend(crate::event::operations::all(engine));
+    operations.extend(crate::nexus::operations(engine));
     operations.extend(workflows(definition, |workflow, namespace| {
         Arc::new(StartWorkflow { engine: engine.clone(), name: workflow.name.clone(), namespace })
     })?);

@@ -11,11 +11,12 @@ use nexus_kernel::Json;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Key, Namespace, RunId, WorkflowId};
 use nexus_kernel::port::blob::Hash;
-use nexus_kernel::retry::RetryState;
+use nexus_kernel::retry::{RetryPolicy, RetryState};
 use nexus_kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use crate::activity::record::{ActivityNote, ActivityOptions};
+pub use crate::nexus::record::{Callback, CallerInfo, Handling, LinkRecord, OperationTarget, Performer};
 pub use crate::reset::record::{Copied, Reapply, ResetFrom, ResetTo};
 use crate::schedule::Schedule;
 
@@ -96,10 +97,24 @@ pub enum Note {
     StartedLate {
         /// The command.
         seq: u64,
-        /// Key of the started run.
-        key: Key,
-        /// The started run.
-        run: RunId,
+        /// Who carries it out.
+        by: Performer,
+    },
+    /// Something that is to reach somebody outside has not reached them, and will be tried again.
+    DeliveryFailed {
+        /// What.
+        intent: IntentId,
+        /// How often it has been tried.
+        attempt: u32,
+        /// Why it failed the last time.
+        failure: Failure,
+        /// When it is tried again.
+        next_at: Timestamp,
+    },
+    /// An operator asked for the cancellation of a pending operation.
+    OperationCancelRequested {
+        /// The command.
+        seq: u64,
     },
     /// The run was brought from another server.
     Imported {
@@ -145,6 +160,8 @@ pub enum IntentId {
     Cancel(u64),
     /// Ask the child or operation of this command, which another run started, to tell this one of its end.
     Attach(u64),
+    /// Bring the end to this one of the callbacks of those who called from outside.
+    Complete(u64),
 }
 
 /// Who started a run from another run.
@@ -252,6 +269,12 @@ pub struct Started {
     /// Who else wants to hear of the end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attached: Vec<Origin>,
+    /// The Nexus operation that it carries out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Box<Handling>>,
+    /// Where callers from outside want to hear of the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callbacks: Vec<Callback>,
     /// Options that the chain keeps.
     #[serde(default, skip_serializing_if = "is_default")]
     pub options: RunOptions,
@@ -284,6 +307,8 @@ impl Default for Started {
             last_failure: None,
             last_result: Json::Null,
             attached: Vec::new(),
+            operation: None,
+            callbacks: Vec::new(),
             options: RunOptions::default(),
             reset: None,
         }
@@ -300,28 +325,6 @@ pub enum ParentClosePolicy {
     RequestCancel,
     /// It goes on.
     Abandon,
-}
-
-/// The target of a Nexus operation, as the program names it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum OperationTarget {
-    /// `nexus Endpoint Service.Operation`.
-    Endpoint {
-        /// Endpoint.
-        endpoint: String,
-        /// Service.
-        service: String,
-        /// Operation.
-        operation: String,
-    },
-    /// The seed's `nexus "namespace" workflow W`.
-    Workflow {
-        /// Target namespace.
-        target_namespace: Namespace,
-        /// Workflow in it.
-        workflow: String,
-    },
 }
 
 /// An event of a history. `seq` is the number of the run's command that an event belongs to; `at` is the statement,
@@ -350,8 +353,14 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry: Option<Retrying>,
     },
-    /// A start got this run because it was open, and wants to hear of its end.
-    WorkflowExecutionOptionsUpdated { request_id: String, attached: Origin },
+    /// A start got this run because it was open, and wants to hear of its end: in another run, or outside.
+    WorkflowExecutionOptionsUpdated {
+        request_id: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attached: Option<Origin>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        callback: Option<Box<Callback>>,
+    },
     /// Somebody asked it to stop.
     WorkflowExecutionCancelRequested { reason: String },
     /// An operator stopped its program for now: what happens is kept for later.
@@ -457,8 +466,18 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         workflow_id: Option<WorkflowId>,
         input: Json,
+        /// When all its time is over.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline: Option<Timestamp>,
+        /// When it must have been started.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        start_deadline: Option<Timestamp>,
+        /// How long it may take from its start, in milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        start_to_close_ms: Option<u64>,
+        /// How requests to outside are tried again, where not as the server does it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry: Option<RetryPolicy>,
         detached: bool,
         /// Whether the operation is left alone when this run closes.
         #[serde(default, skip_serializing_if = "is_false")]
@@ -468,7 +487,14 @@ pub enum Event {
         at: String,
     },
     /// The operation's handler runs.
-    NexusOperationStarted { seq: u64, namespace: Namespace, workflow_id: WorkflowId, run: RunId },
+    NexusOperationStarted {
+        seq: u64,
+        #[serde(flatten)]
+        by: Performer,
+        /// When it has taken too long from here on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
+    },
     /// The operation has a result.
     NexusOperationCompleted { seq: u64, result: Json },
     /// The operation failed or was refused.
@@ -536,19 +562,6 @@ impl Record {
             Ok(record)
         } else {
             Err(format!("record version {} is not {VERSION}", record.v))
-        }
-    }
-}
-
-impl std::fmt::Display for OperationTarget {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            OperationTarget::Endpoint { endpoint, service, operation } => {
-                write!(f, "{endpoint} {service}.{operation}")
-            }
-            OperationTarget::Workflow { target_namespace, workflow } => {
-                write!(f, "{target_namespace}/{workflow}")
-            }
         }
     }
 }
@@ -625,7 +638,6 @@ impl Event {
 mod tests {
     use super::*;
     use nexus_kernel::memory::rng::SeededRng;
-    use nexus_kernel::retry::RetryPolicy;
     use serde_json::json;
 
     fn record() -> Record {
@@ -672,6 +684,9 @@ mod tests {
                 workflow_id: None,
                 input: json!({}),
                 deadline: Some(Timestamp::from_millis(5)),
+                start_deadline: Some(Timestamp::from_millis(4)),
+                start_to_close_ms: Some(3),
+                retry: None,
                 detached: false,
                 abandon: false,
                 options: Box::default(),

@@ -40,6 +40,8 @@ use crate::effect::Effect;
 use crate::input::{Input, Reply};
 use crate::meters::Meters;
 use crate::namespaces::Namespaces;
+use crate::nexus::pending::{self, PendingOperation};
+use crate::nexus::{Outside, Registry};
 use crate::queue::settings::QueueSettings;
 use crate::record::{Record, RunPart};
 use crate::schedule::{self, Schedule};
@@ -110,6 +112,8 @@ pub enum Mail {
     Recovered,
     /// Somebody wants to see all schedules.
     Schedules(oneshot::Sender<Vec<(Namespace, Schedule)>>),
+    /// Somebody wants to see the operations that runs of a namespace, or of any, wait for.
+    Operations(Option<Namespace>, oneshot::Sender<Vec<PendingOperation>>),
 }
 
 impl Message {
@@ -203,6 +207,17 @@ impl Router {
         Some(all)
     }
 
+    /// The operations that runs of a namespace, or of any, wait for; nothing when a shard has stopped.
+    pub(crate) async fn pending(&self, namespace: Option<&Namespace>) -> Option<Vec<PendingOperation>> {
+        let mut all = Vec::new();
+        for mailbox in self.shards.iter() {
+            let (sender, answer) = oneshot::channel();
+            mailbox.send(Mail::Operations(namespace.cloned(), sender)).ok()?;
+            all.append(&mut answer.await.ok()?);
+        }
+        Some(all)
+    }
+
     /// Sends an input and waits for its reply; nothing when the shard has stopped.
     pub async fn ask(&self, key: Key, input: Input) -> Option<Reply> {
         let (message, reply) = Message::ask(key, input);
@@ -220,6 +235,8 @@ pub struct Shared {
     pub(crate) definitions: Definitions,
     pub(crate) namespaces: Namespaces,
     pub(crate) queues: Arc<QueueSettings>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) outside: Arc<Outside>,
     pub(crate) batches: Arc<Book>,
     /// Rings for namespaces that have new events.
     pub(crate) news: Arc<Bells>,
@@ -253,6 +270,10 @@ pub struct Shard {
     follows: Vec<follow::Asked>,
     /// Who wants to see all schedules once recovery has brought them.
     listings: Vec<oneshot::Sender<Vec<(Namespace, Schedule)>>>,
+    /// The operations that runs wait for, also of keys that rest.
+    operations: pending::Pending,
+    /// Who wants to see them once recovery has brought all.
+    operation_listings: Vec<(Option<Namespace>, oneshot::Sender<Vec<PendingOperation>>)>,
     /// Keys that were in memory since the process began and are no more, while recovery may still bring old records.
     touched: Option<HashSet<Key>>,
     /// Keys that were thought to be new. Recovery may have passed them by, for their state was assumed.
@@ -308,6 +329,8 @@ impl Shard {
             unseen: HashSet::new(),
             read_ahead: HashMap::new(),
             listings: Vec::new(),
+            operations: pending::Pending::default(),
+            operation_listings: Vec::new(),
         }
     }
 
@@ -413,7 +436,14 @@ impl Shard {
                 for asker in std::mem::take(&mut self.listings) {
                     let _ = asker.send(self.schedules()); // an asker that has gone away needs no list
                 }
+                for (namespace, asker) in std::mem::take(&mut self.operation_listings) {
+                    let _ = asker.send(self.operations.all(namespace.as_ref())); // the same
+                }
             }
+            Mail::Operations(namespace, asker) if self.touched.is_none() => {
+                let _ = asker.send(self.operations.all(namespace.as_ref())); // the same
+            }
+            Mail::Operations(namespace, asker) => self.operation_listings.push((namespace, asker)),
             Mail::Schedules(asker) if self.touched.is_none() => {
                 let _ = asker.send(self.schedules()); // an asker that has gone away needs no list
             }
@@ -515,6 +545,7 @@ impl Shard {
                 Some(Ok(_)) => {
                     self.shared.changes.ring(&decided.key);
                     self.told(&decided);
+                    self.note_operations(&decided);
                     self.act(decided);
                 }
                 Some(Err(Refused::Conflict { .. })) => self.retry(decided)?,
@@ -534,6 +565,16 @@ impl Shard {
         self.shared.meters.recorded(record);
         if let Some(state) = self.keys.get(&decided.key) {
             trace::closed(&self.shared.meters, &decided.key, state, record);
+        }
+    }
+
+    /// Takes note of the operations that runs wait for after a transition that is durable.
+    fn note_operations(&mut self, decided: &Pending) {
+        let Some(record) = &decided.transition.record else { return };
+        let state = self.keys.get(&decided.key);
+        for part in &record.runs {
+            let run = state.and_then(|state| state.run(&part.run));
+            self.operations.follow(&decided.key, run, part);
         }
     }
 

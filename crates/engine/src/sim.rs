@@ -34,9 +34,9 @@ use nexus_lang::twf::machine::Trace;
 use crate::decide::{self, Context};
 use crate::definition::Definition;
 use crate::effect::{Dispatch, Effect};
-use crate::endpoint;
 use crate::failures;
 use crate::input::{Due, Input, Limit, Reply, Start};
+use crate::nexus;
 use crate::record::{IntentId, Record, StartOptions};
 use crate::state::{Intent, KeyState, RunState};
 
@@ -188,13 +188,12 @@ impl<'a> World<'a> {
         input: Json,
     ) -> Result<Key, Error> {
         let key = Key { namespace: namespace.clone(), workflow_id: workflow_id.clone() };
-        let task_queue = endpoint::task_queue(Some(&self.definition), namespace, workflow)
+        let task_queue = nexus::task_queue(Some(&self.definition), namespace, workflow)
             .map_err(|failure| Error::new(&nexus_kernel::code::WORKFLOW_UNKNOWN, failure.message))?;
         let request_id = format!("request-{}", self.next);
         let workflow = workflow.to_owned();
         let options = StartOptions::default();
-        let start =
-            Start { workflow, input, task_queue, request_id, origin: None, options, definition: None };
+        let start = Start { options, ..Start::new(workflow, input, task_queue, request_id) };
         match self.apply(&key, Input::Start(Box::new(start))) {
             Reply::Refused(error) => Err(error),
             _ => Ok(key),

@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 
 use nexus_kernel::Json;
 use nexus_kernel::failure::{Failure, FailureKind};
-use nexus_kernel::id::{Key, Namespace, RunId, WorkflowId};
+use nexus_kernel::id::{EndpointId, Key, Namespace, RunId, WorkflowId};
 use nexus_kernel::port::log::Stored;
 use nexus_kernel::port::runs::RunStatus;
-use nexus_kernel::retry::RetryState;
+use nexus_kernel::retry::{RetryPolicy, RetryState};
 use nexus_kernel::time::Timestamp;
 
 use nexus_lang::twf::machine::{Event as ProgramEvent, Machine};
@@ -25,8 +25,8 @@ pub use visible::{Visible, changes_row};
 pub use crate::activity::state::Activity;
 use crate::failures;
 use crate::record::{
-    ActivityNote, Event, IntentId, Note, OperationTarget, Origin, ParentClosePolicy, Record, RunPart,
-    StartOptions, Started,
+    ActivityNote, Callback, Event, IntentId, Note, OperationTarget, Origin, ParentClosePolicy, Performer,
+    Record, RunPart, StartOptions, Started,
 };
 use crate::schedule::Schedule;
 
@@ -100,6 +100,10 @@ pub struct RunState {
     pub details: Option<String>,
     /// Who beside its starter wants to hear of the end.
     pub attached: Vec<Origin>,
+    /// Who outside wants to.
+    pub callbacks: Vec<Callback>,
+    /// What has become of those effects that did not reach somebody outside.
+    pub setbacks: BTreeMap<IntentId, Attempts>,
     /// The run that goes on in its stead.
     pub successor: Option<RunId>,
     /// When it was brought from another server, and when it was exported there.
@@ -115,8 +119,8 @@ pub struct RunState {
 pub struct Remote {
     /// What was called.
     pub call: RemoteCall,
-    /// The run that carries it out, once started.
-    pub handler: Option<(Key, RunId)>,
+    /// Who carries it out, once started.
+    pub handler: Option<Performer>,
     /// The statement that called it.
     pub at: String,
     /// When it was scheduled.
@@ -127,6 +131,30 @@ pub struct Remote {
     pub stopping: bool,
     /// Whether the program asked for its cancellation.
     pub cancelled: bool,
+}
+
+/// The times of a Nexus operation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Times {
+    /// When all its time is over.
+    pub close: Option<Timestamp>,
+    /// When it must have been started.
+    pub start: Option<Timestamp>,
+    /// How long it may take from its start, in milliseconds.
+    pub start_to_close_ms: Option<u64>,
+    /// When it will have taken too long from its start.
+    pub end: Option<Timestamp>,
+}
+
+/// Attempts to reach somebody outside that have failed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempts {
+    /// How many.
+    pub attempt: u32,
+    /// Why the last one did.
+    pub failure: Failure,
+    /// When the next one is made.
+    pub next_at: Timestamp,
 }
 
 /// The two ways to call another run.
@@ -143,8 +171,10 @@ pub enum RemoteCall {
     Nexus {
         /// Its target.
         target: OperationTarget,
-        /// When its time is up.
-        deadline: Option<Timestamp>,
+        /// Its times.
+        times: Times,
+        /// How requests to outside are tried again, where not as the server does it.
+        retry: Option<RetryPolicy>,
         /// Whether it is left alone when this run closes.
         abandon: bool,
     },
@@ -176,6 +206,8 @@ pub enum Intent {
         input: Json,
         /// How.
         options: Box<StartOptions>,
+        /// When all its time is over.
+        deadline: Option<Timestamp>,
         /// Whether nobody waits for its end.
         detached: bool,
     },
@@ -189,6 +221,17 @@ pub enum Intent {
     Attach(Key, RunId),
     /// Ask another run to cancel; whichever is open when none is named.
     Cancel(Key, Option<RunId>),
+    /// Ask whoever carries an operation out outside to cancel it.
+    CancelOutside {
+        /// The endpoint that it was started through.
+        endpoint: EndpointId,
+        /// The operation.
+        target: OperationTarget,
+        /// What they call it.
+        token: String,
+    },
+    /// Tell somebody outside how this run ended.
+    Complete(Box<Callback>),
     /// Send another run a message.
     Signal {
         /// To whom.
@@ -338,6 +381,8 @@ impl RunState {
             begun: false,
             details: None,
             attached: started.attached.clone(),
+            callbacks: started.callbacks.clone(),
+            setbacks: BTreeMap::new(),
             successor: None,
             imported: None,
             machine: None,
@@ -361,6 +406,12 @@ impl RunState {
             }
             _ => false,
         }
+    }
+
+    /// An effect has reached whom it is for, or is for nobody any more.
+    fn delivered(&mut self, intent: IntentId) {
+        self.outbox.remove(&intent);
+        self.setbacks.remove(&intent);
     }
 
     /// Closed, and every effect delivered.
@@ -409,11 +460,14 @@ impl RunState {
                     activity.note(what);
                 }
             }
-            Note::StartedLate { seq, key, run } => self.remote_started(*seq, key.clone(), run),
-            Note::Imported { at, exported_at } => self.imported = Some((*at, *exported_at)),
-            Note::Delivered { intent } => {
-                self.outbox.remove(intent);
+            Note::StartedLate { seq, by } => self.remote_started(*seq, by, None),
+            Note::DeliveryFailed { intent, attempt, failure, next_at } => {
+                let (attempt, failure, next_at) = (*attempt, failure.clone(), *next_at);
+                self.setbacks.insert(*intent, Attempts { attempt, failure, next_at });
             }
+            Note::OperationCancelRequested { seq } => self.cancel_and_wait(*seq),
+            Note::Imported { at, exported_at } => self.imported = Some((*at, *exported_at)),
+            Note::Delivered { intent } => self.delivered(*intent),
             Note::DefinitionChanged { .. } | Note::DefinitionRefused { .. } => self.note_definition(note),
         }
     }
@@ -447,7 +501,10 @@ impl RunState {
             }
             Event::UpsertWorkflowSearchAttributes { .. } => self.visible.apply(event),
             Event::MarkerRecorded { patch, deprecated: false, .. } => self.pinned.patches.push(patch.clone()),
-            Event::WorkflowExecutionOptionsUpdated { attached, .. } => self.attached.push(attached.clone()),
+            Event::WorkflowExecutionOptionsUpdated { attached, callback, .. } => {
+                self.attached.extend(attached.clone());
+                self.callbacks.extend(callback.as_deref().cloned());
+            }
             Event::CommandCancelRequested { seq, wait: false, .. } => {
                 self.remotes.entry(*seq).and_modify(|remote| remote.cancelled = true);
                 self.stop_command(*seq);
@@ -497,19 +554,20 @@ impl RunState {
 
     fn apply_remote(&mut self, at: Timestamp, event: &Event) {
         match event {
-            Event::ChildWorkflowExecutionStarted { seq, namespace, workflow_id, run }
-            | Event::NexusOperationStarted { seq, namespace, workflow_id, run } => {
+            Event::ChildWorkflowExecutionStarted { seq, namespace, workflow_id, run } => {
                 let key = Key { namespace: namespace.clone(), workflow_id: workflow_id.clone() };
-                self.remote_started(*seq, key, run);
+                self.remote_started(*seq, &Performer::of(key, run.clone()), None);
             }
+            Event::NexusOperationStarted { seq, by, deadline } => self.remote_started(*seq, by, *deadline),
             Event::StartChildWorkflowExecutionFailed { seq, .. }
             | Event::ChildWorkflowExecutionCompleted { seq, .. }
             | Event::ChildWorkflowExecutionFailed { seq, .. }
             | Event::NexusOperationCompleted { seq, .. }
             | Event::NexusOperationFailed { seq, .. } => {
                 self.remotes.remove(seq);
-                self.outbox.remove(&IntentId::Start(*seq));
-                self.outbox.remove(&IntentId::Attach(*seq));
+                for intent in [IntentId::Start(*seq), IntentId::Attach(*seq), IntentId::Cancel(*seq)] {
+                    self.delivered(intent);
+                }
             }
             Event::NexusOperationTimedOut { seq, .. } => self.stop_command(*seq),
             _ => self.apply_close(at, event),
@@ -587,16 +645,22 @@ impl RunState {
                 workflow_id,
                 input,
                 deadline,
+                start_deadline,
+                start_to_close_ms,
+                retry,
                 detached,
                 abandon,
                 options,
                 at: place,
             } => {
-                let (deadline, abandon) = (*deadline, *abandon);
-                let call = RemoteCall::Nexus { target: target.clone(), deadline, abandon };
+                let (deadline, abandon, retry) = (*deadline, *abandon, retry.clone());
+                let (start, start_to_close_ms) = (*start_deadline, *start_to_close_ms);
+                let times = Times { close: deadline, start, start_to_close_ms, end: None };
+                let call = RemoteCall::Nexus { target: target.clone(), times, retry, abandon };
                 let (target, workflow_id, input) = (target.clone(), workflow_id.clone(), input.clone());
                 let (options, detached) = (options.clone(), *detached);
-                let intent = Intent::StartOperation { target, workflow_id, input, options, detached };
+                let intent =
+                    Intent::StartOperation { target, workflow_id, input, options, deadline, detached };
                 (seq, call, detached, intent, place)
             }
             _ => return,
@@ -614,19 +678,22 @@ impl RunState {
         self.remotes.insert(*seq, remote);
     }
 
-    fn remote_started(&mut self, seq: u64, key: Key, run: &RunId) {
-        self.outbox.remove(&IntentId::Start(seq));
+    fn remote_started(&mut self, seq: u64, by: &Performer, deadline: Option<Timestamp>) {
+        self.delivered(IntentId::Start(seq));
         let Some(remote) = self.remotes.get_mut(&seq) else {
             return;
         };
-        if matches!(remote.call, RemoteCall::Child { .. }) {
-            self.children.insert(seq, (key.clone(), run.clone()));
+        match (&mut remote.call, by.run()) {
+            (RemoteCall::Child { .. }, Some(child)) => drop(self.children.insert(seq, child)),
+            (RemoteCall::Nexus { times, .. }, _) => times.end = deadline,
+            (RemoteCall::Child { .. }, None) => {}
         }
-        remote.handler = Some((key.clone(), run.clone()));
+        remote.handler = Some(by.clone());
+        let cancel = remote.cancel().filter(|_| remote.cancelled);
         if remote.stopping {
             self.stop_remote(seq);
-        } else if remote.cancelled {
-            self.outbox.insert(IntentId::Cancel(seq), Intent::Cancel(key, Some(run.clone())));
+        } else if let Some(cancel) = cancel {
+            self.outbox.insert(IntentId::Cancel(seq), cancel);
         } else if remote.detached {
             self.remotes.remove(&seq);
         }
@@ -658,8 +725,8 @@ impl RunState {
         }
         let Some(remote) = self.remotes.get_mut(&seq) else { return };
         remote.cancelled = true;
-        if let Some((key, run)) = remote.handler.clone() {
-            self.outbox.insert(IntentId::Cancel(seq), Intent::Cancel(key, Some(run)));
+        if let Some(cancel) = remote.cancel() {
+            self.outbox.insert(IntentId::Cancel(seq), cancel);
         }
     }
 
@@ -669,15 +736,17 @@ impl RunState {
             return;
         };
         let policy = remote.policy();
-        let Some((key, run)) = remote.handler.clone() else {
+        let Some(handler) = remote.handler.clone() else {
             remote.stopping = policy != ParentClosePolicy::Abandon;
             return;
         };
-        let intent = match policy {
-            ParentClosePolicy::Terminate => Some(Intent::Terminate(key, run)),
-            ParentClosePolicy::RequestCancel => Some(Intent::Cancel(key, Some(run))),
-            ParentClosePolicy::Abandon => None,
+        let intent = match (policy, handler.run()) {
+            (ParentClosePolicy::Abandon, _) => None,
+            (ParentClosePolicy::Terminate, Some((key, run))) => Some(Intent::Terminate(key, run)),
+            _ => remote.cancel(),
         };
+        // One request to stop is enough.
+        self.delivered(IntentId::Cancel(seq));
         self.remotes.remove(&seq);
         self.outbox.extend(intent.map(|intent| (IntentId::Stop(seq), intent)));
     }
@@ -695,6 +764,7 @@ impl RunState {
             self.stop_remote(seq);
         }
         self.outbox.retain(|id, _| !matches!(id, IntentId::Attach(_)));
+        self.setbacks.retain(|id, _| self.outbox.contains_key(id));
         // A continued run hands on who wants to hear of it to its successor, which reports in its stead.
         if self.successor.is_some() {
             return;
@@ -705,10 +775,24 @@ impl RunState {
         for (at, origin) in (0..).zip(self.attached.clone()) {
             self.outbox.insert(IntentId::Tell(at), Intent::Tell(Box::new(origin)));
         }
+        for (at, callback) in (0..).zip(self.callbacks.clone()) {
+            self.outbox.insert(IntentId::Complete(at), Intent::Complete(Box::new(callback)));
+        }
     }
 }
 
 impl Remote {
+    /// The request to whoever carries it out to cancel it, once they are known.
+    fn cancel(&self) -> Option<Intent> {
+        match (self.handler.as_ref()?, &self.call) {
+            (Performer::Outside { endpoint, token: Some(token), .. }, RemoteCall::Nexus { target, .. }) => {
+                let (endpoint, target, token) = (endpoint.clone(), target.clone(), token.clone());
+                Some(Intent::CancelOutside { endpoint, target, token })
+            }
+            (by, _) => by.run().map(|(key, run)| Intent::Cancel(key, Some(run))),
+        }
+    }
+
     /// What happens to the remote run when its outcome is no longer wanted. An operation is asked to cancel.
     fn policy(&self) -> ParentClosePolicy {
         match &self.call {

@@ -21,7 +21,8 @@ use serde_json::{Map, json};
 use crate::activity;
 use crate::definition::Definition;
 use crate::interpret::{self, ReplayError};
-use crate::record::{Event, Record};
+use crate::nexus::pending;
+use crate::record::{Event, Performer, Record};
 use crate::shard::Shared;
 use crate::shard::load::damaged;
 use crate::state::{KeyState, Remote, RemoteCall, RunState};
@@ -154,7 +155,7 @@ pub(crate) async fn run(shared: &Shared, row: RunRow) -> Result<RunView, Error> 
         result: run.result.clone(),
         failure: run.failure.clone(),
         successor: next.filter(continues).map(|next| next.run_id.clone()).or_else(|| reset_to(run)),
-        pending: pending(shared, run),
+        pending: waited_for(shared, &row.key, run),
         waits: waits(shared, run, &row, &stored).await?,
         blocked: run.blocked.clone(),
         about: about::about(shared, run, &state),
@@ -240,29 +241,42 @@ pub(crate) async fn rebuilt(
     }
 }
 
-fn pending(shared: &Shared, run: &RunState) -> Vec<Json> {
+fn waited_for(shared: &Shared, key: &Key, run: &RunState) -> Vec<Json> {
     let activities = run.activities.iter();
     let activities =
         activities.map(|(seq, activity)| activity::view::to_json(shared, &run.run_id, *seq, activity));
     let timers = run.timers.iter().map(|(seq, at)| {
         json!({ "kind": "timer", "seq": seq, "name": format!("until {at}"), "fires_at": at.to_string() })
     });
-    let remotes = run.remotes.iter().map(|(seq, remote)| remote_json(*seq, remote));
-    activities.chain(timers).chain(remotes).collect()
+    let children = run.remotes.iter().filter(|(_, it)| matches!(it.call, RemoteCall::Child { .. }));
+    let children = children.map(|(seq, remote)| child_json(*seq, remote));
+    let find = |name: &str| {
+        let definition = shared.definitions.current();
+        let program = definition.as_deref().map(|definition| &definition.program);
+        Some(shared.registry.find(program, name)?.id)
+    };
+    let operations = pending::of_run(key, run).map(|operation| {
+        let mut shown = operation.to_json(&shared.outside.breakers, &find);
+        if let Some(fields) = shown.as_object_mut() {
+            fields.insert("kind".into(), json!("nexus_operation"));
+        }
+        shown
+    });
+    activities.chain(timers).chain(children).chain(operations).collect()
 }
 
-fn remote_json(seq: u64, remote: &Remote) -> Json {
-    let (kind, name) = match &remote.call {
-        RemoteCall::Child { workflow, .. } => ("child_workflow", workflow.clone()),
-        RemoteCall::Nexus { target, .. } => ("nexus_operation", target.to_string()),
+fn child_json(seq: u64, remote: &Remote) -> Json {
+    let name = match &remote.call {
+        RemoteCall::Child { workflow, .. } => workflow.clone(),
+        RemoteCall::Nexus { target, .. } => target.to_string(),
     };
     json!({
-        "kind": kind,
+        "kind": "child_workflow",
         "seq": seq,
         "name": name,
         "at": remote.at,
         "scheduled_at": remote.scheduled_at.to_string(),
-        "run_id": remote.handler.as_ref().map(|(_, run)| run),
+        "run_id": remote.handler.as_ref().and_then(Performer::run).map(|(_, run)| run),
     })
 }
 

@@ -1,6 +1,5 @@
 //! Circuit breakers: one for each operation that has one, and one for each host that requests go out to.
 
-mod machine;
 mod operations;
 
 use std::collections::BTreeMap;
@@ -10,7 +9,7 @@ use std::time::Duration;
 
 use nexus_kernel::port::clock::SharedClock;
 
-pub use machine::{Breaker, Outcome, Phase, Settings, Ticket};
+pub use nexus_kernel::breaker::{Breaker, Outcome, Phase, Settings, Ticket};
 
 use crate::limits::BREAKERS_MAX;
 

@@ -94,6 +94,7 @@ const BREAKER: Settings = Settings {
     window: Duration::from_secs(1),
     rest: Duration::from_millis(REDIS_REST_MILLIS),
     probes: 1,
+    consecutive: false,
 };
 
 /// Leave to ask. Whoever drops it without a word has learned nothing.

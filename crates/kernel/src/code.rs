@@ -263,6 +263,26 @@ codes! {
     ACCESS_REFUSED = "NX-2709", "the server refuses the caller", 403, Auth;
     /// Nobody could be logged in at an identity provider.
     LOGIN_FAILED = "NX-2710", "the login failed", 401, Auth;
+    /// Nobody knows an endpoint of this name or id.
+    ENDPOINT_UNKNOWN = "NX-2801", "there is no such endpoint", 404, NotFound;
+    /// The name of an endpoint is taken.
+    ENDPOINT_TAKEN = "NX-2802", "the name of the endpoint is taken", 409, Usage;
+    /// An endpoint makes no sense.
+    ENDPOINT_INVALID = "NX-2803", "the endpoint makes no sense", 422, Usage;
+    /// An endpoint was changed by somebody else.
+    ENDPOINT_CHANGED = "NX-2804", "the endpoint has been changed", 409, Usage;
+    /// An endpoint is written down in the project, so it cannot be changed from outside.
+    ENDPOINT_WRITTEN = "NX-2805", "the endpoint is written down in the project", 409, Usage;
+    /// There is no such Nexus service, or it has no such operation.
+    SERVICE_UNKNOWN = "NX-2806", "there is no such service or Nexus operation", 404, NotFound;
+    /// An endpoint does not allow its caller.
+    CALLER_NOT_ALLOWED = "NX-2807", "the endpoint does not allow the caller", 403, Auth;
+    /// Nobody waits for a Nexus operation: it has ended, or there never was one.
+    OPERATION_ENDED = "NX-2808", "there is no such Nexus operation under way", 404, NotFound;
+    /// The same request id was used for another request.
+    REQUEST_CONFLICT = "NX-2809", "the request id was used for another request", 409, Usage;
+    /// A completion is not for anything that this server has asked for.
+    CALLBACK_REFUSED = "NX-2810", "the completion is refused", 401, Auth;
     /// The run failed.
     RUN_FAILED = "NX-3001", "the run failed", 422, Failed;
     /// The run was cancelled, terminated or ran out of time.

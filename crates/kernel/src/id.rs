@@ -176,6 +176,45 @@ impl fmt::Display for SessionId {
     }
 }
 
+/// The identity of a Nexus endpoint, which outlives its names: `ep_` and 26 characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EndpointId(Arc<str>);
+
+impl EndpointId {
+    /// What every id of an endpoint begins with.
+    pub const PREFIX: &'static str = "ep_";
+
+    /// A new id of 128 random bits.
+    pub fn generate(rng: &dyn Rng) -> EndpointId {
+        let mut random = [0_u8; 16];
+        rng.fill(&mut random);
+        EndpointId::of_bits(u128::from_le_bytes(random))
+    }
+
+    /// The id of an endpoint that is written down in a project, where nobody can give it one: it follows from the name.
+    pub fn of_name(name: &str) -> EndpointId {
+        use sha2::{Digest, Sha256};
+        let hash = Sha256::digest(name.as_bytes());
+        EndpointId::of_bits(hash.iter().take(16).fold(0, |bits, byte| (bits << 8) | u128::from(*byte)))
+    }
+
+    fn of_bits(bits: u128) -> EndpointId {
+        EndpointId(format!("{}{}", EndpointId::PREFIX, base32(bits)).into())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 fn base32(value: u128) -> String {
     let digit = |at: u32| {
         let five_bits = usize::try_from((value >> (at * 5)) & 31).unwrap_or(0);

@@ -9,6 +9,7 @@ pub mod access;
 pub mod activity;
 pub mod address;
 pub mod allowance;
+pub mod breaker;
 pub mod cache;
 pub mod call;
 pub mod catalogue;
@@ -27,6 +28,7 @@ pub mod port;
 pub mod redact;
 pub mod retry;
 pub mod route;
+pub mod sign;
 pub mod suggest;
 pub mod task;
 #[cfg(feature = "testing")]

@@ -2,6 +2,7 @@
 
 pub mod clock;
 mod event;
+pub mod exchange;
 mod object;
 pub mod rng;
 pub mod segments;

@@ -6,6 +6,7 @@ pub mod activity;
 pub mod blob;
 pub mod clock;
 pub mod event;
+pub mod exchange;
 pub mod kv;
 pub mod log;
 pub mod object;

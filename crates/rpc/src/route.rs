@@ -73,14 +73,13 @@ impl Route {
 
 /// The path of an operation below an endpoint.
 pub(crate) fn path(service: &str, operation: &str) -> Result<String, Unwritable> {
-    let segment = |name: &str| {
+    let part = |name: &str| {
         let fits = (1..=NAME_BYTES_MAX).contains(&name.len());
         // A client takes these for steps on the way, encoded or not.
         let is_step = matches!(name, "." | "..");
-        let written = utf8_percent_encode(name, SEGMENT).to_string();
-        (fits && !is_step).then_some(written).ok_or_else(|| Unwritable::Name(name.to_owned()))
+        (fits && !is_step).then(|| segment(name)).ok_or_else(|| Unwritable::Name(name.to_owned()))
     };
-    Ok(format!("{}/{}", segment(service)?, segment(operation)?))
+    Ok(format!("{}/{}", part(service)?, part(operation)?))
 }
 
 fn name(segment: &str) -> Result<String, HandlerError> {
@@ -103,8 +102,8 @@ pub(crate) fn queried(query: Option<&str>, wanted: &str) -> Option<String> {
     decoded(&value.replace('+', " "))
 }
 
-/// A value as it stands in a query.
-pub(crate) fn query_value(text: &str) -> String {
+/// A text as one segment of a path, or as a value of a query.
+pub fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 

@@ -11,7 +11,7 @@ use crate::fields::{lossless, only, set, set_all, with_prefix};
 use crate::handler_error::{HandlerError, HandlerErrorKind, is_json, json_response};
 use crate::link::{LINK, Link};
 use crate::operation_error::{OperationError, STATE};
-use crate::route::{Route, TOKEN_BYTES_MAX, path, queried, query_value};
+use crate::route::{Route, TOKEN_BYTES_MAX, path, queried, segment};
 use crate::wire::StartedWire;
 use crate::{Fields, Unwritable};
 
@@ -83,8 +83,7 @@ impl StartRequest {
 
     /// The request, to an endpoint at this address.
     pub fn to_http(&self, endpoint: &str) -> Result<Request<Vec<u8>>, Unwritable> {
-        let query =
-            self.callback.as_ref().map(|callback| format!("?callback={}", query_value(&callback.url)));
+        let query = self.callback.as_ref().map(|callback| format!("?callback={}", segment(&callback.url)));
         let path = path(&self.service, &self.operation)?;
         let url = format!("{}/{path}{}", endpoint.trim_end_matches('/'), query.unwrap_or_default());
         let mut request = post(&url, self.content.bytes.clone())?;

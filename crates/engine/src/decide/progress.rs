@@ -1,20 +1,20 @@
 //! What happens on the way: timers, children and Nexus operations.
 
-use nexus_kernel::failure::{Failure, FailureKind};
-use nexus_kernel::id::{Key, RunId};
+use nexus_kernel::failure::Failure;
 
 use crate::chain;
-use crate::decide::{Draft, activity};
+use crate::decide::{Draft, activity, operation};
 use crate::failures;
 use crate::input::{Due, RemoteEnd};
-use crate::record::{Event, IntentId, Note};
+use crate::record::{Event, IntentId, Note, Performer};
 use crate::state::{Intent, RemoteCall};
 
 /// A time has come.
 pub(super) fn due(draft: &mut Draft<'_>, due: Due) {
     match due {
         Due::Timer(seq) if draft.run.timers.contains_key(&seq) => draft.emit(Event::TimerFired { seq }),
-        Due::Operation(seq) => operation_due(draft, seq),
+        Due::Operation(seq, limit) => operation::due(draft, seq, limit),
+        Due::Delivery(intent) => operation::delivery_due(draft, intent),
         Due::Activity(seq, ticket, limit) => activity::limit_due(draft, seq, ticket, limit),
         Due::Run if draft.run.status.is_open() => {
             let retry = chain::after_timeout(draft.run, draft.context.now);
@@ -25,46 +25,27 @@ pub(super) fn due(draft: &mut Draft<'_>, due: Due) {
     }
 }
 
-fn operation_due(draft: &mut Draft<'_>, seq: u64) {
-    let Some(remote) = draft.run.remotes.get(&seq) else { return };
-    let RemoteCall::Nexus { target, .. } = &remote.call else { return };
-    let cause = Failure::new(
-        FailureKind::Timeout,
-        Failure::SCHEDULE_TO_CLOSE,
-        "the operation took longer than its schedule-to-close timeout allows",
-    );
-    let failure = failures::operation(&target.to_string(), None, cause);
-    if draft.run.status.is_open() && !remote.stopping {
-        draft.emit(Event::NexusOperationTimedOut { seq, failure });
-    }
-}
-
 /// A child or operation was started, or could not be. A closed run only notes where, to stop it or let it go.
-pub(super) fn remote_started(draft: &mut Draft<'_>, seq: u64, outcome: Result<(Key, RunId), Failure>) {
+pub(super) fn remote_started(draft: &mut Draft<'_>, seq: u64, outcome: Result<Performer, Failure>) {
     let Some(intent) = draft.run.outbox.get(&IntentId::Start(seq)).cloned() else {
         return;
     };
     let wanted = draft.run.remotes.get(&seq).is_some_and(|remote| !remote.stopping);
     if !draft.run.status.is_open() || !wanted {
         return draft.note(match outcome {
-            Ok((key, run)) => Note::StartedLate { seq, key, run },
+            Ok(by) => Note::StartedLate { seq, by },
             Err(_) => Note::Delivered { intent: IntentId::Start(seq) },
         });
     }
     draft.emit(match (intent, outcome) {
-        (Intent::StartChild { .. }, Ok((key, run))) => Event::ChildWorkflowExecutionStarted {
-            seq,
-            namespace: key.namespace,
-            workflow_id: key.workflow_id,
-            run,
-        },
+        (Intent::StartChild { .. }, Ok(Performer::Run { namespace, workflow_id, run })) => {
+            Event::ChildWorkflowExecutionStarted { seq, namespace, workflow_id, run }
+        }
         (Intent::StartChild { workflow, .. }, Err(cause)) => {
             let failure = failures::child(&workflow, None, cause);
             Event::StartChildWorkflowExecutionFailed { seq, failure }
         }
-        (Intent::StartOperation { .. }, Ok((key, run))) => {
-            Event::NexusOperationStarted { seq, namespace: key.namespace, workflow_id: key.workflow_id, run }
-        }
+        (Intent::StartOperation { .. }, Ok(by)) => operation::started(draft, seq, by),
         (Intent::StartOperation { target, .. }, Err(cause)) => {
             let failure = failures::operation(&target.to_string(), None, cause);
             Event::NexusOperationFailed { seq, failure }
@@ -75,13 +56,24 @@ pub(super) fn remote_started(draft: &mut Draft<'_>, seq: u64, outcome: Result<(K
 
 /// A child or operation ended. Its end proves its start, should the news of that have been lost.
 pub(super) fn remote_ended(draft: &mut Draft<'_>, seq: u64, end: RemoteEnd) {
-    let Some(remote) = draft.run.remotes.get(&seq).filter(|remote| !remote.stopping) else {
+    let is_open = draft.run.status.is_open();
+    let Some(remote) = draft.run.remotes.get(&seq).filter(|remote| is_open && !remote.stopping) else {
+        // What has ended need not be started, and nobody is to be stopped.
+        let intent = IntentId::Start(seq);
+        if draft.run.outbox.contains_key(&intent) {
+            draft.note(Note::Delivered { intent });
+        }
         return;
     };
-    if !draft.run.status.is_open() {
-        return;
-    }
     let (call, by) = (remote.call.clone(), end.by);
+    let started = end.outside.or_else(|| by.as_ref().map(operation::performer));
+    if let (RemoteCall::Nexus { .. }, None, Some(started)) = (&call, &remote.handler, started) {
+        let started = operation::started(draft, seq, started);
+        draft.emit(started);
+    }
+    if !draft.run.remotes.contains_key(&seq) {
+        return; // nobody waits for the end of what is detached
+    }
     draft.emit(match (call, end.outcome) {
         (RemoteCall::Child { .. }, Ok(result)) => Event::ChildWorkflowExecutionCompleted { seq, result },
         (RemoteCall::Child { workflow, .. }, Err(cause)) => {

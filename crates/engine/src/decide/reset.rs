@@ -15,9 +15,9 @@ use crate::decide::{Context, Draft, Drafted, Transition, conclude, on_run, start
 use crate::definition::Definition;
 use crate::effect;
 use crate::failures;
-use crate::input::Reply;
+use crate::input::{Reply, Waiter};
 use crate::interpret::{self, ReplayError};
-use crate::record::{Event, IntentId, Note, Origin, Record, ResetFrom, ResetTo, RunPart, Started, VERSION};
+use crate::record::{Event, IntentId, Note, Record, ResetFrom, ResetTo, RunPart, Started, VERSION};
 use crate::reset::past::{Past, PastRun, reapplied};
 use crate::reset::{Pin, Reset, ResetRequest, point};
 use crate::shard::load::damaged;
@@ -221,12 +221,12 @@ fn disown_requests(draft: &mut Draft<'_>) {
     }
 }
 
-/// Another run waits for this one, which it did not start itself.
+/// Somebody waits for this run who did not start it.
 pub(super) fn attach(
     state: &mut KeyState,
     context: &Context<'_>,
     run: &RunId,
-    (request_id, origin): (String, Box<Origin>),
+    (request_id, waiter): (String, Box<Waiter>),
 ) -> Transition {
     let meant = |open: &&RunState| open.run_id == *run || open.first_run() == run;
     let Some(open) = state.open().filter(meant).map(|open| open.run_id.clone()) else {
@@ -236,6 +236,10 @@ pub(super) fn attach(
         return Transition::reply(Reply::Done);
     }
     state.requests.insert(request_id.clone(), open.clone());
-    let event = Event::WorkflowExecutionOptionsUpdated { request_id, attached: *origin };
+    let (attached, callback) = match *waiter {
+        Waiter::Run(origin) => (Some(origin), None),
+        Waiter::Outside(callback) => (None, Some(Box::new(callback))),
+    };
+    let event = Event::WorkflowExecutionOptionsUpdated { request_id, attached, callback };
     on_run(state, &open, context, |draft| draft.emit(event))
 }

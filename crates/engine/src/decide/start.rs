@@ -44,7 +44,12 @@ pub(super) fn start(
     first: Option<First>,
 ) -> Transition {
     if let Some(repeated) = state.requests.get(&request.request_id) {
-        return repetition(repeated.clone(), first.as_ref());
+        let repeated = repeated.clone();
+        if asks_otherwise(state, &repeated, &request) {
+            let message = "the request id was used to ask for something else".to_owned();
+            return Transition::refused(Error::new(&code::REQUEST_CONFLICT, message).run(repeated));
+        }
+        return repetition(repeated, first.as_ref());
     }
     if schedule::is_schedule(context.key) {
         let message = format!("workflow ids that begin with `{}` belong to schedules", schedule::KEY_PREFIX);
@@ -97,6 +102,13 @@ fn chosen(request: &Start, context: &Context<'_>) -> Option<Arc<Definition>> {
     choices.iter().find(takes).or_else(|| choices.first()).cloned()
 }
 
+/// Whether a request of a known id asks for another operation than the one before.
+fn asks_otherwise(state: &KeyState, run: &RunId, request: &Start) -> bool {
+    let asked = request.operation.as_ref().and_then(|operation| operation.asked.as_ref());
+    let before = state.run(run).and_then(|run| run.started.operation.as_ref()?.asked.as_ref());
+    matches!((asked, before), (Some(asked), Some(before)) if asked != before)
+}
+
 /// What a request gets that was made before.
 fn repetition(run: RunId, first: Option<&First>) -> Transition {
     match first {
@@ -135,12 +147,13 @@ fn place(state: &KeyState, request: &Start, context: &Context<'_>) -> Place {
 /// Gives an open run to a request that is content with it. A starter that wants to hear of the end will.
 fn attach(state: &mut KeyState, context: &Context<'_>, request: Start, run: RunId) -> Transition {
     let reply = Reply::Started { run: run.clone(), existing: true };
-    let Some(attached) = request.origin.filter(|origin| origin.reports) else {
+    let (attached, callback) = (request.origin.filter(|origin| origin.reports), request.callback);
+    if attached.is_none() && callback.is_none() {
         return Transition::reply(reply);
-    };
+    }
     let request_id = request.request_id;
     state.requests.insert(request_id.clone(), run.clone());
-    let event = Event::WorkflowExecutionOptionsUpdated { request_id, attached };
+    let event = Event::WorkflowExecutionOptionsUpdated { request_id, attached, callback };
     let done = on_run(state, &run, context, |draft| draft.emit(event));
     Transition { reply, ..done }
 }
@@ -176,6 +189,8 @@ fn started(request: Start, definition: &Definition, context: &Context<'_>) -> St
         options: options.run,
         last_result: options.last_result,
         last_failure: options.last_failure,
+        operation: request.operation,
+        callbacks: request.callback.map(|callback| *callback).into_iter().collect(),
         ..Started::default()
     }
 }
@@ -215,6 +230,7 @@ pub(super) fn successor(state: &mut KeyState, context: &Context<'_>, next: Succe
         run_deadline: run_deadline(&options, begins, closed.started.execution_deadline),
         attempt: if last_failure.is_some() { closed.started.attempt + 1 } else { 1 },
         attached: closed.attached.clone(),
+        callbacks: closed.callbacks.clone(),
         first_task_at,
         last_failure,
         options,

@@ -5,7 +5,7 @@ use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::id::{Key, RunId};
 
 use crate::deliver::end;
-use crate::input::{Input, RemoteEnd, Reply};
+use crate::input::{Input, RemoteEnd, Reply, Waiter};
 use crate::record::{IntentId, Origin, OriginKind};
 use crate::shard::{Message, Shared};
 use crate::state::{KeyState, RemoteCall, RunState};
@@ -35,8 +35,8 @@ impl Asking {
 
     /// What the other key gets.
     pub(crate) fn input(&self) -> Input {
-        let (run, request_id, origin) = (self.target.1.clone(), self.request_id.clone(), self.origin.clone());
-        Input::Attach { run, request_id, origin: Box::new(origin) }
+        let (run, request_id) = (self.target.1.clone(), self.request_id.clone());
+        Input::Attach { run, request_id, waiter: Box::new(Waiter::Run(self.origin.clone())) }
     }
 
     /// What the run that waits gets when the other one has ended already.
@@ -76,7 +76,7 @@ pub(crate) fn end_of(key: &Key, state: &KeyState, first: &RunId) -> Option<Remot
         let Some(run) = state.run(wanted) else {
             let message = format!("the run {wanted} has been deleted: nobody can tell how it ended");
             let failure = Failure::new(FailureKind::Server, "NotFound", message).final_();
-            return Some(RemoteEnd { by: None, outcome: Err(failure) });
+            return Some(RemoteEnd { by: None, outside: None, outcome: Err(failure) });
         };
         match &run.successor {
             Some(next) if state.run(next).is_some() => wanted = next,

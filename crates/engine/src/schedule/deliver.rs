@@ -16,9 +16,9 @@ use super::record::Schedule;
 use super::spec::duration;
 use super::step::{Errand, Happening};
 use crate::deliver::failure_of;
-use crate::endpoint;
 use crate::input::{Input, Reply, Start};
 use crate::meters::Meters;
+use crate::nexus;
 use crate::record::{Origin, OriginKind, RunOptions, StartOptions, TraceRecord};
 use crate::shard::{Message, Router, Shared};
 use crate::trace;
@@ -52,15 +52,13 @@ fn target(
     let action = &schedule.definition.action;
     let workflow_id = WorkflowId::new(workflow_id).map_err(|error| failure_of(&error))?;
     let target = Key { namespace: key.namespace.clone(), workflow_id };
-    let task_queue = endpoint::queue_of(definitions, &target, &action.workflow)?;
+    let task_queue = nexus::queue_of(definitions, &target, &action.workflow)?;
     let invalid = |why: String| Failure::new(FailureKind::Server, code::SCHEDULE_INVALID.id, why);
     let timeout = action.run_timeout.as_deref().map(|text| duration("run_timeout", text));
     let run_timeout_ms = timeout.transpose().map_err(invalid)?.map(i64::unsigned_abs);
+    let (workflow, input) = (action.workflow.clone(), action.input.clone());
+    let request_id = format!("{}/{seq}", schedule.instance);
     let start = Start {
-        workflow: action.workflow.clone(),
-        input: action.input.clone(),
-        task_queue,
-        request_id: format!("{}/{seq}", schedule.instance),
         origin: Some(Origin {
             key: key.clone(),
             run: schedule.instance.clone(),
@@ -76,7 +74,7 @@ fn target(
             last_failure: schedule.last_failure.clone(),
             ..StartOptions::default()
         },
-        definition: None,
+        ..Start::new(workflow, input, task_queue, request_id)
     };
     Ok((target, start))
 }

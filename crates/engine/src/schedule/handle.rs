@@ -125,7 +125,7 @@ impl EngineHandle {
     fn check_action(&self, namespace: &Namespace, id: &str, wanted: &Definition) -> Result<(), Error> {
         let deployed = self.definition();
         let (action, deployed) = (&wanted.action, deployed.as_deref());
-        crate::endpoint::task_queue(deployed, namespace, &action.workflow)
+        crate::nexus::task_queue(deployed, namespace, &action.workflow)
             .map_err(|failure| Error::new(&code::WORKFLOW_UNKNOWN, failure.message))?;
         let Some(deployed) = deployed else { return Ok(()) };
         let key = super::key(namespace.clone(), id)?;

@@ -87,6 +87,9 @@ impl Shard {
         let mut state = KeyState::fold(&key.namespace, records).map_err(|why| damaged(key, &why))?;
         state.forget_settled();
         self.ready_definitions(&state).await;
+        for run in &state.runs {
+            self.operations.put(key, run);
+        }
         if !self.is_new(key) {
             self.keys.insert(key.clone(), state);
             return Ok(());

@@ -5,11 +5,11 @@ use nexus_kernel::id::{Key, RunId, WorkflowId};
 
 use super::answer::{Answer, Remote, RemoteKind};
 use super::{Wake, World};
-use crate::deliver::{end, failure_of, target};
-use crate::endpoint;
+use crate::deliver::{Aim, end, failure_of, target};
 use crate::failures::UNAUTHORIZED;
 use crate::input::{Input, RemoteEnd, Reply, Signal};
-use crate::record::{IntentId, OperationTarget, Origin};
+use crate::nexus::{self, Destination, Registry};
+use crate::record::{IntentId, OperationTarget, Origin, Performer};
 use crate::reset::attach::{Asking, end_of};
 use crate::state::Intent;
 
@@ -35,6 +35,10 @@ impl World<'_> {
             Intent::Terminate(target, wanted) => {
                 let reason = "the run that started it has closed".to_owned();
                 self.apply(&target, Input::Terminate { run: Some(wanted), reason });
+                self.apply(key, Input::Delivered(run.clone(), id));
+            }
+            // Nobody is outside.
+            Intent::CancelOutside { .. } | Intent::Complete(_) => {
                 self.apply(key, Input::Delivered(run.clone(), id));
             }
             Intent::Cancel(target, wanted) => {
@@ -91,10 +95,12 @@ impl World<'_> {
             return self.answer_remote(key, run, seq, (place, answer));
         }
         let Some(state) = self.cells.get(key).and_then(|cell| cell.state.run(run)) else { return };
-        let outcome = match target(Some(&self.definition), key, state, seq, intent) {
+        let registry = Registry::default();
+        let outcome = match target((&registry, Some(&self.definition)), key, state, seq, intent) {
             Err(failure) => Err(failure),
-            Ok((place, start)) => match self.apply(&place, Input::Start(Box::new(start))) {
-                Reply::Started { run, .. } => Ok((place, run)),
+            Ok(Aim::Outside(_)) => return, // a world of its own has no endpoints but those of its programs
+            Ok(Aim::Here(place, start)) => match self.apply(&place, Input::Start(start)) {
+                Reply::Started { run, .. } => Ok(Performer::of(place, run)),
                 Reply::Refused(error) => Err(failure_of(&error)),
                 _ => return,
             },
@@ -113,8 +119,11 @@ impl World<'_> {
             Intent::StartOperation { target, workflow_id, input, .. } => {
                 let made = || WorkflowId::new(&format!("nexus-{run}/{seq}")).ok();
                 let workflow_id = workflow_id.clone().or_else(made)?;
-                let namespace = match endpoint::resolve(Some(&self.definition), &key.namespace, target) {
-                    Ok(handler) => handler.namespace,
+                let definition = Some(&*self.definition);
+                let namespace = match nexus::resolve(&Registry::default(), definition, &key.namespace, target)
+                {
+                    Ok(Destination::Here(handler)) => handler.namespace,
+                    Ok(Destination::Outside(_)) => key.namespace.clone(),
                     Err(failure) if failure.type_name == UNAUTHORIZED => return None,
                     Err(_) => key.namespace.clone(),
                 };
@@ -130,10 +139,10 @@ impl World<'_> {
     fn answer_remote(&mut self, key: &Key, run: &RunId, seq: u64, (place, answer): (Key, Answer)) {
         let id = RunId::generate(self.now, &self.rng);
         self.mocked.insert(place.clone());
-        let outcome = Ok((place, id));
+        let outcome = Ok(Performer::of(place, id));
         self.apply(key, Input::RemoteStarted { run: run.clone(), seq, outcome });
         if let Some(outcome) = answer.outcome {
-            let end = Box::new(RemoteEnd { by: None, outcome });
+            let end = Box::new(RemoteEnd { by: None, outside: None, outcome });
             let ended = Input::RemoteEnded { run: run.clone(), seq, end };
             self.push(self.now.plus(answer.takes), Wake::Input(key.clone(), ended));
         }

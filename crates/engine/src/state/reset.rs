@@ -3,7 +3,7 @@
 use nexus_kernel::id::{RunId, WorkflowId};
 use nexus_kernel::time::Timestamp;
 
-use crate::record::{IntentId, Reapply, ResetTo};
+use crate::record::{IntentId, Performer, Reapply, ResetTo};
 use crate::state::{Intent, RemoteCall, RunState};
 
 impl RunState {
@@ -42,7 +42,9 @@ impl RunState {
         let Some(remote) = self.remotes.get(&seq).filter(|remote| !remote.stopping) else { return };
         let is_nexus = matches!(remote.call, RemoteCall::Nexus { .. });
         let excluded = self.started.reset.as_ref().is_some_and(|it| it.exclude.contains(&Reapply::Nexus));
-        if let Some((key, run)) = remote.handler.clone().filter(|_| !(is_nexus && excluded)) {
+        // Whoever carries it out outside brings the end to whichever run waits for it.
+        let handler = remote.handler.as_ref().and_then(Performer::run);
+        if let Some((key, run)) = handler.filter(|_| !(is_nexus && excluded)) {
             self.outbox.insert(IntentId::Attach(seq), Intent::Attach(key, run));
         }
     }

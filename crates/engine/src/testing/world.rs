@@ -143,6 +143,7 @@ impl World {
             clock: Arc::new(self.clock.clone()),
             rng: Arc::new(SeededRng::new(self.dice.next())),
             activities: Arc::new(Workers(Arc::clone(self))),
+            outside: Arc::new(nexus_kernel::port::exchange::Nowhere),
         }
     }
 

@@ -11,7 +11,7 @@ use nexus_lang::twf::program::Versioning;
 
 use crate::decide::Context;
 use crate::definition::Definition;
-use crate::deliver;
+use crate::deliver::{self, Aim};
 use crate::failures::NOT_FOUND;
 use crate::input::Start;
 use crate::record::OriginKind;
@@ -25,18 +25,22 @@ pub(crate) fn target(
     key: &Key,
     run: &RunState,
     (seq, intent): (u64, Intent),
-) -> Result<(Key, Start), Failure> {
+) -> Result<Aim, Failure> {
     let (current, own) = (shared.definitions.current(), shared.definitions.loaded(run.definition()));
     let is_child = matches!(intent, Intent::StartChild { .. });
     let own_hash = own.as_ref().map(|own| own.hash.clone());
     let (first, second) = if is_child { (own, current) } else { (current, own) };
-    let found = match deliver::target(first.as_deref(), key, run, seq, intent.clone()) {
+    let registry = &shared.registry;
+    let found = match deliver::target((registry, first.as_deref()), key, run, seq, intent.clone()) {
         Err(failure) if failure.type_name == NOT_FOUND => {
-            deliver::target(second.as_deref(), key, run, seq, intent).map_err(|_| failure)
+            deliver::target((registry, second.as_deref()), key, run, seq, intent).map_err(|_| failure)
         }
         found => found,
     };
-    found.map(|(target, start)| (target, Start { definition: own_hash, ..start }))
+    found.map(|aim| match aim {
+        Aim::Here(target, start) => Aim::Here(target, Box::new(Start { definition: own_hash, ..*start })),
+        outside @ Aim::Outside(_) => outside,
+    })
 }
 
 /// The definitions that a new run may get, the best first. Without a calling run it is that of its key. A child gets its

@@ -80,6 +80,7 @@ async fn life((store, kept): (SharedStore, SharedStore), clock: &SimClock, seed:
         clock: Arc::new(clock.clone()),
         rng: Arc::new(SeededRng::new(seed)),
         activities: Arc::new(Scripted::default().with("Do", echo)),
+        outside: Arc::new(nexus_kernel::port::exchange::Nowhere),
     };
     let engine = Engine::open(Options { shards: 2, ..Options::default() }, ports).await?;
     let handle = engine.handle();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use nexus_engine::decide::{Context, step};
 use nexus_engine::input::{Due, Input, RemoteEnd, Reply, Signal, Start, Update};
-use nexus_engine::record::{Event, IntentId, Record};
+use nexus_engine::record::{Event, IntentId, Performer, Record};
 use nexus_engine::state::KeyState;
 use nexus_engine::testing::programs;
 use nexus_kernel::id::{Key, Namespace, RunId, WorkflowId};
@@ -139,15 +139,12 @@ impl Real {
             Input::Signal { run: None, signal: Signal { name, input, request_id }, checked: false }
         };
         match *happens {
-            Happens::Start(request) => Input::Start(Box::new(Start {
-                workflow: "Cart".to_owned(),
-                input: json!({ "n": 1 }),
-                task_queue: "here".to_owned(),
-                request_id: request.to_string(),
-                origin: None,
-                options: nexus_engine::record::StartOptions::default(),
-                definition: None,
-            })),
+            Happens::Start(request) => Input::Start(Box::new(Start::new(
+                "Cart".to_owned(),
+                json!({ "n": 1 }),
+                "here".to_owned(),
+                request.to_string(),
+            ))),
             Happens::Signal(id) => signal("Unheard", id),
             Happens::Close(id) => signal("Close", id),
             Happens::Update(id, i) => {
@@ -167,10 +164,10 @@ impl Real {
             0 => Input::Due(run, Due::Timer(seq)),
             1 => Input::Due(run, Due::Attempt(seq, 1)),
             2 => {
-                let end = Box::new(RemoteEnd { by: None, outcome: Ok(json!(1)) });
+                let end = Box::new(RemoteEnd { by: None, outside: None, outcome: Ok(json!(1)) });
                 Input::RemoteEnded { run, seq, end }
             }
-            3 => Input::RemoteStarted { run: run.clone(), seq, outcome: Ok((self.key.clone(), run)) },
+            3 => Input::RemoteStarted { run: run.clone(), seq, outcome: Ok(Performer::of(self.key.clone(), run)) },
             4 => Input::SignalSent { run, seq, failure: None },
             _ => Input::Delivered(run, IntentId::Report),
         }

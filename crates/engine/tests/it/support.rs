@@ -188,6 +188,7 @@ impl World {
             clock: Arc::new(clock.clone()),
             rng: Arc::new(SeededRng::new(seed)),
             activities: activities.clone(),
+            outside: Arc::new(nexus_kernel::port::exchange::Nowhere),
         };
         let options = Options { shards: 2, resident_keys_max, ..Options::default() };
         let engine = Engine::open(options, ports).await.unwrap();

@@ -65,6 +65,7 @@ impl BreakerConfig {
             window: self.window.map_or(usual.settings.window, |length| length.0),
             rest: self.rest.map_or(usual.settings.rest, |length| length.0),
             probes: self.probes.unwrap_or(usual.settings.probes),
+            consecutive: usual.settings.consecutive,
         };
         Ok((self.enabled != Some(false)).then_some(Rule { settings, counted }))
     }

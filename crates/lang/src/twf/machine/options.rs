@@ -96,6 +96,8 @@ impl Task<'_, '_> {
         for code in codes {
             match &*code.key {
                 "schedule_to_close_timeout" => made.schedule_to_close_ms = self.span_ms(scope, code)?,
+                "schedule_to_start_timeout" => made.schedule_to_start_ms = self.span_ms(scope, code)?,
+                "start_to_close_timeout" => made.start_to_close_ms = self.span_ms(scope, code)?,
                 "workflow_id" => made.workflow_id = self.text(scope, code)?,
                 "retry_policy" => made.retry = self.retry(scope, code)?,
                 "priority" => made.priority = self.priority(scope, code)?,

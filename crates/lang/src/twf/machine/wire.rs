@@ -436,6 +436,10 @@ pub struct ChildOptions {
 pub struct NexusOptions {
     /// All attempts together; no limit when none.
     pub schedule_to_close_ms: Option<i64>,
+    /// Until it is started; no limit when none.
+    pub schedule_to_start_ms: Option<i64>,
+    /// From its start to its end; no limit when none.
+    pub start_to_close_ms: Option<i64>,
     /// Retries of the request.
     pub retry: Option<RetryPolicy>,
     /// Order in the queue.

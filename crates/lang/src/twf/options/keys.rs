@@ -57,6 +57,8 @@ pub(super) const WORKFLOW: &[OptionKey] = &[
 
 pub(super) const NEXUS: &[OptionKey] = &[
     key("schedule_to_close_timeout", Duration),
+    key("schedule_to_start_timeout", Duration),
+    key("start_to_close_timeout", Duration),
     RETRY,
     RANK,
     ours("workflow_id", Any),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use nexus_kernel::time::Timestamp;
+use crate::time::Timestamp;
 
 /// When a breaker opens, and how it closes again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Settings {
     pub rest: Duration,
     /// How many calls try it, and must all succeed.
     pub probes: u32,
+    /// Whether only failures count that follow each other: a success begins the count anew.
+    pub consecutive: bool,
 }
 
 impl Default for Settings {
@@ -31,6 +33,7 @@ impl Default for Settings {
             window: Duration::from_secs(30),
             rest: Duration::from_secs(30),
             probes: 1,
+            consecutive: false,
         }
     }
 }
@@ -157,7 +160,11 @@ impl Breaker {
         let (since, calls, failures) =
             if is_over(since, settings.window, now) { (now, 0, 0) } else { (since, calls, failures) };
         let calls = calls.saturating_add(1);
-        let failures = failures.saturating_add(u32::from(outcome == Outcome::Failure));
+        let failures = match outcome {
+            Outcome::Failure => failures.saturating_add(1),
+            _ if settings.consecutive => 0,
+            _ => failures,
+        };
         let too_many = failures >= settings.failures.max(1);
         let share = u64::from(failures) * 100 / u64::from(calls);
         let too_great = settings.percent.is_some_and(|percent| share >= u64::from(percent));
@@ -196,6 +203,7 @@ mod tests {
         window: Duration::from_secs(10),
         rest: Duration::from_secs(30),
         probes: 2,
+        consecutive: false,
     };
 
     fn at(seconds: i64) -> Timestamp {
@@ -272,6 +280,17 @@ mod tests {
     fn a_clock_that_jumps_back_keeps_it_open_no_longer() {
         let mut breaker = opened();
         assert_eq!(breaker.admit(&SETTINGS, at(-1_000_000)), Err(SETTINGS.rest));
+    }
+
+    #[test]
+    fn a_success_begins_the_count_anew_where_failures_must_follow_each_other() {
+        let settings = Settings { failures: 2, consecutive: true, ..SETTINGS };
+        let (mut breaker, now) = (Breaker::default(), Timestamp::from_millis(1));
+        for outcome in [Outcome::Failure, Outcome::Success, Outcome::Failure, Outcome::Failure] {
+            let ticket = breaker.admit(&settings, now).unwrap();
+            breaker.report(&settings, ticket, outcome, now);
+        }
+        assert!(matches!(breaker.phase(), Phase::Open { .. }));
     }
 
     proptest! {

@@ -8,6 +8,8 @@ use nexus_lang::twf::program::{Backing, Program};
 
 use crate::definition::Definition;
 use crate::failures::{NOT_FOUND, UNAUTHORIZED};
+use crate::nexus::endpoint::{Endpoint, Target};
+use crate::nexus::registry::Registry;
 use crate::record::OperationTarget;
 use crate::version::Definitions;
 
@@ -20,37 +22,68 @@ pub(crate) struct Handler {
     pub workflow: String,
     /// Queue of its activities.
     pub task_queue: String,
+    /// Whether it is the operation's own body, whose caller is content to wait for it for a while.
+    pub is_sync: bool,
 }
 
-/// Finds the handler of an operation and checks that the caller's namespace may use it.
+/// Where an operation is carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// By a run of this server.
+    Here(Handler),
+    /// By whoever answers behind an endpoint.
+    Outside(Endpoint),
+}
+
+/// Finds what carries an operation out, and checks that the caller's namespace may use it.
 pub(crate) fn resolve(
+    registry: &Registry,
     deployed: Option<&Definition>,
     caller: &Namespace,
     target: &OperationTarget,
-) -> Result<Handler, Failure> {
-    let definition = deployed.ok_or_else(|| not_found("no project is deployed"))?;
-    let program = &definition.program;
+) -> Result<Destination, Failure> {
     match target {
         OperationTarget::Endpoint { endpoint, service, operation } => {
-            let found = program
-                .find_endpoint(endpoint)
+            let program = deployed.map(|definition| &definition.program);
+            let found = registry
+                .find(program, endpoint)
                 .ok_or_else(|| not_found(&format!("there is no endpoint {endpoint}")))?;
-            authorise(caller, endpoint, &found.allowed_caller_namespaces)?;
-            let backing = program
-                .operation(service, operation)
-                .ok_or_else(|| not_found(&format!("{endpoint} has no operation {service}.{operation}")))?;
-            let workflow = match backing {
-                Backing::Workflow(workflow) => workflow.clone(),
-                Backing::Inline => format!("{service}.{operation}"),
+            if !found.allows(caller, false) {
+                return Err(not_allowed(endpoint, caller));
+            }
+            let Target::Worker { namespace, task_queue } = &found.spec.target else {
+                return Ok(Destination::Outside(found));
             };
-            let namespace = namespace(&found.namespace)?;
-            Ok(Handler { namespace, workflow, task_queue: found.task_queue.clone() })
+            let place = (namespace.clone(), task_queue.clone());
+            handler(program, place, service, operation)
+                .ok_or_else(|| not_found(&format!("{endpoint} has no operation {service}.{operation}")))
+                .map(Destination::Here)
         }
         OperationTarget::Workflow { target_namespace, workflow } => {
-            let task_queue = queue_in(program, target_namespace, workflow)?;
-            Ok(Handler { namespace: target_namespace.clone(), workflow: workflow.clone(), task_queue })
+            let definition = deployed.ok_or_else(|| not_found("no project is deployed"))?;
+            let task_queue = queue_in(&definition.program, target_namespace, workflow)?;
+            Ok(Destination::Here(Handler {
+                namespace: target_namespace.clone(),
+                workflow: workflow.clone(),
+                task_queue,
+                is_sync: false,
+            }))
         }
     }
+}
+
+/// What carries an operation of a service of the project out, in a namespace and on a queue.
+pub(crate) fn handler(
+    program: Option<&Program>,
+    (namespace, task_queue): (Namespace, String),
+    service: &str,
+    operation: &str,
+) -> Option<Handler> {
+    let (workflow, is_sync) = match program?.operation(service, operation)? {
+        Backing::Workflow(workflow) => (workflow.clone(), false),
+        Backing::Inline => (format!("{service}.{operation}"), true),
+    };
+    Some(Handler { namespace, workflow, task_queue, is_sync })
 }
 
 /// The queue on which a workflow is deployed in a namespace.
@@ -82,17 +115,10 @@ fn queue_in(program: &Program, namespace: &Namespace, workflow: &str) -> Result<
     Ok(program.queue_in(workflow, namespace.as_str()).unwrap_or_else(|| "default".to_owned()))
 }
 
-fn authorise(caller: &Namespace, endpoint: &str, allowed: &[String]) -> Result<(), Failure> {
-    // Without a list, callers of the same project are welcome and there are no others.
-    if allowed.is_empty() || allowed.iter().any(|name| name == "*" || name == caller.as_str()) {
-        return Ok(());
-    }
+/// A caller whom an endpoint does not allow. Asking again cannot help.
+pub(crate) fn not_allowed(endpoint: &str, caller: &Namespace) -> Failure {
     let message = format!("endpoint {endpoint} does not allow callers from namespace {caller}");
-    Err(Failure::new(FailureKind::Server, UNAUTHORIZED, message).final_())
-}
-
-fn namespace(name: &str) -> Result<Namespace, Failure> {
-    Namespace::new(name).map_err(|error| not_found(error.message()))
+    Failure::new(FailureKind::Server, UNAUTHORIZED, message).final_()
 }
 
 fn not_found(message: &str) -> Failure {

@@ -1,0 +1,23 @@
+//! Nexus calls: endpoints, the services behind them, and the operations that runs of one namespace have carried out in
+//! another.
+
+pub mod endpoint;
+pub mod record;
+
+mod breakers;
+mod content;
+mod failure;
+mod handle;
+mod operations;
+pub(crate) mod outside;
+pub(crate) mod pending;
+mod registry;
+mod resolve;
+pub mod serve;
+mod token;
+
+pub use endpoint::{Endpoint, EndpointSpec, Source, Target};
+pub(crate) use operations::all as operations;
+pub(crate) use outside::Outside;
+pub(crate) use registry::Registry;
+pub(crate) use resolve::{Destination, queue_of, resolve, task_queue};
