@@ -5,7 +5,6 @@ pub mod endpoint;
 pub mod record;
 
 mod breakers;
-mod content;
 mod failure;
 mod handle;
 mod operations;

@@ -3,5 +3,6 @@
 pub(crate) mod browser;
 pub(crate) mod cached;
 pub(crate) mod mcp;
+pub(crate) mod nexus;
 pub(crate) mod rest;
 pub(crate) mod socket;

@@ -20,6 +20,7 @@ pub mod limits;
 pub mod listener;
 pub mod metrics;
 mod openapi;
+pub mod passport;
 pub mod pipeline;
 pub mod policy;
 pub mod problem;

@@ -36,6 +36,7 @@ use crate::limits::{
     HEADER_BYTES_MAX, HEADER_SECONDS_MAX, REQUESTS_MAX, SOCKETS_MAX, STREAMS_MAX,
 };
 use crate::listener::{Accepted, Listener, Opened};
+use crate::passport::Passports;
 use crate::pipeline::Pipeline;
 use crate::webhook::Inbound;
 
@@ -58,6 +59,7 @@ pub struct Options {
     inbound: Inbound,
     proxies: Proxies,
     breakers: Option<Breakers>,
+    passports: Option<Arc<Passports>>,
 }
 
 impl Options {
@@ -81,6 +83,7 @@ impl Options {
             inbound: Inbound::default(),
             proxies: Proxies::default(),
             breakers: None,
+            passports: None,
         }
     }
 
@@ -98,6 +101,11 @@ impl Options {
     /// Circuit breakers that `/health` tells of.
     pub fn breakers(self, breakers: Breakers) -> Options {
         Options { breakers: Some(breakers), ..self }
+    }
+
+    /// What this server signs with when it calls operations elsewhere: the key to check that with is told to everybody.
+    pub fn passports(self, passports: Option<Arc<Passports>>) -> Options {
+        Options { passports, ..self }
     }
 
     /// Proxies that are believed about where requests come from.
@@ -202,6 +210,7 @@ impl Gateway {
             sockets: sockets.clone(),
             breakers: options.breakers,
             inbound: options.inbound,
+            passports: options.passports,
         })
         .merge(mcp);
         let admitted = Arc::new(Semaphore::new(options.requests_max));

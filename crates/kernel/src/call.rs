@@ -86,6 +86,16 @@ impl Caller {
         Caller { identity: "anonymous".into(), grants, proof: Proof::Nothing, address: None }
     }
 
+    /// Whoever brings a completion that this server has asked for, which they have to prove; they may do nothing else.
+    pub fn completing() -> Caller {
+        Caller {
+            identity: "completion".into(),
+            grants: Arc::new(Grants::completing("completion")),
+            proof: Proof::Signature,
+            address: None,
+        }
+    }
+
     /// A sender of signed requests, who may publish events in one namespace.
     pub fn webhook(name: &str, namespace: &Namespace) -> Caller {
         let source = format!("webhook {name}");
@@ -109,6 +119,8 @@ pub enum Channel {
     Mcp,
     /// A WebSocket.
     Socket,
+    /// Nexus RPC over HTTP.
+    Nexus,
     /// Code in this process.
     Embedded,
 }
@@ -120,6 +132,7 @@ impl fmt::Display for Channel {
             Channel::Cli => "cli",
             Channel::Mcp => "mcp",
             Channel::Socket => "websocket",
+            Channel::Nexus => "nexus",
             Channel::Embedded => "embedded",
         })
     }
@@ -188,6 +201,17 @@ pub struct CallContext {
     pub started: RunNote,
     /// Whether the request that the call belongs to was counted already, and how its caller stands.
     pub toll: Toll,
+    /// The run of another server in whose name the call is made, as that server has signed.
+    pub acting: Option<Arc<ActingRun>>,
+}
+
+/// A run of another server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActingRun {
+    /// Its workflow id there.
+    pub workflow_id: String,
+    /// The run there.
+    pub run_id: String,
 }
 
 impl CallContext {
@@ -208,6 +232,7 @@ impl CallContext {
             cache: CacheUse::default(),
             started: RunNote::default(),
             toll: Toll::default(),
+            acting: None,
         }
     }
 

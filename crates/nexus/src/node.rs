@@ -7,6 +7,7 @@ use std::time::Duration;
 use nexus_engine::version::{Deployed, Deployment, Followed, Ramp};
 use nexus_engine::{Definition, Engine, EngineHandle, Options, Ports, operations};
 use nexus_gateway::breaker::Breakers;
+use nexus_gateway::passport::Passports;
 use nexus_gateway::subscription::Subscriptions;
 use nexus_gateway::webhook::Inbound;
 use nexus_gateway::{Check, Keys, McpShelf, Pipeline, Redis, Sessions};
@@ -41,6 +42,7 @@ use crate::identity::{Identity, Wanted};
 use crate::limits::Limits;
 use crate::mcp;
 use crate::namespaces::Namespaces;
+use crate::outbound::exchange::Exchanges;
 use crate::output::Output;
 use crate::preset;
 use crate::project::Project;
@@ -89,6 +91,7 @@ pub struct Node {
     inbound: Inbound,
     exporter: Option<Arc<Exporter>>,
     redis: Option<Redis>,
+    outside: Arc<Exchanges>,
 }
 
 impl Node {
@@ -102,7 +105,8 @@ impl Node {
         let sandbox = activities::sandbox(&project, Arc::clone(&functions), &clock, &rng)?;
         let activities = Arc::new(ScriptActivities::new(sandbox.clone(), Arc::clone(&clock)));
         let kept: Arc<dyn Kv> = store.clone();
-        let ports = ports(store, &clock, &rng, &activities);
+        let outside = Arc::new(Exchanges::open(&project, purpose, &kept, (&clock, &rng)).await?);
+        let ports = ports(store, &clock, &rng, (&activities, &outside));
         let engine = Engine::open(engine_options(&project), ports).await?;
         let exporter = if purpose == Purpose::Read { None } else { Exporter::open(&project, &clock)? };
         let shutdown = Shutdown::new();
@@ -153,6 +157,7 @@ impl Node {
             inbound: Inbound::default(),
             exporter,
             redis: shared.redis,
+            outside,
         };
         node.keep_on(shelf);
         node.follow_promotions();
@@ -356,6 +361,16 @@ impl Node {
         &self.rng
     }
 
+    /// What the server signs with when it calls operations elsewhere.
+    pub fn passports(&self) -> Option<Arc<Passports>> {
+        self.outside.passports()
+    }
+
+    /// Tells where others reach the server: completions are to be brought there.
+    pub fn reached_at(&self, url: &str) {
+        self.outside.reached_at(url);
+    }
+
     /// Looks whether the store answers, for `/health`.
     pub fn store_check(&self) -> Check {
         let engine = self.engine.clone();
@@ -419,9 +434,15 @@ fn ports(
     store: SharedStore,
     clock: &SharedClock,
     rng: &SharedRng,
-    activities: &Arc<ScriptActivities>,
+    (activities, outside): (&Arc<ScriptActivities>, &Arc<Exchanges>),
 ) -> Ports {
-    Ports { store, clock: Arc::clone(clock), rng: Arc::clone(rng), activities: activities.clone() }
+    Ports {
+        store,
+        clock: Arc::clone(clock),
+        rng: Arc::clone(rng),
+        activities: activities.clone(),
+        outside: outside.clone(),
+    }
 }
 
 /// How a project wants its engine.

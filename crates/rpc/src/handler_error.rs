@@ -117,7 +117,8 @@ impl HandlerError {
         }
     }
 
-    pub(crate) fn bad_request(message: impl Into<String>) -> HandlerError {
+    /// A refusal of what makes no sense.
+    pub fn bad_request(message: impl Into<String>) -> HandlerError {
         HandlerError::new(HandlerErrorKind::BadRequest, message)
     }
 

@@ -49,6 +49,7 @@ mod link;
 mod operation_error;
 mod route;
 mod start;
+mod value;
 mod wire;
 
 pub use cancel::CancelRequest;
@@ -59,7 +60,7 @@ pub use failure::Failure;
 pub use handler_error::{HandlerError, HandlerErrorKind};
 pub use link::{BadLink, Link};
 pub use operation_error::{End, OperationError};
-pub use route::{NAME_BYTES_MAX, Route, TOKEN_BYTES_MAX, segment};
+pub use route::{NAME_BYTES_MAX, Route, TOKEN_BYTES_MAX, segment, unsegment};
 pub use start::{Callback, StartAnswer, StartRequest};
 
 /// Headers that belong to a message rather than to its content, by their names in lower case.

@@ -102,6 +102,11 @@ pub(crate) fn queried(query: Option<&str>, wanted: &str) -> Option<String> {
     decoded(&value.replace('+', " "))
 }
 
+/// What a segment of a path, or a value of a query, stands for; nothing when that is no text.
+pub fn unsegment(text: &str) -> Option<String> {
+    decoded(text)
+}
+
 /// A text as one segment of a path, or as a value of a query.
 pub fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()

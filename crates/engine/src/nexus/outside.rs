@@ -17,7 +17,8 @@ use nexus_kernel::port::rng::SharedRng;
 use nexus_kernel::sign::Signer;
 use nexus_kernel::time::Timestamp;
 use nexus_rpc::{
-    CancelRequest, Completion, HandlerError, HandlerErrorKind, Link, StartAnswer, StartRequest, Unwritable,
+    CancelRequest, Completion, Content, HandlerError, HandlerErrorKind, Link, StartAnswer, StartRequest,
+    Unwritable,
 };
 use tokio::sync::OnceCell;
 
@@ -26,8 +27,8 @@ use crate::engine::Ports;
 use crate::input::{Input, RemoteEnd, Setback};
 use crate::nexus::breakers::Breakers;
 use crate::nexus::endpoint::{Endpoint, Target};
+use crate::nexus::failure;
 use crate::nexus::token::{self, Awaited};
-use crate::nexus::{content, failure};
 use crate::record::{Callback, IntentId, LinkRecord, OperationTarget, Performer, TraceRecord};
 use crate::shard::{Message, Shared};
 use crate::state::RunState;
@@ -173,7 +174,8 @@ pub(crate) async fn start(shared: Shared, sender: Sender, call: Call) {
             Input::RemoteStarted { run, seq, outcome: Ok(outside(None, links_of(links))) }
         }
         Ok(StartAnswer::Done { content, .. }) => {
-            let outcome = content::to_json(&content)
+            let outcome = content
+                .to_value()
                 .map_err(|why| failure::refused(&HandlerErrorKind::Internal, format!("the result: {why}")));
             Input::RemoteEnded { run, seq, end: Box::new(RemoteEnd { by: None, outside: None, outcome }) }
         }
@@ -192,7 +194,7 @@ async fn ask_start(shared: &Shared, sender: &Sender, call: &Call) -> Result<Star
         return Err(Refused::Impossible(failure::refused(&HandlerErrorKind::NotFound, message)));
     };
     let now = shared.clock.now();
-    let mut request = StartRequest::new(service, operation, content::of_json(payload(&call.input)));
+    let mut request = StartRequest::new(service, operation, Content::of_value(payload(&call.input)));
     request.request_id = Some(call.request_id.clone());
     request.operation_timeout = call.deadline.map(|deadline| deadline.since(now));
     request.links = vec![link(&sender.key, sender.run.as_str())];
@@ -309,7 +311,7 @@ async fn ask_cancel(shared: &Shared, sender: &Sender, call: &Cancel) -> Result<(
 /// What somebody outside is told of the end of an operation that they have started here.
 pub(crate) fn completion(key: &Key, run: &RunState, callback: Callback) -> (Callback, Completion) {
     let outcome = match end(key, run).outcome {
-        Ok(result) => nexus_rpc::Outcome::Done(content::of_json(&result)),
+        Ok(result) => nexus_rpc::Outcome::Done(Content::of_value(&result)),
         Err(failure) => nexus_rpc::Outcome::Ended(failure::ended(&failure)),
     };
     let mut completion = Completion::new(outcome);

@@ -1,5 +1,6 @@
 //! Operations for callers outside: starting one, asking for its end, and taking the completion of one that runs elsewhere.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use nexus_kernel::Json;
@@ -9,16 +10,16 @@ use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Key, RunId, WorkflowId};
 use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::runs::RunStatus;
-use nexus_rpc::Completion;
 use serde_json::json;
 
 use crate::engine::{EngineHandle, stopping};
+use crate::failures::of_closed;
 use crate::input::{Input, RemoteEnd, Reply, Start, Waiter, Whom};
 use crate::nexus::endpoint::{Endpoint, Target};
-use crate::nexus::outside::{CALLBACK_TOKEN, links_of};
+use crate::nexus::failure;
+use crate::nexus::outside::{CALLBACK_TOKEN, link};
 use crate::nexus::resolve::{Handler, handler};
 use crate::nexus::token::{self, Awaited};
-use crate::nexus::{content, failure};
 use crate::record::{Callback, CallerInfo, Handling, LinkRecord, Performer, StartOptions, TraceRecord};
 use crate::shard::{Message, Outcome};
 use crate::state::KeyState;
@@ -63,6 +64,8 @@ pub struct OperationRun {
     pub token: String,
     /// How it has ended; nothing while it goes on.
     pub outcome: Option<Outcome>,
+    /// Whether it was waited for.
+    pub waited: bool,
 }
 
 impl EngineHandle {
@@ -98,7 +101,7 @@ impl EngineHandle {
             _ => return Err(Error::internal("a start was not answered as one")),
         };
         let token = token::of_key(&key);
-        let mut run = OperationRun { key, run_id, workflow, token, outcome: None };
+        let mut run = OperationRun { key, run_id, workflow, token, outcome: None, waited: waits };
         if waits {
             let end = async {
                 let first = match end.await {
@@ -143,7 +146,10 @@ impl EngineHandle {
 
     /// The endpoint, when the caller may use it. Whoever may not is told so before anything is looked up behind it.
     fn allowed(&self, name: &str, caller: &CallerInfo, is_outside: bool) -> Result<Endpoint, Error> {
-        let endpoint = self.endpoint(name)?;
+        let endpoint = match name.split_once('/') {
+            Some(place) => self.endpoint_at(place, caller, is_outside)?,
+            None => self.endpoint(name)?,
+        };
         if endpoint.allows(&caller.namespace, is_outside) {
             return Ok(endpoint);
         }
@@ -153,6 +159,25 @@ impl EngineHandle {
         );
         Err(Error::new(&code::CALLER_NOT_ALLOWED, message)
             .help("whoever keeps the endpoint adds the namespace to its `allowed_caller_namespaces`"))
+    }
+
+    /// An endpoint that leads to a queue of a namespace: one that the caller may use, if there is one.
+    fn endpoint_at(
+        &self,
+        (namespace, queue): (&str, &str),
+        caller: &CallerInfo,
+        is_outside: bool,
+    ) -> Result<Endpoint, Error> {
+        let leads_there = |endpoint: &Endpoint| {
+            matches!(&endpoint.spec.target, Target::Worker { namespace: place, task_queue }
+                if place.as_str() == namespace && task_queue == queue)
+        };
+        let mut found: Vec<_> = self.endpoints().into_iter().filter(leads_there).collect();
+        found.sort_by_key(|endpoint| !endpoint.allows(&caller.namespace, is_outside));
+        found.into_iter().next().ok_or_else(|| {
+            let message = format!("no endpoint leads to the queue {queue} of namespace {namespace}");
+            Error::new(&code::ENDPOINT_UNKNOWN, message).help("`nexus endpoint list` shows the endpoints")
+        })
     }
 
     fn handler(&self, endpoint: &Endpoint, service: &str, operation: &str) -> Result<Handler, Error> {
@@ -242,21 +267,19 @@ impl EngineHandle {
     /// # Errors
     ///
     /// Nothing shows that this server has asked for it, nobody waits for it any more, or its result is none.
-    pub async fn complete_operation(&self, completion: Completion) -> Result<(), Error> {
+    pub async fn complete_operation(
+        &self,
+        headers: &BTreeMap<String, String>,
+        (token, links): (Option<String>, Vec<LinkRecord>),
+        outcome: Result<Json, Failure>,
+    ) -> Result<(), Error> {
         let refused = || {
             Error::new(&code::CALLBACK_REFUSED, "the completion does not show that it was asked for")
                 .help("a completion repeats the headers of the callback that the start came with")
         };
-        let shown = completion.headers.get(CALLBACK_TOKEN).ok_or_else(refused)?;
+        let shown = headers.get(CALLBACK_TOKEN).ok_or_else(refused)?;
         let awaited = Awaited::open(shown, self.shared.outside.signer().await?).ok_or_else(refused)?;
-        let outcome = match &completion.outcome {
-            nexus_rpc::Outcome::Done(result) => Ok(content::to_json(result).map_err(|why| {
-                Error::new(&code::INPUT_INVALID, format!("the result of the operation: {why}"))
-            })?),
-            nexus_rpc::Outcome::Ended(error) => Err(failure::of_ended(error)),
-        };
-        let links = links_of(completion.links);
-        let by = Performer::Outside { endpoint: awaited.endpoint, token: completion.token, links };
+        let by = Performer::Outside { endpoint: awaited.endpoint, token, links };
         let end = RemoteEnd { by: None, outside: Some(by), outcome };
         self.complete(&awaited.key, Whom::Request(awaited.request), end).await
     }
@@ -330,9 +353,24 @@ fn start_of(
 }
 
 impl OperationRun {
-    /// The endpoint's answer, for callers who are told by JSON.
-    pub fn promise_json(&self) -> Json {
-        let link = crate::nexus::outside::link(&self.key, self.run_id.as_str());
-        json!({ "token": self.token, "link": { "url": link.url, "type": link.kind } })
+    /// What somebody is told who asked as Nexus RPC does: the state, and what belongs to it.
+    pub fn to_json(&self) -> Json {
+        let link = link(&self.key, self.run_id.as_str());
+        let mut told = json!({
+            "state": "running",
+            "token": self.token,
+            "waited": self.waited,
+            "links": [{ "url": link.url, "type": link.kind }],
+        });
+        let Some(outcome) = &self.outcome else { return told };
+        if outcome.status == RunStatus::Completed {
+            told["state"] = json!("succeeded");
+            told["result"] = outcome.result.clone();
+        } else {
+            let ended = failure::ended(&of_closed(outcome.status, outcome.failure.as_ref()));
+            told["state"] = json!(ended.end.as_str());
+            told["failure"] = serde_json::from_slice(&ended.to_failure().to_json()).unwrap_or_default();
+        }
+        told
     }
 }

@@ -34,7 +34,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use nexus_kernel::cache::Cached;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -42,9 +42,11 @@ use nexus_kernel::suggest;
 use serde::Serialize;
 
 use crate::breaker::Breakers;
+use crate::channel::nexus;
 use crate::channel::rest::custom::Routes;
 use crate::channel::rest::health::{Checks, Pages};
 use crate::channel::socket::{self, Sockets};
+use crate::passport::{KEY_SET_PATH, Passports};
 use crate::pipeline::Pipeline;
 use crate::problem::Problem;
 use crate::webhook::Inbound;
@@ -68,6 +70,8 @@ pub(crate) struct Rest {
     pub(crate) routes: Routes,
     /// The open connections of `/ws`.
     pub(crate) sockets: Sockets,
+    /// What this server signs with when it calls others.
+    pub(crate) passports: Option<Arc<Passports>>,
 }
 
 /// The paths served, for suggestions and for documentation.
@@ -91,6 +95,8 @@ pub const PATHS: &[&str] = &[
     "/workflows/{name}/docs",
     "/workflows/{name}/health",
     "/workflows/{name}/status/{id}",
+    "/nexus/endpoints/{name}/services/{service}/{operation}",
+    "/nexus/callback",
     "/v1/operations",
     "/v1/operations/{name}",
     "/v1/events",
@@ -119,6 +125,7 @@ pub(crate) fn router(rest: Rest) -> Router {
         .route("/startup", get(health::started))
         .route(identity::METADATA, get(identity::metadata))
         .route(&format!("{}/mcp", identity::METADATA), get(identity::metadata))
+        .route(KEY_SET_PATH, get(identity::key_set))
         .route("/metrics", get(metrics::show))
         .route("/openapi.json", get(docs::openapi))
         .route("/docs", get(docs::page))
@@ -152,6 +159,9 @@ pub(crate) fn router(rest: Rest) -> Router {
         .route("/ws", get(socket::accept))
         .route("/v1/sessions", get(sessions::list).post(sessions::create))
         .route("/v1/sessions/{id}", get(sessions::show).patch(sessions::update).delete(sessions::delete))
+        .route(nexus::ROUTES[0], any(nexus::serve))
+        .route(nexus::ROUTES[1], any(nexus::serve))
+        .route(nexus::ROUTES[2], any(nexus::serve))
         .method_not_allowed_fallback(wrong_method)
         .fallback(custom::call)
         .layer(axum::middleware::from_fn(sessions::tell_session))

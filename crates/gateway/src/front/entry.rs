@@ -13,8 +13,8 @@ use nexus_kernel::error::Error;
 use nexus_kernel::port::secret::Secret;
 
 use super::{Front, Peer, first_of};
-use crate::channel::browser;
 use crate::channel::rest::identity::PublicUrl;
+use crate::channel::{browser, nexus};
 use crate::identity::login::{Asked, Cookie, Logins, Site, Standing};
 use crate::identity::{Auth, Credentials, Shown};
 use crate::limit::Entry;
@@ -147,6 +147,9 @@ impl Front {
 
 /// Whether a path says nothing about anybody's work, or checks a proof of its own. All others are closed.
 fn is_open(path: &str) -> bool {
+    if nexus::is_callback(path) {
+        return true;
+    }
     matches!(
         first_of(path),
         "" | "health" | "healthz" | "readyz" | "startup" | "docs" | "errors" | "webhooks" | ".well-known"

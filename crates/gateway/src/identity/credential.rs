@@ -17,6 +17,9 @@ const CREDENTIAL_BYTES_MAX: usize = 16 * 1024;
 /// The header of API keys.
 pub const KEY_HEADER: &str = "x-api-key";
 
+/// The header in which a server of Nexus shows in whose name a run of it calls an operation: a token of its own.
+pub const CALLER_HEADER: &str = "nexus-caller";
+
 /// What a request shows. Where it shows several, the first of these counts and the others are not looked at.
 #[derive(Clone, Default)]
 pub enum Shown {
@@ -78,7 +81,10 @@ impl Shown {
             }
             return Ok(Shown::Bearer(rest.trim().to_owned()));
         }
-        Ok(only(headers, KEY_HEADER)?.map_or(Shown::Nothing, |key| Shown::Key(key.to_owned())))
+        if let Some(key) = only(headers, KEY_HEADER)? {
+            return Ok(Shown::Key(key.to_owned()));
+        }
+        Ok(only(headers, CALLER_HEADER)?.map_or(Shown::Nothing, |token| Shown::Bearer(token.to_owned())))
     }
 }
 

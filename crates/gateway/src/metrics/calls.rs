@@ -25,7 +25,8 @@ pub const OTHER: &str = "_other";
 const OK: &str = "ok";
 
 /// The doors, in the order in which they are kept.
-const DOORS: [Channel; 5] = [Channel::Rest, Channel::Cli, Channel::Mcp, Channel::Socket, Channel::Embedded];
+const DOORS: [Channel; 6] =
+    [Channel::Rest, Channel::Cli, Channel::Mcp, Channel::Socket, Channel::Nexus, Channel::Embedded];
 
 /// What is known of all calls.
 pub(crate) struct Calls {

@@ -115,6 +115,13 @@ impl Grants {
         Grants(pattern.into_iter().map(grant).collect())
     }
 
+    /// Completions may be brought, and nothing else.
+    pub fn completing(source: &str) -> Grants {
+        let pattern = Pattern::parse("endpoint:write").ok();
+        let grant = |pattern| Grant { pattern, places: Places::All, source: source.into(), condition: None };
+        Grants(pattern.into_iter().map(grant).collect())
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Grant> {
         self.0.iter()

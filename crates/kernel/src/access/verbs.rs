@@ -104,6 +104,7 @@ pub const VERBS: &[(&str, Need)] = &[
     ("namespace.show", need("workflow", Action::Read, Subject::Namespace)),
     ("operation.cancel", run(Action::Cancel)),
     ("operation.complete", run(Action::Write)),
+    ("operation.deliver", need("endpoint", Action::Write, Subject::Server)),
     ("operation.fail", run(Action::Write)),
     ("operation.list", run(Action::Read)),
     ("operation.request-cancel", need("endpoint", Action::Execute, Subject::Namespace)),

@@ -83,6 +83,8 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
     let socket = path.as_deref().map(SocketFile::listen).transpose()?;
     let (_socket_file, socket) = socket.unzip();
     let mut node = Node::open(project, Purpose::Serve, output).await?;
+    let url = format!("{}://{at}", if tls.is_some() { "https" } else { "http" });
+    node.reached_at(server.url.as_deref().unwrap_or(&url));
     let mut options = Options::new(listener, node.pipeline().clone())
         .version(env!("CARGO_PKG_VERSION"))
         .allowed_hosts(server.allowed_hosts)
@@ -98,6 +100,7 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
         .check(node.disk_check())
         .breakers(node.breakers().clone())
         .inbound(node.inbound().clone())
+        .passports(node.passports())
         .pages(pages::page)
         .mcp(node.mcp().clone());
     for check in [node.audit_check(), node.redis_check()].into_iter().flatten() {
@@ -107,7 +110,6 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
         options = options.listener(Listener::unix(socket));
     }
     let gateway = Gateway::new(options)?;
-    let url = format!("{}://{at}", if tls.is_some() { "https" } else { "http" });
     let serving = task::spawn(gateway.run(node.shutdown().clone()));
     address::write(&root, &url)?;
     announce(&node, &url, path.as_deref(), output);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use nexus_kernel::call::{Answer, CallContext, Caller, Proof, RunAnswer, Wait};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_kernel::failure::Failure;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::operation::{Effect, Operation};
 use nexus_kernel::port::runs::RunStatus;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::engine::EngineHandle;
+use crate::nexus::failure::of_ended;
 use crate::nexus::serve::OperationStart;
 use crate::operations::{Verb, answer_of, object};
 use crate::record::{Callback, CallerInfo, LinkRecord, TraceRecord};
@@ -23,7 +25,7 @@ use crate::shard::Outcome;
 
 /// The verbs.
 pub(super) fn all(engine: &EngineHandle) -> Vec<Operation> {
-    vec![start(engine), request_cancel(engine)]
+    vec![deliver(engine), start(engine), request_cancel(engine)]
 }
 
 #[derive(Deserialize)]
@@ -102,7 +104,7 @@ fn start(engine: &EngineHandle) -> Operation {
         "promise": {
             "type": "boolean",
             "default": false,
-            "description": "answer with a token at once when a workflow carries the operation out",
+            "description": "answer as Nexus RPC does: with an object of the state, and a token at once when a workflow carries the operation out",
         },
     }));
     let verb = Verb {
@@ -134,7 +136,7 @@ async fn call(engine: &EngineHandle, input: StartInput, context: &CallContext) -
         service: input.service,
         operation: input.operation,
         input: input.input,
-        caller: caller_of(&context.caller, input.namespace),
+        caller: caller_of(context, input.namespace),
         is_outside: is_outside(&context.caller),
         request_id: input.request_id.or_else(|| context.idempotency_key.clone()),
         callback: input.callback.map(|it| Callback { url: it.url, headers: it.headers }),
@@ -157,11 +159,13 @@ async fn call(engine: &EngineHandle, input: StartInput, context: &CallContext) -
         failure: None,
     };
     context.started.note(&answer);
+    if promise {
+        let status = run.outcome.as_ref().map_or(RunStatus::Running, |outcome| outcome.status);
+        let answer = RunAnswer { status, ..answer };
+        return Ok(Answer { run: Some(answer), ..Answer::of(run.to_json()) });
+    }
     match run.outcome.clone() {
-        None => {
-            let output = if promise { run.promise_json() } else { Json::Null };
-            Ok(Answer { run: Some(answer), ..Answer::of(output) })
-        }
+        None => Ok(Answer { run: Some(answer), ..Answer::of(Json::Null) }),
         Some(Outcome { run_id, status, result, failure, .. }) => {
             answer_of(RunAnswer { run_id, status, failure, ..answer }, result)
         }
@@ -169,9 +173,11 @@ async fn call(engine: &EngineHandle, input: StartInput, context: &CallContext) -
 }
 
 /// Who calls, as the run that carries the operation out is told.
-fn caller_of(caller: &Caller, namespace: Namespace) -> CallerInfo {
-    let identity = Some(caller.identity.to_string());
-    CallerInfo { namespace, workflow_id: None, run_id: None, identity }
+fn caller_of(context: &CallContext, namespace: Namespace) -> CallerInfo {
+    let identity = Some(context.caller.identity.to_string());
+    let acting = context.acting.as_deref();
+    let workflow_id = acting.map(|run| run.workflow_id.clone());
+    CallerInfo { namespace, workflow_id, run_id: acting.map(|run| run.run_id.clone()), identity }
 }
 
 /// Whether somebody is none of this project: whoever has to show a credential is.
@@ -208,10 +214,69 @@ fn request_cancel(engine: &EngineHandle) -> Operation {
         output: json!({ "type": "object" }),
     };
     verb.handled(engine, |engine: EngineHandle, input: CancelInput, context: CallContext| async move {
-        let caller = caller_of(&context.caller, input.namespace);
+        let caller = caller_of(&context, input.namespace);
         let target = (input.endpoint.as_str(), input.service.as_str(), input.operation.as_str());
         let caller = (&caller, is_outside(&context.caller));
         engine.cancel_operation(target, caller, &input.token).await?;
         Ok(json!({}))
+    })
+}
+
+#[derive(Deserialize)]
+struct DeliverInput {
+    headers: BTreeMap<String, String>,
+    token: Option<String>,
+    #[serde(default)]
+    links: Vec<LinkRecord>,
+    #[serde(default)]
+    result: Json,
+    failure: Option<Json>,
+}
+
+fn deliver(engine: &EngineHandle) -> Operation {
+    let fields = json!({
+        "headers": {
+            "type": "object",
+            "additionalProperties": { "type": "string" },
+            "description": "what the callback asked to be repeated: it shows that the completion was asked for",
+        },
+        "token": { "type": "string", "description": "what the operation is called by whoever carries it out" },
+        "links": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": { "url": { "type": "string" }, "type": { "type": "string" } },
+                "required": ["url", "type"],
+                "additionalProperties": false,
+            },
+        },
+        "result": { "description": "the result, when there is one" },
+        "failure": { "type": "object", "description": "why there is none, as Nexus RPC has it" },
+    });
+    let verb = Verb {
+        name: "operation.deliver",
+        title: "Deliver the completion of a Nexus operation",
+        doc: "Brings the end of an operation that was carried out elsewhere to the run that waits for it.",
+        effect: Effect::Write,
+        input: object(&fields, &["headers"]),
+        output: json!({ "type": "object" }),
+    };
+    verb.handled(engine, |engine: EngineHandle, input: DeliverInput, _: CallContext| async move {
+        let outcome = match input.failure {
+            None => Ok(input.result),
+            Some(failure) => Err(failure_of(&failure)?),
+        };
+        engine.complete_operation(&input.headers, (input.token, input.links), outcome).await?;
+        Ok(json!({}))
+    })
+}
+
+/// Why an operation has no result, as the completion says.
+fn failure_of(failure: &Json) -> Result<Failure, Error> {
+    let read = nexus_rpc::Failure::from_json(failure.to_string().as_bytes());
+    let error = read.and_then(|failure| nexus_rpc::OperationError::of(failure, None));
+    error.map(|error| of_ended(&error)).ok_or_else(|| {
+        Error::new(&code::INPUT_INVALID, "the input does not fit")
+            .fault("/failure", "it is no failure of an operation, as Nexus RPC has it")
     })
 }

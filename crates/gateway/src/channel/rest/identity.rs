@@ -53,3 +53,9 @@ pub(crate) async fn metadata(
     }
     Ok(rest::json(StatusCode::OK, &document))
 }
+
+/// `GET /.well-known/nexus-jwks.json`: the key that passports of this server are checked with.
+pub(crate) async fn key_set(State(rest): State<Arc<Rest>>, uri: Uri) -> Result<Response, Problem> {
+    let passports = rest.passports.as_ref().ok_or_else(|| unknown_path(&uri))?;
+    Ok(rest::json(StatusCode::OK, &passports.key_set()))
+}

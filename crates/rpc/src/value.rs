@@ -1,13 +1,14 @@
-//! Payloads of Nexus RPC as programs see them.
+//! Payloads as values of JSON, whatever they are, for whoever keeps nothing else.
 //!
 //! JSON is itself and no content is null. Anything else is an object with the one member `$content`: its headers, and its
-//! bytes in base64. A program passes it along as it is, and it becomes the same content again.
+//! bytes in base64. Whoever passes it along as it is sends the same content again.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use nexus_kernel::Json;
-use nexus_rpc::Content;
-use serde_json::json;
+use serde_json::{Value, json};
+
+use crate::Fields;
+use crate::content::{Content, NotJson};
 
 /// The member that stands for content which is no JSON.
 const CONTENT: &str = "$content";
@@ -15,27 +16,29 @@ const CONTENT: &str = "$content";
 /// The type of what is JSON and nothing more.
 const JSON: &str = "application/json";
 
-/// What a program sees of a payload. The error says why something that calls itself JSON is none.
-pub(crate) fn to_json(content: &Content) -> Result<Json, String> {
-    let is_json = content.headers.len() == 1 && content.media_type().is_some_and(|it| it.trim() == JSON);
-    if is_json || (content.headers.is_empty() && content.bytes.is_empty()) {
-        return content.to_json().map_err(|why| why.to_string());
+impl Content {
+    /// The payload as a value. The error says why something that calls itself JSON is none.
+    pub fn to_value(&self) -> Result<Value, NotJson> {
+        let is_json = self.headers.len() == 1 && self.media_type().is_some_and(|it| it.trim() == JSON);
+        if is_json || (self.headers.is_empty() && self.bytes.is_empty()) {
+            return self.to_json();
+        }
+        Ok(json!({ CONTENT: { "headers": self.headers, "base64": STANDARD.encode(&self.bytes) } }))
     }
-    Ok(json!({ CONTENT: { "headers": content.headers, "base64": STANDARD.encode(&content.bytes) } }))
+
+    /// The payload of a value.
+    pub fn of_value(value: &Value) -> Content {
+        as_content(value).unwrap_or_else(|| Content::json(value))
+    }
 }
 
-/// The payload of a program's value.
-pub(crate) fn of_json(value: &Json) -> Content {
-    as_content(value).unwrap_or_else(|| Content::json(value))
-}
-
-fn as_content(value: &Json) -> Option<Content> {
+fn as_content(value: &Value) -> Option<Content> {
     let fields = value.as_object().filter(|fields| fields.len() == 1)?;
     let content = fields.get(CONTENT)?;
     let headers = content.get("headers")?.as_object()?.iter();
     let headers = headers.map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-    // Only headers that say what the bytes are: a program writes no others.
-    let headers: std::collections::BTreeMap<String, String> = headers.collect::<Option<_>>()?;
+    // Only headers that say what the bytes are: whoever keeps values writes no others.
+    let headers: Fields = headers.collect::<Option<_>>()?;
     let fits = headers.keys().all(|name| name.starts_with("content-") && name != "content-length");
     let bytes = STANDARD.decode(content.get("base64")?.as_str()?).ok()?;
     fits.then_some(Content { headers, bytes })
@@ -56,7 +59,7 @@ mod tests {
             Content::typed("application/x-protobuf; message-type=\"a.B\"", vec![8, 1]),
             Content { headers: [("content-language".into(), "de".into())].into(), bytes: b"x".to_vec() },
         ] {
-            assert_eq!(of_json(&to_json(&content).unwrap()), content);
+            assert_eq!(Content::of_value(&content.to_value().unwrap()), content);
         }
     }
 
@@ -69,9 +72,9 @@ mod tests {
             json!({ "$content": { "headers": { "content-length": "9" }, "base64": "" } }),
             json!({ "$content": { "headers": {}, "base64": "" }, "more": 1 }),
         ] {
-            assert_eq!(of_json(&value), Content::json(&value), "{value}");
+            assert_eq!(Content::of_value(&value), Content::json(&value), "{value}");
         }
         let broken = Content::typed("application/json", b"{".to_vec());
-        assert!(to_json(&broken).is_err());
+        assert!(broken.to_value().is_err());
     }
 }

@@ -1,0 +1,197 @@
+//! Exchanges of Nexus RPC with servers elsewhere: the port [`Exchange`] over HTTP.
+//!
+//! Endpoints lead where the project or an operator says, so that their addresses may be any. Completions go where a caller
+//! from outside wants them, so that their addresses are judged like those of functions: public ones, and what `[http]` allows.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Request, Response};
+use nexus_gateway::identity::CALLER_HEADER;
+use nexus_gateway::passport::{Passport, Passports};
+use nexus_kernel::BoxFuture;
+use nexus_kernel::error::Error;
+use nexus_kernel::limits::PAYLOAD_BYTES_MAX;
+use nexus_kernel::port::clock::SharedClock;
+use nexus_kernel::port::exchange::{Exchange, OnBehalf, Unreached};
+use nexus_kernel::port::kv::Kv;
+use nexus_kernel::port::rng::SharedRng;
+use reqwest::Client;
+
+use crate::node::Purpose;
+use crate::outbound::address::{Addresses, Refused};
+use crate::outbound::resolve::{Guarded, SystemResolver};
+use crate::outbound::tls::{self, Fault};
+use crate::project::Project;
+
+/// Room for what is around a payload in an answer, in bytes.
+const AROUND_BYTES_MAX: usize = 64 * 1024;
+
+/// The way to servers elsewhere.
+pub(crate) struct Exchanges {
+    /// To endpoints.
+    endpoints: Result<Client, Fault>,
+    /// To whoever wants completions.
+    callbacks: Result<Client, Fault>,
+    addresses: Arc<Addresses>,
+    passports: Option<Arc<Passports>>,
+    url: RwLock<Option<String>>,
+    clock: SharedClock,
+}
+
+impl Exchanges {
+    /// The way of a project. Who only looks at it calls nobody.
+    pub(crate) async fn open(
+        project: &Project,
+        purpose: Purpose,
+        kept: &Arc<dyn Kv>,
+        (clock, rng): (&SharedClock, &SharedRng),
+    ) -> Result<Exchanges, Error> {
+        let addresses = Arc::new(Addresses::new(project.config.http.ranges().unwrap_or_default()));
+        let guarded = Guarded { resolver: Arc::new(SystemResolver), addresses: Arc::clone(&addresses) };
+        let ca_file = project.config.http.ca_path(&project.root);
+        // A machine without authorities still calls those who need none.
+        let client = |guarded: Option<Guarded>| {
+            let builder = || {
+                let plain =
+                    Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().referer(false);
+                match guarded.clone() {
+                    Some(guarded) => plain.dns_resolver(guarded),
+                    None => plain,
+                }
+            };
+            tls::secure(builder(), ca_file.as_deref()).or_else(|_| tls::plain(builder()))
+        };
+        let passports = match purpose {
+            Purpose::Read => None,
+            Purpose::Execute | Purpose::Serve => Some(Arc::new(Passports::open(&**kept, &**rng).await?)),
+        };
+        Ok(Exchanges {
+            endpoints: client(None),
+            callbacks: client(Some(guarded)),
+            addresses,
+            passports,
+            url: RwLock::default(),
+            clock: Arc::clone(clock),
+        })
+    }
+
+    /// What the server signs with.
+    pub(crate) fn passports(&self) -> Option<Arc<Passports>> {
+        self.passports.clone()
+    }
+
+    /// Takes note of where others reach the server.
+    pub(crate) fn reached_at(&self, url: &str) {
+        let url = url.trim_end_matches('/').to_owned();
+        *self.url.write().unwrap_or_else(PoisonError::into_inner) = Some(url);
+    }
+
+    fn url(&self) -> Option<String> {
+        self.url.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The client for a request, which has been given what proves in whose name it is sent.
+    fn prepare(&self, request: &mut Request<Vec<u8>>) -> Result<Client, Unreached> {
+        let client = match request.extensions().get::<OnBehalf>().cloned() {
+            Some(caller) => {
+                self.show(&caller, request)?;
+                &self.endpoints
+            }
+            None => {
+                self.judge(request)?;
+                &self.callbacks
+            }
+        };
+        client.clone().map_err(|fault| Unreached::Refused(fault.text()))
+    }
+
+    /// Puts a passport on a request.
+    fn show(&self, caller: &OnBehalf, request: &mut Request<Vec<u8>>) -> Result<(), Unreached> {
+        let Some(passports) = &self.passports else { return Ok(()) };
+        let (issuer, uri) = (self.url().unwrap_or_default(), request.uri());
+        let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
+        let audience = format!("{}://{authority}", uri.scheme_str().unwrap_or("https"));
+        let passport = Passport {
+            issuer: &issuer,
+            audience: &audience,
+            endpoint: &caller.endpoint,
+            namespace: &caller.namespace,
+            workflow_id: &caller.workflow_id,
+            run_id: &caller.run_id,
+        };
+        let token = passports.sign(&passport, self.clock.now());
+        let value = HeaderValue::try_from(token).map_err(|error| Unreached::Refused(error.to_string()))?;
+        request.headers_mut().insert(HeaderName::from_static(CALLER_HEADER), value);
+        Ok(())
+    }
+
+    /// Whether a completion may go where it is wanted. Names are judged when they are resolved.
+    fn judge(&self, request: &Request<Vec<u8>>) -> Result<(), Unreached> {
+        let host = request.uri().host().unwrap_or_default();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let Ok(address) = bare.parse() else { return Ok(()) };
+        self.addresses.check(address).map_err(|refused| closed(&refused))
+    }
+}
+
+impl Exchange for Exchanges {
+    fn exchange(
+        &self,
+        mut request: Request<Vec<u8>>,
+        limit: Duration,
+    ) -> BoxFuture<'static, Result<Response<Vec<u8>>, Unreached>> {
+        let client = self.prepare(&mut request);
+        let late = self.clock.sleep_until(self.clock.now().plus(limit));
+        Box::pin(async move {
+            let client = client?;
+            tokio::select! {
+                biased;
+                answer = send(&client, request) => answer,
+                () = late => Err(Unreached::Silent(limit)),
+            }
+        })
+    }
+
+    fn callback_url(&self) -> Option<String> {
+        self.url().map(|url| format!("{url}/nexus/callback"))
+    }
+}
+
+async fn send(client: &Client, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Unreached> {
+    let request =
+        reqwest::Request::try_from(request).map_err(|error| Unreached::Refused(error.to_string()))?;
+    let mut answer = client.execute(request).await.map_err(|error| unreached(&error))?;
+    let mut response = Response::new(Vec::new());
+    *response.status_mut() = answer.status();
+    *response.headers_mut() = std::mem::take(answer.headers_mut());
+    while let Some(chunk) = answer.chunk().await.map_err(|error| unreached(&error))? {
+        if response.body().len() + chunk.len() > PAYLOAD_BYTES_MAX + AROUND_BYTES_MAX {
+            let message = format!("the answer is larger than {PAYLOAD_BYTES_MAX} bytes");
+            return Err(Unreached::Refused(message));
+        }
+        response.body_mut().extend_from_slice(&chunk);
+    }
+    Ok(response)
+}
+
+/// Why there was no answer, by the innermost cause: what is around it names the address, which everybody knows.
+fn unreached(error: &reqwest::Error) -> Unreached {
+    if let Some(fault) = tls::fault(error) {
+        return Unreached::Refused(fault.text());
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        if let Some(refused) = next.downcast_ref::<Refused>() {
+            return closed(refused);
+        }
+        cause = next;
+    }
+    Unreached::Away(cause.to_string())
+}
+
+/// An address that completions do not go to.
+fn closed(refused: &Refused) -> Unreached {
+    let where_to = "completions go to public addresses and to those of `allow_addresses` under [http]";
+    Unreached::Refused(format!("{refused}: {where_to}"))
+}
