@@ -12,6 +12,7 @@ use nexus_kernel::task;
 use crate::definition::Definition;
 use crate::failures;
 use crate::input::{Input, RemoteEnd, Reply, Signal, Start};
+use crate::nexus::crossing::Calling;
 use crate::nexus::{self, Destination, Registry, outside};
 use crate::record::{Handling, IdConflictPolicy, IntentId, OperationTarget, Origin, OriginKind, Performer};
 use crate::reset::attach::{self, Asking};
@@ -25,10 +26,23 @@ pub(crate) fn deliver(shared: &Shared, key: &Key, run: &RunState, id: IntentId, 
     match intent {
         Intent::StartChild { .. } | Intent::StartOperation { .. } => {
             let IntentId::Start(seq) = id else { return };
+            let calling = match &intent {
+                Intent::StartOperation { target, .. } => {
+                    let from = (key.clone(), run.run_id.clone());
+                    Some(Calling::of(shared, from, run.request_of(seq), target))
+                }
+                _ => None,
+            };
             match place::target(shared, key, run, (seq, intent)) {
-                Ok(Aim::Outside(call)) => drop(task::spawn(outside::start(shared.clone(), sender, *call))),
-                Ok(Aim::Here(key, start)) => drop(task::spawn(sender.start(seq, Ok((key, *start))))),
-                Err(failure) => drop(task::spawn(sender.start(seq, Err(failure)))),
+                Ok(Aim::Outside(call)) => {
+                    drop(task::spawn(outside::start(shared.clone(), (sender, calling), *call)));
+                }
+                Ok(Aim::Here(key, start)) => {
+                    drop(task::spawn(sender.start(seq, Ok((key, *start)), (shared.clone(), calling))));
+                }
+                Err(failure) => {
+                    drop(task::spawn(sender.start(seq, Err(failure), (shared.clone(), calling))));
+                }
             }
         }
         Intent::Report => {
@@ -178,7 +192,12 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    async fn start(self, seq: u64, target: Result<(Key, Start), Failure>) {
+    async fn start(
+        self,
+        seq: u64,
+        target: Result<(Key, Start), Failure>,
+        (shared, calling): (Shared, Option<Calling>),
+    ) {
         let outcome = match target {
             Err(failure) => Err(failure),
             Ok((key, start)) => match self.router.ask(key.clone(), Input::Start(Box::new(start))).await {
@@ -188,6 +207,9 @@ impl Sender {
                 Some(_) | None => return,
             },
         };
+        if let Some(calling) = calling {
+            calling.tell(&shared, outcome.as_ref().map(Some));
+        }
         let input = Input::RemoteStarted { run: self.run, seq, outcome };
         self.router.send(Message::input(self.key, input));
     }

@@ -117,6 +117,7 @@ impl Engine {
             queues: Arc::new(queues),
             registry: Arc::new(Registry::load(&ports.store).await?),
             outside,
+            witness: Arc::default(),
             batches: Arc::new(Book::new(Arc::clone(&ports.store))),
             news: Arc::new(Bells::new(NAMESPACE_BELLS)),
             changes: Arc::new(Bells::new(RUN_BELLS)),

@@ -5,6 +5,7 @@ pub mod endpoint;
 pub mod record;
 
 mod breakers;
+pub(crate) mod crossing;
 mod failure;
 mod handle;
 mod operations;

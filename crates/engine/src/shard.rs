@@ -18,7 +18,7 @@ pub use messages::{Query, UpdateOutcome};
 use rest::Residents;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use nexus_kernel::Json;
 use nexus_kernel::error::Error;
@@ -29,6 +29,7 @@ use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::port::log::{Append, Epoch, LiveKey, Refused, Stored};
 use nexus_kernel::port::rng::SharedRng;
 use nexus_kernel::port::runs::RunStatus;
+use nexus_kernel::port::witness::SharedWitness;
 use nexus_kernel::task::Shutdown;
 use tokio::sync::{mpsc, oneshot};
 
@@ -237,6 +238,7 @@ pub struct Shared {
     pub(crate) queues: Arc<QueueSettings>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) outside: Arc<Outside>,
+    pub(crate) witness: Arc<OnceLock<SharedWitness>>,
     pub(crate) batches: Arc<Book>,
     /// Rings for namespaces that have new events.
     pub(crate) news: Arc<Bells>,

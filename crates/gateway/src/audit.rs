@@ -5,6 +5,7 @@
 //! is recorded and whether a call waits for it; [`refusals`] keeps attackers from filling the disk.
 
 mod chain;
+mod crossing;
 mod list;
 mod log;
 mod open;

@@ -19,6 +19,7 @@ pub mod segments;
 pub mod session;
 pub mod span;
 pub mod usage;
+pub mod witness;
 pub mod workflows;
 
 use std::sync::Arc;

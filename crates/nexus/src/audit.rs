@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nexus_engine::EngineHandle;
 use nexus_gateway::audit::{self, AuditLog};
 use nexus_gateway::{Check, Pipeline};
 use nexus_kernel::BoxFuture;
@@ -54,6 +55,13 @@ impl Audit {
         match &self.log {
             Some(log) => pipeline.audited(log.clone()),
             None => pipeline,
+        }
+    }
+
+    /// Hears of the calls that runs make between namespaces, where there is a log.
+    pub fn hear(&self, engine: &EngineHandle) {
+        if let Some(log) = &self.log {
+            engine.witnessed_by(Arc::new(log.clone()));
         }
     }
 

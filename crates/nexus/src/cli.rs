@@ -7,11 +7,13 @@ pub mod batch;
 pub mod bench;
 pub mod cache;
 pub mod call;
+mod cells;
 pub mod check;
 pub mod complete;
 pub mod config;
 pub mod data;
 pub mod encryption;
+pub mod endpoint;
 pub mod event;
 pub mod explain;
 pub mod fmt;
@@ -25,6 +27,7 @@ pub mod man;
 pub mod mcp;
 pub mod migrate;
 pub mod new;
+pub mod operation;
 pub mod parse;
 pub mod profile;
 pub mod queue;
@@ -32,6 +35,7 @@ pub mod rewrite;
 pub mod run;
 pub mod schedule;
 pub mod secret;
+pub mod service;
 pub mod session;
 pub mod shell;
 pub mod short;
@@ -179,6 +183,24 @@ pub enum Command {
         #[command(subcommand)]
         verb: queue::QueueVerb,
     },
+    /// Nexus endpoints: make, list, show, change and delete them
+    Endpoint {
+        /// What to do.
+        #[command(subcommand)]
+        verb: endpoint::EndpointVerb,
+    },
+    /// Nexus services and their operations
+    Service {
+        /// What to do.
+        #[command(subcommand)]
+        verb: service::ServiceVerb,
+    },
+    /// Nexus operations: call one, list those that runs wait for, end them
+    Operation {
+        /// What to do.
+        #[command(subcommand)]
+        verb: Box<operation::OperationVerb>,
+    },
     /// Publish events, list them, follow them
     Event {
         /// What to do.
@@ -302,6 +324,16 @@ async fn noun(global: &Global, command: Command, output: Output) -> Result<(), E
         Command::Profile { verb } => profile::profile(global, verb, output),
         Command::Mcp { verb } => mcp::mcp(global, verb, output).await,
         Command::Config { verb } => config::config(global, verb, output).await,
+        command => across(global, command, output).await,
+    }
+}
+
+/// What is about calls from one namespace into another.
+async fn across(global: &Global, command: Command, output: Output) -> Result<(), Error> {
+    match command {
+        Command::Endpoint { verb } => endpoint::endpoint(global, verb, output).await,
+        Command::Service { verb } => service::service(global, verb, output).await,
+        Command::Operation { verb } => operation::operation(global, *verb, output).await,
         command => access(global, command, output).await,
     }
 }
@@ -316,12 +348,12 @@ async fn access(global: &Global, command: Command, output: Output) -> Result<(),
         Command::Encryption { verb } => encryption::encryption(global, verb, output).await,
         Command::Login(args) => login::login(global, args, output).await,
         Command::Logout(args) => login::logout(global, args, output),
-        command => Box::pin(operation(global, command, output)).await,
+        command => Box::pin(whole(global, command, output)).await,
     }
 }
 
 /// What is about operations as a whole, or one of them.
-async fn operation(global: &Global, command: Command, output: Output) -> Result<(), Error> {
+async fn whole(global: &Global, command: Command, output: Output) -> Result<(), Error> {
     match command {
         Command::Up(args) => Box::pin(up::up(global, args, output)).await,
         Command::Run(args) => run::run(global, *args, output).await,

@@ -120,6 +120,7 @@ impl Node {
         let pipeline = Pipeline::new(Catalogue::new(), Arc::clone(&clock), Arc::clone(&rng));
         let pipeline = tell_traces(exporter.as_ref(), &engine.handle(), pipeline);
         let audit = Audit::open(&project, purpose, Arc::clone(&kept), &clock).await?;
+        audit.hear(&engine.handle());
         let pipeline = audit.around(pipeline.remembering(keys).with_sessions(sessions.clone()));
         let limits = Limits::of(&project, pipeline.catalogue(), shared.counters(&*rng), (&clock, &*rng))?;
         let pipeline = served(pipeline, purpose, &limits, &activities);

@@ -26,6 +26,7 @@ use crate::deliver::{Sender, end};
 use crate::engine::Ports;
 use crate::input::{Input, RemoteEnd, Setback};
 use crate::nexus::breakers::Breakers;
+use crate::nexus::crossing::Calling;
 use crate::nexus::endpoint::{Endpoint, Target};
 use crate::nexus::failure;
 use crate::nexus::token::{self, Awaited};
@@ -162,7 +163,7 @@ impl Refused {
 }
 
 /// One attempt to start an operation.
-pub(crate) async fn start(shared: Shared, sender: Sender, call: Call) {
+pub(crate) async fn start(shared: Shared, (sender, calling): (Sender, Option<Calling>), call: Call) {
     let IntentId::Start(seq) = sender.id else { return };
     let run = sender.run.clone();
     let outside = |token, links| Performer::Outside { endpoint: call.endpoint.id.clone(), token, links };
@@ -185,6 +186,15 @@ pub(crate) async fn start(shared: Shared, sender: Sender, call: Call) {
         }
         Err(refused) => failed(&sender, refused),
     };
+    if let Some(calling) = calling {
+        match &input {
+            Input::DeliveryFailed { setback, .. } => match &**setback {
+                Setback::Failed { failure, .. } => calling.tell(&shared, Err(failure)),
+                Setback::Held { .. } => {}
+            },
+            _ => calling.tell(&shared, Ok(None)),
+        }
+    }
     sender.router.send(Message::input(sender.key, input));
 }
 

@@ -7,6 +7,7 @@ use nexus_kernel::error::Error;
 use serde_json::{Map, json};
 
 use crate::cli::Global;
+use crate::cli::cells::text;
 use crate::client::Client;
 use crate::output::Output;
 
@@ -153,15 +154,6 @@ fn number(given: &str) -> Result<Json, Error> {
 fn bad(given: &str) -> Error {
     Error::new(&code::BAD_REQUEST, format!("{given:?} is neither a number nor `none`"))
         .help("write for example `--rate 20`, `--rate none` or `--weight tenant-a=2.5`")
-}
-
-fn text(value: &Json, pointer: &str) -> String {
-    match value.pointer(pointer) {
-        None | Some(Json::Null) => "-".to_owned(),
-        Some(Json::String(text)) if text.is_empty() => "-".to_owned(),
-        Some(Json::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    }
 }
 
 /// Milliseconds as people read them.
