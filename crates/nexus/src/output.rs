@@ -4,6 +4,7 @@
 //! output silently.
 
 mod error;
+pub(crate) mod linked;
 pub mod progress;
 mod timeline;
 mod value;
@@ -143,6 +144,13 @@ impl Output {
     /// Data: the events of a run as a timeline.
     pub fn timeline(&self, history: &Json) {
         for row in self.timeline_lines(history) {
+            data(&row);
+        }
+    }
+
+    /// Data: the events of runs that belong together as one timeline.
+    pub(crate) fn linked(&self, linked: &linked::Linked) {
+        for row in linked.lines(io::stdout().is_terminal() && self.color) {
             data(&row);
         }
     }

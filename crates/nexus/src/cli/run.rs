@@ -3,6 +3,7 @@
 mod find;
 mod follow;
 pub(crate) mod input;
+mod links;
 mod message;
 mod options;
 mod replay;
@@ -144,6 +145,9 @@ pub enum RunVerb {
         /// Wait up to this many seconds for it to end
         #[arg(long, value_name = "SECONDS")]
         wait: Option<u64>,
+        /// Show one timeline of it and of the runs that it is linked to by Nexus operations, callers and handlers
+        #[arg(long, conflicts_with = "wait")]
+        follow_links: bool,
     },
     /// Show every event of a run, with its time and line
     History {
@@ -351,7 +355,8 @@ async fn talk(client: &Client, verb: RunVerb, output: Output) -> Result<(), Erro
 /// Looks at a run, or changes it.
 async fn look(client: &Client, verb: RunVerb, output: Output) -> Result<(), Error> {
     match verb {
-        RunVerb::Show { run, wait } => show(client, (&run, wait), output).await,
+        RunVerb::Show { run, follow_links: true, .. } => links::show(client, &run, output).await,
+        RunVerb::Show { run, wait, .. } => show(client, (&run, wait), output).await,
         RunVerb::History { run, follow: true } => follow::follow(client, &run, output).await,
         RunVerb::History { run, follow: false } => history(client, &run, output).await,
         RunVerb::Watch { run } => watch::watch(client, &run, output).await,

@@ -18,19 +18,30 @@ const VALUE_CHARS_MAX: usize = 72;
 /// The lines of a timeline. Where a history tells what an event changed and what the program waited for then, that
 /// stands under it.
 pub(super) fn lines(history: &Json, color: bool) -> Vec<String> {
-    let text = |name: &str| history.get(name).and_then(Json::as_str).unwrap_or_default();
-    let mut lines = vec![
-        format!("{} · {}/{} · {}", text("run_id"), text("namespace"), text("workflow_id"), text("status")),
-        String::new(),
-    ];
-    let events = history.get("events").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-    let started = Timestamp::parse(text("started_at")).map(Timestamp::millis);
-    let start = started.or_else(|| events.first().and_then(millis)).unwrap_or(0);
-    for event in events {
+    let mut lines = vec![head(history), String::new()];
+    let start = start(history).unwrap_or(0);
+    for event in events(history) {
         lines.push(line(event, start, color));
         lines.extend(under(event, color));
     }
     lines
+}
+
+/// Which run a history is of, and what has become of it.
+pub(super) fn head(history: &Json) -> String {
+    let text = |name: &str| history.get(name).and_then(Json::as_str).unwrap_or_default();
+    format!("{} · {}/{} · {}", text("run_id"), text("namespace"), text("workflow_id"), text("status"))
+}
+
+/// The events of a history.
+pub(super) fn events(history: &Json) -> &[Json] {
+    history.get("events").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// When a run was started, in milliseconds.
+pub(super) fn start(history: &Json) -> Option<i64> {
+    let started = history.get("started_at").and_then(Json::as_str).and_then(Timestamp::parse);
+    started.map(Timestamp::millis).or_else(|| events(history).first().and_then(millis))
 }
 
 /// What a task of the program changed, and where it then waited.
@@ -48,7 +59,7 @@ fn under(event: &Json, color: bool) -> Vec<String> {
     lines
 }
 
-fn line(event: &Json, start: i64, color: bool) -> String {
+pub(super) fn line(event: &Json, start: i64, color: bool) -> String {
     let field = |name: &str| event.get(name);
     let id = field("id").and_then(Json::as_u64).unwrap_or(0);
     let name = field("type").and_then(Json::as_str).unwrap_or("?");
@@ -102,7 +113,7 @@ fn shorten(text: &str) -> String {
     text.chars().take(VALUE_CHARS_MAX - 1).chain(['…']).collect()
 }
 
-fn millis(event: &Json) -> Option<i64> {
+pub(super) fn millis(event: &Json) -> Option<i64> {
     let time = event.get("time").and_then(Json::as_str)?;
     Timestamp::parse(time).map(Timestamp::millis)
 }
