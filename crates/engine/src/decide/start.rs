@@ -105,9 +105,7 @@ fn chosen(request: &Start, context: &Context<'_>) -> Option<Arc<Definition>> {
 /// Whether a request of a known id asks for another operation than the one before.
 fn asks_otherwise(state: &KeyState, run: &RunId, request: &Start) -> bool {
     let asked = request.operation.as_ref().and_then(|operation| operation.asked.as_ref());
-    // Runs that go on in the stead of the one that was started are the same operation; it may have been let go of.
-    let before = state.run(run).or_else(|| state.latest());
-    let before = before.and_then(|run| run.started.operation.as_ref()?.asked.as_ref());
+    let before = state.run(run).and_then(|run| run.started.operation.as_ref()?.asked.as_ref());
     matches!((asked, before), (Some(asked), Some(before)) if asked != before)
 }
 

@@ -80,7 +80,7 @@ async fn a_conflict_is_found_out_when_the_run_has_gone_on_as_another() {
         } else {
             eventually(bank, || async { runs(bank, "Repeat").await.len() == 2 }).await;
         }
-        assert_eq!(start(bank, chained(json!(2))).await.unwrap().run_id, first.run_id);
+        assert_eq!(start(bank, chained(json!(2))).await.unwrap().token, first.token);
         assert_eq!(code(bank, chained(json!(3))).await, "NX-2809", "{done}");
     }
     two.stop().await;
