@@ -301,8 +301,6 @@ pub enum Setback {
     Failed {
         /// Why it failed.
         failure: Failure,
-        /// When they said to come back, in place of the usual wait.
-        wait: Option<Duration>,
     },
     /// They were not asked: too many others had failed. It is no attempt.
     Held {

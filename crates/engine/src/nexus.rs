@@ -4,6 +4,7 @@
 pub mod endpoint;
 pub mod record;
 
+mod answer;
 mod breakers;
 pub(crate) mod crossing;
 mod failure;
@@ -16,6 +17,7 @@ mod resolve;
 pub mod serve;
 mod token;
 
+pub use answer::refusal;
 pub use endpoint::{Endpoint, EndpointSpec, Source, Target};
 pub(crate) use operations::all as operations;
 pub(crate) use outside::Outside;

@@ -343,7 +343,8 @@ impl KeyState {
 
     /// Whether all that it waits for comes by itself: a timer that is armed, a message that somebody brings.
     pub(crate) fn can_rest(&self) -> bool {
-        let rests = |run: &RunState| run.outbox.is_empty() && run.activities.values().all(Activity::can_rest);
+        let waits = |run: &RunState| run.outbox.keys().all(|intent| run.setbacks.contains_key(intent));
+        let rests = |run: &RunState| waits(run) && run.activities.values().all(Activity::can_rest);
         self.schedule.is_none() && self.runs.iter().all(rests)
     }
 
@@ -467,7 +468,12 @@ impl RunState {
             }
             Note::OperationCancelRequested { seq } => self.cancel_and_wait(*seq),
             Note::Imported { at, exported_at } => self.imported = Some((*at, *exported_at)),
-            Note::Delivered { intent } => self.delivered(*intent),
+            Note::Delivered { intent } => {
+                self.delivered(*intent);
+                if let IntentId::Start(seq) = intent {
+                    self.remotes.remove(seq); // it will not be started, and nobody waits for it
+                }
+            }
             Note::DefinitionChanged { .. } | Note::DefinitionRefused { .. } => self.note_definition(note),
         }
     }
@@ -569,7 +575,7 @@ impl RunState {
                     self.delivered(intent);
                 }
             }
-            Event::NexusOperationTimedOut { seq, .. } => self.stop_command(*seq),
+            Event::NexusOperationTimedOut { seq, .. } => self.time_out(*seq),
             _ => self.apply_close(at, event),
         }
     }
@@ -705,6 +711,15 @@ impl RunState {
         self.disown(seq);
         self.timers.remove(&seq);
         self.stop_remote(seq);
+    }
+
+    /// The time of an operation is over. One that is left alone is let go of, whether it has been started or not.
+    fn time_out(&mut self, seq: u64) {
+        self.stop_remote(seq);
+        if self.remotes.get(&seq).is_some_and(|remote| !remote.stopping) {
+            self.remotes.remove(&seq);
+            self.delivered(IntentId::Start(seq));
+        }
     }
 
     /// The program no longer waits for an activity. An attempt that is under way learns of that when it says that it

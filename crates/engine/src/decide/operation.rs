@@ -6,7 +6,7 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::failure::{Failure, RemoteInfo};
 use nexus_kernel::id::RunId;
-use nexus_kernel::retry::{Retry, RetryPolicy};
+use nexus_kernel::retry::{Retry, RetryPolicy, RetryState};
 use nexus_kernel::time::Timestamp;
 
 use crate::decide::{Context, Draft, Transition, on_run, progress};
@@ -32,7 +32,7 @@ fn server_policy() -> RetryPolicy {
     }
 }
 
-/// One of an operation's times is over.
+/// One of an operation's times is over. What the last attempt to start it met with is told as well.
 pub(super) fn due(draft: &mut Draft<'_>, seq: u64, limit: Limit) {
     let Some(remote) = draft.run.remotes.get(&seq) else { return };
     let RemoteCall::Nexus { target, .. } = &remote.call else { return };
@@ -42,7 +42,12 @@ pub(super) fn due(draft: &mut Draft<'_>, seq: u64, limit: Limit) {
     if limit == Limit::ScheduleToStart && remote.handler.is_some() {
         return;
     }
-    let failure = failures::operation(&target.to_string(), None, failures::operation_timeout(limit));
+    let timeout = failures::operation_timeout(limit);
+    let timeout = match draft.run.setbacks.get(&IntentId::Start(seq)) {
+        Some(setback) => timeout.caused_by(setback.failure.clone()),
+        None => timeout,
+    };
+    let failure = failures::operation(&target.to_string(), None, timeout);
     draft.emit(Event::NexusOperationTimedOut { seq, failure });
 }
 
@@ -130,23 +135,22 @@ pub(super) fn delivery_failed(draft: &mut Draft<'_>, intent: IntentId, setback: 
         return;
     }
     let now = draft.context.now;
-    let (failure, wait) = match setback {
-        Setback::Failed { failure, wait } => (failure, wait),
+    let failure = match setback {
+        Setback::Failed { failure } => failure,
         Setback::Held { wait } => {
             let run = draft.run.run_id.clone();
             return draft.extra.push(Effect::Arm(now.plus(wait), run, Due::Delivery(intent)));
         }
     };
     let attempt = draft.run.setbacks.get(&intent).map_or(0, |before| before.attempt) + 1;
-    let next_at = next_attempt(draft.run, intent, (attempt, &failure), now)
-        .map(|at| wait.map_or(at, |wait| now.plus(wait).max(at)));
-    match next_at {
+    match next_attempt(draft.run, intent, (attempt, &failure), now) {
         Some(next_at) => draft.note(Note::DeliveryFailed { intent, attempt, failure, next_at }),
         None => give_up(draft, intent, failure),
     }
 }
 
-/// When the next attempt is made; nothing when there is none.
+/// When it is time again: for the next attempt, or, when none can be made in time, for the end of that time. Nothing when
+/// there is nothing to come.
 fn next_attempt(
     run: &RunState,
     intent: IntentId,
@@ -155,47 +159,56 @@ fn next_attempt(
 ) -> Option<Timestamp> {
     let mut policy = server_policy();
     let mut deadline = None;
+    let mut waits_for_its_time = false;
     if let IntentId::Start(seq) = intent
-        && let Some(Remote { call: RemoteCall::Nexus { times, retry, .. }, stopping, detached, .. }) =
+        && let Some(Remote { call: RemoteCall::Nexus { times, retry, .. }, stopping, .. }) =
             run.remotes.get(&seq)
     {
         policy = retry.clone().unwrap_or(policy);
-        deadline = times.close.into_iter().chain(times.start).min();
-        if *stopping || !(run.status.is_open() || *detached) {
+        waits_for_its_time = !stopping;
+        deadline = times.close.into_iter().chain(times.start.filter(|_| !stopping)).min();
+        if *stopping {
             policy.maximum_attempts = UNWANTED_ATTEMPTS_MAX;
         }
     }
     match policy.decide(failure, attempt, now, deadline) {
         Retry::At(at) => Some(at),
+        Retry::Stop(RetryState::Timeout) => deadline.filter(|_| waits_for_its_time),
         Retry::Stop(_) => None,
     }
 }
 
-/// There is no further attempt. A start that could not be made is the end of the operation, unless its time runs out
-/// first, which is told then.
+/// There is no further attempt. A start that could not be made is the end of the operation.
 fn give_up(draft: &mut Draft<'_>, intent: IntentId, failure: Failure) {
-    let waits_for_its_time = match intent {
-        IntentId::Start(seq) => draft.run.remotes.get(&seq).is_some_and(|remote| match &remote.call {
-            RemoteCall::Nexus { times, .. } => {
-                !failure.non_retryable
-                    && draft.run.status.is_open()
-                    && !remote.stopping
-                    && (times.close.is_some() || times.start.is_some())
-            }
-            RemoteCall::Child { .. } => false,
-        }),
-        _ => false,
-    };
     match intent {
-        IntentId::Start(_) if waits_for_its_time => draft.note(Note::Delivered { intent }),
         IntentId::Start(seq) => progress::remote_started(draft, seq, Err(failure.final_())),
         _ => draft.note(Note::Delivered { intent }),
     }
 }
 
-/// It is time for another attempt.
+/// It is time for another attempt, unless the time of what is to be started is over.
 pub(super) fn delivery_due(draft: &mut Draft<'_>, intent: IntentId) {
+    if let IntentId::Start(seq) = intent
+        && let Some(limit) = overdue(draft.run, seq, draft.context.now)
+    {
+        due(draft, seq, limit);
+        let is_to_be_stopped = draft.run.remotes.get(&seq).is_some_and(|remote| remote.stopping);
+        // Whoever carries it out knows when all its time is over. Until then what may have been started is stopped.
+        if draft.run.outbox.contains_key(&intent) && !(is_to_be_stopped && limit == Limit::ScheduleToStart) {
+            return draft.note(Note::Delivered { intent });
+        }
+    }
     if let Some(what) = draft.run.outbox.get(&intent).cloned() {
         draft.extra.push(Effect::Deliver(draft.run.run_id.clone(), intent, what));
     }
+}
+
+/// Which time of an operation that has not been started is over.
+fn overdue(run: &RunState, seq: u64, now: Timestamp) -> Option<Limit> {
+    let RemoteCall::Nexus { times, .. } = &run.remotes.get(&seq)?.call else { return None };
+    let is_over = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+    if is_over(times.close) {
+        return Some(Limit::ScheduleToClose);
+    }
+    is_over(times.start).then_some(Limit::ScheduleToStart)
 }

@@ -158,7 +158,7 @@ impl Refused {
                 failure::of_refused(&HandlerError::new(kind, unreached.to_string()))
             }
         };
-        Setback::Failed { failure, wait: None }
+        Setback::Failed { failure }
     }
 }
 
@@ -204,6 +204,10 @@ async fn ask_start(shared: &Shared, sender: &Sender, call: &Call) -> Result<Star
         return Err(Refused::Impossible(failure::refused(&HandlerErrorKind::NotFound, message)));
     };
     let now = shared.clock.now();
+    if call.deadline.is_some_and(|deadline| deadline <= now) {
+        let message = "there is no time left to start it in".to_owned();
+        return Err(Refused::By(HandlerError::new(HandlerErrorKind::UpstreamTimeout, message)));
+    }
     let mut request = StartRequest::new(service, operation, Content::of_value(payload(&call.input)));
     request.request_id = Some(call.request_id.clone());
     request.operation_timeout = call.deadline.map(|deadline| deadline.since(now));

@@ -89,7 +89,7 @@ impl EngineHandle {
         // A callback is taken along at once by whoever does not wait; whoever does adds it when the wait was too long.
         let (at_once, later) =
             if waits { (None, start.callback.clone()) } else { (start.callback.clone(), None) };
-        let _admitted = self.admitted(&key.namespace).await?;
+        let admitted = self.admitted(&key.namespace).await?;
         let workflow = handler.workflow.clone();
         let input = start_of(&endpoint, handler, (start, request_id.clone()), at_once);
         let (message, reply) = Message::ask(key.clone(), Input::Start(Box::new(input)));
@@ -100,15 +100,18 @@ impl EngineHandle {
             Reply::Refused(error) => return Err(error),
             _ => return Err(Error::internal("a start was not answered as one")),
         };
+        drop(admitted); // the run is there, and counted
         let token = token::of_key(&key);
         let mut run = OperationRun { key, run_id, workflow, token, outcome: None, waited: waits };
         if waits {
+            // What the operation does is for its endpoint to allow, not for what its caller may see.
+            let whole = self.whole();
             let end = async {
                 let first = match end.await {
                     Ok(outcome) => outcome,
-                    Err(_) => self.watch(&run.key, run.run_id.clone()).await?,
+                    Err(_) => whole.watch(&run.key, run.run_id.clone()).await?,
                 };
-                self.follow(run.key.clone(), first).await
+                whole.follow(run.key.clone(), first).await
             };
             run.outcome = match patience {
                 Some(limit) => self.within(limit, end).await.transpose()?,
@@ -137,8 +140,9 @@ impl EngineHandle {
             Some(Reply::Done) => Ok(None),
             Some(Reply::Refused(error)) => Err(error),
             Some(_) => {
-                let first = self.watch(&run.key, run.run_id.clone()).await?;
-                self.follow(run.key.clone(), first).await.map(Some)
+                let whole = self.whole();
+                let first = whole.watch(&run.key, run.run_id.clone()).await?;
+                whole.follow(run.key.clone(), first).await.map(Some)
             }
             None => Err(stopping()),
         }
@@ -183,9 +187,7 @@ impl EngineHandle {
     fn handler(&self, endpoint: &Endpoint, service: &str, operation: &str) -> Result<Handler, Error> {
         let name = &endpoint.spec.name;
         let Target::Worker { namespace, task_queue } = &endpoint.spec.target else {
-            let message = format!("endpoint {name} leads outside: its operations are called by runs");
-            return Err(Error::new(&code::SERVICE_UNKNOWN, message)
-                .help("call it from a workflow, which keeps the result whatever happens"));
+            return Err(leads_outside(endpoint));
         };
         let definition = self.definition();
         let program = definition.as_deref().map(|definition| &definition.program);
@@ -238,10 +240,13 @@ impl EngineHandle {
         token: &str,
     ) -> Result<(), Error> {
         let endpoint = self.allowed(endpoint, caller.0, caller.1)?;
-        let handler = self.handler(&endpoint, service, operation)?;
+        // The operation may be of an older version, and its service nowhere else any more.
+        let namespace = match &endpoint.spec.target {
+            Target::Worker { namespace, .. } => namespace,
+            Target::Outside { .. } => return Err(leads_outside(&endpoint)),
+        };
         let unknown = || Error::new(&code::OPERATION_ENDED, "there is no operation of this token");
-        let key =
-            token::key_of(token).filter(|key| key.namespace == handler.namespace).ok_or_else(unknown)?;
+        let key = token::key_of(token).filter(|key| key.namespace == *namespace).ok_or_else(unknown)?;
         let records = self.shared.store.read(&key, 0).await?;
         let state = KeyState::fold(&key.namespace, &records)
             .map_err(|why| crate::shard::load::damaged(&key, &why))?;
@@ -314,6 +319,12 @@ impl EngineHandle {
     async fn complete(&self, key: &Key, whom: Whom, end: RemoteEnd) -> Result<(), Error> {
         answered(self.shared.router.ask(key.clone(), Input::Complete(whom, Box::new(end))).await)
     }
+}
+
+fn leads_outside(endpoint: &Endpoint) -> Error {
+    let message = format!("endpoint {} leads outside: its operations are called by runs", endpoint.spec.name);
+    Error::new(&code::SERVICE_UNKNOWN, message)
+        .help("call it from a workflow, which keeps the result whatever happens")
 }
 
 fn answered(reply: Option<Reply>) -> Result<(), Error> {

@@ -20,6 +20,7 @@ mod inherit;
 mod linear;
 mod messages;
 mod model;
+mod nexus;
 mod operate;
 mod options;
 mod playback;

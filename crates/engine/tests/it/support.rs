@@ -22,6 +22,7 @@ use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::port::SharedStore;
 use nexus_kernel::port::activity::{Activities, SharedProgress};
 use nexus_kernel::port::clock::Clock;
+use nexus_kernel::port::exchange::SharedExchange;
 use nexus_kernel::task::Shutdown;
 use nexus_kernel::time::Timestamp;
 use nexus_kernel::{BoxFuture, Json};
@@ -180,6 +181,18 @@ impl World {
         definition: Arc<Definition>,
         activities: Scripted,
     ) -> World {
+        let nowhere = Arc::new(nexus_kernel::port::exchange::Nowhere);
+        World::reaching(nowhere, resident_keys_max, (store, clock), definition, activities).await
+    }
+
+    /// The same with a way outside.
+    pub(crate) async fn reaching(
+        outside: SharedExchange,
+        resident_keys_max: usize,
+        (store, clock): (SharedStore, SimClock),
+        definition: Arc<Definition>,
+        activities: Scripted,
+    ) -> World {
         let activities = Arc::new(activities);
         let seed = SEED.fetch_add(1, Ordering::Relaxed) as u64;
         let replayed = Replayed(Arc::clone(&store));
@@ -188,7 +201,7 @@ impl World {
             clock: Arc::new(clock.clone()),
             rng: Arc::new(SeededRng::new(seed)),
             activities: activities.clone(),
-            outside: Arc::new(nexus_kernel::port::exchange::Nowhere),
+            outside,
         };
         let options = Options { shards: 2, resident_keys_max, ..Options::default() };
         let engine = Engine::open(options, ports).await.unwrap();
@@ -300,9 +313,18 @@ pub(crate) fn request(workflow: &str, input: Json) -> StartRequest {
 }
 
 pub(crate) fn definition(program: &str) -> Arc<Definition> {
+    compiled(program, false)
+}
+
+/// A definition that names what is elsewhere.
+pub(crate) fn sketch(program: &str) -> Arc<Definition> {
+    compiled(program, true)
+}
+
+fn compiled(program: &str, lenient: bool) -> Arc<Definition> {
     let mut sources = Sources::new();
     sources.add("test.twf", program);
-    let (definition, sources, found) = Definition::compile(sources, false);
+    let (definition, sources, found) = Definition::compile(sources, lenient);
     definition.unwrap_or_else(|| {
         let lines: Vec<_> =
             found.iter().map(|found| nexus_lang::text::render::concise(found, &sources)).collect();

@@ -1,0 +1,260 @@
+//! Two servers in one process, each with its own store and project, that reach each other as over HTTP.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::{Request, Response, request};
+use nexus_engine::EngineHandle;
+use nexus_engine::nexus::serve::OperationStart;
+use nexus_engine::nexus::{EndpointSpec, Target, refusal};
+use nexus_engine::record::{CallerInfo, Event};
+use nexus_engine::view::HistoryView;
+use nexus_kernel::Json;
+use nexus_kernel::failure::Failure;
+use nexus_kernel::id::{Namespace, RunId};
+use nexus_kernel::memory::clock::SimClock;
+use nexus_kernel::memory::exchange::{MemoryExchange, Server};
+use nexus_kernel::memory::store::MemoryStore;
+use nexus_kernel::port::SharedStore;
+use nexus_kernel::port::exchange::OnBehalf;
+use nexus_kernel::port::runs::{RunFilter, RunRow};
+use nexus_kernel::time::Timestamp;
+use nexus_rpc::{
+    CancelRequest, Completion, HandlerError, HandlerErrorKind, Route, StartAnswer, StartRequest,
+};
+use serde_json::json;
+
+use crate::support::{Scripted, World, definition, echo, sketch};
+
+/// The longest wait for an operation with a body, less what the way back takes.
+const WINDOW: Duration = Duration::from_millis(9_500);
+
+/// Where the bank's operations are.
+pub(crate) const BANK_URL: &str = "http://bank.test/nexus/endpoints/bank/services";
+
+/// Callers, one for each way to call and to be told.
+pub(crate) const SHOP: &str = include_str!("shop.twf");
+
+/// Those who are called.
+pub(crate) const BANK: &str = include_str!("bank.twf");
+
+/// Two servers.
+pub(crate) struct Two {
+    pub(crate) shop: World,
+    pub(crate) bank: World,
+    pub(crate) net: MemoryExchange,
+    pub(crate) clock: SimClock,
+}
+
+/// The world's clock at its beginning.
+pub(crate) fn beginning() -> SimClock {
+    SimClock::at(Timestamp::from_millis(1_000_000))
+}
+
+impl Two {
+    pub(crate) async fn new() -> Two {
+        let clock = beginning();
+        let net = MemoryExchange::new(Arc::new(clock.clone()));
+        let stores = (Arc::new(MemoryStore::new()), Arc::new(MemoryStore::new()));
+        let shop = shop(&net, &clock, stores.0).await;
+        let bank = bank(&net, &clock, stores.1).await;
+        Two { shop, bank, net, clock }
+    }
+
+    /// Runs a workflow of the shop to its end.
+    pub(crate) async fn run(&self, workflow: &str, input: Json) -> nexus_engine::shard::Outcome {
+        self.shop.run(workflow, input).await
+    }
+
+    pub(crate) async fn stop(self) {
+        self.shop.stop().await;
+        self.bank.stop().await;
+    }
+}
+
+/// The shop, whose endpoint `bank` leads to the bank.
+pub(crate) async fn shop(net: &MemoryExchange, clock: &SimClock, store: SharedStore) -> World {
+    let world = side(net, "shop.test", (store, clock.clone()), sketch(SHOP)).await;
+    world.engine.configure_endpoints(vec![leads_to("bank", BANK_URL)]);
+    world
+}
+
+/// The bank, which lets the shop's namespace call.
+pub(crate) async fn bank(net: &MemoryExchange, clock: &SimClock, store: SharedStore) -> World {
+    side(net, "bank.test", (store, clock.clone()), definition(BANK)).await
+}
+
+/// A server at an authority of the net.
+pub(crate) async fn side(
+    net: &MemoryExchange,
+    authority: &str,
+    (store, clock): (SharedStore, SimClock),
+    definition: Arc<nexus_engine::Definition>,
+) -> World {
+    let way = Arc::new(net.reached_at(&format!("http://{authority}/nexus/callback")));
+    let flaky = AtomicUsize::new(0);
+    let activities =
+        Scripted::default().with("Do", echo).with("Decline", |_| Err(declined())).with("Flaky", move |_| {
+            match flaky.fetch_add(1, Ordering::SeqCst) {
+                2 => Ok(json!("the third run")),
+                _ => Err(Failure::application("Flaky", "again").final_()),
+            }
+        });
+    // No run that waits stays in memory, so that every test shows that nothing is lost by it.
+    let world = World::reaching(way, 0, (store, clock), definition, activities).await;
+    net.serve(authority, serve(world.engine.clone()));
+    world
+}
+
+/// Why a card is declined, with all its causes.
+pub(crate) fn declined() -> Failure {
+    let root = Failure { details: vec![json!({ "short": 3 })], ..Failure::application("Account", "empty") };
+    let middle = Failure::application("OutOfFunds", "3 short").caused_by(root);
+    Failure::application("CardDeclined", "no funds").caused_by(middle).final_()
+}
+
+/// An endpoint that leads outside, for everybody here.
+pub(crate) fn leads_to(name: &str, url: &str) -> EndpointSpec {
+    EndpointSpec {
+        name: name.to_owned(),
+        target: Target::Outside { url: url.to_owned() },
+        allowed_caller_namespaces: Vec::new(),
+        description: String::new(),
+    }
+}
+
+/// What the gateway does: requests of Nexus RPC become calls of an engine.
+pub(crate) fn serve(engine: EngineHandle) -> Server {
+    Arc::new(move |request| {
+        let engine = engine.clone();
+        Box::pin(async move { Some(answer(&engine, request).await) })
+    })
+}
+
+async fn answer(engine: &EngineHandle, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+    let caller = caller(&request);
+    let (parts, body) = request.into_parts();
+    if parts.uri.path() == "/nexus/callback" {
+        return match complete(engine, &parts, body).await {
+            Ok(()) => Completion::taken(),
+            Err(error) => error.to_http(),
+        };
+    }
+    let name = parts.uri.path().split('/').nth(3).unwrap_or_default().to_owned();
+    match Route::of(&parts, &format!("/nexus/endpoints/{name}/services")) {
+        Ok(route @ Route::Start { .. }) => {
+            let started = match StartRequest::from_http(&route, &parts, body) {
+                Ok(request) => start(engine, &name, caller, request).await,
+                Err(error) => Err(error),
+            };
+            started.map_or_else(|error| error.to_http(), |answer| answer.to_http())
+        }
+        Ok(route) => {
+            let cancelled = match CancelRequest::from_http(&route, &parts) {
+                Ok(request) => cancel(engine, &name, &caller, request).await,
+                Err(error) => Err(error),
+            };
+            cancelled.map_or_else(|error| error.to_http(), |()| CancelRequest::heard())
+        }
+        Err(error) => error.to_http(),
+    }
+}
+
+/// Who calls, as a signature would prove it.
+fn caller(request: &Request<Vec<u8>>) -> CallerInfo {
+    let Some(behalf) = request.extensions().get::<OnBehalf>() else {
+        let namespace = Namespace::new("nobody").unwrap();
+        return CallerInfo { namespace, ..CallerInfo::default() };
+    };
+    CallerInfo {
+        namespace: behalf.namespace.clone(),
+        workflow_id: Some(behalf.workflow_id.clone()),
+        run_id: Some(behalf.run_id.clone()),
+        identity: Some("server:shop".to_owned()),
+    }
+}
+
+async fn start(
+    engine: &EngineHandle,
+    endpoint: &str,
+    caller: CallerInfo,
+    request: StartRequest,
+) -> Result<StartAnswer, HandlerError> {
+    let patience = request.request_timeout.map_or(WINDOW, |limit| limit.mul_f64(0.95).min(WINDOW));
+    let start = OperationStart::of_request(request, endpoint, caller)?;
+    let run =
+        engine.start_operation(start, (Some(patience), false)).await.map_err(|error| refusal(&error))?;
+    Ok(run.answer())
+}
+
+async fn cancel(
+    engine: &EngineHandle,
+    endpoint: &str,
+    caller: &CallerInfo,
+    request: CancelRequest,
+) -> Result<(), HandlerError> {
+    let target = (endpoint, request.service.as_str(), request.operation.as_str());
+    engine.cancel_operation(target, (caller, true), &request.token).await.map_err(|error| refusal(&error))
+}
+
+async fn complete(engine: &EngineHandle, parts: &request::Parts, body: Vec<u8>) -> Result<(), HandlerError> {
+    let completion = Completion::from_http(parts, body)?;
+    engine.complete_operation(completion).await.map_err(|error| refusal(&error))
+}
+
+/// An answer that refuses a request.
+pub(crate) fn refused(kind: HandlerErrorKind) -> Response<Vec<u8>> {
+    HandlerError::new(kind, "not now").to_http()
+}
+
+/// The runs of a workflow.
+pub(crate) async fn runs(world: &World, workflow: &str) -> Vec<RunRow> {
+    let filter = RunFilter { workflow: Some(workflow.into()), limit: 100, ..RunFilter::default() };
+    world.engine.list(filter).await.unwrap()
+}
+
+/// The Nexus operations that runs wait for, as `operation.list` shows them.
+pub(crate) async fn operations(world: &World) -> Vec<Json> {
+    let all = world.call("operation.list", json!({})).await.unwrap();
+    all["operations"].as_array().unwrap().clone()
+}
+
+/// The one Nexus operation that a run waits for.
+pub(crate) async fn operation(world: &World) -> Json {
+    let all = operations(world).await;
+    assert_eq!(all.len(), 1, "{all:#?}");
+    all[0].clone()
+}
+
+/// The names of the events about Nexus operations.
+pub(crate) async fn nexus_events(world: &World, run: &RunId) -> Vec<&'static str> {
+    let history = world.engine.history(run).await.unwrap();
+    let names = history.events.iter().map(|event| event.event.name());
+    names.filter(|name| name.starts_with("NexusOperation")).collect()
+}
+
+/// How many ends each command of a history has.
+pub(crate) fn ends(history: &HistoryView, wanted: u64) -> usize {
+    let is_end = |event: &&Event| match event {
+        Event::NexusOperationCompleted { seq, .. }
+        | Event::NexusOperationFailed { seq, .. }
+        | Event::NexusOperationTimedOut { seq, .. } => *seq == wanted,
+        _ => false,
+    };
+    history.events.iter().map(|it| &it.event).filter(is_end).count()
+}
+
+/// Waits until something is so, while time jumps.
+pub(crate) async fn eventually<F: Future<Output = bool>>(world: &World, is_so: impl Fn() -> F) {
+    let waiting = async {
+        for _ in 0..100_000 {
+            if is_so().await {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("it never comes to that");
+    };
+    world.until(waiting).await;
+}
