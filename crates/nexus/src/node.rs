@@ -18,6 +18,7 @@ use nexus_kernel::id::Namespace;
 use nexus_kernel::operation::Operation;
 use nexus_kernel::port::SharedStore;
 use nexus_kernel::port::clock::{SharedClock, SystemClock};
+use nexus_kernel::port::exchange::Nowhere;
 use nexus_kernel::port::kv::Kv;
 use nexus_kernel::port::rng::{SharedRng, SystemRng};
 use nexus_kernel::port::runs::RunFilter;
@@ -421,7 +422,8 @@ fn ports(
     rng: &SharedRng,
     activities: &Arc<ScriptActivities>,
 ) -> Ports {
-    Ports { store, clock: Arc::clone(clock), rng: Arc::clone(rng), activities: activities.clone() }
+    let (clock, rng, outside) = (Arc::clone(clock), Arc::clone(rng), Arc::new(Nowhere));
+    Ports { store, clock, rng, activities: activities.clone(), outside }
 }
 
 /// How a project wants its engine.

@@ -65,7 +65,7 @@ fn found(text: &str, neighbours: &Neighbours) -> Vec<Diagnostic> {
         return parsed.diagnostics;
     }
     let mut all =
-        check(&[ParsedUnit { source, unit: &parsed.unit }], &sources, CheckOptions { lenient: true });
+        check(&[ParsedUnit { source, unit: &parsed.unit }], &sources, CheckOptions { lenient: true, ..CheckOptions::default() });
     all.extend(parsed.diagnostics);
     all
 }

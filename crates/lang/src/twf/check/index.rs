@@ -215,6 +215,11 @@ impl<'a> Index<'a> {
         parts.flat_map(|names| names.keys().copied()).take(KNOWN_MAX).collect()
     }
 
+    /// Whether a file has the block of a namespace.
+    pub(in crate::twf) fn is_declared(&self, namespace: &str) -> bool {
+        self.files.iter().flat_map(|file| namespaces(file.unit)).any(|it| it.name.name == namespace)
+    }
+
     /// The namespaces in which a workflow runs: those of the workers that register it, `default` when no
     /// namespace exists at all.
     pub(in crate::twf) fn homes(&self, workflow: &Workflow) -> Vec<&'a str> {

@@ -14,7 +14,7 @@ fn found(files: &[(&str, &str)], lenient: bool) -> Vec<(Severity, String)> {
         .collect();
     let units: Vec<_> =
         parsed.iter().map(|(source, it)| ParsedUnit { source: *source, unit: &it.unit }).collect();
-    let found = check(&units, &sources, CheckOptions { lenient });
+    let found = check(&units, &sources, CheckOptions { lenient, ..CheckOptions::default() });
     let place = |it: &Diagnostic| sources.locate(it.span.unwrap());
     found
         .iter()
