@@ -43,6 +43,21 @@ impl KnownEndpoints {
     }
 }
 
+impl IntoIterator for KnownEndpoints {
+    type Item = (String, Known);
+    type IntoIter = std::collections::btree_map::IntoIter<String, Known>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.by_name.into_iter()
+    }
+}
+
+impl Extend<(String, Known)> for KnownEndpoints {
+    fn extend<T: IntoIterator<Item = (String, Known)>>(&mut self, endpoints: T) {
+        self.by_name.extend(endpoints);
+    }
+}
+
 impl FromIterator<(String, Known)> for KnownEndpoints {
     fn from_iter<T: IntoIterator<Item = (String, Known)>>(endpoints: T) -> KnownEndpoints {
         KnownEndpoints { by_name: endpoints.into_iter().collect(), is_open: false }

@@ -173,7 +173,7 @@ impl<'a> Checker<'a> {
         place: &Ident,
         service: &Service,
     ) -> Option<Diagnostic> {
-        if self.index.routes.serves(namespace, queue, service) {
+        if self.index.routes.serves(namespace, queue, service) || self.index.is_everywhere(service) {
             return None;
         }
         let message = format!(
