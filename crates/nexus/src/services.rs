@@ -19,7 +19,7 @@ use crate::config::{Config, FILE};
 use crate::project::{Project, SourceFile};
 
 /// The name of the file, which is nowhere on the disk.
-pub const PATH: &str = "nexus.toml/services.twf";
+pub(crate) const PATH: &str = "nexus.toml/services.twf";
 
 /// A name that hardly any input has as its only key: an object with that key alone would be taken for the parameter by name.
 const INPUT: &str = "operation_input";
@@ -29,7 +29,7 @@ const RESULT: &str = "operation_result";
 
 /// Services as a file.
 #[derive(Debug, Default)]
-pub struct Written {
+pub(crate) struct Written {
     /// The file's text; empty when there is nothing to write.
     pub text: String,
     /// What the workflow files do not allow.
@@ -38,7 +38,7 @@ pub struct Written {
 
 /// What the workflow files define that services must fit.
 #[derive(Debug, Default)]
-pub struct Defined {
+pub(crate) struct Defined {
     /// Where each service is, by name.
     services: BTreeMap<String, String>,
     /// How many parameters each activity takes, by name.
@@ -46,7 +46,7 @@ pub struct Defined {
 }
 
 /// Writes the services of a project.
-pub fn of_project(project: &Project) -> Written {
+pub(crate) fn of_project(project: &Project) -> Written {
     if project.config.services.is_empty() {
         return Written::default();
     }
@@ -58,7 +58,7 @@ pub fn of_project(project: &Project) -> Written {
 }
 
 /// Writes the services of a configuration for a project whose files define this.
-pub fn write(config: &Config, defined: &Defined) -> Written {
+pub(crate) fn write(config: &Config, defined: &Defined) -> Written {
     if config.services.is_empty() {
         return Written::default();
     }
@@ -81,14 +81,14 @@ pub fn write(config: &Config, defined: &Defined) -> Written {
 }
 
 /// The services of a project as a file of it; nothing when there are none.
-pub fn file(project: &Project) -> Option<SourceFile> {
+pub(crate) fn file(project: &Project) -> Option<SourceFile> {
     let text = of_project(project).text;
     (!text.is_empty()).then(|| SourceFile { path: PATH.to_owned(), text })
 }
 
 /// Takes out findings that point into that file. Nobody can mend a text that is nowhere: what is wrong with it is told of the
 /// configuration that it was made of.
-pub fn hide(found: &mut Vec<Diagnostic>, sources: &Sources) {
+pub(crate) fn hide(found: &mut Vec<Diagnostic>, sources: &Sources) {
     let is_seen = |span: Span| sources.get(span.source).is_none_or(|source| &*source.path != PATH);
     found.retain(|it| it.span.is_none_or(is_seen));
     for it in found {
@@ -97,7 +97,7 @@ pub fn hide(found: &mut Vec<Diagnostic>, sources: &Sources) {
 }
 
 /// The function of an operation that nobody implements.
-pub fn unbound(config: &Config, has: impl Fn(&str) -> bool) -> Vec<Error> {
+pub(crate) fn unbound(config: &Config, has: impl Fn(&str) -> bool) -> Vec<Error> {
     let mut errors = Vec::new();
     for (service, operation, config) in operations(config).filter(|(.., it)| !has(&it.function)) {
         let at = format!("{}.function", place(service, Some(operation)));

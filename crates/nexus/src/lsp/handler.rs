@@ -9,7 +9,6 @@ use gen_lsp_types::{
     TextDocumentPositionParams, WorkspaceEdit, WorkspaceSymbolParams, WorkspaceSymbolResponse,
 };
 use lsp_server::{ErrorCode, ResponseError};
-use nexus_lang::ide::RenameError;
 use nexus_lang::text::source::SourceId;
 
 use super::snapshot::{Snapshot, View};

@@ -198,8 +198,12 @@ fn queue(endpoint: &crate::twf::ast::EndpointDef) -> Option<&str> {
     super::topology::text(&endpoint.options, OptionScope::Endpoint, "task_queue")
 }
 
+/// Whether a call ends at some time: it has a limit for all of it, or one until it is started and one from then on. Either of
+/// these alone lets it wait for ever, for the start or for the end.
 fn has_deadline(call: &Call) -> bool {
-    let is_deadline =
-        |key: &str| OptionScope::NexusCall.key(key).is_some_and(|it| it.name == "schedule_to_close_timeout");
-    call.options.iter().any(|entry| is_deadline(&entry.key.name))
+    let has = |wanted: &str| {
+        let is_it = |key: &str| OptionScope::NexusCall.key(key).is_some_and(|it| it.name == wanted);
+        call.options.iter().any(|entry| is_it(&entry.key.name))
+    };
+    has("schedule_to_close_timeout") || (has("schedule_to_start_timeout") && has("start_to_close_timeout"))
 }
