@@ -6,6 +6,7 @@ use std::sync::Arc;
 use nexus_kernel::port::blob::Hash;
 use nexus_lang::text::diagnostic::Diagnostic;
 use nexus_lang::text::source::{Sources, Span};
+use nexus_lang::twf::check::{CheckOptions, KnownEndpoints};
 use nexus_lang::twf::program::Program;
 use serde::{Deserialize, Serialize};
 
@@ -49,8 +50,17 @@ impl Definition {
 
     /// Compiles sources. The definition is absent when there are errors.
     pub fn compile(sources: Sources, lenient: bool) -> (Option<Arc<Definition>>, Sources, Vec<Diagnostic>) {
-        let bytes = bundle(&sources, lenient);
-        let compiled = nexus_lang::twf::compile_sources(&sources, lenient);
+        Definition::compile_checked(sources, CheckOptions { lenient, ..CheckOptions::default() })
+    }
+
+    /// Compiles sources that may name endpoints of others. Which there are is no part of the definition: a call looks for
+    /// its endpoint when it is made.
+    pub fn compile_checked(
+        sources: Sources,
+        options: CheckOptions<'_>,
+    ) -> (Option<Arc<Definition>>, Sources, Vec<Diagnostic>) {
+        let bytes = bundle(&sources, options.lenient);
+        let compiled = nexus_lang::twf::compile_checked(&sources, options);
         let definition = compiled.program.map(|program| {
             Arc::new(Definition { hash: Hash::of(&bytes), program, sources: sources.clone() })
         });
@@ -72,7 +82,10 @@ impl Definition {
         for file in &bundle.files {
             sources.add(&file.path, &file.text);
         }
-        let (definition, _, _) = Definition::compile(sources, bundle.lenient);
+        // They were checked when they were deployed; endpoints that were configured then may be gone.
+        let endpoints = KnownEndpoints::any();
+        let options = CheckOptions { lenient: bundle.lenient, endpoints: &endpoints };
+        let (definition, _, _) = Definition::compile_checked(sources, options);
         definition.ok_or_else(|| "its sources no longer compile".to_owned())
     }
 }

@@ -31,7 +31,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use crate::text::diagnostic::{Diagnostic, sort};
 use crate::text::source::{Source, SourceId, Sources, Span};
 use crate::twf::check::suppress::suppress;
-use crate::twf::check::{CheckOptions, ParsedUnit, check, soften};
+use crate::twf::check::{CheckOptions, KnownEndpoints, ParsedUnit, check, soften};
 use crate::twf::infer::Types;
 use crate::twf::program::Program;
 use file::File;
@@ -57,12 +57,18 @@ pub struct Workspace {
     files: HashMap<SourceId, Arc<File>>,
     ids: BTreeMap<String, SourceId>,
     lenient: bool,
+    endpoints: Arc<KnownEndpoints>,
 }
 
 impl Workspace {
     /// No files. Leniently, names that refer to nothing are warnings.
     pub fn new(lenient: bool) -> Workspace {
         Workspace { lenient, ..Workspace::default() }
+    }
+
+    /// Endpoints that the files may name beside their own.
+    pub fn set_endpoints(&mut self, endpoints: KnownEndpoints) {
+        self.endpoints = Arc::new(endpoints);
     }
 
     /// Gives a file a text, whether or not it was there. Only this file is read again.
@@ -115,7 +121,7 @@ impl Workspace {
     pub fn analysis(&self) -> Analysis {
         // By path, as a project is compiled: of two definitions of one name, the first one counts.
         let files = self.ids.values().filter_map(|id| self.files.get(id)).cloned().collect();
-        Analysis::new(self.sources.clone(), files, self.lenient)
+        Analysis::new(self.sources.clone(), files, (self.lenient, Arc::clone(&self.endpoints)))
     }
 }
 
@@ -125,6 +131,7 @@ pub struct Analysis {
     sources: Sources,
     files: Vec<Arc<File>>,
     lenient: bool,
+    endpoints: Arc<KnownEndpoints>,
     table: OnceLock<Table>,
     diagnostics: OnceLock<Vec<Diagnostic>>,
     /// Inferred types of the files that were asked about.
@@ -132,9 +139,13 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    fn new(sources: Sources, files: Vec<Arc<File>>, lenient: bool) -> Analysis {
+    fn new(
+        sources: Sources,
+        files: Vec<Arc<File>>,
+        (lenient, endpoints): (bool, Arc<KnownEndpoints>),
+    ) -> Analysis {
         let (table, diagnostics) = (OnceLock::new(), OnceLock::new());
-        Analysis { sources, files, lenient, table, diagnostics, types: Mutex::default() }
+        Analysis { sources, files, lenient, endpoints, table, diagnostics, types: Mutex::default() }
     }
 
     /// The texts.
@@ -170,7 +181,11 @@ impl Analysis {
             .collect();
         let mut found: Vec<Diagnostic> =
             self.files.iter().flat_map(|file| file.parsed.diagnostics.iter().cloned()).collect();
-        found.extend(check(&units, &self.sources, CheckOptions::default()));
+        found.extend(check(
+            &units,
+            &self.sources,
+            CheckOptions { endpoints: &self.endpoints, ..CheckOptions::default() },
+        ));
         suppress(&mut found, &self.sources);
         if self.lenient {
             soften(&mut found);

@@ -35,4 +35,4 @@ pub mod token;
 pub mod tree;
 pub mod value;
 
-pub use project::{Compiled, INTERPRETER_VERSION, compile_sources};
+pub use project::{Compiled, INTERPRETER_VERSION, compile_checked, compile_sources};

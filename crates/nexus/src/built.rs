@@ -9,15 +9,19 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_lang::text::diagnostic::{Diagnostic, Severity};
 use nexus_lang::text::render;
-use nexus_lang::text::source::{Sources, Span, offset};
+use nexus_lang::text::source::{SourceId, Sources, Span, offset};
 use nexus_lang::twf::check::suppress::hide;
 use nexus_sandbox::Sandbox;
 
 use crate::activities::Bindings;
 use crate::activities::lints::{self, Finding};
 use crate::activities::scripts::{self, ScriptError};
+use crate::config::FILE;
+use crate::config::origin::path_of;
+use crate::config::reading::Reading;
 use crate::project::Project;
 use crate::prompts;
+use crate::services;
 
 /// The findings about a project's files, and the files they point into.
 #[derive(Debug)]
@@ -71,7 +75,12 @@ impl Report {
 /// Compiles a project's workflows, and its scripts when there is a sandbox for that. What is built is absent when
 /// there are errors.
 pub async fn build(project: &Project, sandbox: Option<&Sandbox>, lenient: bool) -> (Option<Built>, Report) {
-    let (definition, mut sources, mut diagnostics) = Definition::compile(project.sources(), lenient);
+    let (definition, mut sources, mut diagnostics) = project.compile(lenient);
+    let mut configured = services::of_project(project).errors;
+    if let Some(definition) = &definition {
+        let place = |span| definition.place(span);
+        configured.extend(project.config.endpoints_twice(&definition.program, place));
+    }
     let (mut bindings, mut inputs) = (Bindings::default(), Vec::new());
     if let Some(sandbox) = sandbox {
         let declared = definition.as_ref().map(|definition| scripts::declared(&definition.program));
@@ -88,11 +97,16 @@ pub async fn build(project: &Project, sandbox: Option<&Sandbox>, lenient: bool) 
             }
             // A file that cannot be read may well have what is missing.
             if is_complete {
+                configured.extend(services::unbound(&project.config, |name| bindings.has(name)));
                 let mut unbound = unbound(definition, &bindings);
                 hide(&mut unbound, &sources);
                 diagnostics.extend(unbound);
             }
         }
+    }
+    services::hide(&mut diagnostics, &sources);
+    if !configured.is_empty() {
+        diagnostics.extend(config_diagnostics(&mut sources, project, &configured));
     }
     let (prompts, findings) = prompts::read(&project.prompts);
     diagnostics.extend(findings.iter().map(|found| finding_diagnostic(&mut sources, project, found)));
@@ -116,6 +130,21 @@ fn unbound(definition: &Definition, bindings: &Bindings) -> Vec<Diagnostic> {
             .help(format!("export a function {name} from a file in activities/"))
         })
         .collect()
+}
+
+/// What `nexus.toml` says and the files do not allow, at its lines.
+fn config_diagnostics(sources: &mut Sources, project: &Project, errors: &[Error]) -> Vec<Diagnostic> {
+    let text = std::fs::read_to_string(project.root.join(FILE)).unwrap_or_default();
+    let origins = Reading::of(&text).origins;
+    let source = sources.add(FILE, &text);
+    let told = errors.iter().map(|error| {
+        let at = error.faults().first().and_then(|fault| fault.at.strip_prefix(FILE)?.strip_prefix(": "));
+        let (line, column) = at.and_then(|at| origins.nearest(&path_of(at))).unwrap_or((1, 1));
+        let span = span_at(source, &text, (line, column));
+        let found = Diagnostic::error("CONFIGURATION", span, error.message().to_owned());
+        found.help(error.help_text().unwrap_or_default().to_owned())
+    });
+    told.collect()
 }
 
 fn finding_diagnostic(sources: &mut Sources, project: &Project, found: &Finding) -> Diagnostic {
@@ -146,17 +175,20 @@ fn span_in(sources: &mut Sources, project: &Project, (file, line, column): (&str
     let text = known.or_else(|| std::fs::read_to_string(project.root.join(file)).ok()).unwrap_or_default();
     let text = text.as_str();
     let source = sources.add(file, text);
+    span_at(source, text, (line as usize, column as usize))
+}
+
+fn span_at(source: SourceId, text: &str, (line, column): (usize, usize)) -> Span {
     let start = byte_of(text, line, column);
     let end = text.get(start..).and_then(|rest| rest.chars().next()).map_or(start, |c| start + c.len_utf8());
     Span { source, start: offset(start), end: offset(end) }
 }
 
 /// The byte of a line and column, both from 1, columns in characters.
-fn byte_of(text: &str, line: u32, column: u32) -> usize {
-    let line_start: usize =
-        text.split_inclusive('\n').take(line.saturating_sub(1) as usize).map(str::len).sum();
+fn byte_of(text: &str, line: usize, column: usize) -> usize {
+    let line_start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let rest = text.get(line_start..).unwrap_or("");
-    let within = rest.char_indices().nth(column.saturating_sub(1) as usize).map_or(rest.len(), |(at, _)| at);
+    let within = rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at);
     (line_start + within).min(text.len())
 }
 

@@ -9,6 +9,7 @@ pub mod cache;
 mod contradiction;
 pub mod doubt;
 pub mod encryption;
+pub mod endpoint;
 pub mod events;
 pub mod filled;
 pub mod hidden;
@@ -29,6 +30,7 @@ pub mod redis;
 pub mod sandbox;
 pub mod secret;
 pub mod server;
+pub mod service;
 pub mod subscription;
 pub mod telemetry;
 pub mod workflow;
@@ -50,6 +52,7 @@ use auth::AuthConfig;
 use breaker::BreakerConfig;
 use cache::CacheConfig;
 use encryption::EncryptionConfig;
+use endpoint::EndpointConfig;
 use events::EventsConfig;
 use http::HttpConfig;
 use length::Retention;
@@ -62,6 +65,7 @@ use redis::RedisConfig;
 use sandbox::SandboxConfig;
 use secret::SecretConfig;
 use server::{PresetName, ServerConfig};
+use service::ServiceConfig;
 use subscription::{InboundConfig, OnConfig, WebhookConfig};
 use telemetry::TelemetryConfig;
 use workflow::WorkflowConfig;
@@ -111,6 +115,10 @@ pub struct Config {
     pub namespaces: BTreeMap<String, NamespaceConfig>,
     /// Activities that are carried out elsewhere.
     pub activities: BTreeMap<String, ActivityConfig>,
+    /// Names under which programs reach services, beside those of their files.
+    pub endpoints: BTreeMap<String, EndpointConfig>,
+    /// Services whose operations single functions carry out.
+    pub services: BTreeMap<String, ServiceConfig>,
     /// Events that start workflows.
     pub on: Vec<OnConfig>,
     /// Targets that events are sent to.

@@ -7,12 +7,13 @@ use nexus_kernel::Json;
 use nexus_kernel::error::Error;
 use nexus_lang::text::diagnostic::{Diagnostic, Severity};
 use nexus_lang::text::source::{SourceId, Sources};
-use nexus_lang::twf::check::{CheckOptions, ParsedUnit, diagnose};
+use nexus_lang::twf::check::{CheckOptions, KnownEndpoints, ParsedUnit, diagnose};
 use nexus_lang::twf::envelope::{self, Payload};
 use nexus_lang::twf::parser::{Parsed, parse};
 
 use crate::cli::Global;
 use crate::project::{Project, SourceFile, twf_files};
+use crate::services;
 
 /// Files that were read.
 #[derive(Debug)]
@@ -26,28 +27,30 @@ pub struct Design {
 
 impl Design {
     /// Reads `.twf` files, projects, and all `.twf` files under other folders.
-    pub fn read(paths: &[PathBuf], options: CheckOptions) -> Result<Design, Error> {
+    pub fn read(paths: &[PathBuf], lenient: bool) -> Result<Design, Error> {
         let mut sources = Sources::new();
         let mut seen = BTreeSet::new();
-        for file in paths.iter().map(|path| files(path)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten()
-        {
-            if seen.insert(file.path.clone()) {
+        let mut endpoints = KnownEndpoints::default();
+        for part in paths.iter().map(|path| Part::read(path)).collect::<Result<Vec<_>, _>>()? {
+            for file in part.files.into_iter().filter(|file| seen.insert(file.path.clone())) {
                 sources.add(&file.path, &file.text);
             }
+            endpoints.extend(part.endpoints);
         }
-        Ok(Design::of(sources, options))
+        Ok(Design::of(sources, CheckOptions { lenient, endpoints: &endpoints }))
     }
 
     /// Reads the paths of a command line, or the project when there are none.
     pub fn of_paths(global: &Global, paths: &[PathBuf]) -> Result<Design, Error> {
         let paths = if paths.is_empty() { std::slice::from_ref(&global.project) } else { paths };
-        Design::read(paths, CheckOptions::default())
+        Design::read(paths, false)
     }
 
     /// Parses and checks files.
-    pub fn of(sources: Sources, options: CheckOptions) -> Design {
+    pub fn of(sources: Sources, options: CheckOptions<'_>) -> Design {
         let parsed: Vec<_> = sources.iter().map(|(id, source)| (id, parse(id, &source.text))).collect();
-        let diagnostics = diagnose(&parsed, &sources, options);
+        let mut diagnostics = diagnose(&parsed, &sources, options);
+        services::hide(&mut diagnostics, &sources);
         Design { sources, diagnostics, parsed }
     }
 
@@ -78,16 +81,30 @@ impl Design {
     }
 }
 
-/// The files of a path. Those of a project are shown as from its folder's path, so that a terminal can open them.
-fn files(path: &Path) -> Result<Vec<SourceFile>, Error> {
-    if path.is_dir() && !Project::is_at(path) {
-        return twf_files(path);
+/// What a path brings along.
+struct Part {
+    files: Vec<SourceFile>,
+    endpoints: KnownEndpoints,
+}
+
+impl Part {
+    fn read(path: &Path) -> Result<Part, Error> {
+        if path.is_dir() && !Project::is_at(path) {
+            return Ok(Part { files: twf_files(path)?, endpoints: KnownEndpoints::default() });
+        }
+        let project = Project::read(path)?;
+        let (endpoints, services) = (project.config.known_endpoints(), services::file(&project));
+        let files = shown(path, project.workflows).into_iter().chain(services).collect();
+        Ok(Part { files, endpoints })
     }
-    let project = Project::read(path)?;
+}
+
+/// The files of a project, shown as from its folder's path, so that a terminal can open them.
+fn shown(path: &Path, files: Vec<SourceFile>) -> Vec<SourceFile> {
     let shown = |file: SourceFile| {
         let path = if path.is_file() { PathBuf::from(&file.path) } else { path.join(&file.path) };
         let path = path.strip_prefix(".").unwrap_or(&path).display().to_string();
         SourceFile { path, text: file.text }
     };
-    Ok(project.workflows.into_iter().map(shown).collect())
+    files.into_iter().map(shown).collect()
 }

@@ -37,6 +37,7 @@ pub mod profile;
 pub mod project;
 pub mod prompts;
 mod secrets;
+mod services;
 mod shared;
 mod socket;
 mod store;

@@ -215,6 +215,7 @@ impl Node {
         let content = self.project.config.mcp.content(built.prompts);
         content.check(&catalogue)?;
         self.engine.configure(self.project.config.settings()?);
+        self.engine.configure_endpoints(self.project.config.endpoint_specs());
         self.activities.bind(built.bindings);
         if purpose == Purpose::Read {
             self.engine.preview(Arc::clone(&built.definition)).await?;

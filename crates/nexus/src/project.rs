@@ -4,13 +4,18 @@
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
+use nexus_engine::Definition;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
+use nexus_lang::text::diagnostic::Diagnostic;
 use nexus_lang::text::source::Sources;
+use nexus_lang::twf::check::CheckOptions;
 
 use crate::config::{self, Config};
 use crate::secrets::StoredSecrets;
+use crate::services;
 
 /// Largest source file, in bytes.
 pub const SOURCE_BYTES_MAX: u64 = 10 * 1024 * 1024;
@@ -142,10 +147,19 @@ impl Project {
         data_dir(&self.root)
     }
 
+    /// Compiles its workflows; what is wrong with the configuration is not looked at.
+    pub fn compile(&self, lenient: bool) -> (Option<Arc<Definition>>, Sources, Vec<Diagnostic>) {
+        let endpoints = self.config.known_endpoints();
+        Definition::compile_checked(self.sources(), CheckOptions { lenient, endpoints: &endpoints })
+    }
+
     /// Its workflow sources, ready to be compiled.
     pub fn sources(&self) -> Sources {
         let mut sources = Sources::new();
         for file in &self.workflows {
+            sources.add(&file.path, &file.text);
+        }
+        if let Some(file) = services::file(self) {
             sources.add(&file.path, &file.text);
         }
         sources

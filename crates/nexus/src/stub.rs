@@ -21,7 +21,7 @@ use crate::project::Project;
 /// Simulates one run and prints its result.
 pub fn run(global: &Global, workflow: &str, input: Json, output: Output) -> Result<(), Error> {
     let project = Project::read(&global.project)?;
-    let (definition, sources, diagnostics) = Definition::compile(project.sources(), true);
+    let (definition, sources, diagnostics) = project.compile(true);
     let report = Report { sources, diagnostics, inputs: Vec::new() };
     if !output.is_json() {
         for text in report.render(|severity| severity == Severity::Error, output.has_color()) {

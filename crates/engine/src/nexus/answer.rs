@@ -3,8 +3,9 @@
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::port::runs::RunStatus;
-use nexus_rpc::{HandlerError, HandlerErrorKind, StartAnswer, StartRequest};
+use nexus_rpc::{Completion, HandlerError, HandlerErrorKind, Outcome, StartAnswer, StartRequest};
 
+use crate::engine::EngineHandle;
 use crate::failures;
 use crate::nexus::failure;
 use crate::nexus::outside::{link, links_of};
@@ -56,6 +57,24 @@ impl OperationRun {
                 StartAnswer::Ended(failure::ended(&why))
             }
         }
+    }
+}
+
+impl EngineHandle {
+    /// Takes a completion as Nexus RPC brings it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`EngineHandle::complete_operation`], or the result calls itself JSON and is none.
+    pub async fn take_completion(&self, completion: Completion) -> Result<(), Error> {
+        let outcome = match &completion.outcome {
+            Outcome::Done(content) => {
+                Ok(content.to_value().map_err(|why| Error::new(&code::INPUT_INVALID, why.to_string()))?)
+            }
+            Outcome::Ended(error) => Err(failure::of_ended(error)),
+        };
+        let links = links_of(completion.links);
+        self.complete_operation(&completion.headers, (completion.token, links), outcome).await
     }
 }
 

@@ -10,6 +10,7 @@ use nexus_kernel::id::Namespace;
 use nexus_kernel::operation::{Effect, Operation};
 use nexus_lang::text::diagnostic::Severity;
 use nexus_lang::text::source::Sources;
+use nexus_lang::twf::check::{CheckOptions, KnownEndpoints};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -110,7 +111,10 @@ fn compiled(files: &[FileInput]) -> Result<Arc<Definition>, Error> {
     for file in files {
         sources.add(&file.path, &file.text);
     }
-    let (definition, sources, found) = Definition::compile(sources, false);
+    // Which endpoints there are says the configuration beside these files, and they were checked with it.
+    let endpoints = KnownEndpoints::any();
+    let options = CheckOptions { lenient: false, endpoints: &endpoints };
+    let (definition, sources, found) = Definition::compile_checked(sources, options);
     definition.ok_or_else(|| {
         let mut error = Error::new(&code::PROJECT_INVALID, "the files have errors");
         for found in found.iter().filter(|found| found.severity == Severity::Error) {

@@ -96,7 +96,7 @@ impl Analysis {
             _ => file.clone(),
         };
         let files = self.files.iter().map(replaced).collect();
-        Analysis::new(sources, files, self.lenient)
+        Analysis::new(sources, files, (self.lenient, Arc::clone(&self.endpoints)))
     }
 
     /// The fields of a chain of names such as `order.lines.first`, which may be the end of a line that cannot be read

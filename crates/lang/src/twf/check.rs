@@ -14,6 +14,7 @@ mod handler;
 mod hole;
 mod import;
 pub(crate) mod index;
+mod known;
 mod loops;
 mod nexus;
 mod option;
@@ -35,6 +36,8 @@ use crate::twf::parser::Parsed;
 use index::Index;
 use timeout::Timeouts;
 
+pub use known::{Known, KnownEndpoints};
+
 /// A file that has been parsed.
 #[derive(Debug, Clone, Copy)]
 pub struct ParsedUnit<'a> {
@@ -45,16 +48,28 @@ pub struct ParsedUnit<'a> {
 }
 
 /// How strict the checks are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CheckOptions {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckOptions<'a> {
     /// Errors other than `LEX` and `SYNTAX` become warnings: for sketches that name what is not written yet.
     pub lenient: bool,
+    /// Endpoints beside those that the files declare.
+    pub endpoints: &'a KnownEndpoints,
+}
+
+impl Default for CheckOptions<'_> {
+    fn default() -> Self {
+        CheckOptions { lenient: false, endpoints: &known::NONE }
+    }
 }
 
 /// Checks files together and reports by place.
-pub fn check<'a>(units: &[ParsedUnit<'a>], sources: &'a Sources, options: CheckOptions) -> Vec<Diagnostic> {
+pub fn check<'a>(
+    units: &[ParsedUnit<'a>],
+    sources: &'a Sources,
+    options: CheckOptions<'a>,
+) -> Vec<Diagnostic> {
     let index = Index::new(units, sources);
-    let mut checker = Checker::new(&index, sources);
+    let mut checker = Checker::new(&index, sources, options.endpoints);
     checker.duplicates(units);
     checker.topology(units);
     let mut mismatches = Mismatches::new(units, &index, sources);
@@ -80,11 +95,15 @@ pub fn check<'a>(units: &[ParsedUnit<'a>], sources: &'a Sources, options: CheckO
 
 /// Everything that is to be said about parsed files: what the parser found, what the checks find, without what
 /// comments silence (see [`suppress`]), softened when the options say so, by place.
-pub fn diagnose(parsed: &[(SourceId, Parsed)], sources: &Sources, options: CheckOptions) -> Vec<Diagnostic> {
+pub fn diagnose(
+    parsed: &[(SourceId, Parsed)],
+    sources: &Sources,
+    options: CheckOptions<'_>,
+) -> Vec<Diagnostic> {
     let units: Vec<_> =
         parsed.iter().map(|(source, parsed)| ParsedUnit { source: *source, unit: &parsed.unit }).collect();
     let mut all: Vec<_> = parsed.iter().flat_map(|(_, parsed)| parsed.diagnostics.clone()).collect();
-    all.extend(check(&units, sources, CheckOptions::default()));
+    all.extend(check(&units, sources, CheckOptions { lenient: false, ..options }));
     suppress::suppress(&mut all, sources);
     if options.lenient {
         soften(&mut all);
@@ -117,6 +136,7 @@ pub fn harden(diagnostics: &mut [Diagnostic]) {
 struct Checker<'a> {
     index: &'a Index<'a>,
     sources: &'a Sources,
+    endpoints: &'a KnownEndpoints,
     out: Vec<Diagnostic>,
     /// How the calls seen so far bound their activities.
     timeouts: Timeouts,
@@ -127,10 +147,11 @@ struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    fn new(index: &'a Index<'a>, sources: &'a Sources) -> Checker<'a> {
+    fn new(index: &'a Index<'a>, sources: &'a Sources, endpoints: &'a KnownEndpoints) -> Checker<'a> {
         Checker {
             index,
             sources,
+            endpoints,
             out: Vec::new(),
             timeouts: Timeouts::default(),
             misread: Vec::new(),

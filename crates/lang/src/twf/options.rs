@@ -148,6 +148,8 @@ mod tests {
         assert_eq!(name(OptionScope::ActivityDefaults, "retryPolicy"), Some("retry_policy"));
         assert_eq!(name(OptionScope::RetryPolicy, "max_attempts"), Some("maximum_attempts"));
         assert_eq!(name(OptionScope::Endpoint, "target_task_queue"), Some("task_queue"));
+        assert_eq!(name(OptionScope::NexusCall, "scheduleToStartTimeout"), Some("schedule_to_start_timeout"));
+        assert_eq!(name(OptionScope::NexusCall, "startToCloseTimeout"), Some("start_to_close_timeout"));
         assert_eq!(name(OptionScope::NexusCall, "task_queue"), None);
         assert_eq!(name(OptionScope::WorkflowDefaults, "parent_close_policy"), None);
     }

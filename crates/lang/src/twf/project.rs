@@ -21,13 +21,18 @@ pub struct Compiled {
 
 /// Compiles all files of a project. Leniently, names that refer to nothing are warnings.
 pub fn compile_sources(sources: &Sources, lenient: bool) -> Compiled {
+    compile_checked(sources, CheckOptions { lenient, ..CheckOptions::default() })
+}
+
+/// Compiles all files of a project that may name endpoints of others.
+pub fn compile_checked(sources: &Sources, options: CheckOptions<'_>) -> Compiled {
     let parsed: Vec<_> = sources.iter().map(|(id, source)| (id, parse(id, &source.text))).collect();
-    let mut diagnostics = diagnose(&parsed, sources, CheckOptions { lenient });
+    let mut diagnostics = diagnose(&parsed, sources, options);
     let program = if has_errors(&diagnostics) {
         None
     } else {
         let units: Vec<_> = parsed.iter().map(|(source, parsed)| (*source, &parsed.unit)).collect();
-        let (program, found) = Program::compile(&units, sources, lenient);
+        let (program, found) = Program::compile(&units, sources, options.lenient);
         diagnostics.extend(found);
         Some(program).filter(|_| !has_errors(&diagnostics))
     };

@@ -38,7 +38,7 @@ fn diagnose(files: &[(String, String)], lenient: bool) -> (Sources, Vec<Diagnost
     if lenient {
         soften(&mut diagnostics);
     }
-    diagnostics.extend(check(&units, &sources, CheckOptions { lenient }));
+    diagnostics.extend(check(&units, &sources, CheckOptions { lenient, ..CheckOptions::default() }));
     (sources, diagnostics)
 }
 

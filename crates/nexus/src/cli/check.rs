@@ -10,7 +10,6 @@ use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_lang::text::diagnostic::Severity;
 use nexus_lang::text::render;
-use nexus_lang::twf::check::CheckOptions;
 use nexus_lang::twf::check::harden;
 use nexus_lang::twf::envelope::Payload;
 use serde_json::json;
@@ -99,7 +98,7 @@ pub async fn check(global: &Global, args: &CheckArgs, output: Output) -> Result<
 
 /// The public tool knows the notation only, so scripts and bindings are not looked at.
 fn envelope(paths: &[PathBuf], lenient: bool, output: Output) -> Result<(), Error> {
-    let design = Design::read(paths, CheckOptions { lenient })?;
+    let design = Design::read(paths, lenient)?;
     output.json(&design.envelope(Payload::Check));
     outcome(design.errors())
 }

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use nexus_engine::Definition;
 use nexus_kernel::call::{Answer, CallContext};
 use nexus_kernel::catalogue::Catalogue;
 use nexus_kernel::contract::{Contract, Example};
@@ -45,7 +44,7 @@ pub fn verbs() -> Vec<Operation> {
 /// The verbs, and the workflows of a project by its files alone. Findings that do not keep a workflow from being
 /// understood are left to whoever runs it.
 pub fn of_project(project: &Project) -> Result<Vec<Operation>, Error> {
-    let (definition, sources, diagnostics) = Definition::compile(project.sources(), true);
+    let (definition, sources, diagnostics) = project.compile(true);
     let report = Report { sources, diagnostics, inputs: Vec::new() };
     let definition = definition.ok_or_else(|| report.to_error())?;
     let mut operations = verbs();

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use nexus_engine::nexus::endpoint::ANYBODY;
 use nexus_gateway::limit::gcra::Rate;
 use nexus_kernel::access::VERBS;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
 
+use super::print::quoted;
 use super::{Config, FILE};
 
 /// Something that is probably not meant.
@@ -46,7 +48,7 @@ impl Doubt {
 
 /// Everything that is doubtful about a configuration by itself.
 pub fn doubts(config: &Config) -> Vec<Doubt> {
-    let all = [exposure, identity, plain, rates, idle];
+    let all = [exposure, identity, plain, callers, rates, idle];
     all.iter().flat_map(|look| look(config)).collect()
 }
 
@@ -193,7 +195,28 @@ fn plain(config: &Config) -> Vec<Doubt> {
     let webhooks = config.webhooks.iter().filter(|(_, hook)| is_plain(hook.url.reveal()));
     let webhooks = webhooks.map(|(name, _)| format!("webhooks.{name}.url"));
     let doubt = |at: String| Doubt::new(&at, "it goes through the network in the open", "use https://");
-    activities.chain(webhooks).map(doubt).collect()
+    let is_outside = |url: &Option<String>| url.as_deref().is_some_and(is_plain);
+    let endpoints = config.endpoints.iter().filter(|(_, endpoint)| is_outside(&endpoint.url));
+    let endpoints = endpoints.map(|(name, _)| format!("endpoints.{}.url", quoted(name)));
+    activities.chain(webhooks).chain(endpoints).map(doubt).collect()
+}
+
+/// Endpoints that everybody may call, or that say nothing of it: what `NEXUS_OPEN_ACCESS` is for those of files.
+fn callers(config: &Config) -> Vec<Doubt> {
+    let mut found = Vec::new();
+    for (name, endpoint) in &config.endpoints {
+        let allowed = &endpoint.allowed_caller_namespaces;
+        let why = if allowed.iter().any(|name| name == ANYBODY) {
+            "everybody may call it [NEXUS_OPEN_ACCESS]"
+        } else if endpoint.namespace.is_some() && allowed.is_empty() {
+            "it says nothing about who may call it [NEXUS_OPEN_ACCESS]"
+        } else {
+            continue;
+        };
+        let at = format!("endpoints.{}.allowed_caller_namespaces", quoted(name));
+        found.push(Doubt::new(&at, why, "name the namespaces that may call it"));
+    }
+    found
 }
 
 /// Rates that can never be met because another one is met before.
@@ -273,6 +296,12 @@ mod tests {
             (
                 "[secrets.a]\nenv = \"A\"\n[webhooks.a]\nurl = \"http://a.example\"\nsecret = \"a\"",
                 "webhooks.a.url",
+            ),
+            ("[endpoints.a]\nurl = \"http://a.example\"", "endpoints.a.url"),
+            ("[endpoints.a]\nnamespace = \"b\"", "endpoints.a.allowed_caller_namespaces"),
+            (
+                "[endpoints.a]\nurl = \"https://a.example\"\nallowed_caller_namespaces = [\"*\"]",
+                "endpoints.a.allowed_caller_namespaces",
             ),
             ("[limits]\nprincipal = \"10/min\"\noperation = \"20/min\"", "limits.operation"),
             ("[limits.operations.A]\nrate = \"10/s\"\ntotal = \"5/s\"", "limits.operations.\"A\".rate"),

@@ -9,6 +9,7 @@ use nexus_gateway::limits::FAILED_AUTH_PER_MINUTE_DEFAULT;
 use super::Config;
 use super::activity::{Binding, PROCESSES_DEFAULT};
 use super::breaker::BreakerConfig;
+use super::endpoint;
 use super::length::{Length, Retention};
 use super::rate::RateConfig;
 
@@ -37,6 +38,9 @@ impl Config {
         {
             activity.mode.get_or_insert_default();
             activity.processes_max.get_or_insert(PROCESSES_DEFAULT);
+        }
+        for endpoint in config.endpoints.values_mut().filter(|endpoint| endpoint.namespace.is_some()) {
+            endpoint.task_queue.get_or_insert_with(|| endpoint::QUEUE.to_owned());
         }
         config
     }

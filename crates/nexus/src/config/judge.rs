@@ -35,8 +35,10 @@ impl Config {
         let activities = self.activities.iter().filter_map(|(name, activity)| activity.check(name).err());
         let secrets = self.secrets.iter().filter_map(|(name, secret)| secret.check(name).err());
         let workflows = self.workflows.iter().filter_map(|(name, workflow)| workflow.check(name).err());
+        let endpoints = self.endpoints.iter().filter_map(|(name, endpoint)| endpoint.check(name).err());
+        let services = self.services.iter().filter_map(|(name, service)| service.check(name).err());
         let preset = self.server.preset.map(|name| preset(name).contradictions(self)).unwrap_or_default();
-        let parts = activities.chain(preset).chain(secrets).chain(workflows);
+        let parts = activities.chain(preset).chain(secrets).chain(workflows).chain(endpoints).chain(services);
         parts.chain(whole.into_iter().flatten()).chain(contradictions(self)).collect()
     }
 }

@@ -201,7 +201,7 @@ mod tests {
     }
 
     /// Sections that can stand beside each other in any choice.
-    const SECTIONS: [&str; 21] = [
+    const SECTIONS: [&str; 23] = [
         "[project]\nname = \"a \\\"b\\\" c\"\n",
         "[log]\nformat = \"json\"\nlevel = \"debug\"\n",
         "[telemetry]\notlp_endpoint = \"http://127.0.0.1:4318\"\nsample_ratio = 0.25\n",
@@ -222,6 +222,8 @@ mod tests {
         "[mcp.servers.shop]\ntools = [\"Pay\"]\n",
         "[namespaces.team]\n[namespaces.shop.quotas]\nrequests = \"9/min\"\nruns = 7\n[namespaces.shop.search_attributes]\nTier = \"Keyword\"\n",
         "[activities.A]\nbinding = \"process\"\ncommand = [\"cat\"]\nenvironment = { A = \"${PATH}\" }\n",
+        "[endpoints.\"a.b\"]\nurl = \"https://a.example\"\n[endpoints.c]\nnamespace = \"team\"\n[endpoints.d]\nregistered = true\n",
+        "[services.Cards.operations.Charge]\nfunction = \"charge\"\ntimeout = \"90s\"\n",
         "[[on]]\nevent = \"a.*\"\nworkflow = \"Pay\"\ninput = { n = \"{data.n}\", t = 2020-01-02 }\n[[on]]\nevent = \"b\"\nworkflow = \"Pay\"\n",
     ];
 

@@ -8,6 +8,8 @@ use gen_lsp_types::{
 };
 use serde_json::Value as Json;
 
+use crate::config::FILE;
+
 use super::position::Encoding;
 use super::{action, colour};
 
@@ -87,8 +89,10 @@ fn strings(all: &[&str]) -> Vec<String> {
 
 /// Asks to be told of files that other programs change.
 pub(super) fn watch_registration() -> Json {
-    let watcher = FileSystemWatcher { glob_pattern: GlobPattern::Pattern("**/*.twf".to_owned()), kind: None };
-    let options = DidChangeWatchedFilesRegistrationOptions { watchers: vec![watcher] };
+    let watcher =
+        |pattern: String| FileSystemWatcher { glob_pattern: GlobPattern::Pattern(pattern), kind: None };
+    let watchers = vec![watcher("**/*.twf".to_owned()), watcher(format!("**/{FILE}"))];
+    let options = DidChangeWatchedFilesRegistrationOptions { watchers };
     let registration = Registration {
         id: "watch".to_owned(),
         method: "workspace/didChangeWatchedFiles".to_owned(),

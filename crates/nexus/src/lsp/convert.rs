@@ -40,7 +40,7 @@ pub(super) fn highlight(view: &View, span: Span, role: Role) -> DocumentHighligh
 pub(super) fn diagnostics(view: &View) -> BTreeMap<String, Vec<Diagnostic>> {
     let mut files: BTreeMap<String, Vec<Diagnostic>> = BTreeMap::new();
     let mut first = None;
-    for file in view.analysis.files() {
+    for file in view.analysis.files().filter(|file| view.is_shown(file.source)) {
         first = first.or(Some(file.source));
         files.entry(view.uri(file.source).0).or_default();
     }
@@ -67,6 +67,7 @@ pub(super) fn diagnostic(view: &View, it: &diagnostic::Diagnostic, span: Span) -
     let related: Vec<DiagnosticRelatedInformation> = it
         .labels
         .iter()
+        .filter(|(span, _)| view.is_shown(span.source))
         .map(|(span, remark)| DiagnosticRelatedInformation {
             location: view.location(*span),
             message: remark.clone(),

@@ -9,7 +9,6 @@ use gen_lsp_types::{
     TextDocumentPositionParams, WorkspaceEdit, WorkspaceSymbolParams, WorkspaceSymbolResponse,
 };
 use lsp_server::{ErrorCode, ResponseError};
-use nexus_lang::ide::RenameError;
 use nexus_lang::text::source::SourceId;
 
 use super::snapshot::{Snapshot, View};
@@ -21,7 +20,7 @@ fn place<'s>(snapshot: &'s Snapshot, at: &TextDocumentPositionParams) -> Option<
     snapshot.place(&at.text_document.uri, at.position)
 }
 
-fn refused(why: &RenameError) -> ResponseError {
+fn refused(why: &impl ToString) -> ResponseError {
     ResponseError { code: ErrorCode::RequestFailed as i32, message: why.to_string(), data: None }
 }
 
@@ -40,7 +39,8 @@ pub(super) fn definition(
         return Ok(None);
     };
     let targets = view.analysis.definition(id, byte);
-    let locations: Vec<Location> = targets.iter().map(|it| view.location(it.name)).collect();
+    let shown = targets.iter().filter(|it| view.is_shown(it.name.source));
+    let locations: Vec<Location> = shown.map(|it| view.location(it.name)).collect();
     Ok((!locations.is_empty()).then(|| gen_lsp_types::Definition::LocationList(locations).into()))
 }
 
@@ -49,7 +49,8 @@ pub(super) fn references(snapshot: &Snapshot, params: ReferenceParams) -> Answer
         return Ok(None);
     };
     let found = view.analysis.references(id, byte, params.context.include_declaration);
-    Ok(Some(found.into_iter().map(|span| view.location(span)).collect()))
+    let shown = found.into_iter().filter(|span| view.is_shown(span.source));
+    Ok(Some(shown.map(|span| view.location(span)).collect()))
 }
 
 pub(super) fn highlights(
@@ -79,8 +80,9 @@ pub(super) fn search(
 ) -> Answer<Option<WorkspaceSymbolResponse>> {
     let mut found = Vec::new();
     for view in &snapshot.views {
-        found
-            .extend(view.analysis.search(&params.query).iter().map(|it| convert::workspace_symbol(view, it)));
+        let symbols = view.analysis.search(&params.query);
+        let shown = symbols.iter().filter(|it| view.is_shown(it.outline.span.source));
+        found.extend(shown.map(|it| convert::workspace_symbol(view, it)));
     }
     Ok(Some(WorkspaceSymbolResponse::WorkspaceSymbolList(found)))
 }
@@ -126,5 +128,8 @@ pub(super) fn rename(snapshot: &Snapshot, params: RenameParams) -> Answer<Option
         return Ok(None);
     };
     let edits = view.analysis.rename(id, byte, &params.new_name).map_err(|why| refused(&why))?;
+    if edits.iter().any(|edit| !view.is_shown(edit.span.source)) {
+        return Err(refused(&"it has its name in nexus.toml: change it there"));
+    }
     Ok(Some(action::workspace_edit(view, &edits)))
 }

@@ -60,6 +60,11 @@ impl View {
         source.map_or_else(Range::default, |source| self.encoding.range(source, span.start, span.end))
     }
 
+    /// Whether the editor can show a file: what is made of the configuration is none of its.
+    pub(super) fn is_shown(&self, id: SourceId) -> bool {
+        self.uris.contains_key(&id)
+    }
+
     pub(super) fn uri(&self, id: SourceId) -> Uri {
         Uri(self.uris.get(&id).cloned().unwrap_or_default())
     }

@@ -9,6 +9,9 @@ use gen_lsp_types::{ClientCapabilities, InitializeParams, PublishDiagnosticsPara
 use nexus_lang::ide::{Analysis, Workspace};
 use nexus_lang::text::source::{Source, SourceId};
 
+use crate::config::{self, Config};
+use crate::services::{self, Defined};
+
 use super::convert;
 use super::discover::{self, Group};
 use super::position::Encoding;
@@ -19,6 +22,7 @@ use super::worker::{Check, Diagnosed};
 /// Files that are one program.
 struct Project {
     workspace: Workspace,
+    config: Config,
     /// The names the editor uses for its files.
     uris: Arc<HashMap<SourceId, String>>,
     /// Counts changes.
@@ -112,6 +116,9 @@ impl State {
 
     /// A file has changed on the disk; what the editor has open goes before it.
     pub(super) fn reload(&mut self, path: &Path) {
+        if path.file_name().is_some_and(|name| name == config::FILE) {
+            return self.reconfigure(path);
+        }
         let uri = uri::of_path(path);
         if !discover::is_source(path) || self.open.contains_key(&uri::key(&uri)) {
             return;
@@ -122,8 +129,21 @@ impl State {
         }
     }
 
+    /// The configuration of a project has changed.
+    fn reconfigure(&mut self, path: &Path) {
+        let is_its = |group: &Group| group.alone.is_none() && path.parent() == Some(&group.root);
+        for (group, project) in self.projects.iter_mut().filter(|(group, _)| is_its(group)) {
+            project.configure(&group.root);
+            project.touch();
+            self.snapshot = None;
+        }
+    }
+
     /// A file is gone; what the editor has open stays.
     pub(super) fn forget(&mut self, path: &Path) {
+        if path.file_name().is_some_and(|name| name == config::FILE) {
+            return self.reconfigure(path);
+        }
         let uri = uri::of_path(path);
         if !self.open.contains_key(&uri::key(&uri)) {
             self.take_out(&uri);
@@ -181,8 +201,16 @@ impl State {
         let group = self.group(uri);
         let name = shown(&group, uri);
         let lenient = self.lenient;
-        let project = self.projects.entry(group).or_insert_with(|| Project::new(lenient));
+        let make = |group: &Group| {
+            let mut project = Project::new(lenient);
+            if group.alone.is_none() {
+                project.configure(&group.root);
+            }
+            project
+        };
+        let project = self.projects.entry(group).or_insert_with_key(make);
         let id = project.workspace.set(&name, text);
+        project.write_services();
         let spelled = self.open.get(&uri::key(uri)).map_or(uri, |document| &document.uri);
         if project.uris.get(&id).is_none_or(|known| known != spelled) {
             Arc::make_mut(&mut project.uris).insert(id, spelled.to_owned());
@@ -196,6 +224,7 @@ impl State {
         let name = shown(&group, uri);
         if let Some(project) = self.projects.get_mut(&group) {
             project.workspace.remove(&name);
+            project.write_services();
             project.touch();
             self.snapshot = None;
         }
@@ -283,11 +312,34 @@ impl Project {
         Project {
             analysis: Arc::new(workspace.analysis()),
             workspace,
+            config: Config::default(),
             uris: Arc::default(),
             generation: Arc::default(),
             is_changed: false,
             told: BTreeMap::new(),
         }
+    }
+
+    /// Takes over what `nexus.toml` says of endpoints and services. One that cannot be read changes nothing.
+    fn configure(&mut self, root: &Path) {
+        let Ok(config) = Config::read(root) else { return };
+        self.workspace.set_endpoints(config.known_endpoints());
+        self.config = config;
+        self.write_services();
+    }
+
+    /// Services of the configuration are a file that the editor never sees.
+    fn write_services(&mut self) {
+        if self.config.services.is_empty() {
+            return self.workspace.remove(services::PATH);
+        }
+        let mut defined = Defined::default();
+        let own = self.workspace.id(services::PATH);
+        for file in self.workspace.analysis().files().filter(|file| Some(file.source) != own) {
+            let path = self.workspace.source(file.source).map_or("", |source| &source.path);
+            defined.add(&file.parsed.unit, path, &file.text);
+        }
+        self.workspace.set(services::PATH, &services::write(&self.config, &defined).text);
     }
 
     fn touch(&mut self) {

@@ -200,7 +200,7 @@ async fn cancel(
 
 async fn complete(engine: &EngineHandle, parts: &request::Parts, body: Vec<u8>) -> Result<(), HandlerError> {
     let completion = Completion::from_http(parts, body)?;
-    engine.complete_operation(completion).await.map_err(|error| refusal(&error))
+    engine.take_completion(completion).await.map_err(|error| refusal(&error))
 }
 
 /// An answer that refuses a request.

@@ -457,7 +457,8 @@ impl Cursor<'_> {
             doc: self.doc(&Symbol::Endpoint(name.clone())),
             ..self.item(name, ItemKind::Endpoint)
         });
-        items.collect()
+        let known = self.analysis.endpoints.names().map(|name| self.item(name, ItemKind::Endpoint));
+        items.chain(known).collect()
     }
 
     fn import(&self, alias: &str) -> Option<&Imported> {

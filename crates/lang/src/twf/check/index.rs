@@ -215,6 +215,25 @@ impl<'a> Index<'a> {
         parts.flat_map(|names| names.keys().copied()).take(KNOWN_MAX).collect()
     }
 
+    /// Whether a file says of its services that every queue serves them: `# twf: services=everywhere`.
+    pub(in crate::twf) fn is_everywhere(&self, service: &Service) -> bool {
+        let says_so = |file: &&File<'a>| {
+            file.unit.pragmas.iter().any(|(key, value)| key == "services" && value == "everywhere")
+        };
+        let defines = |file: &File<'a>| {
+            file.unit
+                .definitions
+                .iter()
+                .any(|it| matches!(it, Definition::Service(own) if address(own) == address(service)))
+        };
+        self.files.iter().filter(says_so).any(defines)
+    }
+
+    /// Whether a file has the block of a namespace.
+    pub(in crate::twf) fn is_declared(&self, namespace: &str) -> bool {
+        self.files.iter().flat_map(|file| namespaces(file.unit)).any(|it| it.name.name == namespace)
+    }
+
     /// The namespaces in which a workflow runs: those of the workers that register it, `default` when no
     /// namespace exists at all.
     pub(in crate::twf) fn homes(&self, workflow: &Workflow) -> Vec<&'a str> {

@@ -3,6 +3,7 @@
 use super::Checker;
 use super::body::Body;
 use super::index::{Endpoint, Found};
+use super::known::Known;
 use crate::text::diagnostic::Diagnostic;
 use crate::text::suggest::propose;
 use crate::twf::ast::{Call, Callee, Ident, QName, Service, ServiceOperation, Stmt, StmtKind, Target};
@@ -16,24 +17,23 @@ impl<'a> Checker<'a> {
         (endpoint, service, operation): (&'a Ident, &'a QName, &'a Ident),
     ) {
         let found = self.index.endpoints.get(endpoint.name.as_str()).copied();
-        match found {
-            Some(found) => {
+        let known = self.endpoints.get(&endpoint.name).filter(|_| found.is_none());
+        match (found, known) {
+            (Some(found), _) => {
                 self.local_call(body, endpoint, found.home());
                 self.called_template(body, endpoint);
             }
-            None => {
-                let known = self.index.endpoints.keys().copied();
-                let message = format!("no endpoint `{}` is defined", endpoint.name);
-                let diagnostic = Diagnostic::error("NEXUS_UNDEFINED_ENDPOINT", endpoint.span, message)
-                    .help("write `nexus endpoint NAME` in the namespace that serves it");
-                self.report(propose(diagnostic, endpoint.span, &endpoint.name, known));
-            }
+            (None, Some(Known::Elsewhere)) => return,
+            (None, Some(Known::Here { namespace, .. })) => self.local_call(body, endpoint, Some(namespace)),
+            (None, None) => self.undefined_endpoint(endpoint),
         }
         match self.index.find(body.file, service, |it| &it.services) {
             Found::Here(service_def, package) => {
                 self.operation(package, service_def, operation, call);
                 if let Some(found) = found {
                     self.linkage(found, endpoint, service_def);
+                } else if let Some(known) = known {
+                    self.known_linkage(known, endpoint, service_def);
                 }
             }
             Found::Missing => {
@@ -45,6 +45,14 @@ impl<'a> Checker<'a> {
             }
             Found::External | Found::NotImported => {}
         }
+    }
+
+    fn undefined_endpoint(&mut self, endpoint: &'a Ident) {
+        let known = self.index.endpoints.keys().copied().chain(self.endpoints.names());
+        let message = format!("no endpoint `{}` is defined", endpoint.name);
+        let diagnostic = Diagnostic::error("NEXUS_UNDEFINED_ENDPOINT", endpoint.span, message)
+            .help("write `nexus endpoint NAME` in the namespace that serves it, or `[endpoints.NAME]` in nexus.toml");
+        self.report(propose(diagnostic, endpoint.span, &endpoint.name, known));
     }
 
     fn operation(&mut self, package: usize, service: &'a Service, name: &'a Ident, call: &'a Call) {
@@ -145,15 +153,34 @@ impl<'a> Checker<'a> {
     /// Some worker on the endpoint's queue must register the service.
     fn linkage(&mut self, endpoint: Endpoint<'a>, place: &'a Ident, service: &'a Service) {
         let (Some(namespace), Some(queue)) = (endpoint.namespace, queue(endpoint.def)) else { return };
-        if !self.index.routes.serves(&namespace.name.name, queue, service) {
-            let message = format!(
-                "no worker on the queue `{queue}` of namespace `{}` registers the service `{}`",
-                namespace.name.name, service.name.name
-            );
-            let diagnostic = Diagnostic::error("ENDPOINT_SERVICE_LINKAGE", place.span, message)
-                .label(endpoint.def.name.span, "the endpoint");
-            self.report(diagnostic);
+        if let Some(unlinked) = self.unlinked((&namespace.name.name, queue), place, service) {
+            self.report(unlinked.label(endpoint.def.name.span, "the endpoint"));
         }
+    }
+
+    /// The same where no file declares the endpoint. A namespace that no file declares either has no workers to look for.
+    fn known_linkage(&mut self, endpoint: &Known, place: &'a Ident, service: &'a Service) {
+        let Known::Here { namespace, task_queue } = endpoint else { return };
+        if self.index.is_declared(namespace) {
+            let unlinked = self.unlinked((namespace, task_queue), place, service);
+            self.out.extend(unlinked);
+        }
+    }
+
+    fn unlinked(
+        &self,
+        (namespace, queue): (&str, &str),
+        place: &Ident,
+        service: &Service,
+    ) -> Option<Diagnostic> {
+        if self.index.routes.serves(namespace, queue, service) || self.index.is_everywhere(service) {
+            return None;
+        }
+        let message = format!(
+            "no worker on the queue `{queue}` of namespace `{namespace}` registers the service `{}`",
+            service.name.name
+        );
+        Some(Diagnostic::error("ENDPOINT_SERVICE_LINKAGE", place.span, message))
     }
 }
 
@@ -171,8 +198,12 @@ fn queue(endpoint: &crate::twf::ast::EndpointDef) -> Option<&str> {
     super::topology::text(&endpoint.options, OptionScope::Endpoint, "task_queue")
 }
 
+/// Whether a call ends at some time: it has a limit for all of it, or one until it is started and one from then on. Either of
+/// these alone lets it wait for ever, for the start or for the end.
 fn has_deadline(call: &Call) -> bool {
-    let is_deadline =
-        |key: &str| OptionScope::NexusCall.key(key).is_some_and(|it| it.name == "schedule_to_close_timeout");
-    call.options.iter().any(|entry| is_deadline(&entry.key.name))
+    let has = |wanted: &str| {
+        let is_it = |key: &str| OptionScope::NexusCall.key(key).is_some_and(|it| it.name == wanted);
+        call.options.iter().any(|entry| is_it(&entry.key.name))
+    };
+    has("schedule_to_close_timeout") || (has("schedule_to_start_timeout") && has("start_to_close_timeout"))
 }

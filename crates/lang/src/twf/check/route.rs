@@ -60,7 +60,7 @@ impl<'a> Routes<'a> {
     }
 
     /// Whether a queue of a namespace serves a definition.
-    pub(super) fn serves<T>(&self, namespace: &'a str, queue: &'a str, definition: &T) -> bool {
+    pub(super) fn serves<T>(&self, namespace: &str, queue: &str, definition: &T) -> bool {
         self.inside.contains(&(namespace, queue, address(definition)))
     }
 

@@ -144,6 +144,8 @@ pub(super) const WORKFLOW_ALIASES: &[(&str, &str)] = &[
 pub(super) const NEXUS_ALIASES: &[(&str, &str)] = &[
     ("timeout", "schedule_to_close_timeout"),
     ("scheduleToCloseTimeout", "schedule_to_close_timeout"),
+    ("scheduleToStartTimeout", "schedule_to_start_timeout"),
+    ("startToCloseTimeout", "start_to_close_timeout"),
     ("workflowId", "workflow_id"),
     ("retryPolicy", "retry_policy"),
     ("retry", "retry_policy"),

@@ -29,6 +29,7 @@ pub static RULES: &[Rule] = &[
     doubtful("BUSY_LOOP", Validate, "a loop never waits and never ends"),
     warning("CLOSE_IN_HANDLER", Validate, "a handler closes the whole run"),
     error("CONDITION_RESULT_BINDING", Resolve, "a condition has no value to bind"),
+    error("CONFIGURATION", Project, "`nexus.toml` says what the files do not allow"),
     warning(
         "DISPATCH_NO_REACHABLE_DEPLOYMENT",
         Graph,

@@ -7,7 +7,6 @@ use nexus_kernel::error::Error;
 use nexus_lang::text::diagnostic::{Diagnostic, Fix, Severity};
 use nexus_lang::text::edit::{ROUNDS_MAX, apply};
 use nexus_lang::text::source::SourceId;
-use nexus_lang::twf::compile_sources;
 
 use crate::cli::rewrite::{Mode, TextFile};
 use crate::output::Output;
@@ -45,7 +44,7 @@ fn on_disk(path: &Path, file: &str) -> PathBuf {
 fn settle(project: &mut Project, lenient: bool, info: bool) -> BTreeMap<String, usize> {
     let mut titles = BTreeMap::new();
     for _ in 0..ROUNDS_MAX {
-        let mut found = compile_sources(&project.sources(), lenient).diagnostics;
+        let mut found = project.compile(lenient).2;
         // What is not shown changes nothing, except that an older spelling and its twin are one.
         found.retain(|it| info || it.severity != Severity::Info || it.code == "LEGACY_SYNTAX");
         let mut changed = false;

@@ -20,8 +20,9 @@ pub(super) async fn check(global: &Global, paths: &[PathBuf], pinned: bool) -> R
         );
     };
     let project = Project::read(path)?;
+    let sources = project.sources();
     let files: Vec<Json> =
-        project.workflows.iter().map(|file| json!({ "path": file.path, "text": file.text })).collect();
+        sources.iter().map(|(_, file)| json!({ "path": file.path, "text": file.text })).collect();
     let global = Global { project: path.clone(), ..global.clone() };
     // The findings have been shown already.
     let client = Client::reading(&global, Output::new(Format::Json)).await?;

@@ -1,6 +1,6 @@
 //! `nexus config check`: what `nexus up` would refuse, without opening the store or the network; and what is doubtful.
 
-use nexus_engine::{Definition, operations};
+use nexus_engine::operations;
 use nexus_kernel::Json;
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -19,6 +19,7 @@ use crate::contract;
 use crate::identity::Wanted;
 use crate::output::{Output, plural};
 use crate::project::Project;
+use crate::services;
 use crate::{encryption, preset, subscriptions, telemetry};
 
 /// Tells everything that is wrong, and everything that is doubtful.
@@ -136,11 +137,16 @@ async fn secrets(project: &Project) -> Vec<Doubt> {
 
 /// What is said of workflows, where they can be read.
 fn workflows(project: &Project, found: &mut Found) {
-    let (definition, ..) = Definition::compile(project.sources(), true);
+    let (definition, ..) = project.compile(true);
     let operations = definition.as_deref().map(operations::undeployed);
     let Some(Ok(mut operations)) = operations else {
         return found.doubts.push(Doubt::unread());
     };
+    found.errors.extend(services::of_project(project).errors);
+    if let Some(definition) = &definition {
+        let place = |span| definition.place(span);
+        found.errors.extend(project.config.endpoints_twice(&definition.program, place));
+    }
     let names: Vec<String> = operations.iter().map(Operation::id).collect();
     found.errors.extend(contract::apply(&project.config, &mut operations).err());
     found.errors.extend(subscriptions::check(project, &operations).err());

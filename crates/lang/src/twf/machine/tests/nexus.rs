@@ -172,6 +172,25 @@ workflow W(p: any) -> Result:
 }
 
 #[test]
+fn the_time_until_the_start_and_from_it_are_limited_apart() {
+    let program = shop(
+        "
+workflow W(p: any):
+    nexus PaymentsEp Payments.Process(p)
+        options:
+            schedule_to_start_timeout: 10s
+            startToCloseTimeout: 2m
+",
+    );
+    let mut machine = Machine::start(&program, info("W"), &json!({"p": {"id": "1"}})).unwrap();
+    let commands = machine.task(&program, &TaskInfo::default(), &[]).unwrap();
+    let CommandKind::ScheduleNexus { options, .. } = &commands[0].kind else { panic!() };
+    assert_eq!(options.schedule_to_start_ms, Some(10_000));
+    assert_eq!(options.start_to_close_ms, Some(120_000));
+    assert_eq!(options.schedule_to_close_ms, None);
+}
+
+#[test]
 fn a_family_of_endpoints_is_resolved_from_a_variable() {
     let text = |param: &str| {
         format!(
