@@ -14,6 +14,7 @@ mod auth;
 mod bad;
 mod batch;
 mod cache;
+mod calls;
 mod canary;
 mod capabilities;
 mod channels;
