@@ -181,7 +181,11 @@ impl Analysis {
             .collect();
         let mut found: Vec<Diagnostic> =
             self.files.iter().flat_map(|file| file.parsed.diagnostics.iter().cloned()).collect();
-        found.extend(check(&units, &self.sources, CheckOptions { endpoints: &self.endpoints, ..CheckOptions::default() }));
+        found.extend(check(
+            &units,
+            &self.sources,
+            CheckOptions { endpoints: &self.endpoints, ..CheckOptions::default() },
+        ));
         suppress(&mut found, &self.sources);
         if self.lenient {
             soften(&mut found);

@@ -123,12 +123,17 @@ impl Written {
             let function = &config.function;
             if let Some(count) = defined.activities.get(function).filter(|count| **count != 1) {
                 let at = format!("{}.function", place(name, Some(operation)));
-                let why = format!("activity {function} takes {count} parameters, and an operation has one input");
-                self.errors.push(wrong(&at, &why, "declare it with one parameter, or call it from a workflow"));
+                let why =
+                    format!("activity {function} takes {count} parameters, and an operation has one input");
+                self.errors.push(wrong(
+                    &at,
+                    &why,
+                    "declare it with one parameter, or call it from a workflow",
+                ));
                 continue;
             }
             self.comment("    ", config.description.as_deref());
-            let _ = writeln!(self.text, "    sync {operation}({INPUT}: any) -> (any):");
+            let _ = writeln!(self.text, "    sync {operation}({INPUT}: any = null) -> (any):");
             let _ = writeln!(self.text, "        activity {function}({INPUT}) -> {RESULT}");
             if let Some(timeout) = config.timeout {
                 let _ = writeln!(self.text, "            options:");
@@ -210,7 +215,10 @@ mod tests {
     #[test]
     fn what_the_files_do_not_allow_is_told_with_its_key() {
         let told = written("\nnexus service Cards:\n    sync A():\n        return 1\n").errors;
-        assert_eq!(told[0].message(), "services.Cards: a service of this name is defined at workflows/a.twf:2");
+        assert_eq!(
+            told[0].message(),
+            "services.Cards: a service of this name is defined at workflows/a.twf:2"
+        );
         let told = written("activity refund(a: string, b: int):\n    ...\n").errors;
         assert_eq!(told[0].faults()[0].at, "nexus.toml: services.Cards.operations.Refund.function");
         let told = unbound(&Config::parse(TOML).unwrap(), |name| name == "refund");

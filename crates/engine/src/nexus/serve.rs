@@ -76,12 +76,15 @@ impl EngineHandle {
     /// used to ask for something else.
     pub async fn start_operation(
         &self,
-        start: OperationStart,
+        mut start: OperationStart,
         (patience, waits_always): (Option<Duration>, bool),
     ) -> Result<OperationRun, Error> {
         let endpoint = self.allowed(&start.endpoint, &start.caller, start.is_outside)?;
         let handler = self.handler(&endpoint, &start.service, &start.operation)?;
         let (key, request_id) = self.place(&endpoint, &handler, &start)?;
+        let definition = self.definition();
+        let parameters = definition.as_ref().and_then(|it| it.program.workflow(&handler.workflow));
+        start.input = content::whole(parameters.map_or(&[], |it| &it.params), start.input);
         let waits = waits_always || handler.is_sync;
         // A callback is taken along at once by whoever does not wait; whoever does adds it when the wait was too long.
         let (at_once, later) =

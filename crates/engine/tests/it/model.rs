@@ -167,7 +167,11 @@ impl Real {
                 let end = Box::new(RemoteEnd { by: None, outside: None, outcome: Ok(json!(1)) });
                 Input::RemoteEnded { run, seq, end }
             }
-            3 => Input::RemoteStarted { run: run.clone(), seq, outcome: Ok(Performer::of(self.key.clone(), run)) },
+            3 => Input::RemoteStarted {
+                run: run.clone(),
+                seq,
+                outcome: Ok(Performer::of(self.key.clone(), run)),
+            },
             4 => Input::SignalSent { run, seq, failure: None },
             _ => Input::Delivered(run, IntentId::Report),
         }

@@ -95,7 +95,11 @@ pub fn check<'a>(
 
 /// Everything that is to be said about parsed files: what the parser found, what the checks find, without what
 /// comments silence (see [`suppress`]), softened when the options say so, by place.
-pub fn diagnose(parsed: &[(SourceId, Parsed)], sources: &Sources, options: CheckOptions<'_>) -> Vec<Diagnostic> {
+pub fn diagnose(
+    parsed: &[(SourceId, Parsed)],
+    sources: &Sources,
+    options: CheckOptions<'_>,
+) -> Vec<Diagnostic> {
     let units: Vec<_> =
         parsed.iter().map(|(source, parsed)| ParsedUnit { source: *source, unit: &parsed.unit }).collect();
     let mut all: Vec<_> = parsed.iter().flat_map(|(_, parsed)| parsed.diagnostics.clone()).collect();

@@ -64,8 +64,11 @@ fn found(text: &str, neighbours: &Neighbours) -> Vec<Diagnostic> {
     if !fixes(&parsed.diagnostics).is_empty() {
         return parsed.diagnostics;
     }
-    let mut all =
-        check(&[ParsedUnit { source, unit: &parsed.unit }], &sources, CheckOptions { lenient: true, ..CheckOptions::default() });
+    let mut all = check(
+        &[ParsedUnit { source, unit: &parsed.unit }],
+        &sources,
+        CheckOptions { lenient: true, ..CheckOptions::default() },
+    );
     all.extend(parsed.diagnostics);
     all
 }

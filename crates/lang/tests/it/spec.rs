@@ -102,7 +102,8 @@ fn reported(fence: &Fence) -> (Vec<Diagnostic>, Sources) {
             (source, parse(source, text))
         })
         .collect();
-    let all = diagnose(&parsed, &sources, CheckOptions { lenient: fence.is("lenient"), ..CheckOptions::default() });
+    let all =
+        diagnose(&parsed, &sources, CheckOptions { lenient: fence.is("lenient"), ..CheckOptions::default() });
     (all, sources)
 }
 

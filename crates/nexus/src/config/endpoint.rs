@@ -48,7 +48,8 @@ impl EndpointConfig {
     /// Keys that mean nothing beside each other, or are missing.
     fn misplaced(&self) -> Option<(&'static str, &'static str, &'static str)> {
         let leads = self.url.is_some() || self.namespace.is_some();
-        if self.registered && (leads || self.task_queue.is_some() || !self.allowed_caller_namespaces.is_empty())
+        if self.registered
+            && (leads || self.task_queue.is_some() || !self.allowed_caller_namespaces.is_empty())
         {
             let help = "take `registered` out, or everything but the description";
             return Some(("registered", "the registry says where it leads and who may call it", help));
@@ -144,7 +145,8 @@ mod tests {
         let specs = config.endpoint_specs();
         let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
         assert_eq!(names, ["billing", "cards"], "what the registry has is not put in force");
-        let queue = Target::Worker { namespace: Namespace::new("payments").unwrap(), task_queue: "default".into() };
+        let queue =
+            Target::Worker { namespace: Namespace::new("payments").unwrap(), task_queue: "default".into() };
         assert_eq!(specs[1].target, queue);
         assert_eq!(config.known_endpoints().names().collect::<Vec<_>>(), ["billing", "cards", "tax"]);
     }

@@ -90,7 +90,10 @@ mod tests {
             ("[services.\"a-b\".operations.C]\nfunction = \"f\"", "services.a-b"),
             ("[services.A.operations.\"b.c\"]\nfunction = \"f\"", "services.A.operations.\"b.c\""),
             ("[services.A.operations.B]\nfunction = \"f.g\"", "services.A.operations.B.function"),
-            ("[services.A.operations.B]\nfunction = \"f\"\ntimeout = \"0s\"", "services.A.operations.B.timeout"),
+            (
+                "[services.A.operations.B]\nfunction = \"f\"\ntimeout = \"0s\"",
+                "services.A.operations.B.timeout",
+            ),
         ] {
             let error = Config::parse(text).unwrap_err();
             assert_eq!(error.faults()[0].at, format!("nexus.toml: {at}"), "{text}");

@@ -89,7 +89,8 @@ fn strings(all: &[&str]) -> Vec<String> {
 
 /// Asks to be told of files that other programs change.
 pub(super) fn watch_registration() -> Json {
-    let watcher = |pattern: String| FileSystemWatcher { glob_pattern: GlobPattern::Pattern(pattern), kind: None };
+    let watcher =
+        |pattern: String| FileSystemWatcher { glob_pattern: GlobPattern::Pattern(pattern), kind: None };
     let watchers = vec![watcher("**/*.twf".to_owned()), watcher(format!("**/{FILE}"))];
     let options = DidChangeWatchedFilesRegistrationOptions { watchers };
     let registration = Registration {

@@ -221,9 +221,10 @@ impl<'a> Index<'a> {
             file.unit.pragmas.iter().any(|(key, value)| key == "services" && value == "everywhere")
         };
         let defines = |file: &File<'a>| {
-            file.unit.definitions.iter().any(
-                |it| matches!(it, Definition::Service(own) if address(own) == address(service)),
-            )
+            file.unit
+                .definitions
+                .iter()
+                .any(|it| matches!(it, Definition::Service(own) if address(own) == address(service)))
         };
         self.files.iter().filter(says_so).any(defines)
     }

@@ -152,6 +152,10 @@ fn a_call_ends_when_its_start_and_what_follows_do() {
     ] {
         let text = CALLS.replace("schedule_to_close_timeout: 1m", options);
         let found = codes(&text, &known("door", Known::Elsewhere));
-        assert_eq!(found.iter().any(|it| it.ends_with("NEXUS_NO_DEADLINE")), is_reported, "{options}: {found:?}");
+        assert_eq!(
+            found.iter().any(|it| it.ends_with("NEXUS_NO_DEADLINE")),
+            is_reported,
+            "{options}: {found:?}"
+        );
     }
 }
