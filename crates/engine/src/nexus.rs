@@ -11,6 +11,7 @@ mod failure;
 mod handle;
 mod operations;
 pub(crate) mod outside;
+mod payload;
 pub(crate) mod pending;
 mod registry;
 mod resolve;

@@ -76,11 +76,7 @@ impl Report {
 /// there are errors.
 pub async fn build(project: &Project, sandbox: Option<&Sandbox>, lenient: bool) -> (Option<Built>, Report) {
     let (definition, mut sources, mut diagnostics) = project.compile(lenient);
-    let mut configured = services::of_project(project).errors;
-    if let Some(definition) = &definition {
-        let place = |span| definition.place(span);
-        configured.extend(project.config.endpoints_twice(&definition.program, place));
-    }
+    let mut configured = project.config_errors(definition.as_deref());
     let (mut bindings, mut inputs) = (Bindings::default(), Vec::new());
     if let Some(sandbox) = sandbox {
         let declared = definition.as_ref().map(|definition| scripts::declared(&definition.program));
@@ -104,10 +100,9 @@ pub async fn build(project: &Project, sandbox: Option<&Sandbox>, lenient: bool) 
             }
         }
     }
-    services::hide(&mut diagnostics, &sources);
-    if !configured.is_empty() {
-        diagnostics.extend(config_diagnostics(&mut sources, project, &configured));
-    }
+    let unwritten = services::hide(&mut diagnostics, &sources);
+    configured.extend(unwritten.filter(|_| configured.is_empty()));
+    diagnostics.extend(config_diagnostics(&mut sources, project, &configured));
     let (prompts, findings) = prompts::read(&project.prompts);
     diagnostics.extend(findings.iter().map(|found| finding_diagnostic(&mut sources, project, found)));
     diagnostics.sort_by_key(|found| (found.span.map(|span| (span.source, span.start)), found.code));
@@ -134,6 +129,9 @@ fn unbound(definition: &Definition, bindings: &Bindings) -> Vec<Diagnostic> {
 
 /// What `nexus.toml` says and the files do not allow, at its lines.
 fn config_diagnostics(sources: &mut Sources, project: &Project, errors: &[Error]) -> Vec<Diagnostic> {
+    if errors.is_empty() {
+        return Vec::new();
+    }
     let text = std::fs::read_to_string(project.root.join(FILE)).unwrap_or_default();
     let origins = Reading::of(&text).origins;
     let source = sources.add(FILE, &text);

@@ -50,7 +50,8 @@ impl Design {
     pub fn of(sources: Sources, options: CheckOptions<'_>) -> Design {
         let parsed: Vec<_> = sources.iter().map(|(id, source)| (id, parse(id, &source.text))).collect();
         let mut diagnostics = diagnose(&parsed, &sources, options);
-        services::hide(&mut diagnostics, &sources);
+        // What is wrong with services of the configuration is no matter of the notation.
+        drop(services::hide(&mut diagnostics, &sources));
         Design { sources, diagnostics, parsed }
     }
 

@@ -153,6 +153,16 @@ impl Project {
         Definition::compile_checked(self.sources(), CheckOptions { lenient, endpoints: &endpoints })
     }
 
+    /// What the configuration says and the workflow files do not allow.
+    pub fn config_errors(&self, definition: Option<&Definition>) -> Vec<Error> {
+        let mut errors = services::of_project(self).errors;
+        if let Some(definition) = definition {
+            let place = |span| definition.place(span);
+            errors.extend(self.config.endpoints_twice(&definition.program, place));
+        }
+        errors
+    }
+
     /// Its workflow sources, ready to be compiled.
     pub fn sources(&self) -> Sources {
         let mut sources = Sources::new();

@@ -86,14 +86,17 @@ pub(crate) fn file(project: &Project) -> Option<SourceFile> {
     (!text.is_empty()).then(|| SourceFile { path: PATH.to_owned(), text })
 }
 
-/// Takes out findings that point into that file. Nobody can mend a text that is nowhere: what is wrong with it is told of the
+/// Takes out findings that point into that file. Nobody can mend a text that is nowhere: an error in it is one of the
 /// configuration that it was made of.
-pub(crate) fn hide(found: &mut Vec<Diagnostic>, sources: &Sources) {
+pub(crate) fn hide(found: &mut Vec<Diagnostic>, sources: &Sources) -> Option<Error> {
     let is_seen = |span: Span| sources.get(span.source).is_none_or(|source| &*source.path != PATH);
-    found.retain(|it| it.span.is_none_or(is_seen));
+    let hidden = found.extract_if(.., |it| !it.span.is_none_or(is_seen));
+    let error = hidden.filter(Diagnostic::is_error).fold(None, |first, it| first.or(Some(it.message)));
     for it in found {
         it.labels.retain(|(span, _)| is_seen(*span));
     }
+    let help = "services and operations have names that a workflow file could give them";
+    error.map(|why| wrong("services", &why, help))
 }
 
 /// The function of an operation that nobody implements.
@@ -133,7 +136,7 @@ impl Written {
                 continue;
             }
             self.comment("    ", config.description.as_deref());
-            let _ = writeln!(self.text, "    sync {operation}({INPUT}: any) -> (any):");
+            let _ = writeln!(self.text, "    sync {operation}({INPUT}: any = null) -> (any):");
             let _ = writeln!(self.text, "        activity {function}({INPUT}) -> {RESULT}");
             if let Some(timeout) = config.timeout {
                 let _ = writeln!(self.text, "            options:");
@@ -210,6 +213,17 @@ mod tests {
         let activities: Vec<_> = program.activities().map(|it| it.name.as_str()).collect();
         assert_eq!(activities, ["refund", "charge"], "what a file declares is not declared again");
         assert!(program.workflow("Cards.Charge").is_some());
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_text_is_told_of_the_configuration() {
+        let config = Config::parse("[services.A.operations.if]\nfunction = \"f\"\n").unwrap();
+        let mut sources = Sources::new();
+        sources.add(PATH, &write(&config, &Defined::default()).text);
+        let mut found = compile_sources(&sources, false).diagnostics;
+        assert!(found.iter().any(Diagnostic::is_error), "`if` is no name");
+        let error = hide(&mut found, &sources).unwrap();
+        assert_eq!((error.faults()[0].at.as_str(), found.len()), ("nexus.toml: services", 0));
     }
 
     #[test]

@@ -16,10 +16,10 @@ use crate::engine::{EngineHandle, stopping};
 use crate::failures::of_closed;
 use crate::input::{Input, RemoteEnd, Reply, Start, Waiter, Whom};
 use crate::nexus::endpoint::{Endpoint, Target};
-use crate::nexus::failure;
 use crate::nexus::outside::{CALLBACK_TOKEN, link};
 use crate::nexus::resolve::{Handler, handler};
 use crate::nexus::token::{self, Awaited};
+use crate::nexus::{failure, payload};
 use crate::record::{Callback, CallerInfo, Handling, LinkRecord, Performer, StartOptions, TraceRecord};
 use crate::shard::{Message, Outcome};
 use crate::state::KeyState;
@@ -79,12 +79,15 @@ impl EngineHandle {
     /// used to ask for something else.
     pub async fn start_operation(
         &self,
-        start: OperationStart,
+        mut start: OperationStart,
         (patience, waits_always): (Option<Duration>, bool),
     ) -> Result<OperationRun, Error> {
         let endpoint = self.allowed(&start.endpoint, &start.caller, start.is_outside)?;
         let handler = self.handler(&endpoint, &start.service, &start.operation)?;
         let (key, request_id) = self.place(&endpoint, &handler, &start)?;
+        let definition = self.definition();
+        let parameters = definition.as_ref().and_then(|it| it.program.workflow(&handler.workflow));
+        start.input = payload::whole(parameters.map_or(&[], |it| &it.params), start.input);
         let waits = waits_always || handler.is_sync;
         // A callback is taken along at once by whoever does not wait; whoever does adds it when the wait was too long.
         let (at_once, later) =

@@ -123,7 +123,7 @@ fn print(report: &Report, with_info: bool, project: &Project, output: Output) {
         output.note(&text);
     }
     if report.count(Severity::Error) == 0 {
-        let (files, warnings) = (report.sources.iter().count(), report.count(Severity::Warning));
+        let (files, warnings) = (project.workflows.len(), report.count(Severity::Warning));
         output.text(&format!(
             "{}: {}, no errors, {}",
             project.root.display(),

@@ -20,6 +20,7 @@ mod capabilities;
 mod channels;
 mod completion;
 mod config;
+mod configured;
 mod contract;
 mod data;
 mod design;

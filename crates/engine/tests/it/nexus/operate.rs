@@ -45,7 +45,8 @@ async fn a_probe_that_fails_keeps_it_closed_to_everybody() {
         alone.shop.start("Block", json!({ "x": x })).await;
     }
     let shop = &alone.shop;
-    eventually(shop, || async { alone.count() >= 6 && operations(shop).await[0]["state"] == "blocked" }).await;
+    eventually(shop, || async { alone.count() >= 6 && operations(shop).await[0]["state"] == "blocked" })
+        .await;
     let before = alone.count();
     let began = alone.clock.now();
     eventually(shop, || async { alone.clock.now().since(began) > Duration::from_secs(200) }).await;

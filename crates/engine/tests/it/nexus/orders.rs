@@ -131,9 +131,9 @@ impl Stage {
         let done = || Outcome::Done(Content::json(&json!("completed")));
         let ended = || OperationError::new(End::Failed, "ended");
         match step {
-            Step::Promise => self.answer(&|| {
-                Some(StartAnswer::Started { token: "t".into(), links: Vec::new() }.to_http())
-            }),
+            Step::Promise => {
+                self.answer(&|| Some(StartAnswer::Started { token: "t".into(), links: Vec::new() }.to_http()))
+            }
             Step::Done => self.answer(&|| {
                 let content = Content::json(&json!("done"));
                 Some(StartAnswer::Done { content, links: Vec::new() }.to_http())

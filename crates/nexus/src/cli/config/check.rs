@@ -19,7 +19,6 @@ use crate::contract;
 use crate::identity::Wanted;
 use crate::output::{Output, plural};
 use crate::project::Project;
-use crate::services;
 use crate::{encryption, preset, subscriptions, telemetry};
 
 /// Tells everything that is wrong, and everything that is doubtful.
@@ -142,11 +141,7 @@ fn workflows(project: &Project, found: &mut Found) {
     let Some(Ok(mut operations)) = operations else {
         return found.doubts.push(Doubt::unread());
     };
-    found.errors.extend(services::of_project(project).errors);
-    if let Some(definition) = &definition {
-        let place = |span| definition.place(span);
-        found.errors.extend(project.config.endpoints_twice(&definition.program, place));
-    }
+    found.errors.extend(project.config_errors(definition.as_deref()));
     let names: Vec<String> = operations.iter().map(Operation::id).collect();
     found.errors.extend(contract::apply(&project.config, &mut operations).err());
     found.errors.extend(subscriptions::check(project, &operations).err());

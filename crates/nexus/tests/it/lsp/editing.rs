@@ -135,3 +135,29 @@ fn a_document_of_a_project_that_is_not_open_brings_the_other_files_along() {
     assert_eq!(found[0]["uri"], editor.uri("workflows/deep/activities.twf"));
     editor.close();
 }
+
+#[test]
+fn endpoints_and_services_of_the_configuration_are_known_and_followed() {
+    let text = "workflow A(p: any) -> (any):\n    nexus door Cards.Charge(p) -> receipt\n        options:\n            \
+                schedule_to_close_timeout: 1m\n    return receipt\n";
+    let config =
+        "[endpoints.door]\nnamespace = \"bank\"\n[services.Cards.operations.Charge]\nfunction = \"charge\"\n";
+    let project = Project::with(&[("workflows/a.twf", text), ("nexus.toml", config)]);
+    let mut editor = Editor::open(&project);
+    assert_eq!(editor.codes("workflows/a.twf", None), Vec::<String>::new());
+    let asked = editor.at("workflows/a.twf", 1, 10);
+    let offered = editor.ask("textDocument/completion", asked).to_string();
+    assert!(offered.contains("\"door\""), "{offered}");
+    // The definition is in no file that an editor could show.
+    let asked = editor.at("workflows/a.twf", 1, 17);
+    assert_eq!(editor.ask("textDocument/definition", asked), json!(null));
+    editor.forget();
+    project.write("nexus.toml", "[endpoints.gate]\nregistered = true\n");
+    let changed = json!({ "uri": editor.uri("nexus.toml"), "type": 2 });
+    editor.notify("workspace/didChangeWatchedFiles", json!({ "changes": [changed] }));
+    assert_eq!(
+        editor.codes("workflows/a.twf", None),
+        ["2:NEXUS_UNDEFINED_ENDPOINT", "2:NEXUS_UNDEFINED_SERVICE"]
+    );
+    editor.close();
+}
