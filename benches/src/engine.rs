@@ -49,6 +49,39 @@ workflow Box(n: int) -> (int):
 
 activity Step(n: int) -> (int):
     ...
+
+workflow Work(n: int) -> (int):
+    close complete(n + 3)
+
+workflow CallSync(n: int) -> (int):
+    nexus door Counting.Add(n) -> r
+        options:
+            schedule_to_close_timeout: 1h
+    close complete(r)
+
+workflow CallAsync(n: int) -> (int):
+    nexus door Counting.Work(n) -> r
+        options:
+            schedule_to_close_timeout: 1h
+    close complete(r)
+
+nexus service Counting:
+    async Work workflow Work
+    sync Add(n: int) -> (int):
+        return n + 3
+
+worker counting:
+    workflow Work
+    nexus service Counting
+
+namespace remote:
+    worker counting
+        options:
+            task_queue: \"there\"
+    nexus endpoint door
+        options:
+            task_queue: \"there\"
+            allowed_caller_namespaces: [\"default\"]
 ";
 
 /// Adds one: the activity costs nothing, so that the engine is what is measured.
@@ -102,6 +135,7 @@ impl World {
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
             activities,
+            outside: Arc::new(nexus_kernel::port::exchange::Nowhere),
         };
         let engine = Engine::open(Options::default(), ports).await?;
         let handle = engine.handle();

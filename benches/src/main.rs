@@ -1,6 +1,6 @@
 //! Measurements that print their figures; nothing here passes or fails.
 //!
-//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine durable sandbox fairness rest audit limits cache streams process telemetry`) only
+//! `cargo run --release -p nexus-benches` runs all of them, with names (`lang lsp store visibility engine durable calls sandbox fairness rest audit limits cache streams process telemetry`) only
 //! those; `job` does what `benches/peers` do; `sandbox soak [SECONDS]` runs functions, one in ten of them hostile, and compares what the process holds
 //! before and after; `sandbox million` does so with a million good ones; `sandbox fuzz [SECONDS [TARGET]]` runs each target of the sandbox that long; `sandbox scripts [COUNT [SEED]]` prints scripts and their results for
 //! `benches/peers/sandbox/differ`; `soak --minutes N` puts the real server under a steady mix of everything for so long and fails when it grows or answers
@@ -8,6 +8,7 @@
 
 mod audit;
 mod cache;
+mod calls;
 mod durable;
 mod engine;
 mod fairness;
@@ -38,13 +39,14 @@ fn out(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}"); // a reader that has gone away wants no more lines
 }
 
-const ALL: [&str; 15] = [
+const ALL: [&str; 16] = [
     "lang",
     "lsp",
     "store",
     "visibility",
     "engine",
     "durable",
+    "calls",
     "sandbox",
     "fairness",
     "rest",
@@ -102,6 +104,7 @@ fn main() -> Result<()> {
             "visibility" => runtime()?.block_on(visibility::run())?,
             "engine" => runtime()?.block_on(engine::run())?,
             "durable" => runtime()?.block_on(durable::run())?,
+            "calls" => runtime()?.block_on(calls::run())?,
             "sandbox" => runtime()?.block_on(sandbox::run())?,
             "fairness" => runtime()?.block_on(fairness::run())?,
             "rest" => rest::run()?,

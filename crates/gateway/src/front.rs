@@ -26,8 +26,8 @@ use nexus_kernel::time::Timestamp;
 use tokio::sync::Semaphore;
 
 use crate::channel::browser::{self, Reader, Visit, Visitor};
-use crate::channel::mcp;
 use crate::channel::rest::identity::PublicUrl;
+use crate::channel::{mcp, nexus};
 use crate::cors;
 use crate::envelope::{self, Metadata};
 use crate::etag;
@@ -76,6 +76,7 @@ impl Front {
             None => false,
         };
         let is_get = request.method() == Method::GET;
+        let speaks_nexus = nexus::is_meant(request.uri().path());
         let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
         let metadata = self.metadata(&mut request);
         let reader = self.place(&request).filter(|_| !enveloped).and_then(|_| Reader::of(&request));
@@ -87,6 +88,10 @@ impl Front {
         }
         self.pipeline.metrics().doors().answered(response.status().as_u16());
         harden(response.headers_mut(), self.is_encrypted);
+        if speaks_nexus {
+            // Headers of this kind are a part of what such answers carry, and no page reads them.
+            response.headers_mut().remove(header::CONTENT_SECURITY_POLICY);
+        }
         let page = reader.and_then(|reader| reader.page(&response));
         let response = problem::finish(response, &id, &self.version, metadata.as_deref());
         match page {

@@ -6,6 +6,10 @@ use serde_json::Value;
 use crate::Fields;
 use crate::fields::lossless;
 
+/// Headers that are named like those of content and say nothing about it: of the transport, and for browsers.
+const NOT_OF_CONTENT: [&str; 4] =
+    ["content-length", "content-encoding", "content-security-policy", "content-security-policy-report-only"];
+
 /// A payload. All `Content-*` headers travel with it, but for those of the transport (`Content-Length`, `Content-Encoding`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Content {
@@ -70,9 +74,7 @@ impl Content {
 
     /// The content of a message with these headers.
     pub(crate) fn of(headers: &HeaderMap, bytes: Vec<u8>) -> Content {
-        let kept = |name: &str| {
-            name.starts_with("content-") && !matches!(name, "content-length" | "content-encoding")
-        };
+        let kept = |name: &str| name.starts_with("content-") && !NOT_OF_CONTENT.contains(&name);
         let kept = headers.iter().filter(|(name, _)| kept(name.as_str()));
         let headers = kept.map(|(name, value)| (name.as_str().to_owned(), lossless(value))).collect();
         Content { headers, bytes }

@@ -36,6 +36,11 @@ const MARGIN: Duration = Duration::from_millis(500);
 /// The routes, of which the names in them are taken apart here: a name may hold anything, once it is encoded.
 pub(crate) const ROUTES: [&str; 3] = ["/nexus/endpoints/{*rest}", "/nexus/callback", "/namespaces/{*rest}"];
 
+/// Whether a path is one of this protocol.
+pub(crate) fn is_meant(path: &str) -> bool {
+    place(path).is_some()
+}
+
 /// Whether a path is that of completions, which bring a proof of their own.
 pub(crate) fn is_callback(path: &str) -> bool {
     matches!(place(path), Some(Place::Callback))

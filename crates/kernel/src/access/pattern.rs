@@ -23,6 +23,7 @@ const RESOURCES: &[&str] = &[
     "metrics",
     "cache",
     "secret",
+    "endpoint",
 ];
 
 /// What is done to something.

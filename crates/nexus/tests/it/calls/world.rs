@@ -220,7 +220,7 @@ impl Side {
         }
         let (status, _, body) = self.ask(request);
         let body: Json = serde_json::from_slice(&body).unwrap_or(Json::Null);
-        if status < 300 { Ok(body) } else { Err(body) }
+        if status < 300 { Ok(body["output"].clone()) } else { Err(body) }
     }
 
     pub(super) fn call(&self, verb: &str, input: &Json) -> Json {
