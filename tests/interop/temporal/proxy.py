@@ -17,9 +17,10 @@ class Line(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         _, fault, port, path = self.path.split("/", 3)
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        body = self.body()
         line = http.client.HTTPConnection("127.0.0.1", int(port), timeout=30)
-        line.request("POST", f"/{path}", body, {k: v for k, v in self.headers.items() if k.lower() != "host"})
+        hops = ("host", "connection", "transfer-encoding", "content-length")
+        line.request("POST", f"/{path}", body, {k: v for k, v in self.headers.items() if k.lower() not in hops})
         answer = line.getresponse()
         told = answer.read()
         request = self.headers.get("nexus-request-id", "")
@@ -38,6 +39,16 @@ class Line(http.server.BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(told)))
         self.end_headers()
         self.wfile.write(told)
+
+    def body(self) -> bytes:
+        if self.headers.get("transfer-encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("content-length") or 0))
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
 
     def log_message(self, *_: object) -> None:
         pass

@@ -18,19 +18,19 @@ class Greeter:
     Length: nexusrpc.Operation[bytes, int]
     Refuse: nexusrpc.Operation[str, str]
     Decline: nexusrpc.Operation[str, str]
-    Work: nexusrpc.Operation[float, str]
+    Work: nexusrpc.Operation[int, str]
     Break: nexusrpc.Operation[str, str]
 
 
-@workflow.defn(sandboxed=False)
+@workflow.defn(sandboxed=False, failure_exception_types=[Exception])
 class Working:
     @workflow.run
-    async def run(self, seconds: float) -> str:
+    async def run(self, seconds: int) -> str:
         await asyncio.sleep(seconds)
         return f"worked for {seconds} s"
 
 
-@workflow.defn(sandboxed=False)
+@workflow.defn(sandboxed=False, failure_exception_types=[Exception])
 class Breaking:
     @workflow.run
     async def run(self, what: str) -> str:
@@ -66,7 +66,7 @@ class GreeterHandler:
         ) from ApplicationError("no funds", {"left": 3}, type="NoFunds", non_retryable=True)
 
     @nexus.workflow_run_operation
-    async def Work(self, ctx: nexus.WorkflowRunOperationContext, seconds: float) -> nexus.WorkflowHandle[str]:
+    async def Work(self, ctx: nexus.WorkflowRunOperationContext, seconds: int) -> nexus.WorkflowHandle[str]:
         return await ctx.start_workflow(Working.run, seconds, id=f"working-{ctx.request_id}")
 
     @nexus.workflow_run_operation
@@ -88,7 +88,7 @@ def told(error: BaseException | None) -> list[dict]:
     return found
 
 
-@workflow.defn(sandboxed=False)
+@workflow.defn(sandboxed=False, failure_exception_types=[Exception])
 class Call:
     """Calls one operation and returns what came of it."""
 
