@@ -89,7 +89,9 @@ impl TemporalFailure {
 
     /// What has caused a failure. Temporal writes it beside the details or, in its older form, among them.
     pub fn cause_of(failure: &Failure) -> Option<Failure> {
-        let among = || Some(of_message(failure.details.get("cause").filter(|cause| cause.is_object())?));
+        let is_one = failure.kind() == Some(KIND);
+        let among =
+            || failure.details.get("cause").filter(|cause| is_one && cause.is_object()).map(of_message);
         failure.cause.as_deref().cloned().or_else(among)
     }
 
@@ -191,8 +193,9 @@ mod tests {
 
     #[test]
     fn failures_of_another_form_are_none() {
+        let other = Failure::new("m").typed("a.B", json!({ "cause": { "message": "b" } }));
+        assert_eq!((TemporalFailure::of(&other), TemporalFailure::cause_of(&other)), (None, None));
         assert_eq!(TemporalFailure::of(&Failure::new("m")), None);
-        assert_eq!(TemporalFailure::of(&Failure::new("m").typed("a.B", json!({}))), None);
         // What says nothing is a program's.
         let bare = Failure::new("m").typed(KIND, json!(null));
         assert_eq!(TemporalFailure::of(&bare).unwrap().source, TemporalSource::Application);
