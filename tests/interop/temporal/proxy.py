@@ -2,6 +2,7 @@
 
 import http.client
 import http.server
+import logging
 import threading
 import time
 
@@ -54,8 +55,16 @@ class Line(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Lines(http.server.ThreadingHTTPServer):
+    """All lines."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        logging.exception("a line broke")
+
+
 def serve(port: int) -> None:
     """Carries requests from now on."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Line)
-    server.daemon_threads = True
+    server = Lines(("127.0.0.1", port), Line)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -96,17 +96,20 @@ class Call:
     async def run(self, call: dict) -> dict:
         client = workflow.create_nexus_client(service=call.get("service", "Payments"), endpoint=call["endpoint"])
         timeout = call.get("timeout")
+        count = call.get("count_of_bytes")
         made = {"token": None}
         try:
             handle = await client.start_operation(
                 call["operation"],
-                call.get("input"),
+                bytes(range(count)) if count else call.get("input"),
+                output_type=bytes if count else None,
                 schedule_to_close_timeout=timedelta(seconds=timeout) if timeout else None,
             )
             made["token"] = handle.operation_token
             if call.get("cancel"):
                 handle.cancel()
-            made["result"] = await handle
+            result = await handle
+            made["result"] = list(result) if count else result
         except NexusOperationError as error:
             made["errors"] = told(error)
         return made
