@@ -14,7 +14,7 @@ from typing import Any
 
 import proxy
 import services
-from nexus_server import Nexus
+from nexus_server import Mortal, Nexus
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.worker import Worker
@@ -112,8 +112,7 @@ class Both:
 
     async def working(self, run: str) -> Any:
         """The workflow of Temporal that carries out the operation that a run of Nexus waits for."""
-        started = lambda: self._started(run)  # noqa: E731
-        operation = await self.until("the operation is started", started)
+        operation = await self.until("the operation is started", lambda: self._started(run))
         token = operation["token"]
         key = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         return self.temporal.get_workflow_handle(key["wid"])
@@ -225,8 +224,7 @@ async def _(both: Both) -> None:
 @case("temporal calls nexus: an operation whose first answer is lost is started once")
 async def _(both: Both) -> None:
     handle = await both.start("Process", 82, endpoint="bank-losing")
-    tried_again = lambda: _tried_again(both, handle)  # noqa: E731
-    await both.until("it is tried again", tried_again)
+    await both.until("it is tried again", lambda: _tried_again(both, handle))
     made = await handle.result()
     has(made, result="paid 82")
     run = await both.served(made["token"])
@@ -287,8 +285,7 @@ async def _(both: Both) -> None:
 async def _(both: Both) -> None:
     seconds = 4
     has(await both.nexus.run("Detach", seconds=seconds), status="completed", result="left")
-    worked = lambda: _worked(both, seconds)  # noqa: E731
-    await both.until("it is carried out", worked)
+    await both.until("it is carried out", lambda: _worked(both, seconds))
 
 
 async def _worked(both: Both, seconds: int) -> bool:
@@ -370,8 +367,7 @@ async def _closed(both: Both, working: Any) -> Any:
 async def _(both: Both) -> None:
     never = await both.nexus.start("Never", name="Ann")
     run = await both.nexus.start("Late", name="Ann")
-    backing_off = lambda: _backing_off(both, run)  # noqa: E731
-    operation = await both.until("it is to be tried again", backing_off)
+    operation = await both.until("it is to be tried again", lambda: _backing_off(both, run))
     has(operation["last_failure"], type="UPSTREAM_TIMEOUT")
     has((await both.nexus.end(never))["failure"], type="NexusTimeoutError")
     late = Worker(both.temporal, task_queue="late", nexus_service_handlers=[services.GreeterHandler()])
@@ -405,6 +401,31 @@ async def _inputs(both: Both, workflow_id: str) -> list[Any]:
 @case("nexus calls temporal: a completion overtakes the answer to its start")
 async def _(both: Both) -> None:
     has(await both.nexus.run("Held", seconds=1), status="completed", result="worked for 1 s")
+
+
+# --- both
+
+
+@case("a nexus server that is killed hears of what ended meanwhile, and tells of what it had promised")
+async def _(both: Both) -> None:
+    mortal = Mortal()
+    try:
+        before = Both(await mortal.live(), both.temporal)
+        run = await before.nexus.start("Work", seconds=2)
+        working = await before.working(run)
+        handle = await both.start("Process", 84, endpoint="bank-mortal")
+        await both.until("it is promised", lambda: _promised(both, handle))
+        await mortal.die()
+        same((await _closed(both, working)).status, WorkflowExecutionStatus.COMPLETED)
+        after = Both(await mortal.live(), both.temporal)
+        has(await after.nexus.end(run), status="completed", result="worked for 2 s")
+        has(await handle.result(), result="paid 84")
+    finally:
+        await mortal.die()
+
+
+async def _promised(both: Both, handle: Any) -> bool:
+    return "STARTED" in await both.events(handle.id)
 
 
 # --- what a judge does

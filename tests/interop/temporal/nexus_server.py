@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import urllib.error
 import urllib.request
 from typing import Any
@@ -52,3 +54,37 @@ class Nexus:
                 return json.load(answer)
         except urllib.error.HTTPError as refused:
             raise AssertionError(f"{path}: {refused.status} {refused.read().decode()}") from None
+
+
+class Mortal:
+    """A Nexus server that may be killed, and comes back where it was."""
+
+    def __init__(self) -> None:
+        self.folder = os.environ["MORTAL_PROJECT"]
+        self.port = os.environ["MORTAL_PORT"]
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def live(self) -> Nexus:
+        """Starts it."""
+        with open(f"{self.folder}.log", "ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                os.environ["NEXUS_BIN"],
+                *("up", "--port", self.port),
+                cwd=self.folder,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+            )
+        # Whoever started this sees to it that it does not outlive them.
+        with open(f"{self.folder}.pid", "w") as noted:
+            noted.write(str(self.process.pid))
+        assert self.process.stdout
+        url = (await self.process.stdout.readline()).decode().strip()
+        if not url:
+            raise AssertionError("the server that was killed does not come back")
+        return Nexus(url)
+
+    async def die(self) -> None:
+        """Kills it, without a word."""
+        if self.process and self.process.returncode is None:
+            self.process.send_signal(signal.SIGKILL)
+            await self.process.wait()
