@@ -8,7 +8,7 @@ use crate::duration::duration_text;
 use crate::fields::set;
 use crate::handler_error::HandlerError;
 use crate::route::{Route, TOKEN, path};
-use crate::start::{REQUEST_TIMEOUT, own, post, set_own, timeout};
+use crate::start::{FAILURE_SUPPORT, REQUEST_TIMEOUT, own, post, set_own, timeout};
 use crate::{Fields, Unwritable};
 
 /// A request to end an operation early.
@@ -33,6 +33,7 @@ impl CancelRequest {
         let mut request = post(&format!("{}/{path}/cancel", endpoint.trim_end_matches('/')), Vec::new())?;
         let headers = request.headers_mut();
         set_own(headers, &self.headers)?;
+        set(headers, FAILURE_SUPPORT, "true")?;
         set(headers, TOKEN, &self.token)?;
         self.request_timeout.map_or(Ok(()), |limit| set(headers, REQUEST_TIMEOUT, &duration_text(limit)))?;
         Ok(request)

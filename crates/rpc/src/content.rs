@@ -6,11 +6,13 @@ use serde_json::Value;
 use crate::Fields;
 use crate::fields::lossless;
 
-/// Headers that are named like those of content and say nothing about it: of the transport, and for browsers.
-const NOT_OF_CONTENT: [&str; 4] =
+/// Headers that begin like those of a payload and say nothing about it: the first two are of the transport, the others tell
+/// browsers what a page may do, and servers put them on every answer.
+const OTHERS: [&str; 4] =
     ["content-length", "content-encoding", "content-security-policy", "content-security-policy-report-only"];
 
-/// A payload. All `Content-*` headers travel with it, but for those of the transport (`Content-Length`, `Content-Encoding`).
+/// A payload. All `Content-*` headers travel with it, but for those that are not about it (`Content-Length`,
+/// `Content-Encoding`, `Content-Security-Policy`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Content {
     /// The headers, by their names in lower case: `content-type`, and whatever else says what the bytes are.
@@ -74,7 +76,7 @@ impl Content {
 
     /// The content of a message with these headers.
     pub(crate) fn of(headers: &HeaderMap, bytes: Vec<u8>) -> Content {
-        let kept = |name: &str| name.starts_with("content-") && !NOT_OF_CONTENT.contains(&name);
+        let kept = |name: &str| name.starts_with("content-") && !OTHERS.contains(&name);
         let kept = headers.iter().filter(|(name, _)| kept(name.as_str()));
         let headers = kept.map(|(name, value)| (name.as_str().to_owned(), lossless(value))).collect();
         Content { headers, bytes }
@@ -95,6 +97,16 @@ mod tests {
             assert_eq!(content.media_type().is_none(), value.is_null());
         }
         assert_eq!(Content::json(&json!(null)), Content::null());
+    }
+
+    #[test]
+    fn a_payload_has_only_the_headers_that_are_about_it() {
+        let mut headers = HeaderMap::new();
+        for name in OTHERS.into_iter().chain(["content-type", "content-language", "x-content"]) {
+            headers.insert(name, http::HeaderValue::from_static("v"));
+        }
+        let content = Content::of(&headers, Vec::new());
+        assert_eq!(content.headers.keys().collect::<Vec<_>>(), ["content-language", "content-type"]);
     }
 
     #[test]

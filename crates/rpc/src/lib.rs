@@ -49,6 +49,7 @@ mod link;
 mod operation_error;
 mod route;
 mod start;
+mod temporal;
 mod value;
 mod wire;
 
@@ -62,6 +63,7 @@ pub use link::{BadLink, Link};
 pub use operation_error::{End, OperationError};
 pub use route::{NAME_BYTES_MAX, Route, TOKEN_BYTES_MAX, segment, unsegment};
 pub use start::{Callback, StartAnswer, StartRequest};
+pub use temporal::{TemporalFailure, TemporalSource};
 
 /// Headers that belong to a message rather than to its content, by their names in lower case.
 pub type Fields = std::collections::BTreeMap<String, String>;

@@ -13,6 +13,10 @@ pub(crate) const STATE: &str = "nexus-operation-state";
 
 const KIND: &str = "nexus.OperationError";
 
+/// The key of what says that an end is told by its cause alone. The specification has no word for it; servers of Temporal's
+/// say it, and give their programs the cause of whoever says it.
+const UNWRAP: &str = "unwrap-error";
+
 /// How an operation ended that has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -63,7 +67,16 @@ impl OperationError {
             cause: self.cause.clone(),
             ..Failure::new(self.message.clone())
         };
-        failure.typed(KIND, json!({ "state": self.end.as_str() }))
+        let mut failure = failure.typed(KIND, json!({ "state": self.end.as_str() }));
+        if self.is_told_by_its_cause() {
+            failure.metadata.insert(UNWRAP.to_owned(), "true".to_owned());
+        }
+        failure
+    }
+
+    /// Whether there is nothing to say that the cause does not say.
+    pub fn is_told_by_its_cause(&self) -> bool {
+        self.stack_trace.is_empty() && self.cause.as_ref().is_some_and(|cause| cause.message == self.message)
     }
 
     /// Reads a failure. One that is of another kind is the cause of an end that was told elsewhere: that is how servers
@@ -71,12 +84,13 @@ impl OperationError {
     pub fn of(failure: Failure, told: Option<End>) -> Option<OperationError> {
         let own = failure.details.get("state").and_then(|state| state.as_str()).and_then(End::parse);
         match own.filter(|_| failure.kind() == Some(KIND)) {
-            Some(end) => Some(OperationError {
-                end,
-                message: failure.message,
-                stack_trace: failure.stack_trace,
-                cause: failure.cause,
-            }),
+            Some(end) => {
+                let is_wrapper = failure.metadata.get(UNWRAP).is_some_and(|told| told == "true");
+                let told = failure.cause.as_ref().filter(|_| is_wrapper).map(|cause| cause.message.clone());
+                let stack_trace = if told.is_some() { String::new() } else { failure.stack_trace };
+                let message = told.unwrap_or(failure.message);
+                Some(OperationError { end, message, stack_trace, cause: failure.cause })
+            }
             None => Some(OperationError {
                 cause: Some(Box::new(failure.clone())),
                 ..OperationError::new(told?, failure.message)
@@ -115,6 +129,28 @@ mod tests {
         assert_eq!(OperationError::of(error.to_failure(), None), Some(error.clone()));
         // What it says itself counts more than a header.
         assert_eq!(OperationError::of(error.to_failure(), Some(End::Failed)), Some(error));
+    }
+
+    #[test]
+    fn an_end_that_only_wraps_its_cause_says_so() {
+        let cause = Failure::new("no funds");
+        let wrapper =
+            OperationError { cause: Some(Box::new(cause)), ..OperationError::new(End::Failed, "no funds") };
+        assert!(wrapper.is_told_by_its_cause() && !three_deep().is_told_by_its_cause());
+        let written = wrapper.to_failure();
+        assert_eq!(written.metadata["unwrap-error"], "true");
+        assert!(!three_deep().to_failure().metadata.contains_key("unwrap-error"));
+        // The words of a wrapper are nobody's: those of its cause count.
+        let written = Failure { message: "operation error".into(), stack_trace: "at a".into(), ..written };
+        assert_eq!(OperationError::of(written, None), Some(wrapper));
+        let alone = OperationError::new(End::Failed, "m");
+        let mut written = alone.to_failure();
+        written.metadata.insert(UNWRAP.to_owned(), "true".to_owned());
+        assert_eq!(
+            OperationError::of(written, None),
+            Some(alone),
+            "where there is no cause, it has words of its own"
+        );
     }
 
     #[test]

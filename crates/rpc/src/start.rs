@@ -20,8 +20,11 @@ const CALLBACK: &str = "nexus-callback-";
 const OPERATION_TIMEOUT: &str = "operation-timeout";
 pub(crate) const REQUEST_TIMEOUT: &str = "request-timeout";
 
+/// Asks for failures as the specification has them. Servers of Temporal's have an older form for whoever does not ask.
+pub(crate) const FAILURE_SUPPORT: &str = "temporal-nexus-failure-support";
+
 /// Headers that mean something to HTTP or to the protocol, so that they are nobody's own.
-const TAKEN: [&str; 14] = [
+const TAKEN: [&str; 15] = [
     "connection",
     "host",
     "keep-alive",
@@ -36,6 +39,7 @@ const TAKEN: [&str; 14] = [
     LINK,
     STATE,
     "proxy-connection",
+    FAILURE_SUPPORT,
 ];
 
 /// Where a completion is to be brought.
@@ -89,6 +93,7 @@ impl StartRequest {
         let mut request = post(&url, self.content.bytes.clone())?;
         let headers = request.headers_mut();
         set_own(headers, &self.headers)?;
+        set(headers, FAILURE_SUPPORT, "true")?;
         set_all(headers, "", &self.content.headers)?;
         if let Some(callback) = &self.callback {
             set_all(headers, CALLBACK, &callback.headers)?;
@@ -324,6 +329,15 @@ mod tests {
             Unwritable::Header("x".into()),
             "nobody writes headers of their own"
         );
+        let (parts, ()) = StartRequest::new("s", "o", Content::null())
+            .to_http("https://a")
+            .unwrap()
+            .map(|_| ())
+            .into_parts();
+        assert_eq!(
+            parts.headers[FAILURE_SUPPORT], "true",
+            "failures are wanted as the specification has them"
+        );
         for taken in ["nexus-link", "Nexus-Request-Id", "content-type", "nexus-callback-x", "host"] {
             let mut call = StartRequest::new("s", "o", Content::null());
             call.headers.insert(taken.into(), "x".into());
@@ -341,6 +355,7 @@ mod tests {
             ("Nexus-Request-Id", "r"),
             ("Nexus-Callback-Token", "t"),
             ("X-Tenant", "shop"),
+            ("Temporal-Nexus-Failure-Support", "true"),
             ("Connection", "close"),
         ])
         .unwrap();
