@@ -5,11 +5,11 @@ mod cancels;
 mod chains;
 mod completions;
 mod contents;
-
+mod crash;
 mod foreign;
 mod modes;
 mod operate;
-
+mod orders;
 mod starts;
 mod support;
 mod times;

@@ -1,11 +1,11 @@
 //! Two servers in one process, each with its own store and project, that reach each other as over HTTP.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response, request};
-use nexus_engine::EngineHandle;
+use nexus_engine::{Definition, EngineHandle};
 use nexus_engine::nexus::serve::OperationStart;
 use nexus_engine::nexus::{EndpointSpec, Target, refusal};
 use nexus_engine::record::{CallerInfo, Event};
@@ -75,14 +75,22 @@ impl Two {
 
 /// The shop, whose endpoint `bank` leads to the bank.
 pub(crate) async fn shop(net: &MemoryExchange, clock: &SimClock, store: SharedStore) -> World {
-    let world = side(net, "shop.test", (store, clock.clone()), sketch(SHOP)).await;
+    let world = side(net, "shop.test", (store, clock.clone()), compiled(&SHOP_COMPILED, || sketch(SHOP))).await;
     world.engine.configure_endpoints(vec![leads_to("bank", BANK_URL)]);
     world
 }
 
 /// The bank, which lets the shop's namespace call.
 pub(crate) async fn bank(net: &MemoryExchange, clock: &SimClock, store: SharedStore) -> World {
-    side(net, "bank.test", (store, clock.clone()), definition(BANK)).await
+    side(net, "bank.test", (store, clock.clone()), compiled(&BANK_COMPILED, || definition(BANK))).await
+}
+
+static SHOP_COMPILED: OnceLock<Arc<Definition>> = OnceLock::new();
+static BANK_COMPILED: OnceLock<Arc<Definition>> = OnceLock::new();
+
+/// A definition that is compiled once: these worlds are opened hundreds of times.
+fn compiled(kept: &OnceLock<Arc<Definition>>, compile: impl FnOnce() -> Arc<Definition>) -> Arc<Definition> {
+    Arc::clone(kept.get_or_init(compile))
 }
 
 /// A server at an authority of the net.
@@ -90,7 +98,7 @@ pub(crate) async fn side(
     net: &MemoryExchange,
     authority: &str,
     (store, clock): (SharedStore, SimClock),
-    definition: Arc<nexus_engine::Definition>,
+    definition: Arc<Definition>,
 ) -> World {
     let way = Arc::new(net.reached_at(&format!("http://{authority}/nexus/callback")));
     let flaky = AtomicUsize::new(0);
