@@ -184,3 +184,40 @@ async fn the_same_promise_twice_is_one_completion() {
     assert_eq!(told.lock().unwrap().len(), 1);
     two.stop().await;
 }
+
+/// Whoever waits for an operation takes no place among those that are about to begin one.
+#[tokio::test]
+async fn a_quota_counts_an_operation_that_is_waited_for_once() {
+    let two = Two::new().await;
+    let own = NamespaceSettings { runs_max: Some(2), ..NamespaceSettings::default() };
+    let namespaces = [(Namespace::new("bank").unwrap(), own)].into();
+    two.bank.engine.configure(Settings { namespaces, ..Settings::default() });
+    let ponder = |id: &str| OperationStart {
+        request_id: Some(id.to_owned()),
+        ..asked("default", "bank", "Ponder", json!(5))
+    };
+    let engine = &two.bank.engine;
+    let start = |id: &str| engine.start_operation(ponder(id), (Some(Duration::from_secs(9)), false));
+    let both = async { tokio::join!(start("one"), start("two")) };
+    let (one, other) = two.bank.until(both).await;
+    assert!(one.unwrap().outcome.is_none() && other.unwrap().outcome.is_none());
+    let third = two.bank.until(start("three")).await.unwrap_err();
+    assert_eq!(third.code().id, code::QUOTA_REACHED.id);
+    two.stop().await;
+}
+
+/// What an operation gives is for its endpoint to allow, not for what its caller may see besides.
+#[tokio::test]
+async fn whoever_sees_no_runs_is_told_the_result_nevertheless() {
+    let two = Two::new().await;
+    let mut context = CallContext::new(Channel::Cli, "somebody");
+    context.reach = Grants::default().reach(Act::Read, &Kind::Run);
+    let blind = two.bank.engine.seen_by(&context);
+    for _ in 0..2 {
+        let quote = asked("default", "bank", "Quote", json!(4));
+        let run = two.bank.until(blind.start_operation(quote, (None, false))).await.unwrap();
+        assert_eq!(run.outcome.unwrap().result, json!(8));
+        assert!(blind.row(&run.run_id).await.is_err());
+    }
+    two.stop().await;
+}
