@@ -124,7 +124,8 @@ impl Kv for Mortal {
             KvWrite::Put { key, .. } | KvWrite::Delete { key } => key.clone(),
         };
         // Deploying is not what these tests count.
-        let counts = writes.iter().any(|write| ["batch/", "nexus/"].iter().any(|it| key(write).starts_with(it)));
+        let counts =
+            writes.iter().any(|write| ["batch/", "nexus/"].iter().any(|it| key(write).starts_with(it)));
         let write = self.inner.kv_commit(namespace, checks, writes);
         if counts { self.written(write) } else { write }
     }

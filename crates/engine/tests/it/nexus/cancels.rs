@@ -206,7 +206,8 @@ async fn a_token_cancels_its_own_operation_for_its_own_caller() {
         let namespace = Namespace::new(namespace).unwrap();
         async move {
             let caller = CallerInfo { namespace, ..CallerInfo::default() };
-            let cancelled = bank.engine.cancel_operation(("open", "Billing", operation), (&caller, true), &token);
+            let cancelled =
+                bank.engine.cancel_operation(("open", "Billing", operation), (&caller, true), &token);
             cancelled.await.map_err(|error| error.code().id)
         }
     };
@@ -221,10 +222,12 @@ async fn a_token_cancels_its_own_operation_for_its_own_caller() {
     assert!(runs(bank, "WaitFor").await.iter().all(|row| row.status.is_open()));
     assert_eq!(cancel("default", "Wait", wait.token.clone()).await, Ok(()));
     assert_eq!(cancel("default", "Wait", wait.token.clone()).await, Ok(()), "twice");
-    eventually(bank, || async { bank.engine.row(&wait.run_id).await.unwrap().status == RunStatus::Canceled }).await;
+    eventually(bank, || async { bank.engine.row(&wait.run_id).await.unwrap().status == RunStatus::Canceled })
+        .await;
     assert_eq!(cancel("default", "Wait", wait.token.clone()).await, Ok(()), "after the end");
     let history = bank.engine.history(&wait.run_id).await.unwrap();
-    let asked = history.events.iter().filter(|it| it.event.name() == "WorkflowExecutionCancelRequested").count();
+    let asked =
+        history.events.iter().filter(|it| it.event.name() == "WorkflowExecutionCancelRequested").count();
     assert_eq!(asked, 1);
     two.stop().await;
 }

@@ -78,7 +78,8 @@ async fn a_caller_that_is_reset_to_before_the_call_calls_again() {
     let shop = &alone.shop;
     eventually(shop, || async { operation(shop).await["state"] == "started" }).await;
     let history = shop.engine.history(&run.run_id).await.unwrap();
-    let first = history.events.iter().find(|it| matches!(it.event, Event::WorkflowTaskCompleted {})).unwrap().id;
+    let first =
+        history.events.iter().find(|it| matches!(it.event, Event::WorkflowTaskCompleted {})).unwrap().id;
     let new = reset(shop, &run.run_id, first).await;
     eventually(shop, || async { alone.count() >= 2 }).await;
     shop.settle().await;
@@ -96,7 +97,8 @@ async fn an_operation_that_is_reset_is_told_of_once_by_the_run_in_its_stead() {
     let bank = &two.bank;
     let begun = || async {
         let rows = runs(bank, "ChargeCard").await;
-        rows.len() == 1 && bank.pending(&rows[0].run_id).await.iter().any(|it| json!(it).to_string().contains("timer"))
+        rows.len() == 1
+            && bank.pending(&rows[0].run_id).await.iter().any(|it| json!(it).to_string().contains("timer"))
     };
     eventually(bank, begun).await;
     let handler = runs(bank, "ChargeCard").await[0].run_id.clone();

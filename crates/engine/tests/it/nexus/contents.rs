@@ -24,7 +24,8 @@ async fn there_and_back(value: Json) -> (Content, Json) {
 fn content(request: &http::Request<Vec<u8>>) -> Content {
     let headers = request.headers().iter();
     let headers = headers.filter(|(name, _)| name.as_str().starts_with("content-"));
-    let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+    let headers =
+        headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
     Content { headers, bytes: request.body().clone() }
 }
 
@@ -85,7 +86,9 @@ async fn what_is_no_json_is_what_it_was() {
 #[tokio::test]
 async fn values_cross_to_a_workflow_and_back() {
     let two = Two::new().await;
-    for value in [json!(null), json!(7), json!("x"), json!({ "a": 1 }), json!({ "y": 1 }), json!([1, 2]), json!([])] {
+    for value in
+        [json!(null), json!(7), json!("x"), json!({ "a": 1 }), json!({ "y": 1 }), json!([1, 2]), json!([])]
+    {
         let outcome = two.run("Echo", json!({ "x": value })).await;
         assert_eq!((outcome.failure, outcome.result), (None, value));
     }

@@ -71,7 +71,13 @@ const STORIES: [Story; 7] = [
         ends: RunStatus::Canceled,
         known: 1,
     },
-    Story { caller: "Drop", told: || json!("dropped"), handler: "WaitFor", ends: RunStatus::Canceled, known: 0 },
+    Story {
+        caller: "Drop",
+        told: || json!("dropped"),
+        handler: "WaitFor",
+        ends: RunStatus::Canceled,
+        known: 0,
+    },
     Story {
         caller: "Decline",
         told: || json!("Account"),
@@ -149,7 +155,8 @@ impl Ground {
             Box::pin(async move {
                 let answer = server(request).await;
                 answers.fetch_add(1, Ordering::SeqCst);
-                let left = lost.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |it: usize| it.checked_sub(1));
+                let left =
+                    lost.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |it: usize| it.checked_sub(1));
                 if left == Ok(1) { None } else { answer }
             })
         })

@@ -46,7 +46,8 @@ async fn a_probe_that_fails_keeps_it_closed_to_everybody() {
         alone.shop.start("Block", json!({ "x": x })).await;
     }
     let shop = &alone.shop;
-    eventually(shop, || async { alone.count() >= 6 && operations(shop).await[0]["state"] == "blocked" }).await;
+    eventually(shop, || async { alone.count() >= 6 && operations(shop).await[0]["state"] == "blocked" })
+        .await;
     let before = alone.count();
     let began = alone.clock.now();
     eventually(shop, || async { alone.clock.now().since(began) > Duration::from_secs(200) }).await;
@@ -130,7 +131,8 @@ async fn what_was_held_back_until_its_time_was_over_is_never_asked_for() {
 async fn people_call_operations_by_verbs() {
     let two = Two::new().await;
     let call = |operation: &str, more: Json| {
-        let mut input = json!({ "endpoint": "bank", "service": "Billing", "operation": operation, "input": 21 });
+        let mut input =
+            json!({ "endpoint": "bank", "service": "Billing", "operation": operation, "input": 21 });
         input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         input
     };

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use nexus_engine::namespaces::{NamespaceSettings, Settings};
 use nexus_engine::nexus::serve::{OperationRun, OperationStart};
 use nexus_engine::nexus::{EndpointSpec, Target};
-use nexus_engine::namespaces::{NamespaceSettings, Settings};
 use nexus_engine::record::{Callback, CallerInfo};
 use nexus_kernel::Json;
 use nexus_kernel::access::Grants;

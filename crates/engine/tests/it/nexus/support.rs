@@ -1,15 +1,15 @@
 //! Two servers in one process, each with its own store and project, that reach each other as over HTTP.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{Request, Response, request};
-use nexus_engine::{Definition, EngineHandle};
 use nexus_engine::nexus::serve::OperationStart;
 use nexus_engine::nexus::{EndpointSpec, Target, refusal};
 use nexus_engine::record::{CallerInfo, Event};
 use nexus_engine::view::HistoryView;
+use nexus_engine::{Definition, EngineHandle};
 use nexus_kernel::Json;
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Namespace, RunId};
@@ -75,7 +75,8 @@ impl Two {
 
 /// The shop, whose endpoint `bank` leads to the bank.
 pub(crate) async fn shop(net: &MemoryExchange, clock: &SimClock, store: SharedStore) -> World {
-    let world = side(net, "shop.test", (store, clock.clone()), compiled(&SHOP_COMPILED, || sketch(SHOP))).await;
+    let world =
+        side(net, "shop.test", (store, clock.clone()), compiled(&SHOP_COMPILED, || sketch(SHOP))).await;
     world.engine.configure_endpoints(vec![leads_to("bank", BANK_URL)]);
     world
 }

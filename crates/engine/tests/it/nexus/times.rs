@@ -47,10 +47,9 @@ async fn each_time_ends_what_takes_too_long() {
 
 #[tokio::test]
 async fn an_operation_that_nobody_starts_in_time_says_what_its_last_attempt_met_with() {
-    for (workflow, seconds, type_name) in [
-        ("Hurried", 30, Failure::SCHEDULE_TO_START),
-        ("Limited", 60, Failure::SCHEDULE_TO_CLOSE),
-    ] {
+    for (workflow, seconds, type_name) in
+        [("Hurried", 30, Failure::SCHEDULE_TO_START), ("Limited", 60, Failure::SCHEDULE_TO_CLOSE)]
+    {
         let alone = Alone::with(|_, _| Said::Closed).await;
         let began = alone.clock.now();
         let outcome = alone.shop.run(workflow, json!({ "x": 1 })).await;
@@ -72,7 +71,10 @@ async fn while_an_operation_waits_for_its_time_to_run_out_its_last_failure_is_sh
     // Attempts after 0, 1, 3, 7 and 15 seconds; the next would come after thirty.
     eventually(shop, || async { alone.count() == 5 && operations(shop).await[0]["attempt"] == 6 }).await;
     let shown = operations(shop).await.remove(0);
-    assert_eq!((&shown["state"], &shown["last_failure"]["type"]), (&json!("backing_off"), &json!("UNAVAILABLE")));
+    assert_eq!(
+        (&shown["state"], &shown["last_failure"]["type"]),
+        (&json!("backing_off"), &json!("UNAVAILABLE"))
+    );
     assert_eq!(shown["next_attempt_at"], shown["start_before"]);
     let alone = alone.restart().await;
     let row = alone.shop.engine.row(&run.run_id).await.unwrap();
