@@ -86,14 +86,11 @@ fn both_histories_are_one_timeline() {
     let place = |words: &str| {
         lines.iter().position(|line| line.contains(words)).unwrap_or_else(|| panic!("{words}: {shown}"))
     };
-    let order = [
-        "NexusOperationScheduled",
-        "WorkflowExecutionCompleted",
-        "NexusOperationCompleted",
-    ];
+    let order = ["NexusOperationScheduled", "WorkflowExecutionCompleted", "NexusOperationCompleted"];
     assert!(lines[place(order[0])].starts_with('A') && lines[place(order[1])].starts_with('B'), "{shown}");
     assert!(order.windows(2).all(|pair| place(pair[0]) < place(pair[1])), "{shown}");
-    let linked: Json = server.project.nexus(&["run", "show", &run, "--follow-links", "--format", "json"]).ok().json();
+    let linked: Json =
+        server.project.nexus(&["run", "show", &run, "--follow-links", "--format", "json"]).ok().json();
     assert_eq!(linked["histories"].as_array().map(Vec::len), Some(2));
 }
 
@@ -102,23 +99,50 @@ fn endpoints_are_made_changed_and_deleted_from_the_shell() {
     let project = Project::with(&[("workflows/all.twf", world::BOTH)]);
     let server = world::Side::serve(project);
     let nexus = |args: &[&str]| server.project.nexus(args);
-    nexus(&["endpoint", "create", "outside", "--url", "https://pay.example/nexus", "--description", "Cards."]).ok();
-    nexus(&["endpoint", "create", "copy", "--namespace", "bank", "--task-queue", "pay", "--allow", "shop"]).ok();
+    nexus(&[
+        "endpoint",
+        "create",
+        "outside",
+        "--url",
+        "https://pay.example/nexus",
+        "--description",
+        "Cards.",
+    ])
+    .ok();
+    nexus(&["endpoint", "create", "copy", "--namespace", "bank", "--task-queue", "pay", "--allow", "shop"])
+        .ok();
     let listed = nexus(&["endpoint", "list"]).ok().stdout();
     insta::assert_snapshot!("endpoints", listed);
     nexus(&["endpoint", "create", "payments", "--url", "https://a"]).refused(2, "NX-2802", "taken by a file");
     nexus(&["endpoint", "create", "bad name", "--url", "ftp://a"]).refused(2, "NX-2803", "nonsense");
     nexus(&["endpoint", "update", "payments", "--description", "x"]).refused(2, "NX-2805", "a file's");
     nexus(&["endpoint", "update", "copy", "--rename", "cards", "--allow", "shop", "--allow", "kiosk"]).ok();
-    nexus(&["endpoint", "update", "cards", "--at-version", "1", "--allow", "*"]).refused(2, "NX-2804", "changed");
+    nexus(&["endpoint", "update", "cards", "--at-version", "1", "--allow", "*"])
+        .refused(2, "NX-2804", "changed");
     nexus(&["endpoint", "show", "copy"]).refused(4, "NX-2801", "renamed");
     let quoted = nexus(&[
-        "operation", "start", "cards", "Payments.Quote", "--namespace", "kiosk", "--input", r#"{"amount": 3}"#,
+        "operation",
+        "start",
+        "cards",
+        "Payments.Quote",
+        "--namespace",
+        "kiosk",
+        "--input",
+        r#"{"amount": 3}"#,
     ]);
     assert_eq!(quoted.ok().stdout().trim(), "fee: 6");
-    nexus(&["operation", "start", "cards", "Payments.Quote", "--namespace", "bar"]).refused(3, "NX-2807", "not allowed");
-    nexus(&["operation", "start", "cards", "Payments.Quotes", "--namespace", "shop"]).refused(4, "Payments.Quote", "near");
-    let services = nexus(&["service", "list"]).ok().stdout() + &nexus(&["service", "show", "Payments"]).ok().stdout();
+    nexus(&["operation", "start", "cards", "Payments.Quote", "--namespace", "bar"]).refused(
+        3,
+        "NX-2807",
+        "not allowed",
+    );
+    nexus(&["operation", "start", "cards", "Payments.Quotes", "--namespace", "shop"]).refused(
+        4,
+        "Payments.Quote",
+        "near",
+    );
+    let services =
+        nexus(&["service", "list"]).ok().stdout() + &nexus(&["service", "show", "Payments"]).ok().stdout();
     insta::assert_snapshot!("services", services);
     // What was made outlives the server.
     let server = server.again();

@@ -108,7 +108,8 @@ fn time_limits_are_read_kept_and_refused() {
         let request = to(&bank, "Payments/Quote").header("request-timeout", limit);
         assert_eq!(bank.ask(request.json(&json!({ "amount": 1 }))).0, status, "{limit}");
     }
-    let slow = to(&bank, "Payments/Slow").header("request-timeout", "700ms").json(&json!({ "seconds": 3600 }));
+    let slow =
+        to(&bank, "Payments/Slow").header("request-timeout", "700ms").json(&json!({ "seconds": 3600 }));
     let (status, _, answer) = bank.ask(slow);
     assert_eq!((status, &body(&answer)["details"]["type"]), (408, &json!("REQUEST_TIMEOUT")));
     // The time of the whole operation is that of its run.
@@ -121,7 +122,8 @@ fn time_limits_are_read_kept_and_refused() {
 fn links_are_read_and_given_and_a_broken_one_starts_nothing() {
     let bank = bank();
     let link = "<https://a.example/1>; type=\"a.B\", <https://a.example/2?x=%2C>; type=\"a/C\"";
-    let (status, headers, _) = bank.ask(to(&bank, "Payments/Process").header("nexus-link", link).json(&json!({ "amount": 1 })));
+    let (status, headers, _) =
+        bank.ask(to(&bank, "Payments/Process").header("nexus-link", link).json(&json!({ "amount": 1 })));
     let given = headers.get("nexus-link").unwrap().to_str().unwrap();
     assert!(status == 201 && given.contains("/bank/") && given.ends_with("type=\"nexus.Run\""), "{given}");
     let run = bank.wait_for("Pay", 1)[0]["run_id"].clone();
@@ -129,7 +131,8 @@ fn links_are_read_and_given_and_a_broken_one_starts_nothing() {
     let links = &history["events"][0]["operation"]["links"];
     assert_eq!(links[1], json!({ "url": "https://a.example/2?x=%2C", "type": "a/C" }), "{history}");
     for broken in ["https://a", "<https://a>", "<https://a>; type=\"a\", nonsense"] {
-        let request = to(&bank, "Payments/Process").header("nexus-link", broken).json(&json!({ "amount": 1 }));
+        let request =
+            to(&bank, "Payments/Process").header("nexus-link", broken).json(&json!({ "amount": 1 }));
         assert_eq!(bank.ask(request).0, 400, "{broken}");
     }
     assert_eq!(bank.wait_for("Pay", 1).len(), 1);
@@ -142,14 +145,21 @@ fn failures_say_what_the_specification_says() {
     let told = body(&answer);
     assert_eq!((status, headers.get("nexus-operation-state").unwrap().to_str()), (424, Ok("failed")));
     assert_eq!(told["metadata"]["type"], "nexus.OperationError");
-    assert_eq!((&told["details"]["state"], &told["cause"]["message"]), (&json!("failed"), &json!("must be positive")));
+    assert_eq!(
+        (&told["details"]["state"], &told["cause"]["message"]),
+        (&json!("failed"), &json!("must be positive"))
+    );
     for (path, input, kind, status) in [
         ("Payments/Quote", json!({ "amount": "x" }), "BAD_REQUEST", 400),
         ("Payments/Quote", json!({ "amounts": 1 }), "BAD_REQUEST", 400),
         ("Payments/Nothing", json!({}), "NOT_FOUND", 404),
     ] {
         let (found, _, answer) = bank.ask(to(&bank, path).json(&input));
-        assert_eq!((found, body(&answer)["details"]["type"].as_str()), (status, Some(kind)), "{path} {input}");
+        assert_eq!(
+            (found, body(&answer)["details"]["type"].as_str()),
+            (status, Some(kind)),
+            "{path} {input}"
+        );
     }
     let missing = http().post(format!("{}/nexus/endpoints/nobody/services/S/O", bank.url()));
     assert_eq!(bank.ask(missing).0, 404);

@@ -258,7 +258,9 @@ impl Side {
 
     /// A run as it has ended.
     pub(super) fn ended(&self, run: &str) -> Json {
-        self.until("run.show", &json!({ "run_id": run, "wait_ms": 5_000 }), |shown| shown["status"] != "running")
+        self.until("run.show", &json!({ "run_id": run, "wait_ms": 5_000 }), |shown| {
+            shown["status"] != "running"
+        })
     }
 
     pub(super) fn result(&self, run: &str) -> Json {
