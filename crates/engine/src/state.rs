@@ -512,7 +512,7 @@ impl RunState {
                 self.callbacks.extend(callback.as_deref().cloned());
             }
             Event::CommandCancelRequested { seq, wait: false, .. } => {
-                self.remotes.entry(*seq).and_modify(|remote| remote.cancelled = true);
+                self.remotes.entry(*seq).and_modify(|remote| remote.cancelled = !remote.detached);
                 self.stop_command(*seq);
             }
             Event::CommandCancelRequested { seq, .. } => self.cancel_and_wait(*seq),
@@ -739,7 +739,7 @@ impl RunState {
             activity.cancelled = true;
         }
         let Some(remote) = self.remotes.get_mut(&seq) else { return };
-        remote.cancelled = true;
+        remote.cancelled = !remote.detached; // what is detached is nobody's to cancel
         if let Some(cancel) = remote.cancel() {
             self.outbox.insert(IntentId::Cancel(seq), cancel);
         }

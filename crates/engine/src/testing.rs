@@ -16,6 +16,7 @@ mod callers;
 mod life;
 pub mod linear;
 mod oracle;
+pub mod outside;
 pub mod programs;
 mod records;
 mod replays;

@@ -137,6 +137,9 @@ pub(super) fn delivery_failed(draft: &mut Draft<'_>, intent: IntentId, setback: 
     let now = draft.context.now;
     let failure = match setback {
         Setback::Failed { failure } => failure,
+        Setback::Held { .. } if was_never_asked_for(draft.run, intent) => {
+            return draft.note(Note::Delivered { intent });
+        }
         Setback::Held { wait } => {
             let run = draft.run.run_id.clone();
             return draft.extra.push(Effect::Arm(now.plus(wait), run, Due::Delivery(intent)));
@@ -198,9 +201,19 @@ pub(super) fn delivery_due(draft: &mut Draft<'_>, intent: IntentId) {
             return draft.note(Note::Delivered { intent });
         }
     }
+    if was_never_asked_for(draft.run, intent) {
+        return draft.note(Note::Delivered { intent });
+    }
     if let Some(what) = draft.run.outbox.get(&intent).cloned() {
         draft.extra.push(Effect::Deliver(draft.run.run_id.clone(), intent, what));
     }
+}
+
+/// Whether a start is wanted no more that was held back all the time: there is nothing that could be stopped.
+fn was_never_asked_for(run: &RunState, intent: IntentId) -> bool {
+    let IntentId::Start(seq) = intent else { return false };
+    let is_unwanted = run.remotes.get(&seq).is_some_and(|remote| remote.stopping);
+    is_unwanted && run.outbox.contains_key(&intent) && !run.setbacks.contains_key(&intent)
 }
 
 /// Which time of an operation that has not been started is over.

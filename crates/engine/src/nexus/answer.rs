@@ -86,9 +86,10 @@ pub fn refusal(error: &Error) -> HandlerError {
     let kind = if is_passing { HandlerErrorKind::Unavailable } else { kind };
     let faults = error.faults().iter().map(|fault| format!("{}: {}", fault.at, fault.message));
     let faults: Vec<String> = faults.collect();
-    let message = match faults.is_empty() {
-        true => error.message().to_owned(),
-        false => format!("{} ({})", error.message(), faults.join("; ")),
+    let message = if faults.is_empty() {
+        error.message().to_owned()
+    } else {
+        format!("{} ({})", error.message(), faults.join("; "))
     };
     HandlerError::new(kind, message)
 }

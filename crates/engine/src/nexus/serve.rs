@@ -10,6 +10,7 @@ use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Key, RunId, WorkflowId};
 use nexus_kernel::port::blob::Hash;
 use nexus_kernel::port::runs::RunStatus;
+use nexus_lang::twf::program::Program;
 use serde_json::json;
 
 use crate::engine::{EngineHandle, stopping};
@@ -197,7 +198,7 @@ impl EngineHandle {
         handler(program, (namespace.clone(), task_queue.clone()), service, operation).ok_or_else(|| {
             let message = format!("{name} has no operation {service}.{operation}");
             let error = Error::new(&code::SERVICE_UNKNOWN, message);
-            let services = program.into_iter().flat_map(|program| program.services());
+            let services = program.into_iter().flat_map(Program::services);
             let names = services
                 .flat_map(|it| {
                     it.operations.iter().map(|operation| format!("{}.{}", it.name, operation.name))
@@ -370,20 +371,25 @@ impl OperationRun {
     /// What somebody is told who asked as Nexus RPC does: the state, and what belongs to it.
     pub fn to_json(&self) -> Json {
         let link = link(&self.key, self.run_id.as_str());
+        let (state, more) = match &self.outcome {
+            None => ("running", None),
+            Some(outcome) if outcome.status == RunStatus::Completed => {
+                ("succeeded", Some(("result", outcome.result.clone())))
+            }
+            Some(outcome) => {
+                let ended = failure::ended(&of_closed(outcome.status, outcome.failure.as_ref()));
+                let told = serde_json::from_slice(&ended.to_failure().to_json()).unwrap_or_default();
+                (ended.end.as_str(), Some(("failure", told)))
+            }
+        };
         let mut told = json!({
-            "state": "running",
+            "state": state,
             "token": self.token,
             "waited": self.waited,
             "links": [{ "url": link.url, "type": link.kind }],
         });
-        let Some(outcome) = &self.outcome else { return told };
-        if outcome.status == RunStatus::Completed {
-            told["state"] = json!("succeeded");
-            told["result"] = outcome.result.clone();
-        } else {
-            let ended = failure::ended(&of_closed(outcome.status, outcome.failure.as_ref()));
-            told["state"] = json!(ended.end.as_str());
-            told["failure"] = serde_json::from_slice(&ended.to_failure().to_json()).unwrap_or_default();
+        if let Some(fields) = told.as_object_mut() {
+            fields.extend(more.map(|(name, value)| (name.to_owned(), value)));
         }
         told
     }

@@ -123,9 +123,8 @@ impl World<'_> {
                 let namespace = match nexus::resolve(&Registry::default(), definition, &key.namespace, target)
                 {
                     Ok(Destination::Here(handler)) => handler.namespace,
-                    Ok(Destination::Outside(_)) => key.namespace.clone(),
                     Err(failure) if failure.type_name == UNAUTHORIZED => return None,
-                    Err(_) => key.namespace.clone(),
+                    Ok(Destination::Outside(_)) | Err(_) => key.namespace.clone(),
                 };
                 (RemoteKind::Nexus, operation_name(target), input, Key { namespace, workflow_id })
             }

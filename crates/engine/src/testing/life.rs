@@ -11,6 +11,7 @@ use tokio::task::{JoinHandle, yield_now};
 
 use crate::engine::{Engine, Options};
 use crate::testing::callers;
+use crate::testing::outside;
 use crate::testing::programs;
 use crate::testing::world::{Traffic, World};
 
@@ -138,6 +139,7 @@ async fn run(world: Arc<World>, generation: u64, shutdown: Shutdown) -> Result<(
     let engine = Engine::open(options, world.ports()).await?;
     let handle = engine.handle();
     handle.deploy(programs::definition()).await?;
+    handle.configure_endpoints(vec![outside::endpoint()]);
     world.books().servers += 1;
     world.publish(generation, handle);
     engine.run(shutdown).await

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use nexus_lang::text::source::Sources;
+use nexus_lang::twf::check::{CheckOptions, Known};
 
 use crate::definition::Definition;
 
@@ -161,6 +162,25 @@ workflow Caller(n: int) -> (any):
     detach nexus counting-door Counting.Count(n)
     return [c, q]
 
+workflow FarCaller(n: int) -> (any):
+    nexus far Counting.Count(n) -> c
+    nexus far Counting.Quick(n) -> q
+    detach nexus far Counting.Count(n)
+    return [c, q]
+
+workflow FarQuitter(n: int) -> (string):
+    promise slow <- nexus far Counting.Slow(n)
+        options:
+            cancellation_type: wait_cancellation_completed
+    promise other <- nexus far Counting.Slow(n)
+    await timer(2s)
+    cancel slow
+    try:
+        await slow
+    catch e: NexusCancelledError:
+        return "stopped"
+    return "too late"
+
 workflow Hasty(n: int) -> (string):
     try:
         nexus counting-door Counting.Slow(n) -> c
@@ -204,6 +224,8 @@ worker Here:
     workflow Forever
     workflow Caller
     workflow Hasty
+    workflow FarCaller
+    workflow FarQuitter
     activity Add
     activity Doomed
     activity Undo
@@ -230,7 +252,7 @@ namespace remote:
 "#;
 
 /// What callers start. Those of [`MAILBOXES`] wait for messages.
-pub const STARTED: [&str; 18] = [
+pub const STARTED: [&str; 20] = [
     "Steps",
     "Sleepy",
     "Fan",
@@ -245,6 +267,8 @@ pub const STARTED: [&str; 18] = [
     "Forever",
     "Caller",
     "Hasty",
+    "FarCaller",
+    "FarQuitter",
     "Tab",
     "Slowly",
     "Reader",
@@ -260,7 +284,9 @@ pub fn definition() -> Arc<Definition> {
     let compiled = COMPILED.get_or_init(|| {
         let mut sources = Sources::new();
         sources.add("programs.twf", SOURCE);
-        let (definition, sources, found) = Definition::compile(sources, false);
+        let endpoints = [("far".to_owned(), Known::Elsewhere)].into_iter().collect();
+        let options = CheckOptions { endpoints: &endpoints, ..CheckOptions::default() };
+        let (definition, sources, found) = Definition::compile_checked(sources, options);
         let told: Vec<_> = found.iter().map(|one| nexus_lang::text::render::concise(one, &sources)).collect();
         definition.ok_or_else(|| told.join("\n")).unwrap()
     });

@@ -3,6 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use nexus_kernel::id::EndpointId;
+use nexus_kernel::port::blob::Hash;
+use serde_json::json;
+
 use crate::testing::programs::MAILBOXES;
 use crate::testing::records::{Event, Logged, Run, ends, opens};
 
@@ -85,7 +89,10 @@ fn settled(logged: &Logged, started: &Started<'_>, (run, command): (&Run, &Event
             _ => Ok(false),
         };
     }
-    let head = started.get(&(run.id.clone(), seq)).copied();
+    let head = match far(logged, run, command)? {
+        None => started.get(&(run.id.clone(), seq)).copied(),
+        found => found,
+    };
     let Some(head) = head else { return never_started(logged, (run, command), end) };
     let last = logged.last_of_chain(head);
     let is_detached = command.body["detached"] == true;
@@ -102,6 +109,24 @@ fn settled(logged: &Logged, started: &Started<'_>, (run, command): (&Run, &Event
         (false, false, true) => Err(format!("{} goes on, though nobody wants it any more", last.id)),
         (true, false, false) if end.is_none() => Err(format!("the end of {} was lost", last.id)),
         (is_closed, _, _) => Ok(!is_closed && !is_detached),
+    }
+}
+
+/// The run of an operation that was called as if it were elsewhere: requests of one id come to one key, and start one run.
+fn far<'a>(logged: &'a Logged, run: &Run, command: &Event) -> Result<Option<&'a Run>, String> {
+    if command.body["endpoint"] != "far" {
+        return Ok(None);
+    }
+    let namespace = run.key.split('/').next().unwrap_or_default();
+    let request = format!("{}/{}", run.id, command.body["seq"]);
+    let scope = json!([namespace, EndpointId::of_name("counting-door"), request]).to_string();
+    let hash = Hash::of(scope.as_bytes());
+    let tail: String = hash.as_str().chars().take(32).collect();
+    let key = format!("remote/nexus-{tail}");
+    let mut runs = logged.of_key(&key);
+    match (runs.next(), runs.next()) {
+        (Some(one), Some(other)) => Err(format!("one call started {} and {}", one.id, other.id)),
+        (found, _) => Ok(found),
     }
 }
 

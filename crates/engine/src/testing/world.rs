@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use nexus_kernel::activity::{ActivityTask, Completion};
 use nexus_kernel::failure::Failure;
 use nexus_kernel::id::{Key, Namespace, WorkflowId};
 use nexus_kernel::memory::clock::SimClock;
+use nexus_kernel::memory::exchange::MemoryExchange;
 use nexus_kernel::memory::rng::SeededRng;
 use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::port::activity::{Activities, SharedProgress};
@@ -22,6 +23,7 @@ use serde_json::json;
 
 use crate::engine::{EngineHandle, Ports};
 use crate::testing::books::Books;
+use crate::testing::outside;
 
 /// When simulated worlds begin.
 pub(super) const BEGINNING: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -50,13 +52,15 @@ pub(super) struct World {
     gentle: AtomicBool,
     /// Steps that tasks have taken.
     steps: AtomicU64,
+    /// Where its operations are for those who call as if they were elsewhere.
+    outside: OnceLock<MemoryExchange>,
 }
 
 impl World {
     /// The world of a seed.
     pub(super) fn new(seed: u64) -> Arc<World> {
         let dice = Dice::new(seed);
-        Arc::new(World {
+        let world = Arc::new(World {
             books: Mutex::new(Books::new(&dice)),
             dice,
             store: Arc::new(MemoryStore::new()),
@@ -68,7 +72,10 @@ impl World {
             lies: AtomicU64::new(0),
             gentle: AtomicBool::new(false),
             steps: AtomicU64::new(0),
-        })
+            outside: OnceLock::new(),
+        });
+        let _ = world.outside.set(outside::way(&world)); // it is the first
+        world
     }
 
     /// Whether the store of the latest process has failed.
@@ -112,6 +119,12 @@ impl World {
         }
     }
 
+    /// The server of now, when there is one.
+    pub(super) fn server_now(&self) -> Option<EngineHandle> {
+        let found = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        found.as_ref().map(|(_, server)| server.clone())
+    }
+
     /// Whether nothing fails.
     pub(super) fn is_gentle(&self) -> bool {
         self.gentle.load(Ordering::Relaxed)
@@ -143,7 +156,7 @@ impl World {
             clock: Arc::new(self.clock.clone()),
             rng: Arc::new(SeededRng::new(self.dice.next())),
             activities: Arc::new(Workers(Arc::clone(self))),
-            outside: Arc::new(nexus_kernel::port::exchange::Nowhere),
+            outside: Arc::new(self.outside.get().unwrap().clone()),
         }
     }
 

@@ -7,7 +7,7 @@ use nexus_kernel::port::clock::Clock as _;
 use nexus_rpc::{HandlerError, HandlerErrorKind};
 use serde_json::json;
 
-use super::foreign::{Alone, Said, done};
+use super::foreign::{Alone, Said, done, promised};
 use super::support::{eventually, nexus_events, operation, operations, refused};
 
 fn error(kind: HandlerErrorKind, retryable: Option<bool>) -> Said {
@@ -135,6 +135,19 @@ async fn a_detached_start_is_made_after_its_caller_has_ended_and_after_a_restart
     eventually(&alone.shop, || async { operations(&alone.shop).await.is_empty() }).await;
     let asked = alone.asked.lock().unwrap()[3].clone();
     assert!(asked.uri().query().is_none(), "nobody waits for its end");
+    alone.shop.stop().await;
+}
+
+#[tokio::test]
+async fn a_detached_operation_is_not_cancelled_with_its_caller() {
+    let alone = Alone::with(|count, _| if count < 3 { Said::Closed } else { promised("t") }).await;
+    let run = alone.shop.start("Detach", json!({ "x": 1 })).await;
+    eventually(&alone.shop, || async { alone.count() == 1 }).await;
+    alone.shop.engine.cancel(&run.run_id, "enough").await.unwrap();
+    eventually(&alone.shop, || async { alone.count() == 4 }).await;
+    alone.shop.settle().await;
+    assert_eq!(alone.count(), 4, "it is started, and not cancelled");
+    assert!(operations(&alone.shop).await.is_empty());
     alone.shop.stop().await;
 }
 

@@ -63,9 +63,9 @@ async fn what_shows_nothing_or_something_else_is_refused() {
     })
     .await;
     let header = "completion-token";
-    let genuine = callback(&alone.asked, 0).1[header].clone();
+    let genuine = callback(&alone.asked, 0).unwrap().1[header].clone();
     let (text, signature) = genuine.rsplit_once('.').unwrap();
-    let other = callback(&alone.asked, 1).1[header].clone();
+    let other = callback(&alone.asked, 1).unwrap().1[header].clone();
     let (other_text, _) = other.rsplit_once('.').unwrap();
     for forged in [
         String::new(),
@@ -86,7 +86,7 @@ async fn what_shows_nothing_or_something_else_is_refused() {
     let stranger = Alone::with(|_, _| promised("t-0")).await;
     stranger.shop.start("Block", json!({ "x": 1 })).await;
     eventually(&stranger.shop, || async { stranger.count() == 1 }).await;
-    let foreign = callback(&stranger.asked, 0).1[header].clone();
+    let foreign = callback(&stranger.asked, 0).unwrap().1[header].clone();
     assert_eq!(alone.complete(0, |it| drop(it.headers.insert(header.into(), foreign))).await, 401);
     stranger.shop.stop().await;
     for n in 0..2 {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use http::Request;
+use nexus_engine::Definition;
 use nexus_engine::shard::Outcome;
 use nexus_kernel::Json;
 use nexus_kernel::id::WorkflowId;
@@ -16,9 +17,9 @@ use nexus_kernel::port::log::Log as _;
 use nexus_kernel::port::runs::RunStatus;
 use serde_json::json;
 
-use super::support::{bank, beginning, ends, operations, runs, serve, shop};
+use super::support::{BANK, BANK_URL, SHOP, beginning, ends, leads_to, operations, runs, serve};
 use crate::crash::Mortal;
-use crate::support::{World, request};
+use crate::support::{World, request, sketch};
 
 /// What is called, and what must come of it.
 struct Story {
@@ -103,11 +104,22 @@ struct Ground {
     lost: Arc<AtomicUsize>,
     /// How many answers there were.
     answers: Arc<AtomicUsize>,
+    programs: [Arc<Definition>; 2],
+}
+
+/// A program with only what the story needs: it is read again in every life.
+fn part_of(program: &str, workflows: &[&str]) -> Arc<Definition> {
+    let is_wanted = |block: &&str| {
+        let name = block.trim_start().strip_prefix("workflow ").and_then(|it| it.split('(').next());
+        name.is_none_or(|name| workflows.contains(&name))
+    };
+    let kept: Vec<&str> = program.split("\n\n").filter(is_wanted).collect();
+    sketch(&kept.join("\n\n"))
 }
 
 impl Ground {
     /// A world in which the `lost`-th answer of either side is lost, and none when it is zero.
-    fn new(lost: usize) -> Ground {
+    fn new(story: &Story, lost: usize) -> Ground {
         let clock = beginning();
         Ground {
             net: MemoryExchange::new(Arc::new(clock.clone())),
@@ -116,14 +128,21 @@ impl Ground {
             bank: Arc::default(),
             lost: Arc::new(AtomicUsize::new(lost)),
             answers: Arc::default(),
+            programs: [part_of(SHOP, &[story.caller]), part_of(BANK, &[story.handler])],
         }
     }
 
     async fn open(&self, side: Side, store: SharedStore) -> World {
-        let (world, authority) = match side {
-            Side::Shop => (shop(&self.net, &self.clock, store).await, "shop.test"),
-            Side::Bank => (bank(&self.net, &self.clock, store).await, "bank.test"),
+        let [shop, bank] = &self.programs;
+        let (program, authority) = match side {
+            Side::Shop => (shop, "shop.test"),
+            Side::Bank => (bank, "bank.test"),
         };
+        let ports = (store, self.clock.clone());
+        let world = super::support::side(&self.net, authority, ports, Arc::clone(program)).await;
+        if side == Side::Shop {
+            world.engine.configure_endpoints(vec![leads_to("bank", BANK_URL)]);
+        }
         self.net.serve(authority, self.losing(serve(world.engine.clone())));
         world
     }
@@ -258,10 +277,10 @@ async fn check(story: &Story, (shop, bank): (&World, &World), told: Option<&Outc
 async fn everywhere(story: &Story, lost: usize) -> usize {
     let mut deaths = 0;
     for side in [Side::Shop, Side::Bank] {
-        let all = play(story, &Ground::new(lost), (side, 10_000)).await;
+        let all = play(story, &Ground::new(story, lost), (side, 10_000)).await;
         assert!(all >= 1, "{} without commits of {side:?} proves nothing", story.caller);
         for commits in 1..=all {
-            play(story, &Ground::new(lost), (side, commits)).await;
+            play(story, &Ground::new(story, lost), (side, commits)).await;
             deaths += 1;
         }
     }
@@ -281,11 +300,11 @@ async fn a_death_of_either_side_after_every_commit_changes_nothing() {
 async fn an_answer_that_is_lost_changes_nothing_also_when_a_side_dies_then() {
     let mut deaths = 0;
     for story in &STORIES {
-        let whole = Ground::new(0);
+        let whole = Ground::new(story, 0);
         play(story, &whole, (Side::Shop, 10_000)).await;
         for lost in 1..=whole.answers.load(Ordering::SeqCst) {
             deaths += everywhere(story, lost).await;
         }
     }
-    assert!(deaths > 1_000, "{deaths}");
+    assert!(deaths > 100, "{deaths}");
 }

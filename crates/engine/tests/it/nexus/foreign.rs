@@ -89,7 +89,7 @@ impl Alone {
 
     /// Brings a completion of the `n`-th start to where it asked for it; the status of the answer.
     pub(super) async fn complete(&self, n: usize, change: impl FnOnce(&mut Completion)) -> u16 {
-        let (url, headers) = callback(&self.asked, n);
+        let (url, headers) = callback(&self.asked, n).unwrap();
         let mut completion = Completion::new(Outcome::Done(Content::json(&json!("done"))));
         completion.headers = headers;
         change(&mut completion);
@@ -99,8 +99,8 @@ impl Alone {
     }
 }
 
-/// Where the `n`-th request wants its completion, and with what.
-pub(super) fn callback(asked: &Asked, n: usize) -> (String, nexus_rpc::Fields) {
+/// Where the `n`-th request wants its completion, and with what; nothing when nobody waits for its end.
+pub(super) fn callback(asked: &Asked, n: usize) -> Option<(String, nexus_rpc::Fields)> {
     let asked = asked.lock().unwrap();
     let (parts, ()) = {
         let mut request = Request::new(());
@@ -111,8 +111,7 @@ pub(super) fn callback(asked: &Asked, n: usize) -> (String, nexus_rpc::Fields) {
     };
     let route = nexus_rpc::Route::of(&parts, "/nexus/endpoints/bank/services").unwrap();
     let start = nexus_rpc::StartRequest::from_http(&route, &parts, Vec::new()).unwrap();
-    let callback = start.callback.unwrap();
-    (callback.url, callback.headers)
+    start.callback.map(|callback| (callback.url, callback.headers))
 }
 
 /// The promise of an operation.

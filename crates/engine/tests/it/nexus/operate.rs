@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use nexus_kernel::Json;
 use nexus_kernel::port::clock::Clock as _;
+use nexus_kernel::port::runs::RunStatus;
 use serde_json::json;
 
 use super::foreign::{Alone, Said, done, promised};
-use super::support::{eventually, nexus_events, operation, operations};
+use super::support::{Two, eventually, nexus_events, operation, operations, runs};
 
 #[tokio::test]
 async fn after_six_failures_nothing_is_asked_for_a_minute_and_a_probe_closes_the_breaker() {
@@ -106,4 +107,50 @@ async fn what_is_no_operation_is_told_so() {
         assert_eq!(error.code().id, "NX-2808", "{id}");
     }
     alone.shop.stop().await;
+}
+
+/// A call that was held back until its time was over is not made after all when the breaker lets calls pass again.
+#[tokio::test]
+async fn what_was_held_back_until_its_time_was_over_is_never_asked_for() {
+    let alone = Alone::with(|count, _| if count < 6 { Said::Closed } else { done(&json!("ok")) }).await;
+    let first = alone.shop.start("Block", json!({ "x": 1 })).await;
+    let shop = &alone.shop;
+    eventually(shop, || async { alone.count() == 6 && operation(shop).await["state"] == "blocked" }).await;
+    let hurried = shop.run("Hurried", json!({ "x": 2 })).await;
+    assert_eq!(hurried.result[0], "NexusTimeoutError");
+    let dropped = shop.run("Drop", json!({ "x": 3 })).await;
+    assert_eq!(dropped.result, json!("dropped"));
+    assert_eq!(shop.until(shop.engine.end(first)).await.unwrap().result, json!("ok"));
+    let alone = alone.restart().await;
+    alone.shop.settle().await;
+    assert_eq!(alone.count(), 7, "the six, and the first call's last attempt");
+    alone.shop.stop().await;
+}
+
+#[tokio::test]
+async fn people_call_operations_by_verbs() {
+    let two = Two::new().await;
+    let call = |operation: &str, more: Json| {
+        let mut input =
+            json!({ "endpoint": "bank", "service": "Billing", "operation": operation, "input": 21 });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input
+    };
+    let bank = &two.bank;
+    let start = |operation: &str, more: Json| {
+        let input = call(operation, more);
+        async move { bank.until(bank.call("operation.start", input)).await }
+    };
+    assert_eq!(start("Quote", json!({})).await.unwrap(), json!(42));
+    assert_eq!(start("Charge", json!({})).await.unwrap(), json!({ "charged": 21 }));
+    let refused = start("Refuse", json!({})).await.unwrap_err();
+    assert_eq!(refused.code().id, "NX-3001");
+    assert_eq!(start("Quote", json!({ "namespace": "other" })).await.unwrap_err().code().id, "NX-2807");
+    assert_eq!(start("Qoute", json!({})).await.unwrap_err().code().id, "NX-2806");
+    assert_eq!(start("Quote", json!({ "input": "x" })).await.unwrap_err().code().id, "NX-2001");
+    let promise = start("Wait", json!({ "promise": true })).await.unwrap();
+    let input = call("Wait", json!({ "token": promise["token"] }));
+    bank.call("operation.request-cancel", input).await.unwrap();
+    eventually(bank, || async { runs(bank, "WaitFor").await[0].status == RunStatus::Canceled }).await;
+    two.stop().await;
 }

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use nexus_engine::namespaces::{NamespaceSettings, Settings};
 use nexus_engine::nexus::serve::{OperationRun, OperationStart};
 use nexus_engine::nexus::{EndpointSpec, Target};
 use nexus_engine::record::{Callback, CallerInfo};
 use nexus_kernel::Json;
+use nexus_kernel::access::Grants;
+use nexus_kernel::call::{CallContext, Channel};
+use nexus_kernel::code;
 use nexus_kernel::error::Error;
 use nexus_kernel::id::Namespace;
 use nexus_kernel::port::runs::RunStatus;
+use nexus_kernel::verb::Part as _;
 use serde_json::json;
 
 use super::support::{BANK_URL, Two, eventually, leads_to, nexus_events, runs};
@@ -37,7 +42,7 @@ pub(super) async fn start(world: &World, start: OperationStart) -> Result<Operat
     world.until(world.engine.start_operation(start, (patience, false))).await
 }
 
-async fn code(world: &World, asked: OperationStart) -> &'static str {
+async fn code_of(world: &World, asked: OperationStart) -> &'static str {
     start(world, asked).await.unwrap_err().code().id
 }
 
@@ -49,15 +54,15 @@ async fn the_same_request_is_one_operation() {
     let again = start(&two.bank, charge(json!(5))).await.unwrap();
     assert_eq!((&first.token, &first.run_id), (&again.token, &again.run_id));
     assert!(first.outcome.is_none() && again.outcome.is_none());
-    assert_eq!(code(&two.bank, charge(json!(6))).await, "NX-2809");
+    assert_eq!(code_of(&two.bank, charge(json!(6))).await, "NX-2809");
     let other = OperationStart { operation: "Wait".into(), ..charge(json!(5)) };
-    assert_eq!(code(&two.bank, other).await, "NX-2809", "another operation");
+    assert_eq!(code_of(&two.bank, other).await, "NX-2809", "another operation");
     let bank = &two.bank;
     let ended = || async { runs(bank, "ChargeCard").await[0].status == RunStatus::Completed };
     eventually(bank, ended).await;
     let late = start(bank, charge(json!(5))).await.unwrap();
     assert_eq!(late.run_id, first.run_id, "also when it has ended");
-    assert_eq!(code(bank, charge(json!(6))).await, "NX-2809");
+    assert_eq!(code_of(bank, charge(json!(6))).await, "NX-2809");
     let different = OperationStart { request_id: Some("two".into()), ..charge(json!(5)) };
     assert_ne!(start(bank, different).await.unwrap().run_id, first.run_id);
     assert_eq!(runs(bank, "ChargeCard").await.len(), 2);
@@ -81,7 +86,7 @@ async fn a_conflict_is_found_out_when_the_run_has_gone_on_as_another() {
             eventually(bank, || async { runs(bank, "Repeat").await.len() == 2 }).await;
         }
         assert_eq!(start(bank, chained(json!(2))).await.unwrap().token, first.token);
-        assert_eq!(code(bank, chained(json!(3))).await, "NX-2809", "{done}");
+        assert_eq!(code_of(bank, chained(json!(3))).await, "NX-2809", "{done}");
     }
     two.stop().await;
 }
@@ -99,23 +104,23 @@ async fn who_is_not_allowed_starts_nothing() {
         two.bank.engine.create_endpoint(made).await.unwrap();
     }
     let call = |namespace: &str, endpoint: &str| asked(namespace, endpoint, "Charge", json!(1));
-    assert_eq!(code(&two.bank, call("other", "bank")).await, "NX-2807");
-    assert_eq!(code(&two.bank, call("default", "nobody")).await, "NX-2807", "an empty list, from outside");
+    assert_eq!(code_of(&two.bank, call("other", "bank")).await, "NX-2807");
+    assert_eq!(code_of(&two.bank, call("default", "nobody")).await, "NX-2807", "an empty list, from outside");
     let unseen = OperationStart { operation: "Nonsense".into(), ..call("other", "bank") };
-    assert_eq!(code(&two.bank, unseen).await, "NX-2807", "nothing is told of what is behind it");
+    assert_eq!(code_of(&two.bank, unseen).await, "NX-2807", "nothing is told of what is behind it");
     assert!(runs(&two.bank, "ChargeCard").await.is_empty(), "a refused call starts nothing");
     assert!(start(&two.bank, call("other", "anybody")).await.is_ok());
     let before = start(&two.bank, call("default", "first")).await.unwrap();
     let rename = |spec: &mut EndpointSpec| spec.name = "second".into();
     let renamed = two.bank.engine.update_endpoint(("first", None), rename).await.unwrap();
-    assert_eq!(code(&two.bank, call("default", "first")).await, "NX-2801");
+    assert_eq!(code_of(&two.bank, call("default", "first")).await, "NX-2801");
     let same = start(&two.bank, call("default", "second")).await.unwrap();
     assert_eq!(same.run_id, before.run_id, "it is the same endpoint by another name");
     let by_id = start(&two.bank, call("default", renamed.id.as_str())).await.unwrap();
     assert_eq!(by_id.run_id, before.run_id);
     two.bank.engine.delete_endpoint(("second", None)).await.unwrap();
     for name in ["second", renamed.id.as_str()] {
-        assert_eq!(code(&two.bank, call("default", name)).await, "NX-2801");
+        assert_eq!(code_of(&two.bank, call("default", name)).await, "NX-2801");
     }
     assert_eq!(runs(&two.bank, "ChargeCard").await.len(), 2);
     two.stop().await;
@@ -182,5 +187,42 @@ async fn the_same_promise_twice_is_one_completion() {
     assert_eq!(late.outcome.unwrap().result, json!(15), "whoever asks when it is over is told at once");
     bank.settle().await;
     assert_eq!(told.lock().unwrap().len(), 1);
+    two.stop().await;
+}
+
+/// Whoever waits for an operation takes no place among those that are about to begin one.
+#[tokio::test]
+async fn a_quota_counts_an_operation_that_is_waited_for_once() {
+    let two = Two::new().await;
+    let own = NamespaceSettings { runs_max: Some(2), ..NamespaceSettings::default() };
+    let namespaces = [(Namespace::new("bank").unwrap(), own)].into();
+    two.bank.engine.configure(Settings { namespaces, ..Settings::default() });
+    let ponder = |id: &str| OperationStart {
+        request_id: Some(id.to_owned()),
+        ..asked("default", "bank", "Ponder", json!(5))
+    };
+    let engine = &two.bank.engine;
+    let start = |id: &str| engine.start_operation(ponder(id), (Some(Duration::from_secs(9)), false));
+    let both = async { tokio::join!(start("one"), start("two")) };
+    let (one, other) = two.bank.until(both).await;
+    assert!(one.unwrap().outcome.is_none() && other.unwrap().outcome.is_none());
+    let third = two.bank.until(start("three")).await.unwrap_err();
+    assert_eq!(third.code().id, code::QUOTA_REACHED.id);
+    two.stop().await;
+}
+
+/// What an operation gives is for its endpoint to allow, not for what its caller may see besides.
+#[tokio::test]
+async fn whoever_sees_no_runs_is_told_the_result_nevertheless() {
+    let two = Two::new().await;
+    let mut context = CallContext::new(Channel::Cli, "somebody");
+    context.reach = Grants::default().anywhere();
+    let blind = two.bank.engine.seen_by(&context);
+    for _ in 0..2 {
+        let quote = asked("default", "bank", "Quote", json!(4));
+        let run = two.bank.until(blind.start_operation(quote, (None, false))).await.unwrap();
+        assert_eq!(run.outcome.unwrap().result, json!(8));
+        assert!(blind.row(&run.run_id).await.is_err());
+    }
     two.stop().await;
 }

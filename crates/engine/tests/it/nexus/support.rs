@@ -2,33 +2,26 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use http::{Request, Response, request};
-use nexus_engine::nexus::serve::OperationStart;
-use nexus_engine::nexus::{EndpointSpec, Target, refusal};
-use nexus_engine::record::{CallerInfo, Event};
+use http::Response;
+use nexus_engine::nexus::{EndpointSpec, Target};
+use nexus_engine::record::Event;
+use nexus_engine::testing::outside;
 use nexus_engine::view::HistoryView;
 use nexus_engine::{Definition, EngineHandle};
 use nexus_kernel::Json;
 use nexus_kernel::failure::Failure;
-use nexus_kernel::id::{Namespace, RunId};
+use nexus_kernel::id::RunId;
 use nexus_kernel::memory::clock::SimClock;
 use nexus_kernel::memory::exchange::{MemoryExchange, Server};
 use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::port::SharedStore;
-use nexus_kernel::port::exchange::OnBehalf;
 use nexus_kernel::port::runs::{RunFilter, RunRow};
 use nexus_kernel::time::Timestamp;
-use nexus_rpc::{
-    CancelRequest, Completion, HandlerError, HandlerErrorKind, Route, StartAnswer, StartRequest,
-};
+use nexus_rpc::{HandlerError, HandlerErrorKind};
 use serde_json::json;
 
 use crate::support::{Scripted, World, definition, echo, sketch};
-
-/// The longest wait for an operation with a body, less what the way back takes.
-const WINDOW: Duration = Duration::from_millis(9_500);
 
 /// Where the bank's operations are.
 pub(crate) const BANK_URL: &str = "http://bank.test/nexus/endpoints/bank/services";
@@ -137,79 +130,8 @@ pub(crate) fn leads_to(name: &str, url: &str) -> EndpointSpec {
 pub(crate) fn serve(engine: EngineHandle) -> Server {
     Arc::new(move |request| {
         let engine = engine.clone();
-        Box::pin(async move { Some(answer(&engine, request).await) })
+        Box::pin(async move { Some(outside::answer(&engine, request).await) })
     })
-}
-
-async fn answer(engine: &EngineHandle, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
-    let caller = caller(&request);
-    let (parts, body) = request.into_parts();
-    if parts.uri.path() == "/nexus/callback" {
-        return match complete(engine, &parts, body).await {
-            Ok(()) => Completion::taken(),
-            Err(error) => error.to_http(),
-        };
-    }
-    let name = parts.uri.path().split('/').nth(3).unwrap_or_default().to_owned();
-    match Route::of(&parts, &format!("/nexus/endpoints/{name}/services")) {
-        Ok(route @ Route::Start { .. }) => {
-            let started = match StartRequest::from_http(&route, &parts, body) {
-                Ok(request) => start(engine, &name, caller, request).await,
-                Err(error) => Err(error),
-            };
-            started.map_or_else(|error| error.to_http(), |answer| answer.to_http())
-        }
-        Ok(route) => {
-            let cancelled = match CancelRequest::from_http(&route, &parts) {
-                Ok(request) => cancel(engine, &name, &caller, request).await,
-                Err(error) => Err(error),
-            };
-            cancelled.map_or_else(|error| error.to_http(), |()| CancelRequest::heard())
-        }
-        Err(error) => error.to_http(),
-    }
-}
-
-/// Who calls, as a signature would prove it.
-fn caller(request: &Request<Vec<u8>>) -> CallerInfo {
-    let Some(behalf) = request.extensions().get::<OnBehalf>() else {
-        let namespace = Namespace::new("nobody").unwrap();
-        return CallerInfo { namespace, ..CallerInfo::default() };
-    };
-    CallerInfo {
-        namespace: behalf.namespace.clone(),
-        workflow_id: Some(behalf.workflow_id.clone()),
-        run_id: Some(behalf.run_id.clone()),
-        identity: Some("server:shop".to_owned()),
-    }
-}
-
-async fn start(
-    engine: &EngineHandle,
-    endpoint: &str,
-    caller: CallerInfo,
-    request: StartRequest,
-) -> Result<StartAnswer, HandlerError> {
-    let patience = request.request_timeout.map_or(WINDOW, |limit| limit.mul_f64(0.95).min(WINDOW));
-    let start = OperationStart::of_request(request, endpoint, caller)?;
-    let run =
-        engine.start_operation(start, (Some(patience), false)).await.map_err(|error| refusal(&error))?;
-    Ok(run.answer())
-}
-
-async fn cancel(
-    engine: &EngineHandle,
-    endpoint: &str,
-    caller: &CallerInfo,
-    request: CancelRequest,
-) -> Result<(), HandlerError> {
-    let target = (endpoint, request.service.as_str(), request.operation.as_str());
-    engine.cancel_operation(target, (caller, true), &request.token).await.map_err(|error| refusal(&error))
-}
-
-async fn complete(engine: &EngineHandle, parts: &request::Parts, body: Vec<u8>) -> Result<(), HandlerError> {
-    let completion = Completion::from_http(parts, body)?;
-    engine.take_completion(completion).await.map_err(|error| refusal(&error))
 }
 
 /// An answer that refuses a request.

@@ -162,7 +162,6 @@ pub struct Command {
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "commands are made, read once and dropped")]
 pub enum CommandKind {
     /// Run an activity.
     ScheduleActivity {
