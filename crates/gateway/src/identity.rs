@@ -13,7 +13,7 @@ pub mod token;
 
 pub use auth::{Auth, Proofs};
 pub use certificate::Certificates;
-pub use credential::{CALLER_HEADER, Credentials, KEY_HEADER, Shown};
+pub use credential::{CALLER_HEADER, CALLER_NAMESPACE_HEADER, Credentials, KEY_HEADER, Shown};
 pub use explain::Explainer;
 pub use key::{ApiKey, owner_credential};
 pub use keys::{ApiKeys, Wanted};

@@ -356,7 +356,7 @@ async fn access(global: &Global, command: Command, output: Output) -> Result<(),
 async fn whole(global: &Global, command: Command, output: Output) -> Result<(), Error> {
     match command {
         Command::Up(args) => Box::pin(up::up(global, args, output)).await,
-        Command::Run(args) => run::run(global, *args, output).await,
+        Command::Run(args) => Box::pin(run::run(global, *args, output)).await,
         Command::Call(args) => call::call(global, &args, output).await,
         Command::List(args) => short::list(global, &args, output).await,
         Command::Describe(args) => short::describe(global, &args, output).await,

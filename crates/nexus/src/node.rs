@@ -110,9 +110,7 @@ impl Node {
         let engine = Engine::open(engine_options(&project), ports).await?;
         let exporter = if purpose == Purpose::Read { None } else { Exporter::open(&project, &clock)? };
         let shutdown = Shutdown::new();
-        let keys = Keys::new(Arc::clone(&kept), Arc::clone(&clock));
-        let sweeping = (purpose == Purpose::Serve).then(|| keys.clone().sweep(shutdown.clone()));
-        drop(sweeping.map(task::spawn));
+        let keys = swept(Keys::new(Arc::clone(&kept), Arc::clone(&clock)), purpose, &shutdown);
         let encryption = Encryption::new(&project, keyring);
         let shared = Shared::open(&project, &encryption, (&clock, &rng)).await?;
         let pairs = shared.sessions().unwrap_or_else(|| Arc::clone(&kept));
@@ -137,8 +135,6 @@ impl Node {
             _ => None,
         };
         activities.connect(&pipeline, &engine.handle());
-        let beside =
-            Beside { sessions, subscriptions, identity, audit, limits, answers, encryption, secrets };
         let mcp = mcp::shelf(&project.data_dir(), purpose, &*rng)?;
         let mut node = Node {
             project,
@@ -154,7 +150,7 @@ impl Node {
             running: None,
             database,
             contracts: Arc::default(),
-            beside,
+            beside: Beside { sessions, subscriptions, identity, audit, limits, answers, encryption, secrets },
             inbound: Inbound::default(),
             exporter,
             redis: shared.redis,
@@ -429,6 +425,14 @@ fn served(pipeline: Pipeline, purpose: Purpose, limits: &Limits, activities: &Sc
     }
     activities.mind(limits.breakers().clone());
     limits.mind(pipeline)
+}
+
+/// Idempotency keys, forgotten in time by a server.
+fn swept(keys: Keys, purpose: Purpose, shutdown: &Shutdown) -> Keys {
+    if purpose == Purpose::Serve {
+        drop(task::spawn(keys.clone().sweep(shutdown.clone())));
+    }
+    keys
 }
 
 /// What the engine needs from outside.

@@ -149,7 +149,7 @@ impl Output {
     }
 
     /// Data: the events of runs that belong together as one timeline.
-    pub(crate) fn linked(&self, linked: &linked::Linked) {
+    pub(crate) fn linked(self, linked: &linked::Linked) {
         for row in linked.lines(io::stdout().is_terminal() && self.color) {
             data(&row);
         }

@@ -14,7 +14,7 @@ use nexus_lang::text::source::{SourceId, Sources, Span};
 use nexus_lang::twf::ast::{Activity, Definition, Unit};
 use nexus_lang::twf::parser::parse;
 
-use crate::config::service::{OperationConfig, ServiceConfig, place};
+use crate::config::service::{ServiceConfig, ServiceOperationConfig, place};
 use crate::config::{Config, FILE};
 use crate::project::{Project, SourceFile};
 
@@ -111,7 +111,7 @@ pub(crate) fn unbound(config: &Config, has: impl Fn(&str) -> bool) -> Vec<Error>
     errors
 }
 
-fn operations(config: &Config) -> impl Iterator<Item = (&str, &str, &OperationConfig)> {
+fn operations(config: &Config) -> impl Iterator<Item = (&str, &str, &ServiceOperationConfig)> {
     config.services.iter().flat_map(|(service, it)| {
         it.operations.iter().map(move |(name, operation)| (service.as_str(), name.as_str(), operation))
     })

@@ -20,6 +20,9 @@ pub const KEY_HEADER: &str = "x-api-key";
 /// The header in which a server of Nexus shows in whose name a run of it calls an operation: a token of its own.
 pub const CALLER_HEADER: &str = "nexus-caller";
 
+/// The header by which a caller of an operation says which of their namespaces they call for.
+pub const CALLER_NAMESPACE_HEADER: &str = "nexus-caller-namespace";
+
 /// What a request shows. Where it shows several, the first of these counts and the others are not looked at.
 #[derive(Clone, Default)]
 pub enum Shown {

@@ -197,7 +197,9 @@ fn print_one(operation: &Json, output: Output) {
         ("token", text(operation, "/token")),
         (
             "cancel requested",
-            Some(text(operation, "/cancel_requested")).filter(|it| it == "true").unwrap_or("-".to_owned()),
+            Some(text(operation, "/cancel_requested"))
+                .filter(|it| it == "true")
+                .unwrap_or_else(|| "-".to_owned()),
         ),
     ];
     let shown = rows.into_iter().filter(|(_, value)| value != "-");

@@ -17,13 +17,13 @@ pub struct ServiceConfig {
     /// For people.
     pub description: Option<String>,
     /// What it can do.
-    pub operations: BTreeMap<String, OperationConfig>,
+    pub operations: BTreeMap<String, ServiceOperationConfig>,
 }
 
 /// `[services.NAME.operations.OP]`: a function that is called with the operation's input.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct OperationConfig {
+pub struct ServiceOperationConfig {
     /// An export of a file in `activities/`, or an activity under `[activities]`.
     pub function: String,
     /// For people.

@@ -6,8 +6,9 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use http::header::InvalidHeaderValue;
 use http::{HeaderName, HeaderValue, Request, Response};
-use nexus_gateway::identity::CALLER_HEADER;
+use nexus_gateway::identity::{CALLER_HEADER, CALLER_NAMESPACE_HEADER};
 use nexus_gateway::passport::{Passport, Passports};
 use nexus_kernel::BoxFuture;
 use nexus_kernel::error::Error;
@@ -106,8 +107,11 @@ impl Exchanges {
         client.clone().map_err(|fault| Unreached::Refused(fault.text()))
     }
 
-    /// Puts a passport on a request.
+    /// Puts on a request for which namespace it is, and a passport that proves it.
     fn show(&self, caller: &OnBehalf, request: &mut Request<Vec<u8>>) -> Result<(), Unreached> {
+        let refused = |error: InvalidHeaderValue| Unreached::Refused(error.to_string());
+        let namespace = HeaderValue::try_from(caller.namespace.as_str()).map_err(refused)?;
+        request.headers_mut().insert(HeaderName::from_static(CALLER_NAMESPACE_HEADER), namespace);
         let Some(passports) = &self.passports else { return Ok(()) };
         let (issuer, uri) = (self.url().unwrap_or_default(), request.uri());
         let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
@@ -121,7 +125,7 @@ impl Exchanges {
             run_id: &caller.run_id,
         };
         let token = passports.sign(&passport, self.clock.now());
-        let value = HeaderValue::try_from(token).map_err(|error| Unreached::Refused(error.to_string()))?;
+        let value = HeaderValue::try_from(token).map_err(refused)?;
         request.headers_mut().insert(HeaderName::from_static(CALLER_HEADER), value);
         Ok(())
     }

@@ -115,9 +115,8 @@ async fn a_cancellation_is_brought_until_it_is_heard() {
 #[tokio::test]
 async fn a_cancellation_that_is_refused_or_leads_nowhere_is_given_up_on() {
     for deleted in [false, true] {
-        let alone = Alone::with(|_, request| match is_cancel(request) {
-            false => promised("t"),
-            true => Said::Answer(refused(HandlerErrorKind::NotFound)),
+        let alone = Alone::with(|_, request| {
+            if is_cancel(request) { Said::Answer(refused(HandlerErrorKind::NotFound)) } else { promised("t") }
         })
         .await;
         let run = alone.shop.start("Wait", json!({ "x": 1 })).await;

@@ -48,7 +48,7 @@ async fn reset(world: &World, run: &RunId, event: u64) -> RunId {
 async fn last_task(world: &World, run: &RunId) -> u64 {
     let history = world.engine.history(run).await.unwrap();
     let tasks = history.events.iter().filter(|it| matches!(it.event, Event::WorkflowTaskCompleted {}));
-    tasks.map(|it| it.id).last().unwrap()
+    tasks.map(|it| it.id).next_back().unwrap()
 }
 
 #[tokio::test]

@@ -185,9 +185,12 @@ async fn a_result_that_calls_itself_json_and_is_none_is_refused() {
 
 #[tokio::test]
 async fn a_closed_run_takes_no_completion() {
-    let alone = Alone::with(|_, request| match super::foreign::is_cancel(request) {
-        true => Said::Answer(nexus_rpc::CancelRequest::heard()),
-        false => promised("t"),
+    let alone = Alone::with(|_, request| {
+        if super::foreign::is_cancel(request) {
+            Said::Answer(nexus_rpc::CancelRequest::heard())
+        } else {
+            promised("t")
+        }
     })
     .await;
     let run = alone.shop.start("Block", json!({ "x": 1 })).await;

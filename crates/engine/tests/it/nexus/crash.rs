@@ -235,7 +235,8 @@ async fn play(story: &Story, ground: &Ground, (side, commits): (Side, usize)) ->
     };
     lives.until(rest).await;
     let case = format!("{} with {side:?} dying after {commits} commits", story.caller);
-    check(story, (shop, bank), told.lock().unwrap().take().as_ref(), &case).await;
+    let told = told.lock().unwrap().take();
+    check(story, (shop, bank), told.as_ref(), &case).await;
     again.stop().await;
     lives.stop().await;
     used

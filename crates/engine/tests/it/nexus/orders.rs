@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, Response};
+use nexus_kernel::id::RunId;
 use nexus_kernel::memory::exchange::MemoryExchange;
 use nexus_kernel::memory::store::MemoryStore;
 use nexus_kernel::port::SharedStore;
@@ -127,12 +128,14 @@ impl Stage {
         }
     }
 
-    async fn take(&mut self, step: Step, run: &nexus_kernel::id::RunId) {
+    async fn take(&mut self, step: Step, run: &RunId) {
         let done = || Outcome::Done(Content::json(&json!("completed")));
         let ended = || OperationError::new(End::Failed, "ended");
         match step {
             Step::Promise => {
-                self.answer(&|| Some(StartAnswer::Started { token: "t".into(), links: Vec::new() }.to_http()))
+                self.answer(&|| {
+                    Some(StartAnswer::Started { token: "t".into(), links: Vec::new() }.to_http())
+                });
             }
             Step::Done => self.answer(&|| {
                 let content = Content::json(&json!("done"));
@@ -172,19 +175,28 @@ async fn play(workflow: &str, steps: &[Step]) {
     for step in steps {
         stage.take(*step, &run).await;
     }
-    // In the end everybody is told everything.
+    tell_all(&mut stage, &run).await;
+    check(stage.shop(), workflow, &run).await;
+    stage.shop.take().unwrap().stop().await;
+}
+
+/// In the end everybody is told everything.
+async fn tell_all(stage: &mut Stage, run: &RunId) {
     for turn in 0.. {
-        stage.take(Step::Promise, &run).await;
-        stage.take(Step::Complete(true, 1), &run).await;
+        stage.take(Step::Promise, run).await;
+        stage.take(Step::Complete(true, 1), run).await;
         let rests = stage.store.live(0, 1).await.unwrap().is_empty();
         if rests {
             break;
         }
         assert!(turn < 200, "the work never ends");
-        stage.take(Step::Pass(3_600), &run).await;
+        stage.take(Step::Pass(3_600), run).await;
     }
-    let shop = stage.shop();
-    let history = shop.engine.history(&run).await.unwrap();
+}
+
+/// What holds of a run that has ended, whatever happened to it.
+async fn check(shop: &World, workflow: &str, run: &RunId) {
+    let history = shop.engine.history(run).await.unwrap();
     let is_cut_short = matches!(
         history.events.last().unwrap().event.name(),
         "WorkflowExecutionTerminated" | "WorkflowExecutionCanceled"
@@ -195,10 +207,9 @@ async fn play(workflow: &str, steps: &[Step]) {
     let names: Vec<_> = history.events.iter().map(|it| it.event.name()).collect();
     let started = names.iter().filter(|name| **name == "NexusOperationStarted").count();
     assert!(started <= 1, "{names:?}");
-    let played = shop.engine.playback(&run, None).await.unwrap();
+    let played = shop.engine.playback(run, None).await.unwrap();
     assert!(played["stuck"].is_null(), "{played:#}");
     assert!(operations(shop).await.is_empty());
-    stage.shop.take().unwrap().stop().await;
 }
 
 /// Those that wait for the end whatever it is, and those that may go on without it.

@@ -204,7 +204,7 @@ async fn a_quota_counts_an_operation_that_is_waited_for_once() {
     let engine = &two.bank.engine;
     let start = |id: &str| engine.start_operation(ponder(id), (Some(Duration::from_secs(9)), false));
     let both = async { tokio::join!(start("one"), start("two")) };
-    let (one, other) = two.bank.until(both).await;
+    let (one, other) = Box::pin(two.bank.until(both)).await;
     assert!(one.unwrap().outcome.is_none() && other.unwrap().outcome.is_none());
     let third = two.bank.until(start("three")).await.unwrap_err();
     assert_eq!(third.code().id, code::QUOTA_REACHED.id);

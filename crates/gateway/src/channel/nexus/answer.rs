@@ -27,7 +27,7 @@ pub(super) fn start(told: &Json, has_callback: bool) -> Answered {
             StartAnswer::Done { content, links }
         }
         _ => {
-            let failure = told.get("failure").map(|it| it.to_string()).unwrap_or_default();
+            let failure = told.get("failure").map(ToString::to_string).unwrap_or_default();
             let failure = Failure::from_json(failure.as_bytes());
             let error = failure.and_then(|failure| OperationError::of(failure, None));
             StartAnswer::Ended(error.ok_or_else(|| {

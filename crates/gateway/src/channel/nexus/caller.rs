@@ -11,10 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nexus_kernel::Json;
 use nexus_kernel::call::{ActingRun, Caller, Proof};
 
-use crate::identity::CALLER_HEADER;
-
-/// The header by which a caller says which of their namespaces they call for.
-const NAMESPACE_HEADER: &str = "nexus-caller-namespace";
+use crate::identity::{CALLER_HEADER, CALLER_NAMESPACE_HEADER};
 
 /// What is known of a caller beside who they are.
 pub(super) struct Named {
@@ -26,7 +23,7 @@ pub(super) struct Named {
 
 /// What a request says of its caller.
 pub(super) fn of(parts: &Parts) -> Named {
-    let told = text(&parts.headers, NAMESPACE_HEADER);
+    let told = text(&parts.headers, CALLER_NAMESPACE_HEADER);
     let proof = parts.extensions.get::<Caller>().map(|caller| &caller.proof);
     let claims = matches!(proof, Some(Proof::Token { .. })).then(|| signed(&parts.headers)).flatten();
     let Some(claims) = claims else { return Named { namespace: told, acting: None } };

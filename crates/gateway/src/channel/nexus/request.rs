@@ -121,23 +121,23 @@ fn given(input: Json) -> Json {
 mod tests {
     use super::*;
 
-    fn endpoint(name: &str, prefix: &'static str) -> Option<Place<'static>> {
-        Some(Place::Endpoint { name: name.to_owned(), prefix })
+    fn endpoint(name: &str, prefix: &'static str) -> Place<'static> {
+        Place::Endpoint { name: name.to_owned(), prefix }
     }
 
     #[test]
     fn paths_lead_to_endpoints_queues_and_callbacks() {
         assert_eq!(
             place("/nexus/endpoints/billing/services/S/O"),
-            endpoint("billing", "/nexus/endpoints/billing/services")
+            Some(endpoint("billing", "/nexus/endpoints/billing/services"))
         );
         assert_eq!(
             place("/nexus/endpoints/a%2Fb/services/S%2F1/O/cancel"),
-            endpoint("a/b", "/nexus/endpoints/a%2Fb/services")
+            Some(endpoint("a/b", "/nexus/endpoints/a%2Fb/services"))
         );
         assert_eq!(
             place("/namespaces/bank/task-queues/q%201/nexus-services/S/O"),
-            endpoint("bank/q 1", "/namespaces/bank/task-queues/q%201/nexus-services")
+            Some(endpoint("bank/q 1", "/namespaces/bank/task-queues/q%201/nexus-services"))
         );
         assert_eq!(place("/nexus/callback"), Some(Place::Callback));
         assert_eq!(place("/namespaces/shop/nexus/callback"), Some(Place::Callback));

@@ -122,6 +122,11 @@ functions! {
 pub(in crate::ide) static RUN_FIELDS: &[(&str, &str, &str)] = &[
     ("attempt", "int", "Which attempt of the chain of retries this run is, from 1."),
     (
+        "caller",
+        "any",
+        "Who called the operation or child that this run is: `namespace`, `workflow_id`, `run_id`; else null.",
+    ),
+    (
         "continue_as_new_suggested",
         "bool",
         "Whether the history has grown so long that the run should continue as new.",

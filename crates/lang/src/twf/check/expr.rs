@@ -14,6 +14,7 @@ use crate::twf::options::{OptionScope, OptionType};
 /// Fields of the pseudo-variable `workflow`, also callable: `workflow.history_length()`.
 const WORKFLOW_FIELDS: &[&str] = &[
     "attempt",
+    "caller",
     "continue_as_new_suggested",
     "history_length",
     "history_size",

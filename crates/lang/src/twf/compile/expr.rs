@@ -275,6 +275,7 @@ fn meta(name: &str) -> Option<Meta> {
         "history_length" => Meta::HistoryLength,
         "history_size" => Meta::HistorySize,
         "parent_id" => Meta::ParentId,
+        "caller" => Meta::Caller,
         "last_result" => Meta::LastResult,
         "last_failure" => Meta::LastFailure,
         "continue_as_new_suggested" => Meta::ContinueAsNewSuggested,

@@ -18,7 +18,8 @@ const RUNS_MAX: usize = 50;
 pub(super) async fn show(client: &Client, run: &str, output: Output) -> Result<(), Error> {
     let first = client.verb("run.history", Json::Object(address(run, None))).await?;
     let mut linked = Linked::default();
-    let mut seen: BTreeSet<String> = first["run_id"].as_str().map(str::to_owned).into_iter().collect();
+    let mut seen: BTreeSet<String> =
+        first.get("run_id").and_then(Json::as_str).map(str::to_owned).into_iter().collect();
     let mut waiting = vec![first];
     while let Some(history) = waiting.pop() {
         for next in neighbours(&history, &mut linked) {

@@ -8,11 +8,11 @@ use crate::support::{Project, Server, http};
 
 /// What the bank does.
 pub(super) const BANK: &str = "\
-workflow Pay(amount: number) -> (string):
+workflow Pay(amount: int) -> (string):
     timer(10ms)
     if (amount < 0):
         raise InvalidAmount(\"must be positive\")
-    close complete(\"paid {amount} for {caller.namespace}\")
+    close complete(\"paid \" + str(amount) + \" for \" + workflow.caller.namespace)
 
 workflow Hold() -> (string):
     timer(1h)
@@ -25,7 +25,7 @@ nexus service Payments:
     async Process workflow Pay
     async Hold workflow Hold
     async Note workflow Note
-    sync Quote(amount: number) -> (any):
+    sync Quote(amount: int) -> (any):
         if (amount <= 0):
             raise InvalidAmount(\"must be positive\")
         return {fee: amount * 2}
@@ -33,7 +33,7 @@ nexus service Payments:
         return caller
     sync Echo(value: any) -> (any):
         return value
-    sync Slow(seconds: number) -> (string):
+    sync Slow(seconds: int) -> (string):
         timer(seconds)
         return \"done\"
 
@@ -55,7 +55,7 @@ namespace bank:
 
 /// What the shop does.
 pub(super) const SHOP: &str = "\
-workflow Buy(amount: number) -> (any):
+workflow Buy(amount: int) -> (any):
     nexus payments Payments.Quote(amount) -> quote
         options:
             schedule_to_close_timeout: 1m
@@ -87,7 +87,7 @@ workflow Buy(amount: number) -> (any):
         late = e.type
     close complete({quote: quote, receipt: receipt, refused: refused, missing: missing, late: late})
 
-workflow Pay(amount: number) -> (any):
+workflow Pay(amount: int) -> (any):
     nexus payments Payments.Process(amount) -> receipt
         options:
             schedule_to_close_timeout: 5m
@@ -136,7 +136,7 @@ workflow Order() -> (string):
 
 nexus service Payments:
     async Process workflow Pay
-    sync Quote(amount: number) -> (any):
+    sync Quote(amount: int) -> (any):
         return {fee: amount * 2}
 
 worker paying:
