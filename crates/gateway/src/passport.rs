@@ -133,6 +133,7 @@ mod tests {
         assert_eq!(first.key_set(), again.key_set());
         let keys: JwkSet = serde_json::from_value(first.key_set()).unwrap();
         let key = DecodingKey::from_jwk(&keys.keys[0]).unwrap();
+        crate::identity::token::provider::install();
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_audience(&["https://bank.example"]);
         validation.validate_exp = false;

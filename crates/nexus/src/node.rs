@@ -212,6 +212,7 @@ impl Node {
         content.check(&catalogue)?;
         self.engine.configure(self.project.config.settings()?);
         self.engine.configure_endpoints(self.project.config.endpoint_specs());
+        self.outside.configure(&self.project.config);
         self.activities.bind(built.bindings);
         if purpose == Purpose::Read {
             self.engine.preview(Arc::clone(&built.definition)).await?;
@@ -362,11 +363,6 @@ impl Node {
     /// What the server signs with when it calls operations elsewhere.
     pub fn passports(&self) -> Option<Arc<Passports>> {
         self.outside.passports()
-    }
-
-    /// Tells where others reach the server: completions are to be brought there.
-    pub fn reached_at(&self, url: &str) {
-        self.outside.reached_at(url);
     }
 
     /// Looks whether the store answers, for `/health`.

@@ -58,6 +58,8 @@ pub struct Project {
     pub prompts: Vec<SourceFile>,
     /// Secrets that lie in the store of the node that serves it.
     pub(crate) stored: Option<StoredSecrets>,
+    /// Where others reach the server that serves it, without a slash at the end.
+    pub(crate) reached_at: Option<String>,
 }
 
 /// Where the server of a project keeps what must not be lost.
@@ -91,6 +93,7 @@ impl Project {
             components: Vec::new(),
             prompts: Vec::new(),
             stored: None,
+            reached_at: None,
         }
     }
 
@@ -104,6 +107,7 @@ impl Project {
             components: components(path)?,
             prompts: collect(path, "prompts", &["md"])?,
             stored: None,
+            reached_at: None,
         })
     }
 
@@ -124,7 +128,16 @@ impl Project {
         } else {
             activities.push(SourceFile { text: read(path)?, path: name });
         }
-        Ok(Project { root, config, workflows, activities, components, prompts: Vec::new(), stored: None })
+        Ok(Project {
+            root,
+            config,
+            workflows,
+            activities,
+            components,
+            prompts: Vec::new(),
+            stored: None,
+            reached_at: None,
+        })
     }
 
     fn single(path: &Path) -> Result<Project, Error> {
@@ -132,7 +145,16 @@ impl Project {
         let root = path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
         let (config, workflows) = (Config::default(), vec![file]);
         let (activities, components, prompts) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Project { root, config, workflows, activities, components, prompts, stored: None })
+        Ok(Project {
+            root,
+            config,
+            workflows,
+            activities,
+            components,
+            prompts,
+            stored: None,
+            reached_at: None,
+        })
     }
 
     /// The name shown to people.

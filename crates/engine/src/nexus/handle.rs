@@ -73,7 +73,7 @@ impl EngineHandle {
     /// There is none of the name.
     pub fn service(&self, name: &str) -> Result<Json, Error> {
         let (definition, endpoints) = (self.definition(), self.endpoints());
-        let found = definition.as_ref().and_then(|it| it.program.services().find(|it| it.name == name));
+        let found = definition.as_ref().and_then(|it| it.program.service(name));
         let Some(service) = found else { return Err(unknown_service(definition.as_deref(), name)) };
         let mut shown = summary(service, &endpoints);
         if let Some(fields) = shown.as_object_mut() {
@@ -89,10 +89,7 @@ fn program(definition: Option<&Arc<Definition>>) -> Option<&Program> {
 
 fn summary(service: &ServiceInfo, endpoints: &[Endpoint]) -> Json {
     let serves = |endpoint: &&Endpoint| match &endpoint.spec.target {
-        Target::Worker { namespace, task_queue } => service
-            .deployments
-            .iter()
-            .any(|place| place.namespace == namespace.as_str() && place.task_queue == *task_queue),
+        Target::Worker { namespace, task_queue } => service.is_served_at(namespace.as_str(), task_queue),
         Target::Outside { .. } => false,
     };
     let deployments = service.deployments.iter();

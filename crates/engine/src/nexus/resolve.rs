@@ -72,14 +72,17 @@ pub(crate) fn resolve(
     }
 }
 
-/// What carries an operation of a service of the project out, in a namespace and on a queue.
+/// What carries an operation of a service of the project out, in a namespace and on a queue; nothing when workers that
+/// register the service are elsewhere: an endpoint opens what is behind it, and no more.
 pub(crate) fn handler(
     program: Option<&Program>,
     (namespace, task_queue): (Namespace, String),
     service: &str,
     operation: &str,
 ) -> Option<Handler> {
-    let (workflow, is_sync) = match program?.operation(service, operation)? {
+    let program = program?;
+    program.service(service).filter(|it| it.is_served_at(namespace.as_str(), &task_queue))?;
+    let (workflow, is_sync) = match program.operation(service, operation)? {
         Backing::Workflow(workflow) => (workflow.clone(), false),
         Backing::Inline => (format!("{service}.{operation}"), true),
     };

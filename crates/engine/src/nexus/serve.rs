@@ -199,6 +199,7 @@ impl EngineHandle {
             let message = format!("{name} has no operation {service}.{operation}");
             let error = Error::new(&code::SERVICE_UNKNOWN, message);
             let services = program.into_iter().flat_map(Program::services);
+            let services = services.filter(|it| it.is_served_at(namespace.as_str(), task_queue));
             let names = services
                 .flat_map(|it| {
                     it.operations.iter().map(|operation| format!("{}.{}", it.name, operation.name))

@@ -3,7 +3,7 @@
 mod claims;
 mod issuer;
 mod key_set;
-mod provider;
+pub(crate) mod provider;
 mod source;
 
 use std::collections::HashMap;

@@ -200,10 +200,14 @@ impl Program {
         self.namespaces.iter()
     }
 
+    /// A Nexus service.
+    pub fn service(&self, name: &str) -> Option<&ServiceInfo> {
+        self.services.iter().find(|it| it.name == name)
+    }
+
     /// What serves an operation.
     pub fn operation(&self, service: &str, operation: &str) -> Option<&Backing> {
-        let service = self.services.iter().find(|it| it.name == service)?;
-        service.operations.iter().find(|it| it.name == operation)?.backing.as_ref()
+        self.service(service)?.operations.iter().find(|it| it.name == operation)?.backing.as_ref()
     }
 
     /// Where a call goes and what serves it there.

@@ -9,15 +9,14 @@ use nexus_kernel::failure::{Failure, FailureKind};
 use nexus_kernel::limits::PAYLOAD_BYTES_MAX;
 use nexus_kernel::port::clock::SharedClock;
 use nexus_kernel::time::Timestamp;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
 
 use crate::activities::message::{Told, request};
-use crate::config::activity::{ActivityConfig, expand};
-use crate::config::hidden::Hidden;
-use crate::outbound::host;
+use crate::config::activity::ActivityConfig;
 use crate::outbound::tls::{self, Fault};
 use crate::outbound::trace;
+use crate::outbound::{self, host};
 use crate::project::Project;
 
 /// Longest wait that a service can ask for, in seconds: a week.
@@ -36,15 +35,10 @@ pub(crate) struct HttpActivity {
 impl HttpActivity {
     /// A service as it is configured; the configuration has been checked.
     pub(crate) fn new(client: &Result<Client, Fault>, config: &ActivityConfig) -> HttpActivity {
-        let pair = |(name, value): (&String, &Hidden)| {
-            let mut value = HeaderValue::try_from(expand(value.reveal()).ok()?).ok()?;
-            value.set_sensitive(true);
-            Some((HeaderName::try_from(name.as_str()).ok()?, value))
-        };
         HttpActivity {
             client: client.clone(),
             url: config.url.as_ref().map(|url| url.reveal().to_owned()).unwrap_or_default(),
-            headers: config.headers.iter().filter_map(pair).collect(),
+            headers: outbound::headers(&config.headers),
             timeout_ms: config.timeout_ms,
             completes_async: config.completes_async,
         }
@@ -251,7 +245,7 @@ mod tests {
     fn waits_are_seconds_or_dates() {
         let wait = |text: &str| {
             let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, HeaderValue::from_str(text).unwrap());
+            headers.insert(RETRY_AFTER, reqwest::header::HeaderValue::from_str(text).unwrap());
             retry_after(&headers, Timestamp::from_millis(784_111_777_000 - 30_000))
         };
         assert_eq!(wait("120"), Some(120_000));

@@ -82,9 +82,10 @@ pub async fn up(global: &Global, args: UpArgs, output: Output) -> Result<(), Err
     let path = args.socket.or_else(|| server.socket.map(|path| root.join(path)));
     let socket = path.as_deref().map(SocketFile::listen).transpose()?;
     let (_socket_file, socket) = socket.unzip();
-    let mut node = Node::open(project, Purpose::Serve, output).await?;
     let url = format!("{}://{at}", if tls.is_some() { "https" } else { "http" });
-    node.reached_at(server.url.as_deref().unwrap_or(&url));
+    let reached_at = server.url.as_deref().unwrap_or(&url).trim_end_matches('/').to_owned();
+    let project = Project { reached_at: Some(reached_at), ..project };
+    let mut node = Node::open(project, Purpose::Serve, output).await?;
     let mut options = Options::new(listener, node.pipeline().clone())
         .version(env!("CARGO_PKG_VERSION"))
         .allowed_hosts(server.allowed_hosts)

@@ -261,7 +261,8 @@ fn breakers(config: &Config, wrong: &mut Wrong) {
 fn headers(config: &Config, wrong: &mut Wrong) {
     let activities = config.activities.iter().map(|(name, it)| (format!("activities.{name:?}"), &it.headers));
     let webhooks = config.webhooks.iter().map(|(name, it)| (format!("webhooks.{name:?}"), &it.headers));
-    for (at, headers) in activities.chain(webhooks) {
+    let endpoints = config.endpoints.iter().map(|(name, it)| (format!("endpoints.{name:?}"), &it.headers));
+    for (at, headers) in activities.chain(webhooks).chain(endpoints) {
         for name in headers.keys() {
             let is_wrong = HeaderName::try_from(name.as_str()).is_err();
             let why = format!("{name:?} is no name of a header, so it would never be sent");

@@ -1,5 +1,7 @@
 //! `[endpoints.NAME]`: names under which programs reach services of other projects and products, and callers reach ours.
 
+use std::collections::BTreeMap;
+
 use nexus_engine::nexus::endpoint::{EndpointSpec, Target};
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
@@ -8,6 +10,8 @@ use nexus_lang::twf::check::{Known, KnownEndpoints};
 use nexus_lang::twf::program::Program;
 use serde::{Deserialize, Serialize};
 
+use super::activity::expand;
+use super::hidden::{Hidden, REDACTED, is_printed};
 use super::print::quoted;
 use super::{Config, FILE};
 
@@ -26,6 +30,8 @@ pub struct EndpointConfig {
     pub task_queue: Option<String>,
     /// Namespaces whose runs may call, or `*`. With none, those of the same project may, and nobody from outside.
     pub allowed_caller_namespaces: Vec<String>,
+    /// With a `url`: headers to send; `${NAME}` stands for an environment variable.
+    pub headers: BTreeMap<String, Hidden>,
     /// For people.
     pub description: Option<String>,
     /// Whether it is kept in the registry of the server, where an operator says where it leads.
@@ -38,11 +44,27 @@ impl EndpointConfig {
         if let Some((field, why, help)) = self.misplaced() {
             return Err(wrong(name, field, why).help(help));
         }
+        self.sendable().map_err(|(why, help)| wrong(name, "headers", &why).help(help))?;
         let Some(spec) = self.spec(name) else { return Ok(()) };
         let Err(error) = spec.check() else { return Ok(()) };
         let told = error.faults().first().map(|fault| wrong(name, &fault.at, &fault.message));
         let told = told.unwrap_or_else(|| wrong(name, "", error.message()));
         Err(told.help("docs/configuration.md describes endpoints"))
+    }
+
+    /// Whether its headers can be sent, beside those of the protocol; or why not, and what to do.
+    fn sendable(&self) -> Result<(), (String, &'static str)> {
+        if let Some(name) = self.headers.keys().find(|name| is_taken(&name.to_ascii_lowercase())) {
+            return Err((format!("{name} is a header of Nexus RPC"), "take it out"));
+        }
+        let mut values = self.headers.values().map(Hidden::reveal);
+        values.try_for_each(|value| match expand(value) {
+            _ if is_printed(value) => {
+                Err((format!("it holds {REDACTED}, which stands for a secret"), "put the secret back"))
+            }
+            Err(missing) => Err((format!("there is no environment variable {missing}"), "set it")),
+            Ok(_) => Ok(()),
+        })
     }
 
     /// Keys that mean nothing beside each other, or are missing.
@@ -55,6 +77,10 @@ impl EndpointConfig {
             return Some(("registered", "the registry says where it leads and who may call it", help));
         }
         match (&self.url, &self.namespace) {
+            (None, _) if !self.headers.is_empty() => {
+                let help = "say `url` here, or take them out: what is secret goes only where this file says";
+                Some(("headers", "they are for services outside, and it names no `url`", help))
+            }
             (Some(_), Some(_)) => Some(("url", "it leads outside and to a namespace", "keep one of them")),
             (Some(_), None) if self.task_queue.is_some() => {
                 Some(("task_queue", "queues are of this server, and it leads outside", "take it out"))
@@ -119,6 +145,13 @@ impl Config {
     }
 }
 
+/// Headers that are not for the project to say.
+fn is_taken(name: &str) -> bool {
+    ["nexus-", "content-"].iter().any(|prefix| name.starts_with(prefix))
+        || ["host", "operation-timeout", "request-timeout", "transfer-encoding", "traceparent", "tracestate"]
+            .contains(&name)
+}
+
 fn wrong(name: &str, field: &str, why: &str) -> Error {
     let section = format!("endpoints.{}", quoted(name));
     let at = if field.is_empty() { section } else { format!("{section}.{field}") };
@@ -165,7 +198,16 @@ mod tests {
                 "[endpoints.a]\nnamespace = \"b\"\nallowed_caller_namespaces = [\"c/d\"]",
                 "nexus.toml: endpoints.a.allowed_caller_namespaces",
             ),
-            ("[endpoints.a]\nnamespace = \"b/c\"", "nexus.toml:2:13"),
+            ("[endpoints.a]\nnamespace = \"b/c\"", "nexus.toml: endpoints.a.namespace"),
+            ("[endpoints.a]\nregistered = true\nheaders = { b = \"c\" }", "nexus.toml: endpoints.a.headers"),
+            (
+                "[endpoints.a]\nurl = \"https://b\"\nheaders = { b = \"${NO_SUCH_VARIABLE_HERE}\" }",
+                "nexus.toml: endpoints.a.headers",
+            ),
+            (
+                "[endpoints.a]\nurl = \"https://b\"\nheaders = { Nexus-Caller = \"me\" }",
+                "nexus.toml: endpoints.a.headers",
+            ),
         ] {
             assert_eq!(told(text), at, "{text}");
         }

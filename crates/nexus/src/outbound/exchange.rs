@@ -3,11 +3,12 @@
 //! Endpoints lead where the project or an operator says, so that their addresses may be any. Completions go where a caller
 //! from outside wants them, so that their addresses are judged like those of functions: public ones, and what `[http]` allows.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use http::header::InvalidHeaderValue;
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use nexus_gateway::identity::{CALLER_HEADER, CALLER_NAMESPACE_HEADER};
 use nexus_gateway::passport::{Passport, Passports};
 use nexus_kernel::BoxFuture;
@@ -19,6 +20,8 @@ use nexus_kernel::port::kv::Kv;
 use nexus_kernel::port::rng::SharedRng;
 use reqwest::Client;
 
+use crate::config::Config;
+use crate::config::endpoint::EndpointConfig;
 use crate::node::Purpose;
 use crate::outbound::address::{Addresses, Refused};
 use crate::outbound::resolve::{Guarded, SystemResolver};
@@ -36,7 +39,10 @@ pub(crate) struct Exchanges {
     callbacks: Result<Client, Fault>,
     addresses: Arc<Addresses>,
     passports: Option<Arc<Passports>>,
-    url: RwLock<Option<String>>,
+    /// What the project has sent to its endpoints, by their names.
+    headers: RwLock<BTreeMap<String, HeaderMap>>,
+    /// Where others reach this server.
+    url: Option<String>,
     clock: SharedClock,
 }
 
@@ -72,9 +78,17 @@ impl Exchanges {
             callbacks: client(Some(guarded)),
             addresses,
             passports,
-            url: RwLock::default(),
+            headers: RwLock::default(),
+            url: project.reached_at.clone(),
             clock: Arc::clone(clock),
         })
+    }
+
+    /// Sends from now on what the project wants to be sent to its endpoints.
+    pub(crate) fn configure(&self, config: &Config) {
+        let headers = |(name, it): (&String, &EndpointConfig)| (name.clone(), super::headers(&it.headers));
+        let headers = config.endpoints.iter().map(headers).collect();
+        *self.headers.write().unwrap_or_else(PoisonError::into_inner) = headers;
     }
 
     /// What the server signs with.
@@ -82,20 +96,12 @@ impl Exchanges {
         self.passports.clone()
     }
 
-    /// Takes note of where others reach the server.
-    pub(crate) fn reached_at(&self, url: &str) {
-        let url = url.trim_end_matches('/').to_owned();
-        *self.url.write().unwrap_or_else(PoisonError::into_inner) = Some(url);
-    }
-
-    fn url(&self) -> Option<String> {
-        self.url.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// The client for a request, which has been given what proves in whose name it is sent.
     fn prepare(&self, request: &mut Request<Vec<u8>>) -> Result<Client, Unreached> {
         let client = match request.extensions().get::<OnBehalf>().cloned() {
             Some(caller) => {
+                let headers = self.headers.read().unwrap_or_else(PoisonError::into_inner);
+                request.headers_mut().extend(headers.get(&caller.endpoint).cloned().unwrap_or_default());
                 self.show(&caller, request)?;
                 &self.endpoints
             }
@@ -113,11 +119,11 @@ impl Exchanges {
         let namespace = HeaderValue::try_from(caller.namespace.as_str()).map_err(refused)?;
         request.headers_mut().insert(HeaderName::from_static(CALLER_NAMESPACE_HEADER), namespace);
         let Some(passports) = &self.passports else { return Ok(()) };
-        let (issuer, uri) = (self.url().unwrap_or_default(), request.uri());
+        let (issuer, uri) = (self.url.as_deref().unwrap_or_default(), request.uri());
         let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
         let audience = format!("{}://{authority}", uri.scheme_str().unwrap_or("https"));
         let passport = Passport {
-            issuer: &issuer,
+            issuer,
             audience: &audience,
             endpoint: &caller.endpoint,
             namespace: &caller.namespace,
@@ -158,7 +164,7 @@ impl Exchange for Exchanges {
     }
 
     fn callback_url(&self) -> Option<String> {
-        self.url().map(|url| format!("{url}/nexus/callback"))
+        self.url.as_ref().map(|url| format!("{url}/nexus/callback"))
     }
 }
 

@@ -22,7 +22,7 @@ static PROVIDER: CryptoProvider = CryptoProvider {
 };
 
 /// Makes the library use it. Whoever comes second finds that it is there.
-pub(super) fn install() {
+pub(crate) fn install() {
     PROVIDER.install_default().unwrap_or_default();
 }
 

@@ -107,9 +107,9 @@ impl Deployed {
         self.find(&self.activities, name, home)
     }
 
-    /// Where a service is deployed.
-    pub(super) fn service(&self, name: &str, home: usize) -> Vec<Deployment> {
-        self.find(&self.services, name, home)
+    /// Where a service is deployed. One that no worker registers is bound to no place.
+    pub(super) fn service(&self, name: &str) -> Vec<Deployment> {
+        self.services.get(name).into_iter().flatten().cloned().collect()
     }
 }
 

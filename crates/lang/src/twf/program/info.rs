@@ -174,10 +174,22 @@ pub struct ServiceInfo {
     pub doc: String,
     /// Its operations.
     pub operations: Vec<OperationInfo>,
-    /// Where it is deployed.
+    /// Where workers register it.
     pub deployments: Vec<Deployment>,
     /// Header line.
     pub span: Span,
+}
+
+impl ServiceInfo {
+    /// Whether it is carried out in a namespace and on a queue, which may be instances of a family. A service that no worker
+    /// registers is carried out wherever it is asked for.
+    pub fn is_served_at(&self, namespace: &str, task_queue: &str) -> bool {
+        let is_at = |place: &Deployment| {
+            let is_there = |pattern: &str, name: &str| family::instance(pattern, name).is_some();
+            is_there(&place.namespace, namespace) && is_there(&place.task_queue, task_queue)
+        };
+        self.deployments.is_empty() || self.deployments.iter().any(is_at)
+    }
 }
 
 /// A Nexus endpoint.
@@ -367,7 +379,7 @@ pub(super) fn services(catalog: &Catalog<'_>, deployed: &Deployed) -> Vec<Servic
         name: entry.public.to_string(),
         doc: entry.node.doc.clone(),
         operations: entry.node.operations.iter().map(|it| operation(catalog, deployed, entry, it)).collect(),
-        deployments: deployed.service(&entry.public, entry.home),
+        deployments: deployed.service(&entry.public),
         span: entry.node.span,
     };
     catalog.services.iter().map(service).collect()
