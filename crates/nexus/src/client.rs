@@ -170,6 +170,17 @@ impl Client {
         }
     }
 
+    /// Calls an operation of Nexus itself that starts a run, and waits for what comes of it.
+    pub async fn long(&self, name: &str, input: Json) -> Result<Json, Error> {
+        match self {
+            Client::Remote(remote) => remote.long(name, input).await,
+            Client::Local(local) => {
+                let context = CallContext { wait: Wait::Done, ..local.context() };
+                Ok(local.node.pipeline().call(Target::Verb(name), input, context).await?.output)
+            }
+        }
+    }
+
     /// Starts a run.
     pub async fn start(&self, call: StartCall) -> Result<Answer, Error> {
         match self {

@@ -29,7 +29,10 @@ pub async fn call(global: &Global, args: &CallArgs, output: Output) -> Result<()
         Effect::Read => Client::reading(global, output).await?,
         Effect::Write | Effect::Long => Client::executing(global, output).await?,
     };
-    let answer = client.verb(name, input).await;
+    let answer = match operation.effect {
+        Effect::Long => client.long(name, input).await,
+        Effect::Read | Effect::Write => client.verb(name, input).await,
+    };
     client.close().await?;
     let told = |error| {
         if output.is_json() {

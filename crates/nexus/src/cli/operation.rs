@@ -90,7 +90,10 @@ pub async fn operation(global: &Global, verb: OperationVerb, output: Output) -> 
         "operation.start" => Client::executing(global, output).await?,
         _ => Client::remote(global).await?,
     };
-    let answer = client.verb(name, Json::Object(input)).await;
+    let answer = match name {
+        "operation.start" => client.long(name, Json::Object(input)).await,
+        _ => client.verb(name, Json::Object(input)).await,
+    };
     client.close().await?;
     let answer = answer?;
     match name {

@@ -202,6 +202,14 @@ impl Remote {
         Ok(answer.get_mut("output").map(Json::take).unwrap_or_default())
     }
 
+    /// Calls an operation of Nexus itself that starts a run, and waits for the run's end.
+    pub async fn long(&self, name: &str, input: Json) -> Result<Json, Error> {
+        let request = self.http.post(self.url(&["v1", "operations", name], &[("wait", WAIT)])).json(&input);
+        let answer = answer_of(self.send(request).await?)?;
+        // What was promised is told at once.
+        if answer.output.is_null() { Ok(self.ended(answer).await?.output) } else { Ok(answer.output) }
+    }
+
     /// Starts a run, and waits for its end when asked to.
     pub async fn start(&self, call: StartCall) -> Result<Answer, Error> {
         let workflow = call.workflow.replacen('/', ".", 1);
@@ -219,8 +227,13 @@ impl Remote {
         if let Some(key) = &call.idempotency_key {
             request = request.header("Idempotency-Key", key);
         }
-        let mut answer = answer_of(self.send(request).await?)?;
-        while waits && answer.run.as_ref().is_some_and(|run| run.status.is_open()) {
+        let answer = answer_of(self.send(request).await?)?;
+        if waits { self.ended(answer).await } else { Ok(answer) }
+    }
+
+    /// What came of a run in the end, and of those that took its place.
+    async fn ended(&self, mut answer: Answer) -> Result<Answer, Error> {
+        while answer.run.as_ref().is_some_and(|run| run.status.is_open()) {
             answer = self.wait(answer).await?;
         }
         Ok(answer)
