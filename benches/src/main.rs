@@ -18,6 +18,7 @@ mod lang;
 mod limits;
 mod lsp;
 mod measure;
+mod operations;
 mod process;
 mod redis;
 mod rest;
@@ -82,6 +83,11 @@ fn main() -> Result<()> {
     }
     if given.first().is_some_and(|name| name == "simulate") {
         return simulate::run(given.get(1..).unwrap_or_default());
+    }
+    if let [name, rest @ ..] = given.as_slice()
+        && name == "operations"
+    {
+        return operations::run(rest);
     }
     if let [name, url] = given.as_slice()
         && name == "redis"

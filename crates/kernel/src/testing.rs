@@ -4,6 +4,7 @@
 
 pub mod dice;
 pub mod event_contract;
+pub mod exchange_contract;
 pub mod faults;
 pub mod function_store_contract;
 pub mod kv_contract;

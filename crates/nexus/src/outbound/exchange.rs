@@ -205,3 +205,6 @@ fn closed(refused: &Refused) -> Unreached {
     let where_to = "completions go to public addresses and to those of `allow_addresses` under [http]";
     Unreached::Refused(format!("{refused}: {where_to}"))
 }
+
+#[cfg(test)]
+mod tests;

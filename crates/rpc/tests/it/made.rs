@@ -11,9 +11,10 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::json;
 
-/// A name of a service or an operation.
+/// A name of a service or an operation. Dots alone mean something else in a path.
 fn name() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-zA-Z][a-zA-Z0-9]{0,12}", "[ -~]{1,20}", "\\PC{1,20}"]
+    let any = prop_oneof!["[a-zA-Z][a-zA-Z0-9]{0,12}", "[ -~]{1,20}", "\\PC{1,20}"];
+    any.prop_filter("dots", |name| ![".", ".."].contains(&name.as_str()))
 }
 
 /// What fits into a header and means nothing to it.
