@@ -95,8 +95,8 @@ fn examples(operation: &Operation) -> Option<Json> {
 }
 
 /// Statuses of the problems that any operation may answer with.
-const PROBLEMS: [&str; 13] =
-    ["400", "404", "405", "408", "409", "413", "415", "422", "429", "500", "502", "503", "504"];
+const PROBLEMS: [&str; 15] =
+    ["400", "401", "403", "404", "405", "408", "409", "413", "415", "422", "429", "500", "502", "503", "504"];
 
 /// The answers of an operation. Everything that is not success is a problem.
 fn responses(operation: &Operation, done: Json) -> Json {

@@ -21,6 +21,17 @@ use crate::pipeline::Target;
 /// stop it.
 const COMPANIONS: &str = "run.";
 
+/// The same of Nexus operations, their own and those that runs wait for, and of the endpoints that lead to them.
+const OPERATING: [&str; 7] = [
+    "endpoint.create",
+    "endpoint.delete",
+    "endpoint.update",
+    "operation.cancel",
+    "operation.complete",
+    "operation.fail",
+    "operation.start",
+];
+
 /// Longest tool name that clients take, in characters.
 const NAME_CHARS_MAX: usize = 128;
 
@@ -135,13 +146,21 @@ impl ToolSet {
             .filter(|operation| operation.is_workflow() && self.by_id.contains_key(&operation.id()))
     }
 
-    /// What `tools/list` shows: the tools, or those that find them when there are too many.
+    /// What `tools/list` shows: the tools, or those that find them when there are too many. Workflows come before what
+    /// Nexus itself can do, as long as there is room for all of them.
     pub(crate) fn listed(&self) -> Vec<Tool> {
         if !self.is_searched() {
             return self.tools.clone();
         }
-        let companions = self.tools.iter().filter(|tool| tool.name.starts_with("run_")).cloned();
-        finder::tools(self.tools.len()).into_iter().chain(companions).collect()
+        let is_workflow = |tool: &&Tool| self.by_name.get(&*tool.name).is_some_and(|it| it.is_workflow);
+        let workflows: Vec<&Tool> = self.tools.iter().filter(is_workflow).collect();
+        let companions = self.tools.iter().filter(|it| it.name.starts_with("run_") && !is_workflow(it));
+        let mut listed: Vec<Tool> =
+            finder::tools(self.tools.len()).into_iter().chain(companions.cloned()).collect();
+        if listed.len() + workflows.len() <= self.content.tools_max {
+            listed.splice(..0, workflows.into_iter().cloned());
+        }
+        listed
     }
 
     fn is_searched(&self) -> bool {
@@ -197,7 +216,9 @@ impl ToolSet {
 }
 
 fn is_offered(verb: &Operation) -> bool {
-    verb.effect == Effect::Read || verb.name.starts_with(COMPANIONS)
+    verb.effect == Effect::Read
+        || verb.name.starts_with(COMPANIONS)
+        || OPERATING.contains(&verb.name.as_str())
 }
 
 /// A name in the letters that every client takes.
