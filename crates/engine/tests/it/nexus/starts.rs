@@ -91,15 +91,35 @@ async fn a_conflict_is_found_out_when_the_run_has_gone_on_as_another() {
     two.stop().await;
 }
 
+/// An endpoint that leads to a queue of the bank.
+fn registered(name: &str, task_queue: &str, allowed: &[&str]) -> EndpointSpec {
+    EndpointSpec {
+        name: name.into(),
+        target: Target::Worker { namespace: Namespace::new("bank").unwrap(), task_queue: task_queue.into() },
+        allowed_caller_namespaces: allowed.iter().map(|&it| it.to_owned()).collect(),
+        description: String::new(),
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_opens_what_is_registered_behind_it_and_no_more() {
+    let two = Two::new().await;
+    for (name, queue) in [("side", "elsewhere"), ("front", "there")] {
+        two.bank.engine.create_endpoint(registered(name, queue, &["default"])).await.unwrap();
+    }
+    let call = |endpoint: &str| asked("default", endpoint, "Charge", json!(1));
+    assert_eq!(code_of(&two.bank, call("side")).await, "NX-2806");
+    assert!(runs(&two.bank, "ChargeCard").await.is_empty());
+    assert!(start(&two.bank, call("front")).await.is_ok());
+    let shown = two.bank.call("service.show", json!({ "name": "Billing" })).await.unwrap();
+    assert_eq!(shown["endpoints"], json!(["bank", "front"]));
+    two.stop().await;
+}
+
 #[tokio::test]
 async fn who_is_not_allowed_starts_nothing() {
     let two = Two::new().await;
-    let spec = |name: &str, allowed: &[&str]| EndpointSpec {
-        name: name.into(),
-        target: Target::Worker { namespace: Namespace::new("bank").unwrap(), task_queue: "there".into() },
-        allowed_caller_namespaces: allowed.iter().map(|&it| it.to_owned()).collect(),
-        description: String::new(),
-    };
+    let spec = |name: &str, allowed: &[&str]| registered(name, "there", allowed);
     for made in [spec("nobody", &[]), spec("anybody", &["*"]), spec("first", &["default"])] {
         two.bank.engine.create_endpoint(made).await.unwrap();
     }
