@@ -8,7 +8,8 @@ mod world;
 use serde_json::{Value as Json, json};
 
 use crate::support::Project;
-use world::Pair;
+use crate::telemetry::collector::Collector;
+use world::{BANK, Pair, SHOP, Side, shop_config};
 
 #[test]
 fn a_workflow_uses_services_of_another_server_in_every_way() {
@@ -74,9 +75,25 @@ fn an_operator_sees_ends_and_cancels_what_runs_wait_for() {
 }
 
 #[test]
+fn one_trace_goes_across_both_servers() {
+    let mut collector = Collector::start();
+    let telemetry = format!("[telemetry]\notlp_endpoint = \"{}\"\n", collector.url);
+    let config = format!("{telemetry}[http]\nallow_addresses = [\"127.0.0.1\"]\n");
+    let bank = Side::serve(Project::with(&[("workflows/bank.twf", BANK), ("nexus.toml", &config)]));
+    let config = telemetry + &shop_config(&bank.url());
+    let shop = Side::serve(Project::with(&[("workflows/shop.twf", SHOP), ("nexus.toml", &config)]));
+    let pair = Pair { bank, shop };
+    pair.shop_runs("Ask", &json!({}));
+    let (caller, call) = (collector.span("run Ask"), collector.span("operation.start"));
+    let handler = collector.span("run Payments.Who");
+    assert_eq!((&call["traceId"], &call["parentSpanId"]), (&caller["traceId"], &caller["spanId"]));
+    assert_eq!((&handler["traceId"], &handler["parentSpanId"]), (&caller["traceId"], &call["spanId"]));
+}
+
+#[test]
 fn both_histories_are_one_timeline() {
     let project = Project::with(&[("workflows/all.twf", world::BOTH)]);
-    let server = world::Side::serve(project);
+    let server = Side::serve(project);
     let run = server.begin_in("shop", "Order", &json!({}));
     assert_eq!(server.result(&run), json!("paid"));
     let shown = server.project.nexus(&["run", "show", &run, "--follow-links"]).ok().stdout();
@@ -97,7 +114,7 @@ fn both_histories_are_one_timeline() {
 #[test]
 fn endpoints_are_made_changed_and_deleted_from_the_shell() {
     let project = Project::with(&[("workflows/all.twf", world::BOTH)]);
-    let server = world::Side::serve(project);
+    let server = Side::serve(project);
     let nexus = |args: &[&str]| server.project.nexus(args);
     nexus(&[
         "endpoint",

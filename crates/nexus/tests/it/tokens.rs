@@ -2,7 +2,7 @@
 
 mod browser;
 mod login;
-mod provider;
+pub(crate) mod provider;
 
 use nexus_kernel::port::clock::{Clock as _, SystemClock};
 use serde_json::{Value as Json, json};

@@ -4,9 +4,15 @@ use serde_json::{Value as Json, json};
 
 use super::world::{BANK, Pair, SHOP, Side, free_port, shop_config};
 use crate::support::{Project, http};
+use crate::tokens::provider::{Provider, Signer};
 
 /// A bank that knows the shop's server by its key, and nobody else.
 fn guarded(list: &str) -> Pair {
+    guarded_beside(list, "")
+}
+
+/// The same, configured further.
+fn guarded_beside(list: &str, more: &str) -> Pair {
     let (bank_port, shop_port) = (free_port(), free_port());
     let (bank, shop) = (format!("http://127.0.0.1:{bank_port}"), format!("http://127.0.0.1:{shop_port}"));
     let config = format!(
@@ -14,7 +20,7 @@ fn guarded(list: &str) -> Pair {
          [auth.roles.partner]\npermissions = [\"endpoint:execute\"]\n\
          [auth.issuers.shop]\nissuer = \"{shop}\"\naudiences = [\"{bank}\"]\n\
          jwks_url = \"{shop}/.well-known/nexus-jwks.json\"\nalgorithms = [\"EdDSA\"]\n\
-         everybody = [\"partner\"]\nnamespace_claim = \"namespace\"\n"
+         everybody = [\"partner\"]\nnamespace_claim = \"namespace\"\n{more}"
     );
     let program = BANK.replace("allowed_caller_namespaces: [\"shop\", \"default\"]", list);
     let project = Project::with(&[("workflows/bank.twf", &program), ("nexus.toml", &config)]);
@@ -112,6 +118,50 @@ fn what_a_caller_only_says_of_itself_is_believed_as_far_as_it_may_say_so() {
     let mine = id["keys"].as_array().unwrap().iter().find(|it| it["name"] == "test").unwrap();
     pair.bank.call("key.revoke", &json!({ "key_id": mine["key_id"] }));
     assert_eq!(call(&shop, &[("nexus-caller-namespace", "shop")]).0, 401);
+}
+
+/// A product that signs as Nexus does, and tokens of it that are good for nothing.
+#[test]
+fn a_token_that_is_no_longer_good_or_never_was_starts_nothing() {
+    let (theirs, strange) = (Signer::new("1"), Signer::new("1"));
+    let provider = Provider::start(&[&theirs]);
+    let more = format!(
+        "[auth.issuers.product]\nissuer = \"{0}\"\naudiences = [\"https://bank.test\"]\njwks_url = \"{0}/keys\"\n\
+         algorithms = [\"ES256\"]\neverybody = [\"partner\"]\nnamespace_claim = \"namespace\"\n",
+        provider.url
+    );
+    let pair = guarded_beside("allowed_caller_namespaces: [\"shop\"]", &more);
+    let url = format!("{}/nexus/endpoints/payments/services/Payments/Who", pair.bank.url());
+    let call = |signer: &Signer, more: &[(&str, Json)]| {
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        let mut claims = json!({ "iss": provider.url, "aud": "https://bank.test", "sub": "product", "iat": now,
+            "exp": now + 300, "namespace": "shop", "workflow_id": "order-7", "run_id": "run-1" });
+        for (name, value) in more {
+            claims[*name] = value.clone();
+        }
+        let request = http().post(&url).header("nexus-caller", signer.token(&claims));
+        let (status, _, body) = pair.bank.ask(request);
+        (status, serde_json::from_slice::<Json>(&body).unwrap_or_default())
+    };
+    let (status, who) = call(&theirs, &[]);
+    assert_eq!((status, &who["workflow_id"]), (200, &json!("order-7")), "{who}");
+    for (signer, claim) in [
+        (&theirs, ("exp", json!(1_000_000_000))),
+        (&theirs, ("nbf", json!(4_000_000_000_u64))),
+        (&theirs, ("aud", json!("https://other.test"))),
+        (&theirs, ("iss", json!("https://other.test"))),
+        (&strange, ("namespace", json!("shop"))),
+    ] {
+        let (status, told) = call(signer, std::slice::from_ref(&claim));
+        assert_eq!(
+            (status, &told["metadata"]["type"]),
+            (401, &json!("nexus.HandlerError")),
+            "{claim:?}: {told}"
+        );
+    }
+    assert_eq!(call(&theirs, &[("namespace", json!("kiosk"))]).0, 403, "it is not on the list");
+    assert_eq!(pair.bank.ask(http().post(&url)).0, 401);
+    assert_eq!(handled(&pair), 1, "only the first has started anything");
 }
 
 #[test]

@@ -12,13 +12,13 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as 
 use serde_json::{Value as Json, json};
 
 /// A key of the provider.
-pub(super) struct Signer {
+pub(crate) struct Signer {
     id: String,
     key: EcdsaKeyPair,
 }
 
 impl Signer {
-    pub(super) fn new(id: &str) -> Signer {
+    pub(crate) fn new(id: &str) -> Signer {
         let rng = SystemRandom::new();
         let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &rng).unwrap();
         let key =
@@ -26,7 +26,7 @@ impl Signer {
         Signer { id: id.to_owned(), key }
     }
 
-    pub(super) fn token(&self, claims: &Json) -> String {
+    pub(crate) fn token(&self, claims: &Json) -> String {
         let part = |value: &Json| URL_SAFE_NO_PAD.encode(value.to_string());
         let header = json!({ "alg": "ES256", "kid": self.id, "typ": "at+jwt" });
         let message = format!("{}.{}", part(&header), part(claims));
@@ -42,8 +42,8 @@ impl Signer {
 }
 
 /// The provider.
-pub(super) struct Provider {
-    pub(super) url: String,
+pub(crate) struct Provider {
+    pub(crate) url: String,
     keys: Arc<Mutex<Json>>,
     /// Forms that were posted, by path, and what the next ones are answered.
     pub(super) desk: Arc<Mutex<Desk>>,
@@ -59,7 +59,7 @@ pub(super) struct Desk {
 }
 
 impl Provider {
-    pub(super) fn start(keys: &[&Signer]) -> Provider {
+    pub(crate) fn start(keys: &[&Signer]) -> Provider {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let provider = Provider { url, keys: Arc::default(), desk: Arc::default() };
