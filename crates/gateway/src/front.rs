@@ -92,8 +92,12 @@ impl Front {
             // Headers of this kind are a part of what such answers carry, and no page reads them.
             response.headers_mut().remove(header::CONTENT_SECURITY_POLICY);
         }
+        let refusal = problem::of(&response).filter(|_| speaks_nexus).map(nexus::refusal);
         let page = reader.and_then(|reader| reader.page(&response));
-        let response = problem::finish(response, &id, &self.version, metadata.as_deref());
+        let mut response = problem::finish(response, &id, &self.version, metadata.as_deref());
+        if let Some(refusal) = refusal {
+            refusal.instead_of(&mut response);
+        }
         match page {
             Some(page) => page.instead_of(response),
             None => response,

@@ -64,6 +64,11 @@ impl IntoResponse for Problem {
 /// The header with the version of this server.
 pub const VERSION_HEADER: HeaderName = HeaderName::from_static("x-nexus-version");
 
+/// What is wrong, in an answer that has no bytes yet.
+pub(crate) fn of(response: &Response) -> Option<&Error> {
+    response.extensions().get::<Problem>().map(|problem| &problem.error)
+}
+
 /// Gives an answer its correlation id and the server's version, and a problem its bytes. `metadata` is where whoever has
 /// no credential finds out how to get one.
 pub(crate) fn finish(

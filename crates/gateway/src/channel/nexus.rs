@@ -17,6 +17,7 @@ use axum::http::{Method, request::Parts};
 use axum::response::Response;
 use nexus_kernel::Json;
 use nexus_kernel::call::{CallContext, Caller, Channel, Wait};
+use nexus_kernel::error::Error;
 use nexus_rpc::{CancelRequest, Completion, HandlerError, Route, StartRequest};
 
 use crate::channel::nexus::request::{Place, place};
@@ -39,6 +40,24 @@ pub(crate) const ROUTES: [&str; 3] = ["/nexus/endpoints/{*rest}", "/nexus/callba
 /// Whether a path is one of this protocol.
 pub(crate) fn is_meant(path: &str) -> bool {
     place(path).is_some()
+}
+
+/// What is wrong with a request, in the words of the protocol, for those whom the door refuses.
+pub(crate) fn refusal(error: &Error) -> Refusal {
+    Refusal(answer::refused(error).to_http())
+}
+
+/// A refusal in the words of the protocol.
+pub(crate) struct Refusal(axum::http::Response<Vec<u8>>);
+
+impl Refusal {
+    /// Takes the place of an answer's status and bytes.
+    pub(crate) fn instead_of(self, response: &mut Response) {
+        let (parts, body) = self.0.into_parts();
+        *response.status_mut() = parts.status;
+        response.headers_mut().extend(parts.headers);
+        *response.body_mut() = Body::from(body);
+    }
 }
 
 /// Whether a path is that of completions, which bring a proof of their own.
