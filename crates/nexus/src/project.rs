@@ -84,12 +84,11 @@ impl Project {
 
     /// A folder and a configuration without the files that belong to them.
     pub fn of_config(root: &Path, config: Config) -> Project {
-        let (root, workflows, activities) = (root.to_owned(), Vec::new(), Vec::new());
         Project {
-            root,
+            root: root.to_owned(),
             config,
-            workflows,
-            activities,
+            workflows: Vec::new(),
+            activities: Vec::new(),
             components: Vec::new(),
             prompts: Vec::new(),
             stored: None,
@@ -100,14 +99,11 @@ impl Project {
     /// The files of a folder, with a configuration that was read already.
     pub fn around(path: &Path, config: Config) -> Result<Project, Error> {
         Ok(Project {
-            root: path.to_owned(),
-            config,
             workflows: collect(path, "workflows", &["twf"])?,
             activities: scripts(path)?,
             components: components(path)?,
             prompts: collect(path, "prompts", &["md"])?,
-            stored: None,
-            reached_at: None,
+            ..Project::of_config(path, config)
         })
     }
 
@@ -121,40 +117,19 @@ impl Project {
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let root = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
-        let (config, workflows) = (Config::default(), Vec::new());
-        let (mut activities, mut components) = (Vec::new(), Vec::new());
+        let mut project = Project::of_config(&root, Config::default());
         if path.extension().is_some_and(|extension| extension == "wasm") {
-            components.push(BinaryFile { bytes: bytes(path)?, path: name });
+            project.components.push(BinaryFile { bytes: bytes(path)?, path: name });
         } else {
-            activities.push(SourceFile { text: read(path)?, path: name });
+            project.activities.push(SourceFile { text: read(path)?, path: name });
         }
-        Ok(Project {
-            root,
-            config,
-            workflows,
-            activities,
-            components,
-            prompts: Vec::new(),
-            stored: None,
-            reached_at: None,
-        })
+        Ok(project)
     }
 
     fn single(path: &Path) -> Result<Project, Error> {
         let file = SourceFile { path: path.display().to_string(), text: read(path)? };
         let root = path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
-        let (config, workflows) = (Config::default(), vec![file]);
-        let (activities, components, prompts) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Project {
-            root,
-            config,
-            workflows,
-            activities,
-            components,
-            prompts,
-            stored: None,
-            reached_at: None,
-        })
+        Ok(Project { workflows: vec![file], ..Project::of_config(&root, Config::default()) })
     }
 
     /// The name shown to people.
