@@ -4,6 +4,7 @@
 pub mod endpoint;
 pub mod record;
 
+#[cfg(feature = "testing")]
 mod answer;
 mod breakers;
 pub(crate) mod crossing;
@@ -18,6 +19,7 @@ mod resolve;
 pub mod serve;
 mod token;
 
+#[cfg(feature = "testing")]
 pub use answer::refusal;
 pub use endpoint::{Endpoint, EndpointSpec, Source, Target};
 pub(crate) use operations::all as operations;

@@ -1,4 +1,5 @@
-//! Requests of Nexus RPC as the engine takes them, and what they are answered with: the same for every way that they come in.
+//! Requests of Nexus RPC as the engine takes them, and what they are answered with, for simulated worlds, which have no
+//! gateway: a server's gateway takes them by verbs. Compiled with the feature `testing` only.
 
 use nexus_kernel::code;
 use nexus_kernel::error::Error;
